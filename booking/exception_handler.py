@@ -1,0 +1,86 @@
+"""The one place where a refusal becomes an HTTP answer."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+from booking.services import Busy, InvalidInput, Refusal
+
+logger = logging.getLogger(__name__)
+
+BUSY_RETRY_AFTER_SECONDS = 1
+STATUS_OF_CODE = {
+    "not_found": 404,
+    "no_such_seat": 400,
+    "seat_taken": 409,
+    "sold_out": 409,
+    "show_started": 409,
+    "show_cancelled": 409,
+    "already_cancelled": 409,
+    "seat_limit_reached": 409,
+    "busy": 503,
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Answers every exception of an API view in JSON with a stable code, a crash too."""
+    if isinstance(error, (OperationalError, InterfaceError)):
+        logger.warning("The database did not answer: %s", error)
+        error = Busy()
+    if isinstance(error, InvalidInput) and error.field:
+        return Response({error.field: error.reasons}, status=400)
+    if isinstance(error, Refusal):
+        return _answer_refusal(error)
+    response = drf_exception_handler(error, context)
+    if response is None:
+        # Never a traceback to a client, with DEBUG on neither; the log has it.
+        logger.error("Crash in %s", context["request"].path, exc_info=error)
+        return Response({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
+    _add_code(response, error)
+    return response
+
+
+def _answer_refusal(refusal: Refusal) -> Response:
+    status = STATUS_OF_CODE[refusal.code]
+    body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
+    headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
+    return Response(body, status=status, headers=headers)
+
+
+def _add_code(response: Response, error: Exception) -> None:
+    if not isinstance(response.data, dict) or "detail" not in response.data or "code" in response.data:
+        return
+    if isinstance(error, exceptions.APIException):
+        response.data["code"] = error.get_codes()
+    else:
+        response.data["code"] = {Http404: "not_found", PermissionDenied: "permission_denied"}[type(error)]
+
+
+# --- Errors outside the API's views -----------------------------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    return _json_under_api(request, 400, "Bad request.", "bad_request") or defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
+    return _json_under_api(request, 404, "Not found.", "not_found") or defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    return _json_under_api(
+        request, 500, "Something went wrong on our side.", "server_error"
+    ) or defaults.server_error(request)
+
+
+def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
+    if not request.path_info.startswith("/api/"):
+        return None
+    return JsonResponse({"detail": detail, "code": code}, status=status)

@@ -1,0 +1,50 @@
+"""What lists can be narrowed by; a value that makes no sense is a 400 with the parameter's name."""
+
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django_filters import rest_framework as filters
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from booking.models import Booking, Movie, Show
+
+
+class MovieFilter(filters.FilterSet):
+    language = filters.CharFilter(lookup_expr="iexact", label="Language, such as English.")
+    genre = filters.CharFilter(lookup_expr="iexact", label="Genre, such as Drama.")
+
+    class Meta:
+        model = Movie
+        fields = ["language", "genre"]
+
+
+class ShowFilter(filters.FilterSet):
+    date = filters.DateFilter(
+        field_name="starts_at", lookup_expr="date", label="A day in the cinema's time zone, such as 2030-01-31."
+    )
+
+    class Meta:
+        model = Show
+        fields = ["date"]
+
+
+class BookingFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=Booking.Status.choices, label="booked or cancelled.")
+
+    class Meta:
+        model = Booking
+        fields = ["status"]
+
+
+class StableOrderingFilter(OrderingFilter):
+    """DRF's, but no row moves between two pages, and what is not known comes last on every database."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        ordering = self.get_ordering(request, queryset, view) or ()
+        terms = [
+            F(name[1:]).desc(nulls_last=True) if name.startswith("-") else F(name).asc(nulls_last=True)
+            for name in ordering
+        ]
+        return queryset.order_by(*terms, "pk")

@@ -1,0 +1,256 @@
+"""What is true: fields, choices, named constraints, querysets and predicates."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import Coalesce, Lower
+from django.utils import timezone
+
+# No letter or digit that could be taken for another one: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
+REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
+REFERENCE_LENGTH = 8
+
+
+def new_reference() -> str:
+    """A booking's reference, as people read it out at the counter."""
+    return "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(REFERENCE_LENGTH))
+
+
+def seat_label(seat_number: int, seats_per_row: int) -> str:
+    """What is printed on the seat: 1 is A1; rows run A…Z, AA, AB…"""
+    row, place = divmod(seat_number - 1, seats_per_row)
+    letters = ""
+    while row >= 0:
+        row, letter = divmod(row, 26)
+        letters = chr(ord("A") + letter) + letters
+        row -= 1
+    return f"{letters}{place + 1}"
+
+
+class AccountManager(UserManager["User"]):
+    """Finds people by user name whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.alias(lower_username=Lower("username")).get(lower_username=(username or "").lower())
+
+
+class User(AbstractUser):
+    """A customer or a member of staff."""
+
+    # ASCII alone: no two names that look the same, and one rule of case on every database.
+    username = models.CharField(
+        max_length=150,
+        unique=True,
+        validators=[ASCIIUsernameValidator()],
+        help_text="150 characters or fewer: letters, digits and @ . + - _",
+        error_messages={"unique": "A user with that username already exists."},
+    )
+
+    objects = AccountManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                Lower("username"),
+                name="unique_username_ignoring_case",
+                violation_error_message="A user with that username already exists.",
+            )
+        ]
+
+
+class MovieQuerySet(models.QuerySet["Movie"]):
+    def with_shows_to_come(self, now: datetime) -> MovieQuerySet:
+        """Adds `shows_to_come`, the number of them."""
+        return self.annotate(
+            shows_to_come=models.Count("shows", filter=Q(shows__starts_at__gt=now, shows__cancelled_at=None))
+        )
+
+
+class Movie(models.Model):
+    title = models.CharField(max_length=200)
+    description = models.TextField(blank=True, max_length=5000)
+    duration_minutes = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1440)],
+        help_text="Length in minutes; a show can be planned once it is known.",
+    )
+    certificate = models.CharField(max_length=20, blank=True)
+    language = models.CharField(max_length=50, blank=True)
+    genre = models.CharField(max_length=50, blank=True)
+    director = models.CharField(max_length=200, blank=True)
+    release_date = models.DateField(null=True, blank=True)
+
+    objects = MovieQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["title", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(duration_minutes__gte=1), name="movie_lasts_a_minute_or_more"),
+            models.UniqueConstraint(
+                fields=["title", "release_date"],
+                name="unique_movie_per_title_and_release_date",
+                violation_error_message="A movie with this title and release date already exists.",
+            ),
+            models.UniqueConstraint(
+                fields=["title"],
+                condition=Q(release_date=None),
+                name="unique_title_among_movies_without_release_date",
+                violation_error_message="A movie with this title and no release date already exists.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.release_date.year})" if self.release_date else self.title
+
+
+class Screen(models.Model):
+    name = models.CharField(max_length=50, unique=True)
+    rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+    seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(rows__gte=1), name="screen_has_a_row_or_more"),
+            models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="screen_row_has_a_seat_or_more"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def total_seats(self) -> int:
+        return self.rows * self.seats_per_row
+
+
+class ShowQuerySet(models.QuerySet["Show"]):
+    def to_come(self, now: datetime) -> ShowQuerySet:
+        """Those on sale at `now`, soonest first."""
+        return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
+
+    def on_the_bill(self) -> ShowQuerySet:
+        """Those that were not called off."""
+        return self.filter(cancelled_at=None)
+
+    def with_seats_sold(self) -> ShowQuerySet:
+        """Adds `seats_sold`, the number of live bookings."""
+        sold = (
+            Booking.objects.live()
+            .filter(show=OuterRef("pk"))
+            .order_by()
+            .values("show")
+            .annotate(n=models.Count("pk"))
+            .values("n")
+        )
+        return self.annotate(seats_sold=Coalesce(models.Subquery(sold), 0))
+
+    def with_seats_available(self) -> ShowQuerySet:
+        """Adds `seats_available`."""
+        return self.with_seats_sold().annotate(seats_available=F("total_seats") - F("seats_sold"))
+
+
+class Show(models.Model):
+    """A movie on a screen at a time, with the seat plan the screen had when it was planned."""
+
+    movie = models.ForeignKey(Movie, models.PROTECT, related_name="shows", db_index=False)
+    screen = models.ForeignKey(Screen, models.PROTECT, related_name="shows", db_index=False)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    total_seats = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(10_000)])
+    seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ShowQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        indexes = [
+            models.Index(fields=["starts_at"], name="show_by_start"),
+            models.Index(fields=["movie", "starts_at"], name="show_by_movie_and_start"),
+            models.Index(fields=["screen", "starts_at"], name="show_by_screen_and_start"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(total_seats__gte=1), name="show_has_a_seat_or_more"),
+            models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="show_row_has_a_seat_or_more"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="show_ends_after_it_starts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.movie.title}, {timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}, {self.screen.name}"
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.cancelled_at is not None
+
+    def has_started(self, now: datetime) -> bool:
+        return self.starts_at <= now
+
+    def has_seat(self, seat_number: int) -> bool:
+        return 1 <= seat_number <= self.total_seats
+
+    def seat_label(self, seat_number: int) -> str:
+        return seat_label(seat_number, self.seats_per_row)
+
+
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def live(self) -> BookingQuerySet:
+        """Those that take a seat."""
+        return self.filter(status=Booking.Status.BOOKED)
+
+
+class Booking(models.Model):
+    """One seat of one show for one customer."""
+
+    class Status(models.TextChoices):
+        BOOKED = "booked"
+        CANCELLED = "cancelled"
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False)
+    show = models.ForeignKey(Show, models.PROTECT, related_name="bookings")
+    seat_number = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    status = models.CharField(max_length=9, choices=Status, default=Status.BOOKED)
+    reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
+            models.Index(fields=["reference"], name="booking_by_reference"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["show", "seat_number"],
+                condition=Q(status="booked"),
+                name="one_live_booking_per_show_and_seat",
+            ),
+            models.CheckConstraint(condition=Q(seat_number__gte=1), name="booking_seat_is_1_or_more"),
+            models.CheckConstraint(
+                condition=Q(status="cancelled", cancelled_at__isnull=False)
+                | (~Q(status="cancelled") & Q(cancelled_at=None)),
+                name="booking_is_cancelled_exactly_when_it_has_a_time",
+            ),
+        ]
+        permissions = [("cancel_booking", "Can cancel bookings")]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.seat_label}"
+
+    @property
+    def seat_label(self) -> str:
+        return self.show.seat_label(self.seat_number)
+
+    @property
+    def is_live(self) -> bool:
+        return self.status == self.Status.BOOKED

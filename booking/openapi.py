@@ -1,0 +1,144 @@
+"""How the API is described in Swagger: one line on each view says what it takes and answers."""
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from drf_yasg import openapi
+from drf_yasg.inspectors import SwaggerAutoSchema
+from drf_yasg.utils import swagger_auto_schema
+from rest_framework.serializers import BaseSerializer
+
+from booking.exception_handler import STATUS_OF_CODE
+
+INFO = openapi.Info(
+    title="Movie ticket booking",
+    default_version="v1",
+    description=(
+        "Sign up, sign in, browse movies and shows, book seats and cancel them.\n\n"
+        "Sign in with `POST /api/token/`, press **Authorize** and enter `Bearer ` and the access token. "
+        "Every refusal has a stable `code`; times are ISO 8601 with an offset; lists are paged."
+    ),
+)
+
+# What each code's answer looks like; the sentences are examples, the codes are a promise.
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "not_authenticated": {"detail": "Authentication credentials were not provided."},
+    "token_not_valid": {"detail": "Token is invalid or expired"},
+    "no_active_account": {"detail": "No active account found with the given credentials"},
+    "not_found": {"detail": "Not found."},
+    "no_such_seat": {"detail": "This show has seats 1 to 96."},
+    "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5]},
+    "sold_out": {"detail": "This show is sold out."},
+    "show_started": {"detail": "This show has already started."},
+    "show_cancelled": {"detail": "This show has been cancelled."},
+    "already_cancelled": {"detail": "This booking is already cancelled."},
+    "seat_limit_reached": {"detail": "One customer may have 10 seats in a show."},
+    "body_too_large": {"detail": "The body must not be larger than 1000000 bytes."},
+    "unsupported_media_type": {"detail": 'Unsupported media type "text/plain" in request.'},
+    "throttled": {"detail": "Request was throttled. Expected available in 42 seconds."},
+    "busy": {"detail": "The service is busy, please try again."},
+}
+# What DRF and SimpleJWT refuse by themselves.
+STATUS_OF_FRAMEWORK_CODE = {
+    "not_authenticated": 401,
+    "token_not_valid": 401,
+    "user_not_found": 401,
+    "user_inactive": 401,
+    "password_changed": 401,
+    "bad_authorization_header": 401,
+    "no_active_account": 401,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "throttled": 429,
+}
+TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "password_changed"]
+AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
+
+
+class AutoSchema(SwaggerAutoSchema):
+    """Takes only a view that says so for a paged list."""
+
+    def has_list_response(self) -> bool:
+        return bool(self.overrides.get("paged"))
+
+
+def operation(
+    *,
+    tag: str,
+    summary: str,
+    answers: dict[int, type[BaseSerializer[Any]] | str] | None = None,
+    request: type[BaseSerializer[Any]] | None = None,
+    invalid: dict[str, list[str]] | None = None,
+    refusals: Sequence[str] = (),
+    public: bool = False,
+    description: str = "",
+    paged: bool = False,
+) -> Callable[[Any], Any]:
+    """Documents a view's method.
+
+    `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
+    example of a 400's reasons and `refusals` are the codes it may answer with; those that every
+    such view shares are added.
+    """
+    codes = ["busy", *refusals]
+    if not public:
+        codes = [*AUTHENTICATION_REFUSALS, *codes]
+    if request is not None:
+        codes += ["body_too_large", "unsupported_media_type"]
+    responses: dict[int, Any] = {status: _success(status, answer) for status, answer in (answers or {}).items()}
+    responses |= _refusals(codes)
+    if invalid is not None:
+        responses[400] = _invalid(invalid, [code for code in codes if _status(code) == 400])
+    options: dict[str, Any] = {"security": []} if public else {}
+    if request is not None:
+        options["request_body"] = request
+    return swagger_auto_schema(
+        tags=[tag],
+        operation_summary=summary,
+        operation_description=description or summary,
+        responses=dict(sorted(responses.items())),
+        paged=paged,
+        **options,
+    )
+
+
+def _status(code: str) -> int:
+    return (STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code]
+
+
+def _success(status: int, answer: type[BaseSerializer[Any]] | str) -> openapi.Response:
+    if isinstance(answer, str):
+        return openapi.Response(answer)
+    return openapi.Response(HTTPStatus(status).phrase, answer)
+
+
+def _refusals(codes: Sequence[str]) -> dict[int, openapi.Response]:
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(_status(code), []).append(code)
+    return {status: _refusal(status, of_status) for status, of_status in by_status.items()}
+
+
+def _refusal(status: int, codes: list[str]) -> openapi.Response:
+    example = {**EXAMPLES[codes[0]], "code": codes[0]}
+    properties: dict[str, Any] = {
+        "detail": openapi.Schema(type=openapi.TYPE_STRING),
+        "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
+    }
+    if "seats" in example:
+        properties["seats"] = openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Items(type=openapi.TYPE_INTEGER))
+    return openapi.Response(
+        f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
+        openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
+        examples={"application/json": example},
+    )
+
+
+def _invalid(example: dict[str, list[str]], codes: list[str]) -> openapi.Response:
+    also = "".join(f", `{code}`" for code in codes)
+    return openapi.Response(
+        f"Bad Request: the reasons by field; or `parse_error`{also} with a `detail`",
+        openapi.Schema(type=openapi.TYPE_OBJECT, additional_properties=True),
+        examples={"application/json": example},
+    )

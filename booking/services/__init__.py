@@ -1,0 +1,27 @@
+"""What may happen: every rule that changes an account, a movie, a show or a booking."""
+
+from booking.services.accounts import change_password, sign_up, update_email
+from booking.services.bookings import book_seat, cancel_booking
+from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
+from booking.services.movies import import_movies
+from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
+
+__all__ = [
+    "IMPORT_COLUMNS",
+    "Busy",
+    "InvalidInput",
+    "NotFound",
+    "Refusal",
+    "book_seat",
+    "call_off_show",
+    "cancel_booking",
+    "change_password",
+    "change_show",
+    "copy_show",
+    "delete_show",
+    "import_movies",
+    "plan_show",
+    "sign_up",
+    "update_email",
+]

@@ -1,0 +1,48 @@
+"""Accounts of customers."""
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from booking.models import User
+from booking.services.refusals import InvalidInput
+
+
+def sign_up(*, username: str, password: str, email: str = "") -> User:
+    """Makes an account for a customer. Raises InvalidInput."""
+    user = User(username=username, email=User.objects.normalize_email(email))
+    _check_password(user, password, "password")
+    user.set_password(password)
+    try:
+        with transaction.atomic(durable=True):
+            user.save(force_insert=True)
+    except IntegrityError:
+        # The only unique thing of an account, and only the database knows it without a race.
+        raise InvalidInput("username", ["A user with that username already exists."]) from None
+    return user
+
+
+def update_email(*, user: User, email: str) -> User:
+    """Changes the account's e-mail address."""
+    user.email = User.objects.normalize_email(email)
+    user.save(update_fields=["email"])
+    return user
+
+
+def change_password(*, user: User, current_password: str, new_password: str) -> None:
+    """Changes the password; every token made before is dead, as each carries the old one's trace.
+
+    Raises InvalidInput.
+    """
+    if not user.check_password(current_password):
+        raise InvalidInput("current_password", ["This is not your current password."])
+    _check_password(user, new_password, "new_password")
+    user.set_password(new_password)
+    user.save(update_fields=["password"])
+
+
+def _check_password(user: User, password: str, field: str) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidInput(field, error.messages) from None

@@ -1,0 +1,313 @@
+"""Parse, one service call, respond."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.filters import SearchFilter
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+from rest_framework_simplejwt import views as jwt_views
+
+from booking import services
+from booking.filters import BookingFilter, MovieFilter, ShowFilter, StableOrderingFilter
+from booking.models import Booking, Movie, Show, ShowQuerySet
+from booking.openapi import TOKEN_REFUSALS, operation
+from booking.serializers import (
+    AccountSerializer,
+    BookingSerializer,
+    LogoutSerializer,
+    MovieSerializer,
+    PasswordChangeSerializer,
+    RefreshSerializer,
+    SeatSerializer,
+    ShowSerializer,
+    SignupSerializer,
+    TokenPairSerializer,
+    TokenSerializer,
+)
+from booking.throttling import BookingThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
+
+POSITIVE_ID = "[1-9][0-9]{0,18}"
+
+
+def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
+    """The request's body in the serializer's shape. Raises DRF's ValidationError."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    data: dict[str, Any] = serializer.validated_data
+    return data
+
+
+class Public:
+    """Open to all; a token that happens to be sent, a stale one too, is not looked at."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+# --- Account ----------------------------------------------------------------------------------
+
+
+class SignupView(Public, APIView):
+    throttle_classes = [SignupThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign up",
+        request=SignupSerializer,
+        answers={201: AccountSerializer},
+        invalid={"username": ["A user with that username already exists."]},
+        refusals=["throttled"],
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        user = services.sign_up(**validated(SignupSerializer, request))
+        return Response(AccountSerializer(user).data, status=status.HTTP_201_CREATED)
+
+
+class TokenView(jwt_views.TokenObtainPairView):
+    throttle_classes = [TokenThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign in",
+        description="Gives an access token for the next minutes and a refresh token to get others with.",
+        request=TokenSerializer,
+        answers={200: TokenPairSerializer},
+        invalid={"password": ["This field is required."]},
+        refusals=["no_active_account", "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class RefreshView(jwt_views.TokenRefreshView):
+    throttle_classes = [RefreshThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Get new tokens for a refresh token",
+        description="The refresh token sent is used up; the answer holds its successor.",
+        request=RefreshSerializer,
+        answers={200: TokenPairSerializer},
+        invalid={"refresh": ["This field is required."]},
+        refusals=[*TOKEN_REFUSALS, "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class LogoutView(jwt_views.TokenBlacklistView):
+    throttle_classes = [RefreshThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign out",
+        description="Makes a refresh token useless. The access token dies by itself within minutes.",
+        request=LogoutSerializer,
+        answers={200: "Signed out."},
+        invalid={"refresh": ["This field is required."]},
+        refusals=["token_not_valid", "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class MeView(APIView):
+    @operation(tag="Account", summary="See your account", answers={200: AccountSerializer})
+    def get(self, request: Request) -> Response:
+        return Response(AccountSerializer(request.user).data)
+
+    @operation(
+        tag="Account",
+        summary="Change your e-mail address",
+        request=AccountSerializer,
+        answers={200: AccountSerializer},
+        invalid={"email": ["Enter a valid email address."]},
+    )
+    def patch(self, request: Request) -> Response:
+        user = services.update_email(user=request.user, **validated(AccountSerializer, request))
+        return Response(AccountSerializer(user).data)
+
+
+class PasswordView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Change your password",
+        description="Every token made before is dead at once; sign in again.",
+        request=PasswordChangeSerializer,
+        answers={204: "The password is changed."},
+        invalid={"current_password": ["This is not your current password."]},
+        refusals=["throttled"],
+    )
+    def post(self, request: Request) -> Response:
+        services.change_password(user=request.user, **validated(PasswordChangeSerializer, request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+# --- Movies and shows -------------------------------------------------------------------------
+
+
+@method_decorator(
+    operation(
+        tag="Movies",
+        summary="Browse movies",
+        invalid={"language": ["Null characters are not allowed."]},
+        refusals=["not_found"],
+        public=True,
+        paged=True,
+    ),
+    name="list",
+)
+@method_decorator(
+    operation(
+        tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True
+    ),
+    name="retrieve",
+)
+class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
+    queryset = Movie.objects.all()
+    serializer_class = MovieSerializer
+    lookup_value_regex = POSITIVE_ID
+    filter_backends = [DjangoFilterBackend, SearchFilter, StableOrderingFilter]
+    filterset_class = MovieFilter
+    search_fields = ["title", "director"]
+    ordering_fields = ["title", "release_date", "duration_minutes"]
+    ordering = ["title"]
+
+
+@method_decorator(
+    operation(
+        tag="Shows",
+        summary="See a movie's shows to come",
+        description="Soonest first, each with the seats still available.",
+        invalid={"date": ["Enter a valid date."]},
+        refusals=["not_found"],
+        public=True,
+        paged=True,
+    ),
+    name="list",
+)
+class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[Show]):
+    queryset = Show.objects.none()
+    serializer_class = ShowSerializer
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = ShowFilter
+
+    def get_queryset(self) -> ShowQuerySet:
+        movie = get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["movie_pk"])
+        shows = Show.objects.filter(movie=movie).to_come(timezone.now())
+        return shows.select_related("movie", "screen").with_seats_available()
+
+
+@method_decorator(
+    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=["not_found"], public=True),
+    name="retrieve",
+)
+class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
+    queryset = Show.objects.select_related("movie", "screen").with_seats_available()
+    serializer_class = ShowSerializer
+    lookup_value_regex = POSITIVE_ID
+
+
+# --- Bookings ---------------------------------------------------------------------------------
+
+
+class BookView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Bookings",
+        summary="Book a seat",
+        request=SeatSerializer,
+        answers={201: BookingSerializer},
+        invalid={"seat_number": ["A whole number is required."]},
+        refusals=[
+            "not_found",
+            "no_such_seat",
+            "seat_taken",
+            "sold_out",
+            "show_started",
+            "show_cancelled",
+            "seat_limit_reached",
+            "throttled",
+        ],
+    )
+    def post(self, request: Request, pk: str) -> Response:
+        data = validated(SeatSerializer, request)
+        booking = services.book_seat(user=request.user, show_id=int(pk), now=timezone.now(), **data)
+        location = reverse("booking-detail", args=[booking.pk], request=request)
+        return Response(BookingSerializer(booking).data, status.HTTP_201_CREATED, headers={"Location": location})
+
+
+class OwnBookings:
+    """Nobody sees a booking of somebody else, or that there is one."""
+
+    serializer_class = BookingSerializer
+    request: Request
+
+    def get_queryset(self) -> QuerySet[Booking]:
+        if getattr(self, "swagger_fake_view", False):
+            return Booking.objects.none()
+        return self.request.user.bookings.select_related("show__movie", "show__screen")
+
+
+@method_decorator(
+    operation(
+        tag="Bookings",
+        summary="List your bookings",
+        description="Newest first, cancelled ones too.",
+        invalid={"status": ["Select a valid choice. sold is not one of the available choices."]},
+        refusals=["not_found"],
+        paged=True,
+    ),
+    name="list",
+)
+class MyBookingsViewSet(OwnBookings, mixins.ListModelMixin, viewsets.GenericViewSet[Booking]):
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = BookingFilter
+
+
+@method_decorator(
+    operation(
+        tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=["not_found"]
+    ),
+    name="retrieve",
+)
+class BookingViewSet(OwnBookings, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Booking]):
+    lookup_value_regex = POSITIVE_ID
+
+    @operation(
+        tag="Bookings",
+        summary="Cancel a booking",
+        description="Its seat is free again at once.",
+        answers={200: BookingSerializer},
+        refusals=["not_found", "already_cancelled", "show_started", "throttled"],
+    )
+    @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
+    def cancel(self, request: Request, pk: str) -> Response:
+        booking = services.cancel_booking(user=request.user, booking_id=int(pk), now=timezone.now())
+        return Response(BookingSerializer(booking).data)
+
+
+class NoSuchPathView(Public, APIView):
+    """Answers in JSON for any path under /api/ that there is not, with DEBUG on too."""
+
+    swagger_schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404

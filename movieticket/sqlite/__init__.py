@@ -1,0 +1,1 @@
+"""Django's SQLite backend, fit for a server with threads."""

@@ -1,0 +1,60 @@
+"""Django's SQLite backend with one queue for the write transactions of a process.
+
+SQLite has one writer at a time, and a connection that finds it busy polls with growing pauses, so
+that under load an unlucky thread starves until its time-out. Threads that queue on a lock of the
+process instead are served in a fraction of the time; SQLite's own `timeout` remains for other
+processes on the same file.
+"""
+
+import threading
+from collections import defaultdict
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+# One for each database file of the process.
+_write_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Holds its file's write lock from the start of a transaction to its end."""
+
+    _holds_write_lock = False
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take_write_lock()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._release_write_lock()
+            raise
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        # Where Django ends a transaction, after a commit as after a rollback.
+        try:
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+        finally:
+            if autocommit:
+                self._release_write_lock()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()  # type: ignore[misc]
+        finally:
+            self._release_write_lock()
+
+    def _take_write_lock(self) -> None:
+        timeout = self.settings_dict["OPTIONS"].get("timeout", 5)
+        if not self._write_lock.acquire(timeout=timeout):
+            raise OperationalError("database is locked")
+        self._holds_write_lock = True
+
+    def _release_write_lock(self) -> None:
+        if self._holds_write_lock:
+            self._holds_write_lock = False
+            self._write_lock.release()
+
+    @property
+    def _write_lock(self) -> threading.Lock:
+        return _write_locks[str(self.settings_dict["NAME"])]

@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 
 def main() -> None:
@@ -15,6 +16,8 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # An operator's slip in the environment deserves a sentence, not a traceback.
         sys.exit(f"Configuration error: {error}")
+    except OperationalError as error:
+        sys.exit(f"The database did not answer: {str(error).strip()}")
 
 
 if __name__ == "__main__":

@@ -75,9 +75,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    return _json_under_api(
-        request, 500, "Something went wrong on our side.", "server_error"
-    ) or defaults.server_error(request)
+    return _json_under_api(request, 500, "Something went wrong on our side.", "server_error") or defaults.server_error(
+        request
+    )
 
 
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:

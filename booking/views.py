@@ -174,9 +174,7 @@ class PasswordView(APIView):
     name="list",
 )
 @method_decorator(
-    operation(
-        tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True
-    ),
+    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True),
     name="retrieve",
 )
 class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
@@ -283,9 +281,7 @@ class MyBookingsViewSet(OwnBookings, mixins.ListModelMixin, viewsets.GenericView
 
 
 @method_decorator(
-    operation(
-        tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=["not_found"]
-    ),
+    operation(tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=["not_found"]),
     name="retrieve",
 )
 class BookingViewSet(OwnBookings, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Booking]):

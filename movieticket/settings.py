@@ -134,9 +134,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = boolean("SECURE_HSTS_INCLUDE_SUBDOMAINS", False
 SECURE_HSTS_PRELOAD = boolean("SECURE_HSTS_PRELOAD", False)
 # The header by which a proxy says that the client's side was https; only safe if the proxy sets it always.
 _proxy_header = setting("PROXY_SSL_HEADER", str, "", "a header's name such as X-Forwarded-Proto")
-SECURE_PROXY_SSL_HEADER = (
-    (f"HTTP_{_proxy_header.upper().replace('-', '_')}", "https") if _proxy_header else None
-)
+SECURE_PROXY_SSL_HEADER = (f"HTTP_{_proxy_header.upper().replace('-', '_')}", "https") if _proxy_header else None
 X_FRAME_OPTIONS = "DENY"
 
 # --- Application ------------------------------------------------------------------------------
@@ -148,7 +146,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "corsheaders",
     "django_filters",
@@ -158,7 +155,8 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Locally runserver finds static files by itself, uncollected.
+    *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

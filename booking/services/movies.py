@@ -38,9 +38,7 @@ class ImportReport:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return (
-            f"{self.added} added, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
-        )
+        return f"{self.added} added, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
 
 
 def import_movies(*, lines: Iterable[str]) -> ImportReport:

@@ -145,9 +145,7 @@ def call_off_show(*, show_id: int, now: datetime) -> int:
             raise ShowCancelled
         show.cancelled_at = now
         show.save(update_fields=["cancelled_at"])
-        return (
-            Booking.objects.live().filter(show=show).update(status=Booking.Status.CANCELLED, cancelled_at=now)
-        )
+        return Booking.objects.live().filter(show=show).update(status=Booking.Status.CANCELLED, cancelled_at=now)
 
 
 def delete_show(*, show_id: int) -> None:

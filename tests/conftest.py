@@ -1,0 +1,44 @@
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+from booking.models import Show, User
+from tests.factories import make_show, make_user
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_unlimited(settings):
+    """Hashes that cost nothing, and no limit that one test could use up for the next."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    cache.clear()
+
+
+@pytest.fixture
+def user(db) -> User:
+    return make_user(username="esha")
+
+
+@pytest.fixture
+def show(db) -> Show:
+    return make_show()
+
+
+@pytest.fixture
+def anyone() -> APIClient:
+    """A client that is not signed in."""
+    return APIClient()
+
+
+def signed_in(user: User) -> APIClient:
+    """A client with a real access token of `user`."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")
+    return client
+
+
+@pytest.fixture
+def client(user: User) -> APIClient:
+    """A client signed in as `user`."""
+    return signed_in(user)

@@ -1,0 +1,50 @@
+"""Makes what a test needs, with values that don't matter to it filled in."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from model_bakery import baker
+
+from booking.models import Booking, Movie, Screen, Show, User
+
+# Far enough for every show of a test to be still to come when a view asks the real clock.
+STARTS_AT = datetime(2099, 6, 1, 18, 0, tzinfo=timezone.utc)
+NOW = STARTS_AT - timedelta(days=1)
+PASSWORD = "correct horse battery"
+
+
+def make_user(**fields: Any) -> User:
+    fields.setdefault("username", f"user{User.objects.count() + 1}")
+    return User.objects.create_user(**({"password": PASSWORD} | fields))
+
+
+def make_movie(**fields: Any) -> Movie:
+    return baker.make(Movie, **({"title": f"Movie {Movie.objects.count() + 1}", "duration_minutes": 120} | fields))
+
+
+def make_screen(**fields: Any) -> Screen:
+    defaults = {"name": f"Screen {Screen.objects.count() + 1}", "rows": 5, "seats_per_row": 10}
+    return baker.make(Screen, **(defaults | fields))
+
+
+def make_show(**fields: Any) -> Show:
+    """A show to come with 50 seats in rows of 10, unless told otherwise."""
+    starts_at = fields.pop("starts_at", STARTS_AT)
+    defaults = {
+        "ends_at": starts_at + timedelta(hours=2),
+        "total_seats": 50,
+        "seats_per_row": 10,
+        "movie": fields.get("movie") or make_movie(),
+        "screen": fields.get("screen") or make_screen(),
+    }
+    return baker.make(Show, starts_at=starts_at, **(defaults | fields))
+
+
+def make_booking(**fields: Any) -> Booking:
+    """A live booking, written past the services and their rules."""
+    fields.setdefault("user", None)
+    fields["user"] = fields["user"] or make_user()
+    fields["show"] = fields.get("show") or make_show()
+    if fields.get("status") == Booking.Status.CANCELLED:
+        fields.setdefault("cancelled_at", NOW)
+    return Booking.objects.create(**({"seat_number": 1, "created_at": NOW} | fields))

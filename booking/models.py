@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
@@ -53,7 +54,7 @@ class User(AbstractUser):
         error_messages={"unique": "A user with that username already exists."},
     )
 
-    objects = AccountManager()
+    objects: ClassVar[AccountManager] = AccountManager()
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -180,7 +181,11 @@ class Show(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(total_seats__gte=1), name="show_has_a_seat_or_more"),
             models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="show_row_has_a_seat_or_more"),
-            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="show_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="show_ends_after_it_starts",
+                violation_error_message="A show must end after it starts.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -234,6 +239,7 @@ class Booking(models.Model):
                 fields=["show", "seat_number"],
                 condition=Q(status="booked"),
                 name="one_live_booking_per_show_and_seat",
+                violation_error_message="This seat is already taken.",
             ),
             models.CheckConstraint(condition=Q(seat_number__gte=1), name="booking_seat_is_1_or_more"),
             models.CheckConstraint(

@@ -93,7 +93,7 @@ def operation(
     options: dict[str, Any] = {"security": []} if public else {}
     if request is not None:
         options["request_body"] = request
-    return swagger_auto_schema(
+    decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_summary=summary,
         operation_description=description or summary,
@@ -101,6 +101,7 @@ def operation(
         paged=paged,
         **options,
     )
+    return decorator
 
 
 def _status(code: str) -> int:

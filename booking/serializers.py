@@ -1,7 +1,7 @@
 """Shape and type of what comes in and goes out."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
@@ -29,7 +29,7 @@ class PlainIntegerField(serializers.IntegerField):
             return int(data)
         if isinstance(data, int) and not isinstance(data, bool):
             return data
-        self.fail("invalid")
+        raise serializers.ValidationError(self.error_messages["invalid"], code="invalid")
 
 
 class PasswordField(serializers.CharField):
@@ -83,7 +83,8 @@ class RefreshSerializer(TokenRefreshSerializer):
         used = self.token_class(attrs["refresh"])
         # The same test that an access token has to pass: the user exists, is active, has this password.
         user = JWTAuthentication().get_user(used)
-        _, first_use = used.blacklist()
+        # get_or_create's pair, whatever the annotation says.
+        _, first_use = cast(tuple[Any, bool], used.blacklist())
         if not first_use:
             # Race: two requests passed the check of the blacklist with one token; one entry decides.
             raise TokenError("Token is blacklisted")

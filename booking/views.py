@@ -1,6 +1,7 @@
 """Parse, one service call, respond."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import Http404
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.decorators import action
 from rest_framework.filters import SearchFilter
 from rest_framework.generics import get_object_or_404
@@ -19,7 +21,7 @@ from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
 from booking.filters import BookingFilter, MovieFilter, ShowFilter, StableOrderingFilter
-from booking.models import Booking, Movie, Show, ShowQuerySet
+from booking.models import Booking, Movie, Show, ShowQuerySet, User
 from booking.openapi import TOKEN_REFUSALS, operation
 from booking.serializers import (
     AccountSerializer,
@@ -47,11 +49,16 @@ def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
     return data
 
 
+def account(request: Request) -> User:
+    """The signed-in user of a view that lets nobody else in."""
+    return cast(User, request.user)
+
+
 class Public:
     """Open to all; a token that happens to be sent, a stale one too, is not looked at."""
 
-    authentication_classes = ()
-    permission_classes = ()
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    permission_classes: Sequence[Any] = ()
 
 
 # --- Account ----------------------------------------------------------------------------------
@@ -128,7 +135,7 @@ class LogoutView(jwt_views.TokenBlacklistView):
 class MeView(APIView):
     @operation(tag="Account", summary="See your account", answers={200: AccountSerializer})
     def get(self, request: Request) -> Response:
-        return Response(AccountSerializer(request.user).data)
+        return Response(AccountSerializer(account(request)).data)
 
     @operation(
         tag="Account",
@@ -138,7 +145,7 @@ class MeView(APIView):
         invalid={"email": ["Enter a valid email address."]},
     )
     def patch(self, request: Request) -> Response:
-        user = services.update_email(user=request.user, **validated(AccountSerializer, request))
+        user = services.update_email(user=account(request), **validated(AccountSerializer, request))
         return Response(AccountSerializer(user).data)
 
 
@@ -155,7 +162,7 @@ class PasswordView(APIView):
         refusals=["throttled"],
     )
     def post(self, request: Request) -> Response:
-        services.change_password(user=request.user, **validated(PasswordChangeSerializer, request))
+        services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -247,21 +254,20 @@ class BookView(APIView):
     )
     def post(self, request: Request, pk: str) -> Response:
         data = validated(SeatSerializer, request)
-        booking = services.book_seat(user=request.user, show_id=int(pk), now=timezone.now(), **data)
+        booking = services.book_seat(user=account(request), show_id=int(pk), now=timezone.now(), **data)
         location = reverse("booking-detail", args=[booking.pk], request=request)
         return Response(BookingSerializer(booking).data, status.HTTP_201_CREATED, headers={"Location": location})
 
 
-class OwnBookings:
+class OwnBookings(viewsets.GenericViewSet[Booking]):
     """Nobody sees a booking of somebody else, or that there is one."""
 
     serializer_class = BookingSerializer
-    request: Request
 
     def get_queryset(self) -> QuerySet[Booking]:
         if getattr(self, "swagger_fake_view", False):
             return Booking.objects.none()
-        return self.request.user.bookings.select_related("show__movie", "show__screen")
+        return Booking.objects.filter(user=account(self.request)).select_related("show__movie", "show__screen")
 
 
 @method_decorator(
@@ -275,7 +281,7 @@ class OwnBookings:
     ),
     name="list",
 )
-class MyBookingsViewSet(OwnBookings, mixins.ListModelMixin, viewsets.GenericViewSet[Booking]):
+class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
     filter_backends = [DjangoFilterBackend]
     filterset_class = BookingFilter
 
@@ -284,7 +290,7 @@ class MyBookingsViewSet(OwnBookings, mixins.ListModelMixin, viewsets.GenericView
     operation(tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=["not_found"]),
     name="retrieve",
 )
-class BookingViewSet(OwnBookings, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Booking]):
+class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
     lookup_value_regex = POSITIVE_ID
 
     @operation(
@@ -296,7 +302,7 @@ class BookingViewSet(OwnBookings, mixins.RetrieveModelMixin, viewsets.GenericVie
     )
     @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
     def cancel(self, request: Request, pk: str) -> Response:
-        booking = services.cancel_booking(user=request.user, booking_id=int(pk), now=timezone.now())
+        booking = services.cancel_booking(user=account(request), booking_id=int(pk), now=timezone.now())
         return Response(BookingSerializer(booking).data)
 
 

@@ -5,7 +5,6 @@ The README's table lists every variable. A value that can't be used stops the st
 sentence that names its variable.
 """
 
-import os
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -103,8 +102,8 @@ def local_secret_key() -> str:
     """A key made once for this checkout and kept in a file that git ignores."""
     path = BASE_DIR / ".secret_key"
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50))
+        path.touch(mode=0o600, exist_ok=False)
+        path.write_text(secrets.token_urlsafe(50))
     except FileExistsError:
         pass
     return path.read_text()
@@ -193,7 +192,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database ---------------------------------------------------------------------------------
 
-_database = setting(
+_database: dict[str, Any] = setting(
     "DATABASE_URL",
     read_database,
     {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")},

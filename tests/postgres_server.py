@@ -99,7 +99,7 @@ def postgres_server(**settings: str) -> Iterator[PostgresServer]:
     """A running server that is gone, with its data, at the end."""
     # Short and in lower case: the socket's path is limited, and it is part of an address.
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
-        os.chmod(name, 0o755)
+        Path(name).chmod(0o755)
         server = PostgresServer(Path(name), **settings)
         server.start()
         try:

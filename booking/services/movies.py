@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -19,6 +20,9 @@ OPTIONAL_COLUMNS = ("description", "language")
 DETAILS = ("duration_minutes", "certificate", "genre", "director", "description", "language")
 DATE_FORMATS = ("%b %d %Y", "%Y-%m-%d")
 BATCH_SIZE = 500
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 Key = tuple[str, date | None]
 
@@ -76,7 +80,7 @@ def _read_header(reader: Iterator[list[str]]) -> list[str]:
     return columns
 
 
-def _read_movies(reader: "csv._reader", columns: list[str], report: ImportReport) -> Iterator[Movie]:
+def _read_movies(reader: "Reader", columns: list[str], report: ImportReport) -> Iterator[Movie]:
     """The file's movies, unsaved; lines that can't be taken go into the report."""
     first_seen: dict[Key, int] = {}
     for cells in reader:
@@ -113,7 +117,7 @@ def _read_date(text: str) -> date | None:
         return None
     for form in DATE_FORMATS:
         try:
-            return datetime.strptime(text, form).date()
+            return datetime.strptime(text, form).date()  # noqa: DTZ007 (a date has no time zone)
         except ValueError:
             continue
     raise ValidationError({"release_date": f"“{text}” is no date such as Jun 12 1998 or 1998-06-12"})

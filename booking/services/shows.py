@@ -113,8 +113,8 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
 
-    A show that moves keeps its length unless `ends_at` says otherwise; one that moves to another
-    screen takes that screen's seats unless the seats are given. Times are UTC. Raises NotFound,
+    A show at another time keeps its length, and another movie or screen brings its own length or
+    seats, unless they are given too; None for any of these fills it in anew. Times are UTC. Raises NotFound,
     ShowCancelled, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowEndsBeforeItStarts,
     ShowsOverlap or Busy.
     """
@@ -123,11 +123,12 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
-        _check_bookings_allow(show, changes)
-        for name, value in (_implied_by(show, changes) | changes).items():
+        news = _with_what_follows(show, changes)
+        _check_bookings_allow(show, news)
+        for name, value in news.items():
             setattr(show, name, value)
-        if {"movie", "screen", "starts_at", "ends_at"} & changes.keys():
-            _put_on_schedule(show, now, check_start="starts_at" in changes)
+        if {"movie", "screen", "starts_at", "ends_at"} & news.keys():
+            _put_on_schedule(show, now, check_start="starts_at" in news)
         else:
             show.save()
     return show
@@ -164,20 +165,20 @@ def _end_of(movie: Movie, starts_at: datetime) -> datetime:
     return starts_at + timedelta(minutes=movie.duration_minutes)
 
 
-def _implied_by(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
-    """The values that follow from `changes` for fields they don't name."""
-    implied: dict[str, Any] = {}
+def _with_what_follows(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes together with the values that follow from them for fields left out or None."""
+    screen = changes.get("screen", show.screen)
     starts_at = changes.get("starts_at", show.starts_at)
-    if "movie" in changes:
-        implied["ends_at"] = changes.get("ends_at") or _end_of(changes["movie"], starts_at)
-    elif "starts_at" in changes:
-        implied["ends_at"] = starts_at + (show.ends_at - show.starts_at)
-    if "screen" in changes:
-        implied |= {
-            "total_seats": changes["screen"].total_seats,
-            "seats_per_row": changes["screen"].seats_per_row,
-        }
-    return implied
+    follows: dict[str, Any] = {}
+    if changes.get("ends_at") is None:
+        if "movie" in changes or "ends_at" in changes:
+            follows["ends_at"] = _end_of(changes.get("movie", show.movie), starts_at)
+        elif "starts_at" in changes:
+            follows["ends_at"] = starts_at + (show.ends_at - show.starts_at)
+    for name in ("total_seats", "seats_per_row"):
+        if changes.get(name) is None and ("screen" in changes or name in changes):
+            follows[name] = getattr(screen, name)
+    return changes | follows
 
 
 def _check_bookings_allow(show: Show, changes: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """manage.py import_movies FILE.csv"""
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         self.stdout.write(str(report))
 
     def _with_progress(self, text: TextIO, size: int) -> Iterator[str]:
-        with click.progressbar(length=size, label="Importing", file=self.stderr._out) as bar:
+        with click.progressbar(length=size, label="Importing", file=sys.stderr) as bar:
             for line in text:
                 bar.update(len(line.encode()))
                 yield line

@@ -1,0 +1,78 @@
+# make run      the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
+# make serve    the service for production, on $(HOST):$(PORT)
+# make test     the whole suite on SQLite and on PostgreSQL
+# make lint     format, rules, types, migrations, deployment
+# make format   what of that can be mended by itself
+# make lock     pins the newest versions that requirements*.in allow
+PORT ?= 8000
+HOST ?= 127.0.0.1
+WORKERS ?= 2
+THREADS ?= 8
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+MANAGE := $(BIN)/python manage.py
+# Enough to satisfy the settings; nothing is served or signed with it.
+PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-for-checks \
+  ALLOWED_HOSTS=tickets.example.com SECURE_SSL_REDIRECT=true SECURE_HSTS_SECONDS=31536000 \
+  SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
+
+.DEFAULT_GOAL := run
+.PHONY: run serve test lint format lock clean
+
+ifdef UV
+INSTALL = uv venv --quiet --allow-existing $(VENV) && uv pip install --quiet --python $(BIN)/python -r
+else
+INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r
+endif
+
+$(VENV)/.installed: requirements.txt
+	$(INSTALL) requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements.txt requirements-dev.txt
+	$(INSTALL) requirements-dev.txt
+	@touch $(VENV)/.installed $@
+
+run: $(VENV)/.installed
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo
+	@echo
+	@echo "  API      http://127.0.0.1:$(PORT)/api/movies/"
+	@echo "  Swagger  http://127.0.0.1:$(PORT)/swagger/"
+	@echo "  Admin    http://127.0.0.1:$(PORT)/admin/"
+	@echo
+	@$(MANAGE) runserver $(PORT)
+
+serve: export DEBUG = false
+serve: $(VENV)/.installed
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --no-input --verbosity 0
+	$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) \
+	  --blocking-threads $(THREADS) --respawn-failed-workers movieticket.wsgi:application
+
+test: $(VENV)/.installed-dev
+	@rm -f .coverage .coverage.*
+	env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --cov --cov-report=
+	$(BIN)/python -m tests.postgres_server $(BIN)/python -m pytest -n 2 --cov --cov-append --cov-report=term
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MANAGE) makemigrations --check --dry-run
+	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet uv
+	for name in requirements requirements-dev; do \
+	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
+
+clean:
+	rm -rf $(VENV) staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,98 @@
+"""What staff enter in the admin: its shape, not its rules."""
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminDateWidget
+from django.contrib.auth.forms import AdminUserCreationForm
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from booking.models import Booking, Show, User
+
+MAX_IMPORT_BYTES = 10_000_000
+MAX_COPIES = 200
+
+
+class AccountCreationForm(AdminUserCreationForm):
+    class Meta:
+        model = User
+        fields = ("username",)
+
+
+class MovieImportForm(forms.Form):
+    file = forms.FileField(label="CSV file")
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_IMPORT_BYTES:
+            raise ValidationError(f"The file is larger than {MAX_IMPORT_BYTES // 1_000_000} MB.")
+        return file
+
+
+class ShowForm(forms.ModelForm):
+    class Meta:
+        model = Show
+        fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
+
+    # Each has a value that follows from the movie or the screen.
+    OPTIONAL = {
+        "ends_at": "Left empty, it follows from the movie's length.",
+        "total_seats": "Left empty, it is the screen's.",
+        "seats_per_row": "Left empty, it is the screen's.",
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.OPTIONAL.keys() & self.fields.keys():
+            self.fields[name].required = False
+            self.fields[name].help_text = self.OPTIONAL[name]
+
+
+class CopyShowForm(forms.Form):
+    first_day = forms.DateField(widget=AdminDateWidget)
+    last_day = forms.DateField(widget=AdminDateWidget)
+    times = forms.CharField(max_length=200, help_text="Such as 14:00, 17:15, 20:30")
+
+    def clean_times(self) -> list[time]:
+        try:
+            return [time.fromisoformat(text) for text in re.split(r"[\s,;]+", self.cleaned_data["times"].strip())]
+        except ValueError:
+            raise ValidationError("Enter times such as 14:00, 17:15, 20:30.") from None
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if {"first_day", "last_day", "times"} <= data.keys():
+            days = (data["last_day"] - data["first_day"]).days + 1
+            if days < 1:
+                self.add_error("last_day", "The last day is before the first day.")
+            elif days * len(data["times"]) > MAX_COPIES:
+                self.add_error("last_day", f"That makes more than {MAX_COPIES} shows.")
+            else:
+                data["starts"] = self._starts(data["first_day"], days, data["times"])
+        return data
+
+    @staticmethod
+    def _starts(first_day: date, days: int, times: list[time]) -> list[datetime]:
+        return [
+            timezone.make_aware(datetime.combine(first_day + timedelta(days=day), at))
+            for day in range(days)
+            for at in times
+        ]
+
+
+class SellForm(forms.ModelForm):
+    customer = forms.CharField(max_length=150, help_text="The customer's user name.")
+
+    class Meta:
+        model = Booking
+        fields = ("show", "seat_number")
+
+    def clean_customer(self) -> User:
+        try:
+            return User.objects.get_by_natural_key(self.cleaned_data["customer"])
+        except User.DoesNotExist:
+            raise ValidationError("There is no customer with this user name.") from None

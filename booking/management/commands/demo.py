@@ -1,0 +1,98 @@
+"""manage.py demo"""
+
+import csv
+import random
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from booking import services
+from booking.models import Movie, Screen, Show, User
+
+MOVIES = Path(__file__).parents[2] / "demo" / "movies.csv"
+# Rows and seats a row; then the local hours at which shows start, far enough apart for the longest movie.
+SCREENS = {
+    "Grand Hall": ((14, 20), (14, 17, 20)),
+    "Blue Room": ((8, 12), (13, 16, 19)),
+    "Studio": ((5, 8), (15, 18, 21)),
+}
+DAYS = 14
+CUSTOMERS = ("alice", "bruno")
+PASSWORD = "cinema-demo"  # noqa: S105 (everybody may know it)
+ADMIN = "admin"
+
+
+class Command(BaseCommand):
+    help = f"Makes movies, screens, shows for the next {DAYS} days and accounts to try the service with."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        movies = self._movies()
+        customers = [self._account(name, PASSWORD) for name in CUSTOMERS]
+        shows = [show for name in SCREENS for show in self._plan(self._screen(name), movies)]
+        for show in shows:
+            self._sell(show, customers)
+        self.stdout.write(f"Demo data: {len(movies)} movies, {len(SCREENS)} screens, {len(shows)} shows added.")
+        if settings.DEBUG:
+            self._account(ADMIN, ADMIN, is_staff=True, is_superuser=True)
+            self.stdout.write(f"Logins: {', '.join(CUSTOMERS)} (password {PASSWORD}), {ADMIN} (password {ADMIN})")
+
+    def _movies(self) -> list[Movie]:
+        with MOVIES.open(encoding="utf-8", newline="") as lines:
+            services.import_movies(lines=lines)
+            lines.seek(0)
+            titles = [row["title"] for row in csv.DictReader(lines)]
+        newest_first = Movie.objects.filter(title__in=titles, duration_minutes__isnull=False).order_by("release_date")
+        return list({movie.title: movie for movie in newest_first}.values())
+
+    def _account(self, username: str, password: str, **fields: Any) -> User:
+        try:
+            return User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            # A password that stands in a public file opens nothing in production.
+            return User.objects.create_user(username, password=password if settings.DEBUG else None, **fields)
+
+    def _screen(self, name: str) -> Screen:
+        (rows, seats_per_row), _ = SCREENS[name]
+        defaults = {"rows": rows, "seats_per_row": seats_per_row}
+        return Screen.objects.get_or_create(name=name, defaults=defaults)[0]
+
+    def _plan(self, screen: Screen, movies: list[Movie]) -> list[Show]:
+        """Fills the screen's free times of the next days, so that there are always shows to come."""
+        now = timezone.now()
+        taken = set(
+            Show.objects.on_the_bill().filter(screen=screen, ends_at__gt=now).values_list("starts_at", flat=True)
+        )
+        planned = []
+        for starts_at in self._times(screen, now):
+            if starts_at in taken:
+                continue
+            # The same time on the same screen has the same movie, however often and whenever this runs.
+            movie = random.Random(f"{screen.name} {starts_at}").choice(movies)  # noqa: S311
+            try:
+                planned.append(services.plan_show(movie=movie, screen=screen, starts_at=starts_at, now=now))
+            except services.Refusal:
+                # Staff planned something of their own for that time.
+                continue
+        return planned
+
+    def _times(self, screen: Screen, now: datetime) -> list[datetime]:
+        _, hours = SCREENS[screen.name]
+        today = timezone.localdate(now)
+        times = [
+            timezone.make_aware(datetime.combine(today + timedelta(days=day), time(hour)))
+            for day in range(DAYS + 1)
+            for hour in hours
+        ]
+        return [starts_at for starts_at in times if now < starts_at <= now + timedelta(days=DAYS)]
+
+    def _sell(self, show: Show, customers: list[User]) -> None:
+        """Some seats together near the middle for each customer."""
+        middle = show.total_seats // 2 + show.seats_per_row // 2
+        luck = random.Random(show.pk)  # noqa: S311
+        for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=True):
+            for seat_number in range(first_seat, first_seat + luck.randint(0, 4)):
+                services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())

@@ -184,7 +184,6 @@ class Show(models.Model):
             models.CheckConstraint(
                 condition=Q(ends_at__gt=F("starts_at")),
                 name="show_ends_after_it_starts",
-                violation_error_message="A show must end after it starts.",
             ),
         ]
 
@@ -239,7 +238,6 @@ class Booking(models.Model):
                 fields=["show", "seat_number"],
                 condition=Q(status="booked"),
                 name="one_live_booking_per_show_and_seat",
-                violation_error_message="This seat is already taken.",
             ),
             models.CheckConstraint(condition=Q(seat_number__gte=1), name="booking_seat_is_1_or_more"),
             models.CheckConstraint(

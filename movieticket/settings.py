@@ -255,7 +255,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["booking.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.negotiation.JSONAlways",
-    "URL_FORMAT_OVERRIDE": None,
     "DEFAULT_PAGINATION_CLASS": "booking.pagination.Pagination",
     "EXCEPTION_HANDLER": "booking.exception_handler.exception_handler",
     "DEFAULT_THROTTLE_RATES": {

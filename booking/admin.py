@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist import admin as token_admin
 
 from booking import services
 from booking.forms import AccountCreationForm, CopyShowForm, MovieImportForm, SellForm, ShowForm
@@ -22,6 +24,8 @@ from booking.models import Booking, Movie, Screen, Show, User
 admin.site.site_header = "Cinema"
 admin.site.site_title = "Cinema"
 admin.site.index_title = "Box office and schedule"
+# SimpleJWT's own pages would show staff the refresh tokens of customers; they are registered on import.
+admin.site.unregister([token_admin.BlacklistedToken, token_admin.OutstandingToken])  # type: ignore[attr-defined]
 
 
 class RefusalsOnTheForm:
@@ -229,7 +233,10 @@ class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
         if queryset.count() != 1:
             messages.error(request, "Select one show to copy.")
             return None
-        form = CopyShowForm(request.POST if "confirmed" in request.POST else None)
+        starts_at = timezone.localtime(queryset.get().starts_at)
+        day = starts_at.date() + timedelta(days=1)
+        suggestion = {"first_day": day, "last_day": day, "times": f"{starts_at:%H:%M}"}
+        form = CopyShowForm(request.POST if "confirmed" in request.POST else None, initial=suggestion)
         if form.is_valid():
             try:
                 show = queryset.get()
@@ -290,6 +297,11 @@ class BookingAdmin(RefusalsOnTheForm, admin.ModelAdmin):
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.cancel_booking")
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().add_view(request, form_url, {"title": "Sell a seat", **(extra_context or {})})
 
     def save_model(self, request: HttpRequest, obj: Booking, form: Any, change: bool) -> None:
         obj.pk = services.book_seat(

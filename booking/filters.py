@@ -4,16 +4,19 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 from django_filters import rest_framework as filters
-from rest_framework.filters import OrderingFilter
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from booking.models import Booking, Movie, Show
 
+MAX_TEXT_LENGTH = 100
+
 
 class MovieFilter(filters.FilterSet):
-    language = filters.CharFilter(lookup_expr="iexact", label="Language, such as English.")
-    genre = filters.CharFilter(lookup_expr="iexact", label="Genre, such as Drama.")
+    language = filters.CharFilter(lookup_expr="iexact", max_length=MAX_TEXT_LENGTH, label="Language, such as English.")
+    genre = filters.CharFilter(lookup_expr="iexact", max_length=MAX_TEXT_LENGTH, label="Genre, such as Drama.")
 
     class Meta:
         model = Movie
@@ -36,6 +39,15 @@ class BookingFilter(filters.FilterSet):
     class Meta:
         model = Booking
         fields = ["status"]
+
+
+class BoundedSearchFilter(SearchFilter):
+    """DRF's, for texts that a database can be asked for without harm."""
+
+    def get_search_terms(self, request: Request) -> Any:
+        if len(request.query_params.get(self.search_param, "")) > MAX_TEXT_LENGTH:
+            raise ValidationError({self.search_param: [f"Enter at most {MAX_TEXT_LENGTH} characters."]})
+        return super().get_search_terms(request)
 
 
 class StableOrderingFilter(OrderingFilter):

@@ -14,6 +14,7 @@ from django.db.models import F, OuterRef, Q
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
+MAX_SEATS_PER_SHOW = 10_000
 # No letter or digit that could be taken for another one: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
 REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 REFERENCE_LENGTH = 8
@@ -165,7 +166,7 @@ class Show(models.Model):
     screen = models.ForeignKey(Screen, models.PROTECT, related_name="shows", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    total_seats = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(10_000)])
+    total_seats = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)])
     seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -219,7 +220,7 @@ class Booking(models.Model):
 
     user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False)
     show = models.ForeignKey(Show, models.PROTECT, related_name="bookings")
-    seat_number = models.PositiveIntegerField(validators=[MinValueValidator(1)])
+    seat_number = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)])
     status = models.CharField(max_length=9, choices=Status, default=Status.BOOKED)
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
     created_at = models.DateTimeField(editable=False)

@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import uritemplate
 from drf_yasg import openapi
+from drf_yasg.generators import OpenAPISchemaGenerator
 from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
@@ -56,11 +58,38 @@ TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "passwor
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
 
 
+# In the order of a customer's journey.
+TAGS = [
+    {"name": "Account", "description": "Sign up, sign in, sign out"},
+    {"name": "Movies", "description": "What there is to see"},
+    {"name": "Shows", "description": "When and where, and the seats left"},
+    {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
+]
+
+
+class SchemaGenerator(OpenAPISchemaGenerator):
+    def get_schema(self, *args: Any, **kwargs: Any) -> openapi.Swagger:
+        swagger = super().get_schema(*args, **kwargs)
+        swagger.tags = TAGS
+        return swagger
+
+    def get_path_parameters(self, path: str, view_cls: Any) -> list[openapi.Parameter]:
+        # Whatever stands in a path here is an id.
+        return [
+            openapi.Parameter(name, openapi.IN_PATH, type=openapi.TYPE_INTEGER, required=True, minimum=1)
+            for name in sorted(uritemplate.variables(path))
+        ]
+
+
 class AutoSchema(SwaggerAutoSchema):
-    """Takes only a view that says so for a paged list."""
+    """Guesses neither that an answer is a paged list nor what a body holds; `operation` says it."""
 
     def has_list_response(self) -> bool:
         return bool(self.overrides.get("paged"))
+
+    def get_request_serializer(self) -> Any:
+        # A view's serializer shapes its answers; what it takes is said for each operation.
+        return super().get_request_serializer() if "request_body" in self.overrides else None
 
 
 def operation(
@@ -95,6 +124,7 @@ def operation(
         options["request_body"] = request
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
+        operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
         operation_summary=summary,
         operation_description=description or summary,
         responses=dict(sorted(responses.items())),

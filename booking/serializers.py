@@ -19,6 +19,45 @@ MAX_PASSWORD_LENGTH = 128
 MAX_TOKEN_LENGTH = 2000
 
 
+# What Swagger shows; the ids and names are those of the demo data, as far as they can be.
+MOVIE_EXAMPLE = {
+    "id": 1,
+    "title": "Apocalypto",
+    "description": "A hunter runs for his life and his family through the forest.",
+    "duration_minutes": 136,
+    "certificate": "R",
+    "language": "Mayan",
+    "genre": "Adventure",
+    "director": "Mel Gibson",
+    "release_date": "2006-12-08",
+}
+SHOW_EXAMPLE = {
+    "id": 1,
+    "movie": {name: MOVIE_EXAMPLE[name] for name in ("id", "title", "duration_minutes", "certificate")},
+    "screen": {"id": 1, "name": "Grand Hall"},
+    "starts_at": "2030-01-31T20:00:00Z",
+    "ends_at": "2030-01-31T22:16:00Z",
+    "total_seats": 280,
+    "seats_per_row": 20,
+    "seats_available": 275,
+    "cancelled_at": None,
+}
+BOOKING_EXAMPLE = {
+    "id": 42,
+    "reference": "K7QXW4NA",
+    "show": {name: SHOW_EXAMPLE[name] for name in ("id", "movie", "screen", "starts_at", "ends_at")},
+    "seat_number": 5,
+    "seat_label": "A5",
+    "status": "booked",
+    "created_at": "2030-01-30T09:15:00Z",
+    "cancelled_at": None,
+}
+
+
+def example(**fields: Any) -> dict[str, Any]:
+    return {"example": fields}
+
+
 class PlainIntegerField(serializers.IntegerField):
     """A JSON integer, or a string of plain ASCII digits: no boolean, no float, no other script's digits."""
 
@@ -54,6 +93,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         fields = ["id", "username", "email"]
         read_only_fields = ["id", "username"]
         extra_kwargs = {"email": {"required": True}}
+        swagger_schema_fields = example(id=7, username="esha", email="esha@example.com")
 
 
 class SignupSerializer(serializers.Serializer[User]):
@@ -61,13 +101,22 @@ class SignupSerializer(serializers.Serializer[User]):
     password = PasswordField()
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
 
+    class Meta:
+        swagger_schema_fields = example(username="esha", password="password123", email="esha@example.com")
+
 
 class PasswordChangeSerializer(serializers.Serializer[User]):
     current_password = PasswordField()
     new_password = PasswordField()
 
+    class Meta:
+        swagger_schema_fields = example(current_password="password123", new_password="another-good-one")
+
 
 class TokenSerializer(TokenObtainPairSerializer):
+    class Meta:
+        swagger_schema_fields = example(username="esha", password="password123")
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["username"] = serializers.CharField(max_length=150, write_only=True)
@@ -78,6 +127,9 @@ class RefreshSerializer(TokenRefreshSerializer):
     """SimpleJWT's, but strict about whose token it is and how often it is used."""
 
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
+
+    class Meta:
+        swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         used = self.token_class(attrs["refresh"])
@@ -95,12 +147,18 @@ class RefreshSerializer(TokenRefreshSerializer):
 class LogoutSerializer(TokenBlacklistSerializer):
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH, write_only=True)
 
+    class Meta:
+        swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
+
 
 class TokenPairSerializer(serializers.Serializer[Any]):
     """What sign-in and refresh answer."""
 
     access = serializers.CharField()
     refresh = serializers.CharField()
+
+    class Meta:
+        swagger_schema_fields = example(access="eyJhbGciOiJIUzI1NiIs…", refresh="eyJhbGciOiJIUzI1NiIs…")
 
 
 # --- Movies and shows -------------------------------------------------------------------------
@@ -120,6 +178,7 @@ class MovieSerializer(serializers.ModelSerializer[Movie]):
             "director",
             "release_date",
         ]
+        swagger_schema_fields = example(**MOVIE_EXAMPLE)
 
 
 class MovieBriefSerializer(serializers.ModelSerializer[Movie]):
@@ -152,6 +211,7 @@ class ShowSerializer(serializers.ModelSerializer[Show]):
             "seats_available",
             "cancelled_at",
         ]
+        swagger_schema_fields = example(**SHOW_EXAMPLE)
 
 
 # --- Bookings ---------------------------------------------------------------------------------
@@ -159,6 +219,9 @@ class ShowSerializer(serializers.ModelSerializer[Show]):
 
 class SeatSerializer(serializers.Serializer[Booking]):
     seat_number = PlainIntegerField(help_text="1 is A1, counted row by row.")
+
+    class Meta:
+        swagger_schema_fields = example(seat_number=5)
 
 
 class BookedShowSerializer(serializers.ModelSerializer[Show]):
@@ -177,14 +240,4 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     class Meta:
         model = Booking
         fields = ["id", "reference", "show", "seat_number", "seat_label", "status", "created_at", "cancelled_at"]
-
-
-# --- Refusals ---------------------------------------------------------------------------------
-
-
-class RefusalSerializer(serializers.Serializer[Any]):
-    """What a refusal looks like; `code` is stable, `detail` is for people."""
-
-    detail = serializers.CharField()
-    code = serializers.CharField()
-    seats = serializers.ListField(child=serializers.IntegerField(), required=False)
+        swagger_schema_fields = example(**BOOKING_EXAMPLE)

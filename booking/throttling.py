@@ -30,7 +30,7 @@ class TokenThrottle(SimpleRateThrottle):
     def get_cache_key(self, request: Request, view: APIView) -> str:
         username = request.data.get("username") if isinstance(request.data, dict) else None
         # A digest: what a client sends has no place in a cache's key.
-        name = sha256(str(username).lower().encode(errors="replace")).hexdigest()
+        name = sha256(str(username).strip().lower().encode(errors="replace")).hexdigest()
         ident = f"{self.get_ident(request)}-{name}"
         return self.cache_format % {"scope": self.scope, "ident": ident}
 

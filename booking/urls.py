@@ -1,6 +1,6 @@
 """Paths under /api/. Each is written with a trailing slash and works without it too."""
 
-from django.urls import path, re_path
+from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking import views
@@ -8,7 +8,7 @@ from booking import views
 router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("movies", views.MovieViewSet, "movie")
-router.register(rf"movies/(?P<movie_pk>{views.POSITIVE_ID})/shows", views.MovieShowsViewSet, "movie-shows")
+router.register(rf"movies/(?P<id>{views.POSITIVE_ID})/shows", views.MovieShowsViewSet, "movie-shows")
 router.register("shows", views.ShowViewSet, "show")
 router.register("my-bookings", views.MyBookingsViewSet, "my-bookings")
 router.register("bookings", views.BookingViewSet, "booking")
@@ -22,5 +22,5 @@ urlpatterns = [
     re_path("^me/password/?$", views.PasswordView.as_view(), name="me-password"),
     re_path(rf"^shows/(?P<pk>{views.POSITIVE_ID})/book/?$", views.BookView.as_view(), name="show-book"),
     *router.urls,
-    path("<path:anything>", views.NoSuchPathView.as_view()),
+    re_path("", views.NoSuchPathView.as_view()),
 ]

@@ -11,7 +11,6 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.decorators import action
-from rest_framework.filters import SearchFilter
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,7 +19,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
-from booking.filters import BookingFilter, MovieFilter, ShowFilter, StableOrderingFilter
+from booking.filters import BookingFilter, BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
 from booking.models import Booking, Movie, Show, ShowQuerySet, User
 from booking.openapi import TOKEN_REFUSALS, operation
 from booking.serializers import (
@@ -188,7 +187,7 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     queryset = Movie.objects.all()
     serializer_class = MovieSerializer
     lookup_value_regex = POSITIVE_ID
-    filter_backends = [DjangoFilterBackend, SearchFilter, StableOrderingFilter]
+    filter_backends = [DjangoFilterBackend, BoundedSearchFilter, StableOrderingFilter]
     filterset_class = MovieFilter
     search_fields = ["title", "director"]
     ordering_fields = ["title", "release_date", "duration_minutes"]
@@ -208,13 +207,14 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     name="list",
 )
 class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[Show]):
-    queryset = Show.objects.none()
     serializer_class = ShowSerializer
     filter_backends = [DjangoFilterBackend]
     filterset_class = ShowFilter
 
     def get_queryset(self) -> ShowQuerySet:
-        movie = get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["movie_pk"])
+        if getattr(self, "swagger_fake_view", False):
+            return Show.objects.none()
+        movie = get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["id"])
         shows = Show.objects.filter(movie=movie).to_come(timezone.now())
         return shows.select_related("movie", "screen").with_seats_available()
 
@@ -255,7 +255,7 @@ class BookView(APIView):
     def post(self, request: Request, pk: str) -> Response:
         data = validated(SeatSerializer, request)
         booking = services.book_seat(user=account(request), show_id=int(pk), now=timezone.now(), **data)
-        location = reverse("booking-detail", args=[booking.pk], request=request)
+        location = reverse("booking-detail", args=[booking.pk], request=request) + "/"
         return Response(BookingSerializer(booking).data, status.HTTP_201_CREATED, headers={"Location": location})
 
 

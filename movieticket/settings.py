@@ -72,9 +72,11 @@ def read_rate(raw: str) -> str:
 
 
 def read_database(raw: str) -> dict[str, Any]:
-    config: dict[str, Any] = env.db_url_config(raw)
-    if config["ENGINE"] not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"} or not config["NAME"]:
+    if not raw.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise ValueError("neither SQLite nor PostgreSQL")
+    config: dict[str, Any] = env.db_url_config(raw)
+    if not config["NAME"]:
+        raise ValueError("no database named")
     return config
 
 
@@ -98,9 +100,8 @@ def rate(name: str, default: str) -> str:
     return setting(name, read_rate, default, "a rate such as 20/hour (second, minute, hour or day)")
 
 
-def local_secret_key() -> str:
+def local_secret_key(path: Path) -> str:
     """A key made once for this checkout and kept in a file that git ignores."""
-    path = BASE_DIR / ".secret_key"
     try:
         path.touch(mode=0o600, exist_ok=False)
         path.write_text(secrets.token_urlsafe(50))
@@ -112,7 +113,7 @@ def local_secret_key() -> str:
 # --- Security ---------------------------------------------------------------------------------
 
 DEBUG = boolean("DEBUG", True)
-SECRET_KEY = setting("SECRET_KEY", str, "", "text") or (local_secret_key() if DEBUG else "")
+SECRET_KEY = setting("SECRET_KEY", str, "", "text") or (local_secret_key(BASE_DIR / ".secret_key") if DEBUG else "")
 if len(SECRET_KEY.encode()) < 32:
     raise ImproperlyConfigured("SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off.")
 ALLOWED_HOSTS = setting(
@@ -139,7 +140,7 @@ X_FRAME_OPTIONS = "DENY"
 # --- Application ------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "booking",
+    "booking",  # before drf_yasg, one of whose templates it extends
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -273,6 +274,7 @@ MAX_BODY_BYTES = 1_000_000
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {
     "DEFAULT_AUTO_SCHEMA_CLASS": "booking.openapi.AutoSchema",
+    "DEFAULT_GENERATOR_CLASS": "booking.openapi.SchemaGenerator",
     "DEFAULT_INFO": "booking.openapi.INFO",
     "SECURITY_DEFINITIONS": {
         "Bearer": {

@@ -16,7 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("swagger/", SchemaView.with_ui("swagger"), name="swagger"),
     path("redoc/", SchemaView.with_ui("redoc"), name="redoc"),
-    re_path(r"^swagger(?P<format>\.json|\.yaml)$", SchemaView.without_ui(), name="schema"),
+    re_path(r"^swagger\.(?P<format>json|yaml)$", SchemaView.without_ui(), name="schema"),
 ]
 handler400 = "booking.exception_handler.bad_request"
 handler404 = "booking.exception_handler.not_found"

@@ -4,11 +4,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import pre_save
 
-from booking.models import REFERENCE_ALPHABET, Booking, User
-from booking.services import NotFound, Refusal, book_seat, cancel_booking
+from booking.models import REFERENCE_ALPHABET, Booking, Show, User
+from booking.services import Busy, NotFound, Refusal, book_seat, cancel_booking, locks
 from booking.services.bookings import (
     AlreadyCancelled,
     NoSuchSeat,
@@ -64,6 +64,14 @@ def commit_past_the_lock(write):
             cursor.execute("BEGIN IMMEDIATE")
     else:
         at_once([write])
+
+
+def impatiently(call, *args):
+    """What `call` returns on this thread's connection if that hardly waits for SQLite's one writer."""
+    if connection.vendor == "sqlite":
+        options = connection.settings_dict["OPTIONS"] | {"timeout": 0.05}
+        connection.settings_dict = connection.settings_dict | {"OPTIONS": options}
+    return call(*args)
 
 
 # --- Booking ----------------------------------------------------------------------------------
@@ -225,6 +233,16 @@ def test_a_seat_written_past_the_lock_is_taken_by_the_constraint_s_word(user, sh
 def test_another_broken_constraint_is_not_taken_for_a_taken_seat(show):
     with pytest.raises(IntegrityError):
         book(User(pk=10**9), show)
+    assert live_seats(show) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_show_that_stays_locked_makes_the_service_busy(user, show, monkeypatch):
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_SECONDS", 0.05)
+    with transaction.atomic():
+        Show.objects.select_for_update().get(pk=show.pk)
+        refusals = at_once([lambda: impatiently(refusal_of, book, user, show)])
+    assert refusals == [(Busy, "busy", {})]
     assert live_seats(show) == []
 
 

@@ -94,5 +94,6 @@ class Command(BaseCommand):
         middle = show.total_seats // 2 + show.seats_per_row // 2
         luck = random.Random(show.pk)  # noqa: S311
         for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=True):
-            for seat_number in range(first_seat, first_seat + luck.randint(0, 4)):
+            seats = range(first_seat, first_seat + luck.randint(0, 4))
+            for seat_number in filter(show.has_seat, seats):
                 services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())

@@ -1,0 +1,15 @@
+// Redoc draws its maker's logo from another host and has no setting against it.
+const isOurs = (url) => new URL(url, location.href).origin === location.origin;
+const image = HTMLImageElement.prototype;
+const source = Object.getOwnPropertyDescriptor(image, "src");
+const setAttribute = image.setAttribute;
+
+Object.defineProperty(image, "src", {
+  ...source,
+  set(url) {
+    if (isOurs(url)) source.set.call(this, url);
+  },
+});
+image.setAttribute = function (name, value) {
+  if (name !== "src" || isOurs(value)) setAttribute.call(this, name, value);
+};

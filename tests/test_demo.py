@@ -1,0 +1,74 @@
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from booking import services
+from booking.models import Booking, Movie, Screen, Show, User
+from tests.factories import make_movie
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _debug(settings):
+    settings.DEBUG = True
+
+
+def demo():
+    out = StringIO()
+    call_command("demo", stdout=out)
+    return out.getvalue()
+
+
+def test_it_makes_what_a_newcomer_wants_to_see():
+    demo()
+    assert (Movie.objects.filter(duration_minutes__gt=0).count(), Screen.objects.count()) == (24, 3)
+    assert Show.objects.values_list("total_seats").distinct().count() == 3
+    assert sorted(User.objects.values_list("username", flat=True)) == ["admin", "alice", "bruno"]
+    assert Booking.objects.live().count() > 100
+
+
+def test_shows_fill_the_next_14_days_and_none_overlap():
+    demo()
+    days = {timezone.localdate(show.starts_at) for show in Show.objects.all()}
+    assert len(days) >= 14
+    assert min(Show.objects.values_list("starts_at", flat=True)) > timezone.now()
+
+
+def test_a_second_run_changes_nothing():
+    demo()
+    before = [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)]
+    assert "0 shows added" in demo()
+    assert [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)] == before
+
+
+def test_a_later_run_adds_the_days_since():
+    demo()
+    last = Show.objects.order_by("starts_at").last()
+    Show.objects.filter(starts_at__gt=last.starts_at - timedelta(days=1)).exclude(bookings__gt=0).delete()
+    assert "0 shows added" not in demo()
+
+
+def test_times_that_staff_took_stay_theirs():
+    screen = Screen.objects.create(name="Studio", rows=1, seats_per_row=1)
+    now = timezone.now()
+    starts_at, ends_at = now + timedelta(hours=1), now + timedelta(days=2)
+    services.plan_show(movie=make_movie(), screen=screen, starts_at=starts_at, ends_at=ends_at, now=now)
+    demo()
+    assert Show.objects.filter(screen=screen, starts_at__lt=ends_at).count() == 1
+
+
+def test_the_demo_logins_are_printed_and_work(anyone):
+    out = demo()
+    assert "alice, bruno (password cinema-demo), admin (password admin)" in out
+    assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 200
+
+
+def test_without_debug_there_is_no_admin_and_no_known_password(settings, anyone):
+    settings.DEBUG = False
+    assert "password" not in demo()
+    assert not User.objects.filter(is_staff=True).exists()
+    assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 401

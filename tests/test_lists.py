@@ -1,0 +1,282 @@
+"""The three lists: their pages, filters and order, and what they cost."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from booking.models import Movie
+from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_show
+
+DAY = timedelta(days=1)
+PAST = STARTS_AT.replace(year=2020)
+
+
+def results(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.content
+    return answer.json()["results"]
+
+
+def titles(client, query=""):
+    return [movie["title"] for movie in results(client, f"/api/movies/?{query}")]
+
+
+def shows(client, movie, query=""):
+    return [show["id"] for show in results(client, f"/api/movies/{movie.pk}/shows/?{query}")]
+
+
+def bookings(client, query=""):
+    return [booking["id"] for booking in results(client, f"/api/my-bookings/?{query}")]
+
+
+def make_movies(count):
+    Movie.objects.bulk_create(Movie(title=f"Movie {number:03}", duration_minutes=90) for number in range(count))
+
+
+# --- Pages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_empty_list_is_a_page_too(anyone):
+    assert anyone.get("/api/movies/").json() == {"count": 0, "next": None, "previous": None, "results": []}
+
+
+@pytest.mark.django_db
+def test_a_page_knows_its_neighbours(anyone):
+    make_movies(5)
+    page = anyone.get("/api/movies/?page=2&page_size=2").json()
+    assert (page["count"], [movie["title"] for movie in page["results"]]) == (5, ["Movie 002", "Movie 003"])
+    assert page["next"] == "http://testserver/api/movies/?page=3&page_size=2"
+    assert page["previous"] == "http://testserver/api/movies/?page_size=2"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("query", "size"), [("", 20), ("page_size=1", 1), ("page_size=100", 100), ("page_size=101", 100)]
+)
+def test_a_page_has_20_rows_unless_asked_and_100_at_most(anyone, query, size):
+    make_movies(120)
+    assert len(titles(anyone, query)) == size
+
+
+@pytest.mark.django_db
+def test_pages_together_hold_each_row_once(anyone):
+    make_movies(7)
+    pages = [titles(anyone, f"page_size=3&page={page}&ordering=duration_minutes") for page in (1, 2, 3)]
+    assert [title for page in pages for title in page] == [f"Movie {number:03}" for number in range(7)]
+
+
+@pytest.mark.django_db
+def test_a_page_past_the_last_is_not_found(anyone):
+    make_movies(3)
+    answer = anyone.get("/api/movies/?page=2")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Invalid page.", "code": "not_found"})
+
+
+# --- Movies -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def some_movies(db):
+    make_movie(title="Dangal", director="Nitesh Tiwari", language="Hindi", genre="Drama")
+    make_movie(title="Alien", director="Ridley Scott", language="English", genre="Horror")
+    make_movie(title="Gladiator", director="Ridley Scott", language="English", genre="Drama")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("language=English", ["Alien", "Gladiator"]),
+        ("language=english", ["Alien", "Gladiator"]),
+        ("language=Eng", []),
+        ("language=", ["Alien", "Dangal", "Gladiator"]),
+        ("genre=DRAMA", ["Dangal", "Gladiator"]),
+        ("language=English&genre=Drama", ["Gladiator"]),
+        ("genre=Western", []),
+    ],
+)
+def test_movies_are_filtered_by_language_and_genre(anyone, some_movies, query, found):
+    assert titles(anyone, query) == found
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("alien", ["Alien"]),
+        ("LI", ["Alien"]),
+        ("scott", ["Alien", "Gladiator"]),
+        ("scott glad", ["Gladiator"]),
+        ("tiwari", ["Dangal"]),
+        ("  ", ["Alien", "Dangal", "Gladiator"]),
+        ("hindi", []),
+        ("%", []),
+        ("_", []),
+    ],
+)
+def test_movies_are_searched_by_title_and_director(anyone, some_movies, search, found):
+    assert [movie["title"] for movie in anyone.get("/api/movies/", {"search": search}).json()["results"]] == found
+
+
+def test_a_search_goes_together_with_a_filter_and_an_order(anyone, some_movies):
+    assert titles(anyone, "search=a&language=English&ordering=-title") == ["Gladiator", "Alien"]
+
+
+@pytest.fixture
+def dated_movies(db):
+    make_movie(title="B", release_date=None, duration_minutes=100)
+    make_movie(title="A", release_date=date(2020, 1, 1), duration_minutes=None)
+    make_movie(title="D", release_date=date(2010, 1, 1), duration_minutes=90)
+    make_movie(title="C", release_date=date(2010, 1, 1), duration_minutes=120)
+
+
+@pytest.mark.parametrize(
+    ("ordering", "found"),
+    [
+        ("", "ABCD"),
+        ("title", "ABCD"),
+        ("-title", "DCBA"),
+        ("release_date", "DCAB"),
+        ("-release_date", "ADCB"),
+        ("release_date,title", "CDAB"),
+        ("-release_date,-title", "ADCB"),
+        ("duration_minutes", "DBCA"),
+        ("-duration_minutes", "CBDA"),
+    ],
+)
+def test_movies_are_ordered_with_what_is_not_known_last(anyone, dated_movies, ordering, found):
+    assert "".join(titles(anyone, f"ordering={ordering}")) == found
+
+
+@pytest.mark.django_db
+def test_movies_of_one_rank_keep_the_order_they_were_entered_in(anyone):
+    entered = [make_movie(title="Mulan", release_date=date(year, 1, 1)).pk for year in (2020, 1998, 2009)]
+    assert [movie["id"] for movie in results(anyone, "/api/movies/")] == entered
+
+
+# --- A movie's shows --------------------------------------------------------------------------
+
+
+def test_shows_are_listed_soonest_first(anyone, show):
+    later, sooner = (make_show(movie=show.movie, starts_at=STARTS_AT + days * DAY) for days in (1, -1))
+    assert shows(anyone, show.movie) == [sooner.pk, show.pk, later.pk]
+
+
+def test_shows_of_one_time_keep_the_order_they_were_planned_in(anyone, show):
+    others = [make_show(movie=show.movie) for _ in range(3)]
+    assert shows(anyone, show.movie) == [show.pk, *(other.pk for other in others)]
+
+
+@pytest.mark.parametrize("fields", [{"starts_at": PAST}, {"cancelled_at": NOW}])
+def test_shows_that_can_not_be_booked_any_more_are_not_listed(anyone, show, fields):
+    make_show(movie=show.movie, **fields)
+    assert shows(anyone, show.movie) == [show.pk]
+
+
+def test_another_movie_s_shows_are_not_listed(anyone, show):
+    assert shows(anyone, make_movie(title="Zodiac")) == []
+    assert shows(anyone, show.movie) == [show.pk]
+
+
+@pytest.mark.parametrize(("day", "found"), [("2099-05-31", 0), ("2099-06-01", 1), ("2099-06-02", 0), ("", 1)])
+def test_shows_are_filtered_by_day(anyone, show, day, found):
+    assert len(shows(anyone, show.movie, f"date={day}")) == found
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "starts_at"),
+    [
+        ("Asia/Tokyo", "2099-06-02", "2099-06-02T03:00:00+09:00"),
+        ("Europe/London", "2099-06-01", "2099-06-01T19:00:00+01:00"),
+        ("Pacific/Kiritimati", "2099-06-02", "2099-06-02T08:00:00+14:00"),
+    ],
+)
+def test_a_day_is_one_of_the_cinema_s_time_zone(anyone, show, settings, zone, day, starts_at):
+    settings.TIME_ZONE = zone
+    [found] = results(anyone, f"/api/movies/{show.movie_id}/shows/?date={day}")
+    assert found["starts_at"] == starts_at
+
+
+@pytest.mark.parametrize(("hour", "found"), [(14, 0), (15, 1), (16, 1)])
+def test_a_day_begins_at_the_cinema_s_midnight(anyone, settings, show, hour, found):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    midnight = make_show(starts_at=STARTS_AT.replace(hour=hour))
+    assert len(shows(anyone, midnight.movie, "date=2099-06-02")) == found
+
+
+def test_each_show_says_how_many_seats_are_available(anyone, show):
+    for seat_number, status in ((1, "booked"), (2, "booked"), (3, "cancelled")):
+        make_booking(show=show, seat_number=seat_number, status=status)
+    make_show(movie=show.movie, starts_at=STARTS_AT + DAY)
+    available = [found["seats_available"] for found in results(anyone, f"/api/movies/{show.movie_id}/shows/")]
+    assert available == [48, 50]
+
+
+@pytest.mark.django_db
+def test_a_sold_out_show_is_listed_with_no_seat_available(anyone):
+    show = make_booking(show=make_show(total_seats=1)).show
+    assert [found["seats_available"] for found in results(anyone, f"/api/movies/{show.movie_id}/shows/")] == [0]
+
+
+# --- A customer's bookings --------------------------------------------------------------------
+
+
+def test_bookings_are_listed_newest_first(client, user, show):
+    made = [
+        make_booking(user=user, show=show, seat_number=number, created_at=NOW + number * DAY).pk for number in (2, 3, 1)
+    ]
+    assert bookings(client) == [made[1], made[0], made[2]]
+
+
+def test_bookings_of_one_moment_are_listed_last_made_first(client, user, show):
+    made = [make_booking(user=user, show=show, seat_number=number).pk for number in (1, 2, 3)]
+    assert bookings(client) == made[::-1]
+
+
+def test_other_people_s_bookings_are_not_listed(client, user, show):
+    make_booking(show=show, seat_number=1)
+    mine = make_booking(user=user, show=show, seat_number=2)
+    assert bookings(client) == [mine.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("", "cb"), ("status=", "cb"), ("status=booked", "b"), ("status=cancelled", "c")]
+)
+def test_bookings_are_filtered_by_status(client, user, show, query, found):
+    by_letter = {status[0]: make_booking(user=user, show=show, status=status).pk for status in ("booked", "cancelled")}
+    assert bookings(client, query) == [by_letter[letter] for letter in found]
+
+
+def test_bookings_of_past_and_called_off_shows_are_listed_too(client, user):
+    made = [
+        make_booking(user=user, show=make_show(**fields)).pk for fields in ({"starts_at": PAST}, {"cancelled_at": NOW})
+    ]
+    assert bookings(client) == made[::-1]
+
+
+# --- What a list costs ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_of_movies_takes_2_queries(anyone, django_assert_num_queries, rows):
+    make_movies(rows)
+    with django_assert_num_queries(2):
+        assert len(titles(anyone)) == rows
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_of_shows_takes_3_queries(anyone, django_assert_num_queries, rows):
+    movie = make_movie()
+    for _ in range(rows):
+        make_booking(show=make_show(movie=movie))
+    with django_assert_num_queries(3):
+        assert len(shows(anyone, movie)) == rows
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_of_bookings_takes_3_queries(client, user, django_assert_num_queries, rows):
+    for _ in range(rows):
+        make_booking(user=user)
+    with django_assert_num_queries(3):
+        assert len(bookings(client)) == rows

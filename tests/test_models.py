@@ -1,0 +1,300 @@
+"""What is true, whoever writes: labels, and the constraints attacked past the services."""
+
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+from django.db.models import ProtectedError
+
+from booking.models import REFERENCE_ALPHABET, Booking, Movie, Screen, Show, User, new_reference, seat_label
+from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
+
+MOMENT = timedelta(microseconds=1)
+
+
+@contextmanager
+def refused_by(constraint):
+    """Expects the database to refuse, by that constraint where it says its name."""
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        yield
+    if connection.vendor == "postgresql":
+        assert f'"{constraint}"' in str(caught.value)
+
+
+# --- Seat labels and references ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seat_number", "seats_per_row", "label"),
+    [
+        (1, 10, "A1"),
+        (10, 10, "A10"),
+        (11, 10, "B1"),
+        (251, 10, "Z1"),
+        (260, 10, "Z10"),
+        (261, 10, "AA1"),
+        (520, 10, "AZ10"),
+        (521, 10, "BA1"),
+        (7020, 10, "ZZ10"),
+        (7021, 10, "AAA1"),
+        (1, 1, "A1"),
+        (26, 1, "Z1"),
+        (27, 1, "AA1"),
+        (100, 100, "A100"),
+        (10_000, 100, "CV100"),
+    ],
+)
+def test_a_seat_s_label_is_its_row_s_letters_and_its_place(seat_number, seats_per_row, label):
+    assert seat_label(seat_number, seats_per_row) == label
+
+
+@pytest.mark.parametrize("seats_per_row", [1, 2, 7, 26, 100])
+def test_no_two_seats_have_one_label(seats_per_row):
+    labels = {seat_label(seat_number, seats_per_row) for seat_number in range(1, 10_001)}
+    assert len(labels) == 10_000
+
+
+@pytest.mark.parametrize("seats_per_row", [1, 7, 26])
+def test_each_row_starts_at_place_1_and_is_full(seats_per_row):
+    places = [int(seat_label(number, seats_per_row).lstrip("ABC")) for number in range(1, 3 * seats_per_row + 1)]
+    assert places == list(range(1, seats_per_row + 1)) * 3
+
+
+@pytest.mark.django_db
+def test_a_booking_s_label_follows_its_show_s_rows():
+    assert make_booking(show=make_show(seats_per_row=4), seat_number=5).seat_label == "B1"
+
+
+def test_no_two_characters_of_a_reference_look_alike():
+    look_alike = [set("0OQD") - set("QD"), set("1IL"), set("2Z"), set("5S"), set("8B")]
+    assert [pair & set(REFERENCE_ALPHABET) for pair in look_alike] == [set()] * 5
+    assert (REFERENCE_ALPHABET.isascii(), REFERENCE_ALPHABET.upper()) == (True, REFERENCE_ALPHABET)
+
+
+def test_references_are_8_characters_and_differ():
+    references = {new_reference() for _ in range(1000)}
+    assert (len(references), {len(reference) for reference in references}) == (1000, {8})
+
+
+# --- Bookings ---------------------------------------------------------------------------------
+
+
+def test_a_seat_has_one_live_booking(show):
+    make_booking(show=show, seat_number=5)
+    with refused_by("one_live_booking_per_show_and_seat"):
+        make_booking(show=show, seat_number=5)
+
+
+def test_a_cancelled_booking_can_not_come_back_to_a_seat_sold_since(show):
+    cancelled = make_booking(show=show, seat_number=5, status="cancelled")
+    make_booking(show=show, seat_number=5)
+    with refused_by("one_live_booking_per_show_and_seat"):
+        Booking.objects.filter(pk=cancelled.pk).update(status="booked", cancelled_at=None)
+
+
+def test_a_seat_may_have_cancelled_bookings_besides_a_live_one(show):
+    for status in ("cancelled", "cancelled", "booked"):
+        make_booking(show=show, seat_number=5, status=status)
+    assert show.bookings.count() == 3
+
+
+def test_one_seat_number_may_be_live_in_two_shows(show):
+    make_booking(show=show, seat_number=5)
+    assert make_booking(show=make_show(), seat_number=5).is_live
+
+
+def test_a_booking_can_not_be_moved_to_a_taken_seat(show):
+    make_booking(show=show, seat_number=5)
+    other = make_booking(show=show, seat_number=6)
+    with refused_by("one_live_booking_per_show_and_seat"):
+        Booking.objects.filter(pk=other.pk).update(seat_number=5)
+
+
+def test_there_is_no_seat_0(show):
+    with refused_by("booking_seat_is_1_or_more"):
+        make_booking(show=show, seat_number=0)
+
+
+@pytest.mark.parametrize(("status", "cancelled_at"), [("cancelled", None), ("booked", NOW)])
+def test_a_booking_is_cancelled_exactly_when_it_has_a_time(show, status, cancelled_at):
+    with refused_by("booking_is_cancelled_exactly_when_it_has_a_time"):
+        make_booking(show=show, status=status, cancelled_at=cancelled_at)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", ["user", "show"])
+def test_what_was_booked_can_not_be_deleted(part):
+    booking = make_booking()
+    with pytest.raises(ProtectedError):
+        getattr(booking, part).delete()
+
+
+# --- Shows ------------------------------------------------------------------------------------
+
+
+def test_a_show_has_a_seat_or_more(show):
+    with refused_by("show_has_a_seat_or_more"):
+        Show.objects.filter(pk=show.pk).update(total_seats=0)
+
+
+def test_a_show_s_row_has_a_seat_or_more(show):
+    with refused_by("show_row_has_a_seat_or_more"):
+        Show.objects.filter(pk=show.pk).update(seats_per_row=0)
+
+
+@pytest.mark.parametrize("ends_at", [STARTS_AT, STARTS_AT - MOMENT, NOW])
+def test_a_show_ends_after_it_starts(show, ends_at):
+    with refused_by("show_ends_after_it_starts"):
+        Show.objects.filter(pk=show.pk).update(ends_at=ends_at)
+
+
+def test_a_show_may_end_a_moment_after_it_starts(show):
+    assert Show.objects.filter(pk=show.pk).update(ends_at=STARTS_AT + MOMENT) == 1
+
+
+@pytest.mark.parametrize("part", ["movie", "screen"])
+def test_what_is_shown_can_not_be_deleted(show, part):
+    with pytest.raises(ProtectedError):
+        getattr(show, part).delete()
+
+
+# --- Movies and screens -----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_a_movie_lasts_a_minute_or_more():
+    with refused_by("movie_lasts_a_minute_or_more"):
+        make_movie(duration_minutes=0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("duration", [None, 1])
+def test_a_movie_may_last_a_minute_or_have_no_known_length(duration):
+    assert make_movie(duration_minutes=duration).pk
+
+
+@pytest.mark.django_db
+def test_a_title_and_release_date_belong_to_one_movie():
+    Movie.objects.create(title="Mulan", release_date=date(1998, 6, 12))
+    with refused_by("unique_movie_per_title_and_release_date"):
+        Movie.objects.create(title="Mulan", release_date=date(1998, 6, 12))
+
+
+@pytest.mark.django_db
+def test_a_title_without_release_date_belongs_to_one_movie():
+    Movie.objects.create(title="Mulan")
+    with refused_by("unique_title_among_movies_without_release_date"):
+        Movie.objects.create(title="Mulan")
+
+
+@pytest.mark.django_db
+def test_one_title_may_have_several_release_dates():
+    for release_date in (date(1998, 6, 12), date(2020, 9, 4), None):
+        Movie.objects.create(title="Mulan", release_date=release_date)
+    assert Movie.objects.filter(title="Mulan").count() == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [({"rows": 0}, "screen_has_a_row_or_more"), ({"seats_per_row": 0}, "screen_row_has_a_seat_or_more")],
+)
+def test_a_screen_has_a_seat_or_more(fields, constraint):
+    with refused_by(constraint):
+        Screen.objects.create(**({"name": "One", "rows": 1, "seats_per_row": 1} | fields))
+
+
+@pytest.mark.django_db
+def test_a_screen_s_name_is_its_own():
+    make_screen(name="One")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        make_screen(name="One")
+
+
+@pytest.mark.django_db
+def test_a_screen_has_rows_times_places():
+    assert make_screen(rows=4, seats_per_row=6).total_seats == 24
+
+
+# --- Users ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("username", ["Esha", "ESHA", "esHa"])
+def test_no_two_user_names_differ_in_case_alone(user, username):
+    with refused_by("unique_username_ignoring_case"):
+        User.objects.create(username=username)
+
+
+def test_a_user_can_not_be_renamed_to_another_s_name_in_capitals(user):
+    other = make_user(username="asha")
+    with refused_by("unique_username_ignoring_case"):
+        User.objects.filter(pk=other.pk).update(username="ESHA")
+
+
+@pytest.mark.parametrize("username", ["esha", "Esha", "ESHA"])
+def test_a_user_is_found_by_name_in_any_case(user, username):
+    assert User.objects.get_by_natural_key(username) == user
+
+
+@pytest.mark.parametrize("username", ["", None, "esh", "esha ", "e_ha", "%"])
+def test_nobody_is_found_by_another_name(user, username):
+    with pytest.raises(User.DoesNotExist):
+        User.objects.get_by_natural_key(username)
+
+
+# --- Predicates, querysets and names ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "started"), [(STARTS_AT - MOMENT, False), (STARTS_AT, True), (STARTS_AT + MOMENT, True)]
+)
+def test_a_show_has_started_from_its_first_moment(show, now, started):
+    assert show.has_started(now) is started
+
+
+@pytest.mark.parametrize(("seat_number", "there"), [(0, False), (1, True), (50, True), (51, False)])
+def test_a_show_has_the_seats_from_1_to_its_total(show, seat_number, there):
+    assert show.has_seat(seat_number) is there
+
+
+def test_a_movie_s_shows_to_come_are_counted(show):
+    make_show(movie=show.movie, starts_at=NOW)
+    make_show(movie=show.movie, cancelled_at=NOW)
+    idle = make_movie(title="Zodiac")
+    counts = Movie.objects.with_shows_to_come(NOW).values_list("pk", "shows_to_come")
+    assert dict(counts) == {show.movie_id: 1, idle.pk: 0}
+
+
+def test_seats_sold_are_the_live_ones_of_each_show(show):
+    make_booking(show=show, seat_number=1)
+    make_booking(show=show, seat_number=2, status="cancelled")
+    other = make_show(starts_at=STARTS_AT + MOMENT)
+    counts = Show.objects.with_seats_available().values_list("pk", "seats_sold", "seats_available")
+    assert list(counts) == [(show.pk, 1, 49), (other.pk, 0, 50)]
+
+
+@pytest.mark.parametrize(("release_date", "name"), [(date(1998, 6, 12), "Mulan (1998)"), (None, "Mulan")])
+def test_a_movie_is_called_by_its_title_and_year(release_date, name):
+    assert str(Movie(title="Mulan", release_date=release_date)) == name
+
+
+def test_a_screen_is_called_by_its_name():
+    assert str(Screen(name="Screen 1")) == "Screen 1"
+
+
+@pytest.mark.parametrize(("zone", "when"), [("UTC", "Mon 01 Jun 2099 18:00"), ("Asia/Tokyo", "Tue 02 Jun 2099 03:00")])
+def test_a_show_is_called_by_its_movie_local_time_and_screen(settings, zone, when):
+    settings.TIME_ZONE = zone
+    show = Show(movie=Movie(title="Mulan"), screen=Screen(name="Screen 1"), starts_at=STARTS_AT)
+    assert str(show) == f"Mulan, {when}, Screen 1"
+
+
+def test_a_booking_is_called_by_its_reference_and_seat():
+    assert str(Booking(reference="ACDEFGHJ", show=Show(seats_per_row=10), seat_number=15)) == "ACDEFGHJ B5"
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

@@ -1,0 +1,136 @@
+import os
+import runpy
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).parent.parent
+PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "k" * 32, "ALLOWED_HOSTS": "tickets.example.com"}
+NAMES = [*PRODUCTION, "DATABASE_URL", "TIME_ZONE", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"]
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """The settings module as it is under the given environment."""
+
+    def load(**environment):
+        for name in NAMES:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "movieticket" / "settings.py"))
+
+    return load
+
+
+def test_with_nothing_set_it_is_local(load):
+    settings = load()
+    assert settings["DEBUG"] is True
+    assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
+    assert settings["DATABASES"]["default"]["ENGINE"] == "movieticket.sqlite"
+    assert len(settings["SECRET_KEY"]) >= 32
+
+
+def test_the_local_key_is_made_once_and_private(load, tmp_path):
+    local_secret_key, path = load()["local_secret_key"], tmp_path / "key"
+    assert local_secret_key(path) == local_secret_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"SECRET_KEY": ""}, "SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off."),
+        ({"SECRET_KEY": "k" * 31}, "SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off."),
+        ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS must list the service's host names when DEBUG is off."),
+        ({"ALLOWED_HOSTS": " , "}, "ALLOWED_HOSTS must list the service's host names when DEBUG is off."),
+    ],
+)
+def test_production_refuses_to_start_half_configured(load, environment, message):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(**(PRODUCTION | environment))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DEBUG", "maybe"),
+        ("DATABASE_URL", "mysql://localhost/tickets"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "postgres://user:secret@localhost:port/tickets"),
+        ("DATABASE_URL", "postgres://localhost"),
+        ("TIME_ZONE", "Mars/Olympus"),
+        ("TIME_ZONE", "../etc/passwd"),
+        ("CSRF_TRUSTED_ORIGINS", "tickets.example.com"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("ACCESS_TOKEN_MINUTES", "0"),
+        ("REFRESH_TOKEN_DAYS", "week"),
+        ("MAX_SEATS_PER_USER", "-1"),
+        ("LIMIT_BOOKING", "60"),
+        ("LIMIT_TOKEN", "ten/minute"),
+        ("LIMIT_SIGNUP", "10/fortnight"),
+        ("LIMIT_REFRESH", "0/day"),
+        ("SECURE_HSTS_SECONDS", "1.5"),
+    ],
+)
+def test_an_unreadable_value_is_refused_by_its_name_and_not_repeated(load, name, value):
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must be ") as error:
+        load(**{name: value})
+    assert value not in str(error.value)
+
+
+def test_an_empty_value_is_the_default(load):
+    assert load(MAX_SEATS_PER_USER="", TIME_ZONE=" ")["MAX_SEATS_PER_USER"] == 10
+
+
+def test_values_are_taken_from_the_environment(load):
+    settings = load(
+        ACCESS_TOKEN_MINUTES="3",
+        TIME_ZONE="Europe/Vienna",
+        LIMIT_BOOKING="7/second",
+        CORS_ALLOWED_ORIGINS="https://a.example, https://b.example",
+        SECURE_HSTS_SECONDS="0",
+        DATABASE_URL="postgres://user:p%40ss@db.example:5433/tickets",
+    )
+    assert settings["SIMPLE_JWT"]["ACCESS_TOKEN_LIFETIME"] == timedelta(minutes=3)
+    assert settings["TIME_ZONE"] == "Europe/Vienna"
+    assert settings["REST_FRAMEWORK"]["DEFAULT_THROTTLE_RATES"]["booking"] == "7/second"
+    assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example", "https://b.example"]
+    assert settings["DATABASES"]["default"]["PASSWORD"] == "p@ss"
+
+
+def test_production_is_strict(load):
+    settings = load(**PRODUCTION, PROXY_SSL_HEADER="X-Forwarded-Proto")
+    assert settings["SESSION_COOKIE_SECURE"]
+    assert settings["CSRF_COOKIE_SECURE"]
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+    assert "whitenoise.middleware.WhiteNoiseMiddleware" in settings["MIDDLEWARE"]
+
+
+@pytest.mark.parametrize(("environment", "count"), [({}, 3), (PRODUCTION, 4)])
+def test_common_passwords_are_refused_in_production_alone(load, environment, count):
+    assert len(load(**environment)["AUTH_PASSWORD_VALIDATORS"]) == count
+
+
+def run(*command, **environment):
+    environment = {name: value for name, value in os.environ.items() if name not in NAMES} | environment
+    return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", [("manage.py", "check"), ("-c", "import movieticket.wsgi")])
+def test_a_bad_setting_is_a_sentence_not_a_traceback(command):
+    result = run(*command, TIME_ZONE="Mars/Olympus")
+    assert result.returncode == 1
+    assert result.stderr == ("Configuration error: TIME_ZONE must be the name of a time zone such as Europe/London.\n")
+
+
+def test_a_missing_database_server_is_a_sentence_not_a_traceback():
+    result = run("manage.py", "migrate", DATABASE_URL="postgres://nobody@127.0.0.1:1/nowhere")
+    assert result.returncode == 1
+    assert result.stderr.startswith("The database did not answer: ")
+    assert "Traceback" not in result.stderr

@@ -1,0 +1,105 @@
+import re
+
+import pytest
+from django.urls import reverse
+
+from booking.exception_handler import STATUS_OF_CODE
+from booking.openapi import STATUS_OF_FRAMEWORK_CODE
+
+PUBLIC, SIGNED_IN = [], [{"Bearer": []}]
+BODY = [413, 415]
+OPERATIONS = {
+    ("post", "/signup/"): (PUBLIC, [201, 400, *BODY, 429, 503]),
+    ("post", "/token/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
+    ("post", "/token/refresh/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
+    ("post", "/token/blacklist/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
+    ("get", "/me/"): (SIGNED_IN, [200, 401, 503]),
+    ("patch", "/me/"): (SIGNED_IN, [200, 400, 401, *BODY, 503]),
+    ("post", "/me/password/"): (SIGNED_IN, [204, 400, 401, *BODY, 429, 503]),
+    ("get", "/movies/"): (PUBLIC, [200, 400, 404, 503]),
+    ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
+    ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),
+    ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
+    ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 429, 503]),
+    ("get", "/my-bookings/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
+    ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
+    ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+}
+
+
+@pytest.fixture(scope="module")
+def schema(django_db_setup, django_db_blocker):
+    from rest_framework.test import APIClient
+
+    with django_db_blocker.unblock():
+        return APIClient().get("/swagger.json").json()
+
+
+def operations(schema):
+    return {
+        (method, path): operation
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    }
+
+
+def test_every_operation_stands_there_with_its_statuses_and_its_lock(schema):
+    found = {
+        key: (operation.get("security", schema["security"]), sorted(map(int, operation["responses"])))
+        for key, operation in operations(schema).items()
+    }
+    assert found == OPERATIONS
+
+
+def test_every_operation_has_a_summary_and_a_name_of_its_own(schema):
+    found = operations(schema).values()
+    assert all(operation["summary"] for operation in found)
+    assert len({operation["operationId"] for operation in found}) == len(OPERATIONS)
+
+
+def test_every_body_has_an_example(schema):
+    bodies = [
+        parameter["schema"]["$ref"].rpartition("/")[2]
+        for operation in operations(schema).values()
+        for parameter in operation["parameters"]
+        if parameter["in"] == "body"
+    ]
+    assert len(bodies) == 7
+    assert all("example" in schema["definitions"][name] for name in bodies)
+
+
+def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
+    for operation in operations(schema).values():
+        for status, response in operation["responses"].items():
+            if int(status) > 400:
+                codes = response["schema"]["properties"]["code"]["enum"]
+                assert response["examples"]["application/json"]["code"] in codes
+                assert all((STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code] == int(status) for code in codes)
+
+
+def test_path_ids_are_integers(schema):
+    shared = [parameter for path in schema["paths"].values() for parameter in path["parameters"]]
+    assert {(parameter["name"], parameter["type"]) for parameter in shared} == {("id", "integer")}
+
+
+def test_tags_follow_the_journey(schema):
+    assert [tag["name"] for tag in schema["tags"]] == ["Account", "Movies", "Shows", "Bookings"]
+
+
+def test_yaml_says_the_same(schema, anyone, db):
+    import yaml
+
+    assert yaml.safe_load(anyone.get("/swagger.yaml").content)["paths"].keys() == schema["paths"].keys()
+
+
+@pytest.mark.parametrize("name", ["swagger", "redoc"])
+def test_the_pages_load_nothing_from_another_host(db, anyone, name):
+    page = anyone.get(reverse(name), HTTP_ACCEPT="text/html").content.decode()
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    assert all(source.startswith("/") for source in sources)
+
+
+def test_the_front_page_leads_to_swagger(anyone, db):
+    assert anyone.get("/").url == "/swagger/"

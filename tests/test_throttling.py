@@ -1,0 +1,114 @@
+"""How often a client may try before it has to wait."""
+
+import pytest
+from rest_framework.throttling import SimpleRateThrottle
+
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_booking, make_user
+
+
+@pytest.fixture(autouse=True)
+def _two_an_hour(monkeypatch):
+    for scope in ("signup", "token", "refresh", "booking"):
+        monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "2/hour")
+
+
+def statuses(call, times=3):
+    return [call().status_code for _ in range(times)]
+
+
+def sign_in(client, username="esha", password="wrong", **extra):
+    return client.post("/api/token/", {"username": username, "password": password}, **extra)
+
+
+def sign_up(client, username="", **extra):
+    return client.post("/api/signup/", {"username": username, "password": PASSWORD}, **extra)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("signup", 400), ("token", 400), ("token/refresh", 400), ("token/blacklist", 400)],
+)
+def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
+    assert statuses(lambda: anyone.post(f"/api/{path}/", {})) == [status, status, 429]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("shows/77/book", 400), ("bookings/77/cancel", 404), ("me/password", 400)]
+)
+def test_a_customer_has_to_wait_after_so_many_tries(client, path, status):
+    assert statuses(lambda: client.post(f"/api/{path}/", {})) == [status, status, 429]
+
+
+@pytest.mark.django_db
+def test_who_has_to_wait_is_told_how_long(anyone):
+    answer = [sign_up(anyone) for _ in range(3)][-1]
+    wait = int(answer["Retry-After"])
+    detail = f"Request was throttled. Expected available in {wait} seconds."
+    assert (answer.status_code, answer.json()) == (429, {"detail": detail, "code": "throttled"})
+    assert 3590 <= wait <= 3600
+
+
+@pytest.mark.django_db
+def test_another_address_may_still_sign_up(anyone):
+    statuses(lambda: sign_up(anyone))
+    assert sign_up(anyone, "esha", REMOTE_ADDR="192.0.2.7").status_code == 201
+
+
+@pytest.mark.django_db
+def test_a_forwarded_address_is_not_believed(anyone):
+    answers = [sign_up(anyone, HTTP_X_FORWARDED_FOR=f"192.0.2.{number}") for number in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+
+
+def test_guessing_at_one_user_name_does_not_lock_out_another(anyone, user):
+    assert statuses(lambda: sign_in(anyone, "asha")) == [401, 401, 429]
+    assert sign_in(anyone, "esha", PASSWORD).status_code == 200
+
+
+def test_guessing_from_one_address_does_not_lock_out_another(anyone, user):
+    statuses(lambda: sign_in(anyone))
+    assert sign_in(anyone, "esha", PASSWORD, REMOTE_ADDR="192.0.2.7").status_code == 200
+
+
+@pytest.mark.parametrize("names", [("esha", "Esha", "ESHA"), ("esha", " esha", "esha ")])
+def test_one_user_name_written_otherwise_counts_as_the_same(anyone, user, names):
+    assert [sign_in(anyone, name).status_code for name in names] == [401, 401, 429]
+
+
+def test_the_right_password_has_to_wait_too(anyone, user):
+    statuses(lambda: sign_in(anyone))
+    assert sign_in(anyone, "esha", PASSWORD).status_code == 429
+
+
+def test_one_customer_s_haste_does_not_hold_up_another(client, show):
+    path = f"/api/shows/{show.pk}/book/"
+    assert statuses(lambda: client.post(path, {"seat_number": 99})) == [400, 400, 429]
+    assert signed_in(make_user()).post(path, {"seat_number": 1}).status_code == 201
+
+
+def test_a_customer_who_has_to_wait_books_nothing(client, show):
+    path = f"/api/shows/{show.pk}/book/"
+    answers = [client.post(path, {"seat_number": number}).status_code for number in (1, 2, 3)]
+    assert (answers, show.bookings.count()) == ([201, 201, 429], 2)
+
+
+def test_booking_and_cancelling_count_together(client, user, show):
+    booking = make_booking(user=user, show=show)
+    cancel, book = f"/api/bookings/{booking.pk}/cancel/", f"/api/shows/{show.pk}/book/"
+    answers = [client.post(cancel), client.post(book, {"seat_number": 1}), client.post(book, {"seat_number": 2})]
+    assert [answer.status_code for answer in answers] == [200, 201, 429]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/api/movies/", "/api/movies/{movie}/", "/api/movies/{movie}/shows/", "/api/shows/{show}/"]
+)
+def test_browsing_has_no_limit(anyone, show, path):
+    path = path.format(movie=show.movie_id, show=show.pk)
+    assert statuses(lambda: anyone.get(path), 10) == [200] * 10
+
+
+def test_reading_one_s_own_has_no_limit(client):
+    assert statuses(lambda: client.get("/api/my-bookings/"), 10) == [200] * 10

@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show, User
 from tests.conftest import signed_in
 from tests.factories import STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
+from tests.test_race import at_once
 
 SHOWS = "/admin/booking/show/"
 BOOKINGS = "/admin/booking/booking/"
@@ -387,6 +390,18 @@ def test_a_customer_does_not_get_in(user):
     client.force_login(user)
     assert client.get("/admin/").status_code == 302
     assert signed_in(user).get("/admin/").status_code == 302
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
+@pytest.mark.django_db(transaction=True)
+def test_a_screen_that_somebody_else_saves_meanwhile_is_refused_on_the_form(staff):
+    def save_rival(instance, **kwargs):
+        pre_save.disconnect(save_rival, Screen)
+        at_once([lambda: Screen.objects.create(name="One", rows=1, seats_per_row=1)])
+
+    pre_save.connect(save_rival, Screen)
+    response = staff.post("/admin/booking/screen/add/", {"name": "One", "rows": 3, "seats_per_row": 3})
+    assert list(form_errors(response)) == ["name"]
 
 
 def test_a_second_screen_of_the_same_name_is_refused_on_the_form(staff):

@@ -38,6 +38,11 @@ def test_shows_fill_the_next_14_days_and_none_overlap():
     assert min(Show.objects.values_list("starts_at", flat=True)) > timezone.now()
 
 
+def test_every_movie_is_on():
+    demo()
+    assert Movie.objects.filter(shows__isnull=False).distinct().count() == 24
+
+
 def test_a_second_run_changes_nothing():
     demo()
     before = [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)]

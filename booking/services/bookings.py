@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from booking.models import Booking, Show, User
 from booking.services.locks import lock_show, write_transaction
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import Busy, NotFound, Refusal
 
 
 class SeatTaken(Refusal):
@@ -79,11 +79,12 @@ def book_seat(*, user: User, show_id: int, seat_number: int, now: datetime) -> B
             _check_on_sale(locked, seat_number, now)
             _check_free(locked, user, seat_number)
             return Booking.objects.create(user=user, show=show, seat_number=seat_number, created_at=now)
-    except IntegrityError:
+    except IntegrityError as error:
         # The constraint has the last word should a seat ever be written without the lock.
         if Booking.objects.live().filter(show=show, seat_number=seat_number).exists():
             raise SeatTaken(show, seat_number) from None
-        raise
+        # The show or the user was deleted at this very moment; asked again, the request is refused for it.
+        raise Busy from error
 
 
 def _check_on_sale(show: Show, seat_number: int, now: datetime) -> None:

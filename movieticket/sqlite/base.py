@@ -35,8 +35,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         try:
             super()._set_autocommit(autocommit)  # type: ignore[misc]
         finally:
-            if autocommit:
-                self._release_write_lock()
+            self._release_write_lock()
 
     def _close(self) -> Any:
         try:

@@ -20,6 +20,7 @@ SCREENS = {
     "Blue Room": ((8, 12), (13, 16, 19)),
     "Studio": ((5, 8), (15, 18, 21)),
 }
+SHOWS_A_DAY = sum(len(hours) for _, hours in SCREENS.values())
 DAYS = 14
 CUSTOMERS = ("alice", "bruno")
 PASSWORD = "cinema-demo"  # noqa: S105 (everybody may know it)
@@ -70,8 +71,9 @@ class Command(BaseCommand):
         for starts_at in self._times(screen, now):
             if starts_at in taken:
                 continue
-            # The same time on the same screen has the same movie, however often and whenever this runs.
-            movie = random.Random(f"{screen.name} {starts_at}").choice(movies)  # noqa: S311
+            # No two of a day's shows start at one hour; by the hour, every movie has its turn within three days.
+            local = timezone.localtime(starts_at)
+            movie = movies[(local.toordinal() * SHOWS_A_DAY + local.hour) % len(movies)]
             try:
                 planned.append(services.plan_show(movie=movie, screen=screen, starts_at=starts_at, now=now))
             except services.Refusal:

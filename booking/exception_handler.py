@@ -25,6 +25,7 @@ STATUS_OF_CODE = {
     "show_cancelled": 409,
     "already_cancelled": 409,
     "seat_limit_reached": 409,
+    "idempotency_key_reused": 422,
     "busy": 503,
 }
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q
@@ -259,3 +260,23 @@ class Booking(models.Model):
     @property
     def is_live(self) -> bool:
         return self.status == self.Status.BOOKED
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that its sender may send again, by the key the sender gave it."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
+    show = models.ForeignKey(Show, models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    request = models.CharField(max_length=64)
+    answer = models.JSONField(encoder=DjangoJSONEncoder)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [models.Index(fields=["user"], name="idempotency_key_by_user")]
+        constraints = [
+            models.UniqueConstraint(fields=["show", "user", "key"], name="one_answer_per_show_user_and_idempotency_key")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

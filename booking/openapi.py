@@ -36,6 +36,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "show_cancelled": {"detail": "This show has been cancelled."},
     "already_cancelled": {"detail": "This booking is already cancelled."},
     "seat_limit_reached": {"detail": "One customer may have 10 seats in a show."},
+    "idempotency_key_reused": {"detail": "This Idempotency-Key was used for another request."},
     "body_too_large": {"detail": "The body must not be larger than 1000000 bytes."},
     "unsupported_media_type": {"detail": 'Unsupported media type "text/plain" in request.'},
     "throttled": {"detail": "Request was throttled. Expected available in 42 seconds."},
@@ -58,6 +59,15 @@ TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "passwor
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
 
 
+IDEMPOTENCY_KEY = openapi.Parameter(
+    "Idempotency-Key",
+    openapi.IN_HEADER,
+    type=openapi.TYPE_STRING,
+    description=(
+        "A text of your own, 1 to 255 printable ASCII characters, new for each booking. Sent again with the same "
+        "body, the request is answered as it was the first time, with `Idempotency-Replayed: true`."
+    ),
+)
 # In the order of a customer's journey.
 TAGS = [
     {"name": "Account", "description": "Sign up, sign in, sign out"},
@@ -103,16 +113,19 @@ def operation(
     public: bool = False,
     description: str = "",
     paged: bool = False,
+    repeatable: bool = False,
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
 
     `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
     example of a 400's reasons and `refusals` are the codes it may answer with; those that every
-    such view shares are added.
+    such view shares are added. A `repeatable` one takes an Idempotency-Key.
     """
     codes = ["busy", *refusals]
     if not public:
         codes = [*AUTHENTICATION_REFUSALS, *codes]
+    if repeatable:
+        codes.append("idempotency_key_reused")
     if request is not None:
         codes += ["body_too_large", "unsupported_media_type"]
     responses: dict[int, Any] = {status: _success(status, answer) for status, answer in (answers or {}).items()}
@@ -122,6 +135,8 @@ def operation(
     options: dict[str, Any] = {"security": []} if public else {}
     if request is not None:
         options["request_body"] = request
+    if repeatable:
+        options["manual_parameters"] = [IDEMPOTENCY_KEY]
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
-from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.serializers import (
     TokenBlacklistSerializer,
@@ -13,6 +12,7 @@ from rest_framework_simplejwt.serializers import (
     TokenRefreshSerializer,
 )
 
+from booking.authentication import JWTAuthentication
 from booking.models import Booking, Movie, Screen, Show, User
 
 MAX_PASSWORD_LENGTH = 128

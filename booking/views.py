@@ -1,10 +1,12 @@
 """Parse, one service call, respond."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import Http404
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
@@ -14,14 +16,13 @@ from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
 from booking.filters import BookingFilter, BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
 from booking.models import Booking, Movie, Show, ShowQuerySet, User
-from booking.openapi import TOKEN_REFUSALS, operation
+from booking.openapi import IDEMPOTENCY_KEY, TOKEN_REFUSALS, operation
 from booking.serializers import (
     AccountSerializer,
     BookingSerializer,
@@ -37,7 +38,11 @@ from booking.serializers import (
 )
 from booking.throttling import BookingThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
 
-POSITIVE_ID = "[1-9][0-9]{0,18}"
+# All that a 64-bit integer surely holds; the ids beyond that are never reached.
+POSITIVE_ID = "[1-9][0-9]{0,17}"
+
+# One serializer for all answers: making its fields anew is most of what a single answer costs.
+represent_booking = BookingSerializer().to_representation
 
 
 def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
@@ -249,12 +254,35 @@ class BookView(APIView):
             "seat_limit_reached",
             "throttled",
         ],
+        repeatable=True,
     )
     def post(self, request: Request, pk: str) -> Response:
         data = validated(SeatSerializer, request)
-        booking = services.book_seat(user=account(request), show_id=int(pk), now=timezone.now(), **data)
-        location = reverse("booking-detail", args=[booking.pk], request=request) + "/"
-        return Response(BookingSerializer(booking).data, status.HTTP_201_CREATED, headers={"Location": location})
+        receipt = receipt_of(request, "book", data, represent_booking)
+        try:
+            booking = services.book_seat(
+                user=account(request), show_id=int(pk), now=timezone.now(), receipt=receipt, **data
+            )
+        except services.Replay as replay:
+            return created(request, replay.answer, {"Idempotency-Replayed": "true"})
+        return created(request, represent_booking(booking))
+
+
+def receipt_of(
+    request: Request, action: str, body: dict[str, Any], shape: Callable[[Any], dict[str, Any]]
+) -> services.Receipt[Any] | None:
+    """What makes the request safe to send again, where its sender gave it a key. Raises InvalidInput."""
+    key = request.headers.get(IDEMPOTENCY_KEY.name)
+    if key is None:
+        return None
+    if not re.fullmatch("[ -~]{1,255}", key):
+        raise services.InvalidInput(IDEMPOTENCY_KEY.name, ["Enter 1 to 255 printable ASCII characters."])
+    return services.Receipt(key, action, body, shape)
+
+
+def created(request: Request, booking: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    location = request.build_absolute_uri(f"{reverse('booking-detail', args=[booking['id']])}/")
+    return Response(booking, status.HTTP_201_CREATED, headers={"Location": location, **(headers or {})})
 
 
 class OwnBookings(viewsets.GenericViewSet[Booking]):

@@ -251,7 +251,7 @@ SIMPLE_JWT = {
 # --- API --------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["booking.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["booking.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -269,6 +269,8 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
+# How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
+LOCK_QUEUE = positive("LOCK_QUEUE", 6)
 MAX_BODY_BYTES = 1_000_000
 
 SWAGGER_USE_COMPAT_RENDERERS = False

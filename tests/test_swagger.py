@@ -20,7 +20,7 @@ OPERATIONS = {
     ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),
     ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
-    ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 429, 503]),
+    ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("get", "/my-bookings/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
     ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),

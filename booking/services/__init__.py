@@ -4,6 +4,7 @@ from booking.services.accounts import change_password, sign_up, update_email
 from booking.services.bookings import book_seat, cancel_booking
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
+from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 
@@ -12,7 +13,9 @@ __all__ = [
     "Busy",
     "InvalidInput",
     "NotFound",
+    "Receipt",
     "Refusal",
+    "Replay",
     "book_seat",
     "call_off_show",
     "cancel_booking",

@@ -7,7 +7,9 @@ from django.db import IntegrityError
 from django.db.models import Q
 
 from booking.models import Booking, Show, User
-from booking.services.locks import lock_show, write_transaction
+from booking.prepared import PreparedInsert, PreparedQuery
+from booking.services.locks import LockHeld, lock_show, retried, write_transaction
+from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, NotFound, Refusal
 
 
@@ -62,49 +64,78 @@ class SeatLimitReached(Refusal):
         super().__init__(f"One customer may have {settings.MAX_SEATS_PER_USER} seats in a show.")
 
 
-def book_seat(*, user: User, show_id: int, seat_number: int, now: datetime) -> Booking:
+# All that is asked before a seat is sold: who has it, and the seats this customer has in the show.
+_seat_or_customer = PreparedQuery(
+    lambda show, seat_number, user: (
+        Booking.objects.live()
+        .filter(show=show)
+        .filter(Q(seat_number=seat_number) | Q(user=user))
+        .only("seat_number", "user")
+    ),
+    3,
+)
+_show = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").filter(pk=pk), 1)
+_insert = PreparedInsert(Booking)
+
+
+@retried
+def book_seat(
+    *, user: User, show_id: int, seat_number: int, now: datetime, receipt: Receipt[Booking] | None = None
+) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
-    `now` is UTC. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut,
-    SeatLimitReached or Busy.
+    `now` is UTC. A `receipt` makes the same request safe to send again. Raises NotFound, ShowCancelled,
+    ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached, IdempotencyKeyReused or Busy, and
+    Replay where the receipt shows that this was done before.
     """
-    show = Show.objects.select_related("movie", "screen").filter(pk=show_id).first()
-    if show is None:
-        raise NotFound
-    _check_on_sale(show, seat_number, now)
+    booking = Booking(user=user, show_id=show_id, seat_number=seat_number, created_at=now)
     try:
+        try:
+            with write_transaction(wait=False):
+                return _book(booking, lock_show(show_id, wait=False), receipt)
+        except LockHeld:
+            # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
+            # stays free for those who still have a chance.
+            for show in _show(show_id):
+                _check_allowed(booking, show, receipt)
         with write_transaction():
-            # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
-            locked = lock_show(show_id)
-            _check_on_sale(locked, seat_number, now)
-            _check_free(locked, user, seat_number)
-            return Booking.objects.create(user=user, show=show, seat_number=seat_number, created_at=now)
+            return _book(booking, lock_show(show_id), receipt)
     except IntegrityError as error:
         # The constraint has the last word should a seat ever be written without the lock.
-        if Booking.objects.live().filter(show=show, seat_number=seat_number).exists():
-            raise SeatTaken(show, seat_number) from None
-        # The show or the user was deleted at this very moment; asked again, the request is refused for it.
+        if Booking.objects.live().filter(show=show_id, seat_number=seat_number).exists():
+            raise SeatTaken(Show.objects.get(pk=show_id), seat_number) from None
+        # The user was deleted at this very moment; asked again, the request is refused for it.
         raise Busy from error
 
 
-def _check_on_sale(show: Show, seat_number: int, now: datetime) -> None:
+def _book(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> Booking:
+    """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""
+    _check_allowed(booking, show, receipt)
+    booking.show = show
+    _insert(booking)
+    if receipt:
+        receipt.keep(booking.user, show, booking)
+    return booking
+
+
+def _check_allowed(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> None:
+    if receipt:
+        receipt.look_up(booking.user, show)
     if show.is_cancelled:
         raise ShowCancelled
-    if show.has_started(now):
+    if show.has_started(booking.created_at):
         raise ShowStarted
-    if not show.has_seat(seat_number):
+    if not show.has_seat(booking.seat_number):
         raise NoSuchSeat(show)
-
-
-def _check_free(show: Show, user: User, seat_number: int) -> None:
-    live = Booking.objects.live().filter(show=show)
-    rivals = list(live.filter(Q(seat_number=seat_number) | Q(user=user)).values_list("seat_number", "user_id"))
-    if any(seat == seat_number for seat, _ in rivals):
-        raise SoldOut if live.count() >= show.total_seats else SeatTaken(show, seat_number)
-    if sum(owner == user.pk for _, owner in rivals) >= settings.MAX_SEATS_PER_USER:
+    rivals = _seat_or_customer(show.pk, booking.seat_number, booking.user_id)
+    if any(rival.seat_number == booking.seat_number for rival in rivals):
+        sold = Booking.objects.live().filter(show=show).count()
+        raise SoldOut if sold >= show.total_seats else SeatTaken(show, booking.seat_number)
+    if sum(rival.user_id == booking.user_id for rival in rivals) >= settings.MAX_SEATS_PER_USER:
         raise SeatLimitReached
 
 
+@retried
 def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
     """Cancels a booking, of `user` alone where one is given, and returns it; its seat is free again.
 

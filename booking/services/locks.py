@@ -3,42 +3,134 @@
 Order of locks: the show's row, then its screen's. Whoever needs both takes them in that order.
 """
 
-from collections.abc import Iterator
+import functools
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.conf import settings
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from booking.models import Screen, Show
+from booking.prepared import PreparedQuery
 from booking.services.refusals import Busy, NotFound
 
-LOCK_TIMEOUT_SECONDS = 2
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOCK_TIMEOUT_SECONDS = 2.0
+# For those who find the queue full: as long as a lock is held when all is well.
+SHORT_LOCK_TIMEOUT_SECONDS = 0.1
+# How long what is safe to run again is run again while the database is away.
+RETRY_SECONDS = 2.0
+RETRY_PAUSE_SECONDS = 0.1
+
+# SQLSTATE, PostgreSQL documentation, appendix A.
+LOCK_NOT_AVAILABLE = "55P03"
+READ_ONLY = "25006"
+
+# A thread that waits for a lock serves nobody else, so some of a worker's threads never wait long.
+_queue = BoundedSemaphore(settings.LOCK_QUEUE)
+
+
+class LockHeld(Exception):
+    """Somebody else holds the row that was to be locked without waiting."""
+
+
+class Interrupted(Busy):
+    """The database broke off; `committing` says that the commit may have gone through all the same."""
+
+    def __init__(self, *, committing: bool = False) -> None:
+        super().__init__()
+        self.committing = committing
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
-    """A transaction of its own that waits at most LOCK_TIMEOUT_SECONDS for a row lock.
+def write_transaction(*, wait: bool = True) -> Iterator[None]:
+    """A transaction of its own. It waits a limited time for a row lock, or not at all.
 
-    Raises Busy where it can't get the lock or the database.
+    Raises Busy where a lock stays held, LockHeld where it was not to wait, and Interrupted.
     """
+    committing = False
     try:
-        with transaction.atomic(durable=True):
-            if connection.vendor == "postgresql":
+        with _place_in_queue() if wait else _no_queue() as timeout, transaction.atomic(durable=True):
+            if timeout and connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
-                    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+                    cursor.execute(f"SET LOCAL lock_timeout = {timeout * 1000:.0f}")
             yield
-    except (OperationalError, InterfaceError) as error:
-        raise Busy from error
+            committing = True
+    except Error as error:
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state == LOCK_NOT_AVAILABLE:
+            raise (Busy if wait else LockHeld) from error
+        if connection.vendor == "sqlite" and isinstance(error, OperationalError):
+            raise Busy from error
+        if isinstance(error, OperationalError | InterfaceError) or state == READ_ONLY:
+            # Whatever is left of this connection, the next attempt makes a new one.
+            connection.close()
+            raise Interrupted(committing=committing) from error
+        raise
 
 
-def lock_show(show_id: int) -> Show:
-    """The show as it is now, kept from changing, with its bookings, until the transaction ends.
+@contextmanager
+def _place_in_queue() -> Iterator[float]:
+    """How long a lock may be waited for, in seconds: longer for those who find a place."""
+    has_place = _queue.acquire(blocking=False)
+    try:
+        yield LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS
+    finally:
+        if has_place:
+            _queue.release()
+
+
+@contextmanager
+def _no_queue() -> Iterator[None]:
+    yield None
+
+
+def retried(service: Callable[P, T]) -> Callable[P, T]:
+    """Runs a service again, for RETRY_SECONDS, when the database broke off before it could have changed anything.
+
+    A commit whose answer got lost may have gone through; then only a service that knows its own earlier
+    answer, by a `receipt`, is run again.
+    """
+
+    @functools.wraps(service)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            try:
+                return service(*args, **kwargs)
+            except Interrupted as interruption:
+                lost = interruption.committing and not kwargs.get("receipt")
+                if lost or time.monotonic() >= deadline:
+                    raise
+            # All who were thrown out together must not come back together.
+            time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+
+    return run
+
+
+def _locking(*, nowait: bool) -> PreparedQuery[Show]:
+    shows = Show.objects.select_related("movie", "screen")
+    return PreparedQuery(lambda pk: shows.select_for_update(of=("self",), no_key=True, nowait=nowait).filter(pk=pk), 1)
+
+
+_lock_show = _locking(nowait=False)
+_lock_show_at_once = _locking(nowait=True)
+
+
+def lock_show(show_id: int, *, wait: bool = True) -> Show:
+    """The show as it is now, with movie and screen, kept from changing until the transaction ends; its bookings too.
 
     Raises NotFound.
     """
-    try:
-        return Show.objects.select_for_update(no_key=True).get(pk=show_id)
-    except Show.DoesNotExist:
-        raise NotFound from None
+    for show in (_lock_show if wait else _lock_show_at_once)(show_id):
+        return show
+    raise NotFound
 
 
 def lock_screen(screen_id: int) -> Screen:

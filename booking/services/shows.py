@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show
 from booking.services.bookings import ShowCancelled
-from booking.services.locks import lock_screen, lock_show, write_transaction
+from booking.services.locks import lock_screen, lock_show, retried, write_transaction
 from booking.services.refusals import Refusal
 
 # What tickets already sold depend on.
@@ -57,6 +57,7 @@ class ShowHasBookings(Refusal):
         self.field = field
 
 
+@retried
 def plan_show(
     *,
     movie: Movie,
@@ -85,6 +86,7 @@ def plan_show(
     return show
 
 
+@retried
 def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[Show]:
     """Puts the same movie on the same screen at other times (UTC), all of them or none.
 
@@ -110,6 +112,7 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     return copies
 
 
+@retried
 def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
 
@@ -134,6 +137,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     return show
 
 
+@retried
 def call_off_show(*, show_id: int, now: datetime) -> int:
     """Cancels a show and every live booking of it; returns how many those were.
 
@@ -149,6 +153,7 @@ def call_off_show(*, show_id: int, now: datetime) -> int:
         return Booking.objects.live().filter(show=show).update(status=Booking.Status.CANCELLED, cancelled_at=now)
 
 
+@retried
 def delete_show(*, show_id: int) -> None:
     """Removes a show that was never booked. Raises NotFound, ShowHasBookings or Busy."""
     with write_transaction():

@@ -15,8 +15,9 @@ from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
 
-# Stands for the first argument while a query is compiled; no number that a query would hold itself.
-STAND_IN = 7_418_529_630_000
+# Stands for the first argument while a query is compiled: no number that a query would hold itself, and one
+# that fits a 32-bit column, as Django drops a comparison with a number that a column can't hold.
+STAND_IN = 1_741_852_963
 
 
 class PreparedQuery(Generic[M]):
@@ -39,7 +40,10 @@ class PreparedQuery(Generic[M]):
 
     @cached_property
     def _plan(self) -> "_Plan[M]":
-        return _Plan(self._build(*self._stand_ins))
+        plan = _Plan(self._build(*self._stand_ins))
+        if not set(self._stand_ins) <= set(plan.parameters):
+            raise ValueError(f"An argument went missing in {plan.text}")
+        return plan
 
 
 class _Plan(Generic[M]):

@@ -1,8 +1,11 @@
+from threading import BoundedSemaphore
+
 import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
+from booking.services import locks
 from tests.factories import make_show, make_user
 
 
@@ -11,6 +14,12 @@ def _fast_and_unlimited(settings):
     """Hashes that cost nothing, and no limit that one test could use up for the next."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _long_queue(monkeypatch):
+    """Every thread of a test may wait for a lock, as if each were a worker of its own."""
+    monkeypatch.setattr(locks, "_queue", BoundedSemaphore(100))
 
 
 @pytest.fixture

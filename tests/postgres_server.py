@@ -47,6 +47,10 @@ class PostgresServer:
     def pid(self) -> int:
         return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
+    def command(self, name: str) -> str:
+        """The path of one of PostgreSQL's own programs."""
+        return str(self.bin / name)
+
     def start(self) -> None:
         """Returns once the server takes connections. Raises RuntimeError with its log where it doesn't."""
         options = f"-k {self.folder}" + "".join(f" -c {name}={value}" for name, value in self.settings.items())

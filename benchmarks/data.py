@@ -1,0 +1,72 @@
+"""The data that is measured on; run in a process of its own with the benchmark's settings."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import django
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+MOVIES = Path(__file__).parent / "movies.csv"
+SEATS = 10_000
+
+
+def load(shows: int, users: int) -> None:
+    """All movies, `users` users and `shows` shows to come; and 20 shows of the second movie, half sold."""
+    from booking.models import Movie, Screen, Show, User
+    from booking.services import import_movies
+
+    call_command("migrate", verbosity=0)
+    with MOVIES.open(encoding="utf-8", newline="") as lines:
+        import_movies(lines=lines)
+    User.objects.bulk_create(User(username=f"user{n}", password="!") for n in range(users))
+    screen = Screen.objects.create(name="Screen", rows=100, seats_per_row=100)
+    movie, popular = Movie.objects.order_by("id")[:2]
+    starts_at = timezone.now() + timedelta(days=300)
+
+    def show(of: Movie, n: int, seats: int) -> Show:
+        begin = starts_at + timedelta(hours=3 * n)
+        return Show(
+            movie=of, screen=screen, starts_at=begin, ends_at=begin + timedelta(hours=2),
+            total_seats=seats, seats_per_row=20,
+        )
+
+    Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))
+    half_sold = Show.objects.bulk_create(show(popular, n, 200) for n in range(20))
+    for of in half_sold:
+        store_bookings(of.pk, of.pk, 100, users)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SEQUENCE benchmark_seat START 1000000")
+
+
+def store_bookings(first_show: int, last_show: int, seats: int, users: int) -> None:
+    """The first `seats` seats of each show, sold by plain SQL to the users in turn."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO booking_booking (user_id, show_id, seat_number, status, reference, created_at)"
+            " SELECT (SELECT min(id) FROM booking_user) + (seat * 7 + show) %% %s, show, seat, 'booked',"
+            " upper(substr(md5(show::text || ' ' || seat), 1, 8)), now()"
+            " FROM generate_series(%s::int, %s::int) show, generate_series(1, %s::int) seat",
+            [users, first_show, last_show, seats],
+        )
+
+
+def print_tokens() -> None:
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from booking.models import User
+
+    for user in User.objects.order_by("pk"):
+        print(AccessToken.for_user(user))
+
+
+if __name__ == "__main__":
+    django.setup()
+    if sys.argv[1] == "load":
+        load(int(sys.argv[2]), int(sys.argv[3]))
+    elif sys.argv[1] == "bookings":
+        store_bookings(*map(int, sys.argv[2:]))
+    else:
+        print_tokens()

@@ -1,0 +1,101 @@
+"""The service as it is measured: PostgreSQL from the wheel, `make serve`'s server, and a load on both."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from tests.postgres_server import PostgresServer
+
+HERE = Path(__file__).parent
+WORKERS = 2
+THREADS = os.environ.get("THREADS", "4")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
+    """The running service's port and the id of its main process."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", str(WORKERS), "--blocking-threads", THREADS, "--no-ws", "movieticket.wsgi:application"),
+    ]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until_up(port, process)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
+    while process.poll() is None:
+        try:
+            ask(port, "/bare/")
+            return
+        except OSError:
+            continue
+    raise RuntimeError("The service did not start.")
+
+
+def ask(port: int, path: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def wrk(port: int, clients: int, seconds: float, mode: str, lines: Sequence[str]) -> dict[str, Any]:
+    """What wrk counted; `lines` is the file that load.lua describes."""
+    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"load-{port}.txt"
+    path.write_text("\n".join(lines))
+    try:
+        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(HERE / "load.lua")]
+        out = subprocess.check_output([*command, f"http://127.0.0.1:{port}", "--", mode, str(path)], text=True)
+        answers: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return answers
+    finally:
+        path.unlink()
+
+
+# The transaction of a booking and nothing else.
+TRANSACTION = """
+\\set show random({first}, {last})
+BEGIN;
+SELECT id FROM booking_show WHERE id = :show FOR NO KEY UPDATE;
+INSERT INTO booking_booking (user_id, show_id, seat_number, status, reference, created_at)
+  VALUES ({user}, :show, nextval('benchmark_seat'), 'booked', 'BENCHMRK', now());
+COMMIT;
+"""
+
+
+def pgbench(server: PostgresServer, clients: int, seconds: float, first: int, last: int, user: int) -> float:
+    """Transactions a second of the bare booking transaction on the shows `first` to `last`."""
+    script = server.folder / "booking.sql"
+    script.write_text(TRANSACTION.format(first=first, last=last, user=user))
+    command = [server.command("pgbench"), "-n", "-h", str(server.folder), "-U", "postgres", "-f", str(script)]
+    seconds = max(1, round(seconds))
+    out = subprocess.check_output([*command, f"-c{clients}", "-j1", f"-T{seconds}", "postgres"], text=True)
+    return next(float(line.split()[2]) for line in out.splitlines() if line.startswith("tps"))
+
+
+def memory_of_workers(pid: int) -> float:
+    """Mean resident memory of the worker processes of `pid`, in MiB."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    sizes = [int(Path(f"/proc/{child}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for child in children]
+    return max(sizes) / 2**20

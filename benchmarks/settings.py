@@ -1,0 +1,8 @@
+"""The production settings, with a bare view to compare with and with no limit in the way."""
+
+from movieticket.settings import *  # noqa: F403
+from movieticket.settings import REST_FRAMEWORK
+
+ROOT_URLCONF = "benchmarks.urls"
+MAX_SEATS_PER_USER = 1_000_000
+REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] = {name: "1000000/second" for name in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]}

@@ -1,0 +1,13 @@
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from movieticket import urls
+
+
+def bare(request: HttpRequest) -> HttpResponse:
+    """What Django and the middleware cost by themselves."""
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+urlpatterns = [path("bare/", bare), *urls.urlpatterns]
+handler400, handler404, handler500 = urls.handler400, urls.handler404, urls.handler500

@@ -29,8 +29,12 @@ def load(shows: int, users: int) -> None:
     def show(of: Movie, n: int, seats: int) -> Show:
         begin = starts_at + timedelta(hours=3 * n)
         return Show(
-            movie=of, screen=screen, starts_at=begin, ends_at=begin + timedelta(hours=2),
-            total_seats=seats, seats_per_row=20,
+            movie=of,
+            screen=screen,
+            starts_at=begin,
+            ends_at=begin + timedelta(hours=2),
+            total_seats=seats,
+            seats_per_row=20,
         )
 
     Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))

@@ -1,21 +1,16 @@
 """make bench: measures the service against the limit that its database and Django set, all in one run."""
 
-import argparse
 import os
-import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import Any
 
-from benchmarks.service import memory_of_workers, pgbench, serve, wrk
-from tests.postgres_server import PostgresServer, postgres_server
+from benchmarks.service import wrk
+from tests.postgres_server import PostgresServer
 
 HERE = Path(__file__).parent
 ROUNDS = 3
@@ -69,7 +64,16 @@ class Bench:
         return subprocess.check_output(command, env=self.environment, text=True)
 
     def sql(self, statement: str) -> list[list[str]]:
-        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtAF,", "-c", statement]
+        command = [
+            self.server.command("psql"),
+            "-h",
+            str(self.server.folder),
+            "-U",
+            "postgres",
+            "-qtAF,",
+            "-c",
+            statement,
+        ]
         return [line.split(",") for line in subprocess.check_output(command, text=True).splitlines()]
 
     def header(self, first: int, last: int) -> str:

@@ -45,9 +45,9 @@ def wait_until_up(port: int, process: "subprocess.Popen[bytes]") -> None:
     while process.poll() is None:
         try:
             ask(port, "/bare/")
-            return
         except OSError:
             continue
+        return
     raise RuntimeError("The service did not start.")
 
 
@@ -97,5 +97,7 @@ def pgbench(server: PostgresServer, clients: int, seconds: float, first: int, la
 def memory_of_workers(pid: int) -> float:
     """Mean resident memory of the worker processes of `pid`, in MiB."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    sizes = [int(Path(f"/proc/{child}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for child in children]
+    sizes = [
+        int(Path(f"/proc/{child}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for child in children
+    ]
     return max(sizes) / 2**20

@@ -4,7 +4,7 @@ from django.urls import path
 from movieticket import urls
 
 
-def bare(request: HttpRequest) -> HttpResponse:
+def bare(_: HttpRequest) -> HttpResponse:
     """What Django and the middleware cost by themselves."""
     return HttpResponse(b"{}", content_type="application/json")
 

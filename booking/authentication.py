@@ -21,10 +21,12 @@ class JWTAuthentication(authentication.JWTAuthentication):
             user_id = int(validated_token[api_settings.USER_ID_CLAIM])
         except (KeyError, ValueError):
             raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-        for user in _user(user_id):
-            if not user.is_active:
-                raise exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
-            if validated_token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
-                raise exceptions.AuthenticationFailed("The user's password has been changed.", code="password_changed")
-            return user
-        raise exceptions.AuthenticationFailed("User not found", code="user_not_found")
+        users: list[User] = _user(user_id)
+        if not users:
+            raise exceptions.AuthenticationFailed("User not found", code="user_not_found")
+        [user] = users
+        if not user.is_active:
+            raise exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
+        if validated_token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
+            raise exceptions.AuthenticationFailed("The user's password has been changed.", code="password_changed")
+        return user

@@ -262,6 +262,19 @@ class Booking(models.Model):
         return self.status == self.Status.BOOKED
 
 
+class CatalogueVersion(models.Model):
+    """How often movies, screens or shows have changed, a row for each table, counted by triggers in the database.
+
+    A change is counted in its own transaction, whoever makes it, and is seen when the change is.
+    """
+
+    table = models.CharField(primary_key=True, max_length=20)
+    number = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.number}"
+
+
 class IdempotencyKey(models.Model):
     """The answer to a request that its sender may send again, by the key the sender gave it."""
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import Field, Model, QuerySet, sql
-from django.db.models.query import get_related_populators
+from django.db.models.query import ModelIterable, get_related_populators
 
 M = TypeVar("M", bound=Model)
 
@@ -20,42 +20,46 @@ M = TypeVar("M", bound=Model)
 STAND_IN = 1_741_852_963
 
 
-class PreparedQuery(Generic[M]):
-    """A queryset of model instances as a function of whole numbers, such as ids.
+class PreparedQuery:
+    """A queryset as a function of whole numbers, such as ids; it gives a list of instances, or of rows of values.
 
     `build` makes the queryset from as many arguments. Where it locks rows, the first call has to be in
     a transaction, as every later one.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[M]], arguments: int) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], arguments: int) -> None:
         self._build = build
         self._stand_ins = range(STAND_IN, STAND_IN + arguments)
 
-    def __call__(self, *numbers: int) -> list[M]:
+    def __call__(self, *numbers: int) -> list[Any]:
         values = dict(zip(self._stand_ins, numbers, strict=True))
         plan = self._plan
         with connection.cursor() as cursor:
             cursor.execute(plan.text, [values.get(parameter, parameter) for parameter in plan.parameters])
-            return plan.instances(cursor.fetchall())
+            return plan.results(cursor.fetchall())
 
     @cached_property
-    def _plan(self) -> "_Plan[M]":
+    def _plan(self) -> "_Plan":
         plan = _Plan(self._build(*self._stand_ins))
         if not set(self._stand_ins) <= set(plan.parameters):
             raise ValueError(f"An argument went missing in {plan.text}")
         return plan
 
 
-class _Plan(Generic[M]):
+class _Plan:
     """What Django's ModelIterable works out from a queryset on each run, worked out once."""
 
-    def __init__(self, queryset: QuerySet[M]) -> None:
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
         compiler = queryset.query.get_compiler(queryset.db)
         self.text, self.parameters = compiler.as_sql()
         select: Any = compiler.select
         klass_info: Any = compiler.klass_info
+        if queryset._iterable_class is not ModelIterable:
+            self.results: Callable[[Any], list[Any]] = list
+            return
+        self.results = self._instances
         positions = klass_info["select_fields"]
-        self._model: type[M] = queryset.model
+        self._model = queryset.model
         self._own = slice(positions[0], positions[-1] + 1)
         self._names = [column[0].target.attname for column in select[self._own]]
         self._related = get_related_populators(klass_info, select, queryset.db)  # type: ignore[call-arg]
@@ -63,12 +67,12 @@ class _Plan(Generic[M]):
         self._apply_converters = compiler.apply_converters
         self._alias = queryset.db
 
-    def instances(self, rows: Iterable[Sequence[Any]]) -> list[M]:
+    def _instances(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         if self._converters:
             rows = self._apply_converters(rows, self._converters)
         return [self._instance(row) for row in rows]
 
-    def _instance(self, row: Sequence[Any]) -> M:
+    def _instance(self, row: Sequence[Any]) -> Any:
         instance = self._model.from_db(self._alias, self._names, row[self._own])
         for related in self._related:
             related.populate(row, instance)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
+from booking.catalogue import Keeper, kept_page, seats_sold
 from booking.filters import BookingFilter, BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
 from booking.models import Booking, Movie, Show, ShowQuerySet, User
 from booking.openapi import IDEMPOTENCY_KEY, TOKEN_REFUSALS, operation
@@ -188,6 +190,7 @@ class PasswordView(APIView):
     operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True),
     name="retrieve",
 )
+@method_decorator(kept_page, name="dispatch")
 class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     queryset = Movie.objects.all()
     serializer_class = MovieSerializer
@@ -217,9 +220,26 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
     filterset_class = ShowFilter
 
     def get_queryset(self) -> ShowQuerySet:
-        movie = get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["id"])
-        shows = Show.objects.filter(movie=movie).to_come(timezone.now())
+        get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["id"])
+        shows = Show.objects.filter(movie=self.kwargs["id"]).to_come(self.now)
         return shows.select_related("movie", "screen").with_seats_available()
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """All but the seats is kept until the catalogue changes or the first of the shows begins."""
+        self.now = timezone.now()
+        keeper = Keeper(request)
+        page = keeper.get()
+        if page is None or page["first_start"] <= self.now:
+            page = {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
+            keeper.keep(page)
+        shows = page["answer"]["results"]
+        sold = seats_sold([show["id"] for show in shows])
+        counted = [show | {"seats_available": show["total_seats"] - sold.get(show["id"], 0)} for show in shows]
+        return Response(page["answer"] | {"results": counted})
+
+    def _first_start(self) -> datetime:
+        first = self.filter_queryset(self.get_queryset()).first()
+        return first.starts_at if first else datetime.max.replace(tzinfo=timezone.get_current_timezone())
 
 
 @method_decorator(

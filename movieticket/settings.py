@@ -217,6 +217,17 @@ else:
     _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
 DATABASES = {"default": _database}
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Each worker's own; the database says whether an entry still holds.
+    "kept": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "kept",
+        "TIMEOUT": None,
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
+}
+
 # --- Time and language ------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"

@@ -1,7 +1,7 @@
 from threading import BoundedSemaphore
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
@@ -13,7 +13,8 @@ from tests.factories import make_show, make_user
 def _fast_and_unlimited(settings):
     """Hashes that cost nothing, and no limit that one test could use up for the next."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
+    for cache in caches.all():
+        cache.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -114,7 +114,7 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def _locking(*, nowait: bool) -> PreparedQuery[Show]:
+def _locking(*, nowait: bool) -> PreparedQuery:
     shows = Show.objects.select_related("movie", "screen")
     return PreparedQuery(lambda pk: shows.select_for_update(of=("self",), no_key=True, nowait=nowait).filter(pk=pk), 1)
 
@@ -128,9 +128,10 @@ def lock_show(show_id: int, *, wait: bool = True) -> Show:
 
     Raises NotFound.
     """
-    for show in (_lock_show if wait else _lock_show_at_once)(show_id):
-        return show
-    raise NotFound
+    shows: list[Show] = (_lock_show if wait else _lock_show_at_once)(show_id)
+    if not shows:
+        raise NotFound
+    return shows[0]
 
 
 def lock_screen(screen_id: int) -> Screen:

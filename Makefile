@@ -23,7 +23,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
 .PHONY: run serve test lint format lock screenshot clean
 
 ifdef UV
-INSTALL = uv venv --quiet --allow-existing $(VENV) && uv pip install --quiet --python $(BIN)/python -r
+INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
 else
 INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r
 endif
@@ -49,6 +49,7 @@ run: $(VENV)/.installed
 serve: export DEBUG = false
 serve: $(VENV)/.installed
 	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) demo --retire
 	@$(MANAGE) collectstatic --no-input --verbosity 0
 	$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) \
 	  --blocking-threads $(THREADS) --respawn-failed-workers movieticket.wsgi:application
@@ -82,4 +83,4 @@ screenshot:
 	  http://127.0.0.1:$(PORT)/swagger/
 
 clean:
-	rm -rf $(VENV) staticfiles .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) staticfiles .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

@@ -44,7 +44,10 @@ class RefusalsOnTheForm:
             return show(request, object_id, form_url, extra_context)
         except services.Refusal as refusal:
             request.refusal = refusal  # type: ignore[attr-defined]
-            return show(request, object_id, form_url, extra_context)
+        except IntegrityError:
+            # What the form refers to was deleted meanwhile; now the form sees it.
+            pass
+        return show(request, object_id, form_url, extra_context)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change, **kwargs)  # type: ignore[misc]
@@ -194,6 +197,15 @@ class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
         actions.pop("delete_selected", None)
         return actions
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Show], search_term: str
+    ) -> tuple[QuerySet[Show], bool]:
+        shows, duplicates = super().get_search_results(request, queryset, search_term)
+        if request.GET.get("field_name") == "show":
+            # Typed in the form that sells: past shows and those called off are no choice there.
+            shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
+        return shows, duplicates
+
     def save_model(self, request: HttpRequest, obj: Show, form: Any, change: bool) -> None:
         now = timezone.now()
         if change:
@@ -273,16 +285,25 @@ class BookingAdmin(RefusalsOnTheForm, admin.ModelAdmin):
     list_display = ("reference", "seat_label", "show", "user", "status", "created_at")
     list_filter = ("status", "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
-    search_fields = ("=reference", "user__username", "show__movie__title")
+    search_fields = ("user__username", "show__movie__title")
+    ordering = ("-id",)
     search_help_text = "Search by reference, user name or movie"
     fields = ("show", "seat_number", "customer")
     autocomplete_fields = ("show",)
     actions = ("cancel",)
-    # The number of all bookings ever takes long to count and helps nobody.
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
         return super().get_queryset(request).select_related("show__movie", "show__screen", "user")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
+    ) -> tuple[QuerySet[Booking], bool]:
+        # A reference is looked up by its index, which a search in several columns at once can't use.
+        with_reference = queryset.filter(reference=search_term.strip().upper())
+        if search_term and with_reference.exists():
+            return with_reference, False
+        return super().get_search_results(request, queryset, search_term)
 
     def get_fields(self, request: HttpRequest, obj: Booking | None = None) -> Any:
         if obj is None:

@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
@@ -32,9 +31,10 @@ STATUS_OF_CODE = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Answers every exception of an API view in JSON with a stable code, a crash too."""
-    if isinstance(error, (OperationalError, InterfaceError)):
-        logger.warning("The database did not answer: %s", error)
-        error = Busy()
+    if isinstance(error, OperationalError | InterfaceError):
+        error = Busy.caused_by(error)
+    if isinstance(error, Busy):
+        logger.warning("Busy: %s", error.__cause__ or "a lock stayed held")
     if isinstance(error, InvalidInput) and error.field:
         return Response({error.field: error.reasons}, status=400)
     if isinstance(error, Refusal):
@@ -61,7 +61,8 @@ def _add_code(response: Response, error: Exception) -> None:
     if isinstance(error, exceptions.APIException):
         response.data["code"] = error.get_codes()
     else:
-        response.data["code"] = {Http404: "not_found", PermissionDenied: "permission_denied"}[type(error)]
+        # DRF takes two exceptions of Django's for its own: Http404 and PermissionDenied.
+        response.data["code"] = "not_found" if isinstance(error, Http404) else "permission_denied"
 
 
 # --- Errors outside the API's views -----------------------------------------------------------

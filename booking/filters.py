@@ -47,7 +47,10 @@ class BoundedSearchFilter(SearchFilter):
     def get_search_terms(self, request: Request) -> Any:
         if len(request.query_params.get(self.search_param, "")) > MAX_TEXT_LENGTH:
             raise ValidationError({self.search_param: [f"Enter at most {MAX_TEXT_LENGTH} characters."]})
-        return super().get_search_terms(request)
+        try:
+            return super().get_search_terms(request)
+        except ValidationError as error:
+            raise ValidationError({self.search_param: error.detail}) from None
 
 
 class StableOrderingFilter(OrderingFilter):

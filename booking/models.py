@@ -71,9 +71,9 @@ class User(AbstractUser):
 class MovieQuerySet(models.QuerySet["Movie"]):
     def with_shows_to_come(self, now: datetime) -> MovieQuerySet:
         """Adds `shows_to_come`, the number of them."""
-        return self.annotate(
-            shows_to_come=models.Count("shows", filter=Q(shows__starts_at__gt=now, shows__cancelled_at=None))
-        )
+        to_come = Show.objects.to_come(now).filter(movie=OuterRef("pk")).order_by().values("movie")
+        count = to_come.annotate(n=models.Count("pk")).values("n")
+        return self.annotate(shows_to_come=Coalesce(models.Subquery(count), 0))
 
 
 class Movie(models.Model):

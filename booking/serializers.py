@@ -1,7 +1,7 @@
 """Shape and type of what comes in and goes out."""
 
 import re
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.validators import ASCIIUsernameValidator
 from rest_framework import serializers
@@ -12,6 +12,7 @@ from rest_framework_simplejwt.serializers import (
     TokenRefreshSerializer,
 )
 
+from booking import services
 from booking.authentication import JWTAuthentication
 from booking.models import Booking, Movie, Screen, Show, User
 
@@ -135,12 +136,9 @@ class RefreshSerializer(TokenRefreshSerializer):
         used = self.token_class(attrs["refresh"])
         # The same test that an access token has to pass: the user exists, is active, has this password.
         user = JWTAuthentication().get_user(used)
-        # get_or_create's pair, whatever the annotation says.
-        _, first_use = cast(tuple[Any, bool], used.blacklist())
-        if not first_use:
-            # Race: two requests passed the check of the blacklist with one token; one entry decides.
+        fresh = services.rotate_refresh_token(token=used, user=user)
+        if fresh is None:
             raise TokenError("Token is blacklisted")
-        fresh = self.token_class.for_user(user)
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
 
 

@@ -35,10 +35,16 @@ class TokenThrottle(SimpleRateThrottle):
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
 
-class BookingThrottle(SimpleRateThrottle):
+class UserThrottle(SimpleRateThrottle):
     """Counts by user."""
-
-    scope = "booking"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+
+
+class BookingThrottle(UserThrottle):
+    scope = "booking"
+
+
+class PasswordThrottle(UserThrottle):
+    scope = "password"

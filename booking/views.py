@@ -38,7 +38,7 @@ from booking.serializers import (
     TokenPairSerializer,
     TokenSerializer,
 )
-from booking.throttling import BookingThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
+from booking.throttling import BookingThrottle, PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
 
 # All that a 64-bit integer surely holds; the ids beyond that are never reached.
 POSITIVE_ID = "[1-9][0-9]{0,17}"
@@ -156,7 +156,7 @@ class MeView(APIView):
 
 
 class PasswordView(APIView):
-    throttle_classes = [BookingThrottle]
+    throttle_classes = [PasswordThrottle]
 
     @operation(
         tag="Account",

@@ -5,8 +5,10 @@ The README's table lists every variable. A value that can't be used stops the st
 sentence that names its variable.
 """
 
+import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +21,8 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 T = TypeVar("T")
+# More of anything counted here makes no sense, and lifetimes in days stay within the calendar.
+MAX_NUMBER = 1_000_000
 
 
 def setting(name: str, read: Callable[[str], T], default: T, wanted: str) -> T:
@@ -27,7 +31,7 @@ def setting(name: str, read: Callable[[str], T], default: T, wanted: str) -> T:
     Raises ImproperlyConfigured with the variable's name where `read` can't make sense of it. The
     value itself is not repeated: it may hold a password.
     """
-    raw = env.str(name, default="").strip()
+    raw = os.environ.get(name, "").strip()
     if not raw:
         return default
     try:
@@ -55,13 +59,21 @@ def read_origins(raw: str) -> list[str]:
 
 def read_positive(raw: str) -> int:
     number = int(raw)
-    if number < 1:
+    if not 1 <= number <= MAX_NUMBER:
         raise ValueError(raw)
     return number
 
 
 def read_count(raw: str) -> int:
-    return 0 if raw == "0" else read_positive(raw)
+    if not raw.isdecimal() or len(raw) > 9:
+        raise ValueError(raw)
+    return int(raw)
+
+
+def read_header(raw: str) -> str:
+    if not raw.replace("-", "").isalnum():
+        raise ValueError(raw)
+    return f"HTTP_{raw.upper().replace('-', '_')}"
 
 
 def read_rate(raw: str) -> str:
@@ -75,7 +87,7 @@ def read_database(raw: str) -> dict[str, Any]:
     if not raw.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise ValueError("neither SQLite nor PostgreSQL")
     config: dict[str, Any] = env.db_url_config(raw)
-    if not config["NAME"]:
+    if config["NAME"] in ("", ":memory:"):
         raise ValueError("no database named")
     return config
 
@@ -89,7 +101,7 @@ def boolean(name: str, default: bool) -> bool:
 
 
 def positive(name: str, default: int) -> int:
-    return setting(name, read_positive, default, "a whole number of 1 or more")
+    return setting(name, read_positive, default, f"a whole number from 1 to {MAX_NUMBER}")
 
 
 def origins(name: str) -> list[str]:
@@ -102,11 +114,14 @@ def rate(name: str, default: str) -> str:
 
 def local_secret_key(path: Path) -> str:
     """A key made once for this checkout and kept in a file that git ignores."""
-    try:
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_text(secrets.token_urlsafe(50))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_urlsafe(50))
+        # Whole or not at all, and the first of several processes wins.
+        with suppress(FileExistsError):
+            path.hardlink_to(new)
+        new.unlink()
     return path.read_text()
 
 
@@ -115,7 +130,8 @@ def local_secret_key(path: Path) -> str:
 DEBUG = boolean("DEBUG", True)
 SECRET_KEY = setting("SECRET_KEY", str, "", "text") or (local_secret_key(BASE_DIR / ".secret_key") if DEBUG else "")
 if len(SECRET_KEY.encode()) < 32:
-    raise ImproperlyConfigured("SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off.")
+    when = "" if DEBUG else " when DEBUG is off"
+    raise ImproperlyConfigured(f"SECRET_KEY must be set to 32 bytes or more of random text{when}.")
 ALLOWED_HOSTS = setting(
     "ALLOWED_HOSTS", read_list, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [], "a comma-separated list of hosts"
 )
@@ -133,8 +149,8 @@ SECURE_HSTS_SECONDS = setting("SECURE_HSTS_SECONDS", read_count, 0, "a whole num
 SECURE_HSTS_INCLUDE_SUBDOMAINS = boolean("SECURE_HSTS_INCLUDE_SUBDOMAINS", False)
 SECURE_HSTS_PRELOAD = boolean("SECURE_HSTS_PRELOAD", False)
 # The header by which a proxy says that the client's side was https; only safe if the proxy sets it always.
-_proxy_header = setting("PROXY_SSL_HEADER", str, "", "a header's name such as X-Forwarded-Proto")
-SECURE_PROXY_SSL_HEADER = (f"HTTP_{_proxy_header.upper().replace('-', '_')}", "https") if _proxy_header else None
+_proxy_header = setting("PROXY_SSL_HEADER", read_header, "", "a header's name such as X-Forwarded-Proto")
+SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
 X_FRAME_OPTIONS = "DENY"
 
 # --- Application ------------------------------------------------------------------------------
@@ -213,8 +229,10 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
-    _database |= {"ENGINE": "movieticket.postgresql", "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    _database |= {"ENGINE": "movieticket.postgresql", "CONN_HEALTH_CHECKS": True}
     _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    # A pool, where the address asks for one, keeps the connections itself.
+    _database["CONN_MAX_AGE"] = 0 if "pool" in _database["OPTIONS"] else 60
 DATABASES = {"default": _database}
 
 CACHES = {
@@ -273,10 +291,11 @@ REST_FRAMEWORK = {
         "signup": rate("LIMIT_SIGNUP", "20/hour"),
         "token": rate("LIMIT_TOKEN", "10/minute"),
         "refresh": rate("LIMIT_REFRESH", "60/minute"),
+        "password": rate("LIMIT_TOKEN", "10/minute"),
         "booking": rate("LIMIT_BOOKING", "60/minute"),
     },
-    # No proxy is believed about a client's address.
-    "NUM_PROXIES": 0,
+    # How many proxies of ours add the address they were asked from to X-Forwarded-For; none is believed beyond.
+    "NUM_PROXIES": setting("NUM_PROXIES", read_count, 0, "a whole number"),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)

@@ -4,6 +4,8 @@ from django.views.generic import RedirectView
 from drf_yasg.views import get_schema_view
 from rest_framework.negotiation import DefaultContentNegotiation
 
+from booking.views import NoSuchPathView
+
 
 class SchemaView(get_schema_view(public=True, authentication_classes=(), permission_classes=())):  # type: ignore[misc]
     # Has several renderers, unlike the API, which always answers in JSON.
@@ -12,6 +14,7 @@ class SchemaView(get_schema_view(public=True, authentication_classes=(), permiss
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="swagger")),
+    path("api", NoSuchPathView.as_view()),
     path("api/", include("booking.urls")),
     path("admin/", admin.site.urls),
     path("swagger/", SchemaView.with_ui("swagger"), name="swagger"),

@@ -60,6 +60,8 @@ class PostgresServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            # A signal to our whole group must not end it before it has stopped the server.
+            start_new_session=True,
             cwd=self.folder,
             env=self._environment,
             **self._identity,

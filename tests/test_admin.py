@@ -186,6 +186,14 @@ def test_a_show_that_ends_before_it_starts_is_refused_on_the_form(staff):
     assert form_errors(response) == {"ends_at": ["A show must end after it starts."]}
 
 
+@pytest.mark.parametrize("field", ["total_seats", "seats_per_row"])
+@pytest.mark.parametrize("value", [0, -1, 10_001, 10**12, "x"])
+def test_a_hall_that_makes_no_sense_is_refused_on_the_form(staff, show, field, value):
+    added = staff.post(f"{SHOWS}add/", show_form(make_movie(), make_screen(), **{field: value}))
+    changed = staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, **{field: value}))
+    assert [list(form_errors(response)) for response in (added, changed)] == [[field], [field]]
+
+
 def test_a_changed_start_moves_the_end_too(staff, show):
     staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, starts_at=STARTS_AT + timedelta(hours=5)))
     show.refresh_from_db()
@@ -268,7 +276,14 @@ def test_a_copy_that_overlaps_adds_none(staff, show):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("times", "noon"), ("last_day", "2099-06-01"), ("last_day", "2100-06-01"), ("first_day", "")]
+    ("field", "value"),
+    [
+        ("times", "noon"),
+        ("times", "14:00+02:00"),
+        ("last_day", "2099-06-01"),
+        ("last_day", "2100-06-01"),
+        ("first_day", ""),
+    ],
 )
 def test_a_copy_form_that_makes_no_sense_is_refused(staff, show, field, value):
     response = copy(staff, [show], **{field: value})
@@ -321,6 +336,14 @@ def test_a_sale_that_makes_no_sense_is_refused_on_the_form(box_office, show, use
     response = sell(box_office, show, customer, seat_number)
     assert list(form_errors(response)) == [field]
     assert not Booking.objects.exists()
+
+
+def test_the_sell_form_offers_shows_that_can_be_sold(box_office, show):
+    make_show(movie=show.movie, starts_at=timezone.now() - timedelta(days=1))
+    make_show(movie=show.movie, cancelled_at=timezone.now())
+    query = {"app_label": "booking", "model_name": "booking", "field_name": "show", "term": show.movie.title}
+    found = box_office.get("/admin/autocomplete/", query).json()["results"]
+    assert [result["id"] for result in found] == [str(show.pk)]
 
 
 def test_a_sale_beyond_the_limit_is_refused_on_the_form(box_office, show, user, settings):

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Booking, Movie, Screen, Show, User
-from tests.factories import make_movie
+from tests.factories import make_movie, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,7 @@ def test_it_makes_what_a_newcomer_wants_to_see():
     assert Booking.objects.live().count() > 100
 
 
-def test_shows_fill_the_next_14_days_and_none_overlap():
+def test_shows_fill_the_next_14_days():
     demo()
     days = {timezone.localdate(show.starts_at) for show in Show.objects.all()}
     assert len(days) >= 14
@@ -46,7 +46,7 @@ def test_every_movie_is_on():
 def test_a_second_run_changes_nothing():
     demo()
     before = [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)]
-    assert "0 shows added" in demo()
+    assert ", 0 shows added" in demo()
     assert [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)] == before
 
 
@@ -55,7 +55,7 @@ def test_a_later_run_adds_the_days_since():
     newest = [show.pk for show in Show.objects.order_by("-starts_at")[:9]]
     Booking.objects.filter(show__in=newest).delete()
     Show.objects.filter(pk__in=newest).delete()
-    assert "9 shows added" in demo()
+    assert ", 9 shows added" in demo()
 
 
 def test_times_that_staff_took_stay_theirs():
@@ -69,8 +69,42 @@ def test_times_that_staff_took_stay_theirs():
 
 def test_the_demo_logins_are_printed_and_work(anyone):
     out = demo()
-    assert "alice, bruno (password cinema-demo), admin (password admin)" in out
+    assert out.splitlines()[1:] == [
+        "Login: alice, password cinema-demo",
+        "Login: bruno, password cinema-demo",
+        "Login: admin, password admin, for the admin",
+    ]
     assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 200
+
+
+def test_accounts_of_others_are_left_alone():
+    make_user(username="Alice")
+    assert "alice" not in demo()
+    assert not Booking.objects.filter(user__username="Alice").exists()
+
+
+def test_a_show_called_off_stays_off():
+    demo()
+    show = Show.objects.first()
+    services.call_off_show(show_id=show.pk, now=timezone.now())
+    assert ", 0 shows added" in demo()
+
+
+def test_a_low_limit_leaves_less_to_see(settings):
+    settings.MAX_SEATS_PER_USER = 1
+    demo()
+    assert 0 < Booking.objects.count() <= 2 * Show.objects.count()
+
+
+def test_retiring_closes_accounts_with_known_passwords_alone(anyone):
+    demo()
+    bruno = User.objects.get(username="bruno")
+    bruno.set_password("a secret of his own")
+    bruno.save()
+    out = StringIO()
+    call_command("demo", "--retire", stdout=out)
+    assert [line.split()[4] for line in sorted(out.getvalue().splitlines())] == ["admin:", "alice:"]
+    assert anyone.post("/api/token/", {"username": "bruno", "password": "a secret of his own"}).status_code == 200
 
 
 def test_without_debug_there_is_no_admin_and_no_known_password(settings, anyone):

@@ -348,10 +348,33 @@ def test_the_same_values_again_are_no_change(show):
     assert saved(show, "starts_at") == (STARTS_AT + DAY,)
 
 
-def test_a_cancelled_booking_fixes_nothing(show, movie, screen):
+def test_a_cancelled_booking_fixes_the_movie_but_not_the_number_of_seats(show, movie):
     make_booking(show=show, seat_number=50, status="cancelled")
-    change(show, movie=movie, screen=screen)
-    assert saved(show, "movie", "screen", "total_seats") == (movie.pk, screen.pk, 24)
+    change(show, total_seats=24)
+    with pytest.raises(Refusal) as refusal:
+        change(show, movie=movie)
+    assert (refusal.value.code, saved(show, "total_seats")) == ("show_has_bookings", (24,))
+
+
+@pytest.mark.parametrize("name", ["starts_at", "movie"])
+def test_a_show_that_has_started_keeps_its_time_and_movie(show, movie, name):
+    changes = {"starts_at": STARTS_AT + DAY, "movie": movie}
+    with pytest.raises(Refusal) as refusal:
+        change_show(show_id=show.pk, now=STARTS_AT, **{name: changes[name]})
+    assert refusal.value.code == "show_started"
+
+
+def test_a_show_that_is_over_can_not_be_called_off(show):
+    with pytest.raises(Refusal) as refusal:
+        call_off_show(show_id=show.pk, now=show.ends_at)
+    assert refusal.value.code == "show_over"
+
+
+def test_a_show_beyond_all_plans_is_refused(movie, screen):
+    starts_at = STARTS_AT.replace(year=9999, month=12, day=31, hour=23, minute=30)
+    with pytest.raises(Refusal) as refusal:
+        plan_show(movie=movie, screen=screen, starts_at=starts_at, now=NOW)
+    assert refusal.value.code == "show_too_far_ahead"
 
 
 def test_a_show_with_bookings_can_be_moved(show):

@@ -9,7 +9,7 @@ from tests.factories import PASSWORD, make_booking, make_user
 
 @pytest.fixture(autouse=True)
 def _two_an_hour(monkeypatch):
-    for scope in ("signup", "token", "refresh", "booking"):
+    for scope in ("signup", "token", "refresh", "booking", "password"):
         monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "2/hour")
 
 

@@ -1,6 +1,6 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
-from booking.services.accounts import change_password, sign_up, update_email
+from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
 from booking.services.bookings import book_seat, cancel_booking
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
@@ -25,6 +25,7 @@ __all__ = [
     "delete_show",
     "import_movies",
     "plan_show",
+    "rotate_refresh_token",
     "sign_up",
     "update_email",
 ]

@@ -1,5 +1,7 @@
 """Accounts of customers."""
 
+from typing import Any
+
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -25,7 +27,7 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
 def update_email(*, user: User, email: str) -> User:
     """Changes the account's e-mail address."""
     user.email = User.objects.normalize_email(email)
-    user.save(update_fields=["email"])
+    User.objects.filter(pk=user.pk).update(email=user.email)
     return user
 
 
@@ -34,11 +36,22 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
 
     Raises InvalidInput.
     """
-    if not user.check_password(current_password):
-        raise InvalidInput("current_password", ["This is not your current password."])
-    _check_password(user, new_password, "new_password")
-    user.set_password(new_password)
-    user.save(update_fields=["password"])
+    with transaction.atomic(durable=True):
+        # Race: two changes from one old password; the second has to know the first one's.
+        account = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first() or user
+        if not account.check_password(current_password):
+            raise InvalidInput("current_password", ["This is not your current password."])
+        _check_password(user, new_password, "new_password")
+        account.set_password(new_password)
+        User.objects.filter(pk=user.pk).update(password=account.password)
+
+
+def rotate_refresh_token(*, token: Any, user: User) -> Any:
+    """Uses up a refresh token of `user` and returns its successor, both or neither; None if it was used before."""
+    with transaction.atomic(durable=True):
+        # Race: two requests passed the check of the blacklist with one token; one entry in it decides.
+        _, first_use = token.blacklist()
+        return type(token).for_user(user) if first_use else None
 
 
 def _check_password(user: User, password: str, field: str) -> None:

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from booking.models import Booking, Show, User
 from booking.prepared import PreparedInsert, PreparedQuery
-from booking.services.locks import LockHeld, lock_show, retried, write_transaction
+from booking.services.locks import lock_show, lock_show_if_free, retried, write_transaction
 from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, NotFound, Refusal
 
@@ -74,7 +74,7 @@ _seat_or_customer = PreparedQuery(
     ),
     3,
 )
-_show = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").filter(pk=pk), 1)
+_show = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").order_by().filter(pk=pk), 1)
 _insert = PreparedInsert(Booking)
 
 
@@ -90,22 +90,31 @@ def book_seat(
     """
     booking = Booking(user=user, show_id=show_id, seat_number=seat_number, created_at=now)
     try:
-        try:
-            with write_transaction(wait=False):
-                return _book(booking, lock_show(show_id, wait=False), receipt)
-        except LockHeld:
-            # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
-            # stays free for those who still have a chance.
-            for show in _show(show_id):
-                _check_allowed(booking, show, receipt)
         with write_transaction():
-            return _book(booking, lock_show(show_id), receipt)
+            show = lock_show_if_free(show_id)
+            if show is None:
+                # Most who come while a hot show sells want a seat that is gone. They are told without the lock,
+                # which stays free for those who still have a chance.
+                for unlocked in _show(show_id):
+                    _look(booking, unlocked, receipt)
+                show = lock_show(show_id)
+            return _book(booking, show, receipt)
     except IntegrityError as error:
         # The constraint has the last word should a seat ever be written without the lock.
         if Booking.objects.live().filter(show=show_id, seat_number=seat_number).exists():
             raise SeatTaken(Show.objects.get(pk=show_id), seat_number) from None
         # The user was deleted at this very moment; asked again, the request is refused for it.
         raise Busy from error
+
+
+def _look(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> None:
+    try:
+        _check_allowed(booking, show, receipt)
+    except Refusal:
+        # Race: the same request, sent twice, took the seat between the look at the receipt and that at the seats.
+        if receipt:
+            receipt.look_up(booking.user, show)
+        raise
 
 
 def _book(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> Booking:

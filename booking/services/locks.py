@@ -36,10 +36,6 @@ READ_ONLY = "25006"
 _queue = BoundedSemaphore(settings.LOCK_QUEUE)
 
 
-class LockHeld(Exception):
-    """Somebody else holds the row that was to be locked without waiting."""
-
-
 class Interrupted(Busy):
     """The database broke off; `committing` says that the commit may have gone through all the same."""
 
@@ -49,23 +45,20 @@ class Interrupted(Busy):
 
 
 @contextmanager
-def write_transaction(*, wait: bool = True) -> Iterator[None]:
-    """A transaction of its own. It waits a limited time for a row lock, or not at all.
+def write_transaction() -> Iterator[None]:
+    """A transaction of its own, in which lock_show and lock_screen can be called.
 
-    Raises Busy where a lock stays held, LockHeld where it was not to wait, and Interrupted.
+    Raises Busy where a lock stays held, and Interrupted.
     """
     committing = False
     try:
-        with _place_in_queue() if wait else _no_queue() as timeout, transaction.atomic(durable=True):
-            if timeout and connection.vendor == "postgresql":
-                with connection.cursor() as cursor:
-                    cursor.execute(f"SET LOCAL lock_timeout = {timeout * 1000:.0f}")
+        with transaction.atomic(durable=True):
             yield
             committing = True
     except Error as error:
         state = getattr(error.__cause__, "sqlstate", None)
         if state == LOCK_NOT_AVAILABLE:
-            raise (Busy if wait else LockHeld) from error
+            raise Busy from error
         if connection.vendor == "sqlite" and isinstance(error, OperationalError):
             raise Busy from error
         if isinstance(error, OperationalError | InterfaceError) or state == READ_ONLY:
@@ -76,19 +69,18 @@ def write_transaction(*, wait: bool = True) -> Iterator[None]:
 
 
 @contextmanager
-def _place_in_queue() -> Iterator[float]:
-    """How long a lock may be waited for, in seconds: longer for those who find a place."""
+def _waiting() -> Iterator[None]:
+    """Lets a lock be waited for: long for those who find a place in the queue, else a moment."""
     has_place = _queue.acquire(blocking=False)
     try:
-        yield LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS
+        if connection.vendor == "postgresql":
+            timeout = LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {timeout * 1000:.0f}")
+        yield
     finally:
         if has_place:
             _queue.release()
-
-
-@contextmanager
-def _no_queue() -> Iterator[None]:
-    yield None
 
 
 def retried(service: Callable[P, T]) -> Callable[P, T]:
@@ -114,29 +106,42 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def _locking(*, nowait: bool) -> PreparedQuery:
-    shows = Show.objects.select_related("movie", "screen")
-    return PreparedQuery(lambda pk: shows.select_for_update(of=("self",), no_key=True, nowait=nowait).filter(pk=pk), 1)
+def _locking(*, skip_locked: bool) -> PreparedQuery:
+    shows = Show.objects.select_related("movie", "screen").order_by()
+    return PreparedQuery(
+        lambda pk: shows.select_for_update(of=("self",), no_key=True, skip_locked=skip_locked).filter(pk=pk), 1
+    )
 
 
-_lock_show = _locking(nowait=False)
-_lock_show_at_once = _locking(nowait=True)
+_lock_show = _locking(skip_locked=False)
+_lock_show_if_free = _locking(skip_locked=True)
 
 
-def lock_show(show_id: int, *, wait: bool = True) -> Show:
+def lock_show(show_id: int) -> Show:
     """The show as it is now, with movie and screen, kept from changing until the transaction ends; its bookings too.
 
-    Raises NotFound.
+    Raises NotFound, and Busy where somebody else keeps the lock.
     """
-    shows: list[Show] = (_lock_show if wait else _lock_show_at_once)(show_id)
+    with _waiting():
+        shows: list[Show] = _lock_show(show_id)
     if not shows:
         raise NotFound
     return shows[0]
 
 
+def lock_show_if_free(show_id: int) -> Show | None:
+    """The same, but None at once where somebody else holds the lock, and where there is no such show.
+
+    Skipping the row rather than failing on it (NOWAIT) leaves the transaction usable and the server's log quiet.
+    """
+    shows: list[Show] = _lock_show_if_free(show_id)
+    return shows[0] if shows else None
+
+
 def lock_screen(screen_id: int) -> Screen:
-    """The screen, with its schedule kept from changing until the transaction ends. Raises NotFound."""
+    """The screen, with its schedule kept from changing until the transaction ends. Raises NotFound or Busy."""
     try:
-        return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
+        with _waiting():
+            return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
     except Screen.DoesNotExist:
         raise NotFound from None

@@ -1,6 +1,7 @@
 """Loading movies from a distributor's file."""
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -20,6 +21,7 @@ OPTIONAL_COLUMNS = ("description", "language")
 DETAILS = ("duration_minutes", "certificate", "genre", "director", "description", "language")
 DATE_FORMATS = ("%b %d %Y", "%Y-%m-%d")
 BATCH_SIZE = 500
+NUL_STAND_IN = "\1"
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -53,7 +55,8 @@ def import_movies(*, lines: Iterable[str]) -> ImportReport:
     UnreadableFile, with nothing changed, where the file as a whole makes no sense, and Busy.
     """
     report = ImportReport()
-    reader = csv.reader(lines, strict=True)
+    # Before Python 3.11 a NUL ends the reading; in its line's place it is refused with its line alone.
+    reader = csv.reader((line.replace("\0", NUL_STAND_IN) for line in lines), strict=True)
     try:
         columns = _read_header(reader)
         with write_transaction():
@@ -61,7 +64,7 @@ def import_movies(*, lines: Iterable[str]) -> ImportReport:
             while batch := list(islice(movies, BATCH_SIZE)):
                 _save_batch(batch, report)
     except UnicodeDecodeError as error:
-        raise UnreadableFile(f"The file is not UTF-8 text ({error.reason} after line {reader.line_num}).") from None
+        raise UnreadableFile(f"The file is not UTF-8 text ({error.reason}).") from None
     except csv.Error as error:
         raise UnreadableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
     except IntegrityError:
@@ -101,9 +104,11 @@ def _read_movie(columns: list[str], cells: list[str]) -> Movie:
     """Raises ValidationError."""
     if len(cells) != len(columns):
         raise ValidationError(f"{len(cells)} values for {len(columns)} columns")
-    if any("\0" in cell for cell in cells):
+    if any(NUL_STAND_IN in cell for cell in cells):
         raise ValidationError("a NUL character")
     row = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
+    if not re.fullmatch("[0-9]*", row["duration_minutes"]):
+        raise ValidationError({"duration_minutes": "not a whole number of minutes"})
     movie = Movie(title=row["title"], release_date=_read_date(row["release_date"]))
     for name in DETAILS:
         setattr(movie, name, row.get(name, ""))

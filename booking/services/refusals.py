@@ -44,3 +44,9 @@ class Busy(Refusal):
 
     def __init__(self, detail: str = "The service is busy, please try again.") -> None:
         super().__init__(detail)
+
+    @classmethod
+    def caused_by(cls, error: Exception) -> "Busy":
+        busy = cls()
+        busy.__cause__ = error
+        return busy

@@ -8,10 +8,12 @@ from django.db.models import Max
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show
-from booking.services.bookings import ShowCancelled
+from booking.services.bookings import ShowCancelled, ShowStarted
 from booking.services.locks import lock_screen, lock_show, retried, write_transaction
 from booking.services.refusals import Refusal
 
+# Beyond any plan, and far from where dates end.
+LAST_YEAR = 2199
 # What tickets already sold depend on.
 FIXED_BY_BOOKINGS = ("movie", "screen", "seats_per_row")
 
@@ -32,6 +34,14 @@ class ShowInThePast(Refusal):
         super().__init__("A show must start in the future.")
 
 
+class ShowTooFarAhead(Refusal):
+    code = "show_too_far_ahead"
+    field = "starts_at"
+
+    def __init__(self) -> None:
+        super().__init__(f"A show must start before the year {LAST_YEAR + 1}.")
+
+
 class ShowEndsBeforeItStarts(Refusal):
     code = "show_ends_before_it_starts"
     field = "ends_at"
@@ -47,6 +57,13 @@ class ShowsOverlap(Refusal):
     def __init__(self, other: Show) -> None:
         ends_at = timezone.localtime(other.ends_at)
         super().__init__(f"Overlaps with {other}, which ends at {ends_at:%H:%M}.")
+
+
+class ShowOver(Refusal):
+    code = "show_over"
+
+    def __init__(self) -> None:
+        super().__init__("This show is over.")
 
 
 class ShowHasBookings(Refusal):
@@ -71,18 +88,19 @@ def plan_show(
     """Puts a show on sale. Times are UTC.
 
     What is left out comes from the movie's length in minutes and the screen's seats. Raises
-    MovieLengthUnknown, ShowInThePast, ShowEndsBeforeItStarts, ShowsOverlap or Busy.
+    MovieLengthUnknown, ShowInThePast, ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
+    _check_start(starts_at, now)
     show = Show(
         movie=movie,
         screen=screen,
         starts_at=starts_at,
         ends_at=ends_at or _end_of(movie, starts_at),
-        total_seats=total_seats or screen.total_seats,
-        seats_per_row=seats_per_row or screen.seats_per_row,
+        total_seats=screen.total_seats if total_seats is None else total_seats,
+        seats_per_row=screen.seats_per_row if seats_per_row is None else seats_per_row,
     )
     with write_transaction():
-        _put_on_schedule(show, now)
+        _put_on_schedule(show)
     return show
 
 
@@ -91,8 +109,10 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     """Puts the same movie on the same screen at other times (UTC), all of them or none.
 
     The copies last as long as the original and take the screen's seats as they are now. Raises
-    ShowInThePast, ShowsOverlap or Busy.
+    ShowInThePast, ShowTooFarAhead, ShowsOverlap, NotFound or Busy.
     """
+    for starts_at in starts:
+        _check_start(starts_at, now)
     lasts = show.ends_at - show.starts_at
     screen = show.screen
     copies = [
@@ -108,7 +128,7 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     ]
     with write_transaction():
         for copy in copies:
-            _put_on_schedule(copy, now)
+            _put_on_schedule(copy)
     return copies
 
 
@@ -117,21 +137,26 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
 
     A show at another time keeps its length, and another movie or screen brings its own length or
-    seats, unless they are given too; None for any of these fills it in anew. Times are UTC. Raises NotFound,
-    ShowCancelled, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowEndsBeforeItStarts,
-    ShowsOverlap or Busy.
+    seats, unless they are given too; None for any of these fills it in anew. Of a show that has started only the
+    end can be changed. Times are UTC. Raises NotFound,
+    ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
+    ShowEndsBeforeItStarts, ShowsOverlap or Busy.
     """
     with write_transaction():
         # Race: a seat sold while the hall shrinks; two members of staff at one show.
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
+        if show.has_started(now) and changes.keys() - {"ends_at"}:
+            raise ShowStarted
+        if "starts_at" in changes:
+            _check_start(changes["starts_at"], now)
         news = _with_what_follows(show, changes)
         _check_bookings_allow(show, news)
         for name, value in news.items():
             setattr(show, name, value)
         if {"movie", "screen", "starts_at", "ends_at"} & news.keys():
-            _put_on_schedule(show, now, check_start="starts_at" in news)
+            _put_on_schedule(show)
         else:
             show.save()
     return show
@@ -141,13 +166,15 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
 def call_off_show(*, show_id: int, now: datetime) -> int:
     """Cancels a show and every live booking of it; returns how many those were.
 
-    `now` is UTC. Raises NotFound, ShowCancelled or Busy.
+    `now` is UTC. A show can still be called off while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
     """
     with write_transaction():
         # Race: a seat being booked or cancelled.
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
+        if show.ends_at <= now:
+            raise ShowOver
         show.cancelled_at = now
         show.save(update_fields=["cancelled_at"])
         return Booking.objects.live().filter(show=show).update(status=Booking.Status.CANCELLED, cancelled_at=now)
@@ -187,22 +214,27 @@ def _with_what_follows(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_bookings_allow(show: Show, changes: dict[str, Any]) -> None:
-    highest = Booking.objects.live().filter(show=show).aggregate(Max("seat_number"))["seat_number__max"]
-    if highest is None:
-        return
-    for name in FIXED_BY_BOOKINGS:
-        if name in changes and changes[name] != getattr(show, name):
-            raise ShowHasBookings("Seats of this show are sold; this can't be changed any more.", name)
+    # A cancelled booking counts too: it goes on telling its customer of this movie, screen and seat.
+    booked = Booking.objects.filter(show=show)
+    fixed = [name for name in FIXED_BY_BOOKINGS if name in changes and changes[name] != getattr(show, name)]
+    if fixed and booked.exists():
+        raise ShowHasBookings("This show has bookings; this can't be changed any more.", fixed[0])
+    highest = booked.live().aggregate(Max("seat_number"))["seat_number__max"] or 0
     if changes.get("total_seats", show.total_seats) < highest:
         raise ShowHasBookings(
             f"Seat {show.seat_label(highest)} is sold; the show needs {highest} seats or more.", "total_seats"
         )
 
 
-def _put_on_schedule(show: Show, now: datetime, *, check_start: bool = True) -> None:
-    """Saves the show if its time is free on its screen. Raises the refusals of `plan_show`."""
-    if check_start and show.starts_at <= now:
+def _check_start(starts_at: datetime, now: datetime) -> None:
+    if starts_at <= now:
         raise ShowInThePast
+    if starts_at.year > LAST_YEAR:
+        raise ShowTooFarAhead
+
+
+def _put_on_schedule(show: Show) -> None:
+    """Saves the show if its time is free on its screen. Raises the refusals of `plan_show`."""
     if show.ends_at <= show.starts_at:
         raise ShowEndsBeforeItStarts
     # Race: another show planned for the same time; no row of it exists yet that could be locked.

@@ -2,6 +2,8 @@
 
 import csv
 import random
+from argparse import ArgumentParser
+from contextlib import suppress
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,31 +32,48 @@ ADMIN = "admin"
 class Command(BaseCommand):
     help = f"Makes movies, screens, shows for the next {DAYS} days and accounts to try the service with."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--retire", action="store_true", help="instead, closes demo accounts with known passwords")
+
+    def handle(self, *args: Any, retire: bool, **options: Any) -> None:
+        if retire:
+            self._retire()
+            return
         movies = self._movies()
-        customers = [self._account(name, PASSWORD) for name in CUSTOMERS]
+        customers = [user for name in CUSTOMERS if (user := self._account(name, PASSWORD))]
         shows = [show for name in SCREENS for show in self._plan(self._screen(name), movies)]
         for show in shows:
             self._sell(show, customers)
         self.stdout.write(f"Demo data: {len(movies)} movies, {len(SCREENS)} screens, {len(shows)} shows added.")
         if settings.DEBUG:
-            self._account(ADMIN, ADMIN, is_staff=True, is_superuser=True)
-            self.stdout.write(f"Logins: {', '.join(CUSTOMERS)} (password {PASSWORD}), {ADMIN} (password {ADMIN})")
+            for user in customers:
+                self.stdout.write(f"Login: {user.username}, password {PASSWORD}")
+            if admin := self._account(ADMIN, ADMIN, is_staff=True, is_superuser=True):
+                self.stdout.write(f"Login: {admin.username}, password {ADMIN}, for the admin")
 
     def _movies(self) -> list[Movie]:
         with MOVIES.open(encoding="utf-8", newline="") as lines:
             services.import_movies(lines=lines)
             lines.seek(0)
             titles = [row["title"] for row in csv.DictReader(lines)]
-        newest_first = Movie.objects.filter(title__in=titles, duration_minutes__isnull=False).order_by("release_date")
-        return list({movie.title: movie for movie in newest_first}.values())
+        known = Movie.objects.filter(title__in=titles, duration_minutes__isnull=False).order_by("pk")
+        return list({movie.title: movie for movie in known}.values())
 
-    def _account(self, username: str, password: str, **fields: Any) -> User:
+    def _account(self, username: str, password: str, **fields: Any) -> User | None:
+        """The demo's account of that name; None where it is somebody's own."""
         try:
-            return User.objects.get_by_natural_key(username)
+            user = User.objects.get_by_natural_key(username)
+            return None if user.has_usable_password() and not user.check_password(password) else user
         except User.DoesNotExist:
             # A password that stands in a public file opens nothing in production.
             return User.objects.create_user(username, password=password if settings.DEBUG else None, **fields)
+
+    def _retire(self) -> None:
+        for user in User.objects.filter(username__in=(*CUSTOMERS, ADMIN)):
+            if user.check_password(PASSWORD) or user.check_password(ADMIN):
+                user.set_unusable_password()
+                user.save(update_fields=["password"])
+                self.stdout.write(f"Closed the demo account {user.username}: everybody knows its password.")
 
     def _screen(self, name: str) -> Screen:
         (rows, seats_per_row), _ = SCREENS[name]
@@ -64,9 +83,7 @@ class Command(BaseCommand):
     def _plan(self, screen: Screen, movies: list[Movie]) -> list[Show]:
         """Fills the screen's free times of the next days, so that there are always shows to come."""
         now = timezone.now()
-        taken = set(
-            Show.objects.on_the_bill().filter(screen=screen, ends_at__gt=now).values_list("starts_at", flat=True)
-        )
+        taken = set(Show.objects.filter(screen=screen, ends_at__gt=now).values_list("starts_at", flat=True))
         planned = []
         for starts_at in self._times(screen, now):
             if starts_at in taken:
@@ -95,7 +112,8 @@ class Command(BaseCommand):
         """Some seats together near the middle for each customer."""
         middle = show.total_seats // 2 + show.seats_per_row // 2
         luck = random.Random(show.pk)  # noqa: S311
-        for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=True):
-            seats = range(first_seat, first_seat + luck.randint(0, 4))
-            for seat_number in filter(show.has_seat, seats):
-                services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())
+        for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=False):
+            for seat_number in range(first_seat, first_seat + luck.randint(0, 4)):
+                # A small hall, a low limit or a show that just began: there is less to see then.
+                with suppress(services.Refusal):
+                    services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())

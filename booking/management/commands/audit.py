@@ -1,0 +1,22 @@
+"""manage.py audit"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from booking.models import Booking, Show
+from booking.services.audit import find_breaches
+
+
+class Command(BaseCommand):
+    help = "Looks for bookings and shows that break a rule; prints each breach and exits with 1 if there is any."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        breaches = 0
+        for breach in find_breaches():
+            self.stdout.write(breach)
+            breaches += 1
+        if breaches:
+            self.stdout.write(f"{breaches} breach{'es' if breaches > 1 else ''}")
+            raise SystemExit(1)
+        self.stdout.write(f"No breach: {Show.objects.count()} shows, {Booking.objects.count()} bookings checked.")

@@ -1,0 +1,91 @@
+"""Looks for data that breaks a rule, whoever wrote it. Nothing is changed."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from django.db.models import Count, F, Max, Q, RowRange, Window
+
+from booking.models import Booking, Show, seat_label
+
+# A request reads the clock before it waits for a lock, and the clocks of two machines differ: of two that
+# met at one show, the later may have the earlier time.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
+LIVE = Q(status=Booking.Status.BOOKED)
+CANCELLED = Q(status=Booking.Status.CANCELLED)
+# What is said of a booking that it must not be.
+NEVER_OF_A_BOOKING = {
+    "is live outside the hall": LIVE & (Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))),
+    "is live in a show called off": LIVE & Q(show__cancelled_at__isnull=False),
+    "is cancelled without a time": CANCELLED & Q(cancelled_at=None),
+    "has a time of cancelling without being cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
+    "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),
+    "was made after the show's start": Q(created_at__gt=F("show__starts_at") + CLOCK_TOLERANCE),
+}
+
+
+def find_breaches() -> Iterator[str]:
+    """A sentence for each breach, naming its rows.
+
+    The number of queries is always the same, each sees the data as they are at one moment, and no more than
+    the breaches are loaded.
+    """
+    yield from _seats_sold_twice()
+    for breach, condition in NEVER_OF_A_BOOKING.items():
+        yield from _bookings(condition, breach)
+    yield from _shows_that_end_before_they_start()
+    yield from _overlapping_shows()
+
+
+def _seats_sold_twice() -> Iterator[str]:
+    holders = Window(Count("pk"), partition_by=["show", "seat_number"])
+    rivals = Booking.objects.live().annotate(holders=holders).filter(holders__gt=1)
+    rows = rivals.order_by("show", "seat_number", "pk").values_list(
+        "show_id", "seat_number", "show__seats_per_row", "reference"
+    )
+    for (show, seat_number, seats_per_row), group in groupby(rows.iterator(), itemgetter(0, 1, 2)):
+        references = [row[3] for row in group]
+        label = _label(seat_number, seats_per_row)
+        yield f"Show {show}: seat {label} is live {len(references)} times, as {', '.join(references)}"
+
+
+def _bookings(condition: Q, breach: str) -> Iterator[str]:
+    rows = Booking.objects.filter(condition).order_by("pk")
+    for show, seat_number, seats_per_row, reference in rows.values_list(
+        "show_id", "seat_number", "show__seats_per_row", "reference"
+    ).iterator():
+        yield f"Show {show}: booking {reference} of seat {_label(seat_number, seats_per_row)} {breach}"
+
+
+def _shows_that_end_before_they_start() -> Iterator[str]:
+    rows = Show.objects.filter(ends_at__lte=F("starts_at")).order_by("pk")
+    for show in rows.values_list("pk", flat=True).iterator():
+        yield f"Show {show}: ends before it starts"
+
+
+def _overlapping_shows() -> Iterator[str]:
+    # Comparing all shows of a screen with each other would take the square of their number; only those
+    # that start before all earlier ones have ended are compared.
+    on_the_bill = Show.objects.on_the_bill()
+    earlier: dict[str, Any] = {"partition_by": "screen", "order_by": ["starts_at", "pk"], "frame": RowRange(end=-1)}
+    late = on_the_bill.annotate(free_at=Window(Max("ends_at"), **earlier)).filter(free_at__gt=F("starts_at"))
+    starts_first = Q(screen__shows__starts_at__lt=F("starts_at")) | Q(
+        screen__shows__starts_at=F("starts_at"), screen__shows__pk__lt=F("pk")
+    )
+    pairs = on_the_bill.filter(
+        starts_first,
+        pk__in=late.values("pk"),
+        screen__shows__cancelled_at=None,
+        screen__shows__ends_at__gt=F("starts_at"),
+    )
+    rows = pairs.order_by("screen__shows__pk", "pk").values_list("screen__shows__pk", "pk", "screen__name")
+    for first, second, screen in rows.iterator():
+        yield f"Shows {first} and {second} overlap on {screen}"
+
+
+def _label(seat_number: int, seats_per_row: int) -> str:
+    """A seat's label, or its number where no seat can have it."""
+    return seat_label(seat_number, seats_per_row) if seat_number >= 1 else f"number {seat_number}"

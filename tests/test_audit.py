@@ -1,0 +1,210 @@
+"""Each rule broken past the ORM and the database's constraints, and found."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import CheckConstraint
+
+from booking.models import Booking, Show
+from tests.factories import NOW, STARTS_AT, make_booking, make_screen, make_show, make_user
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+MOMENT = timedelta(microseconds=1)
+
+
+def audit():
+    """Exit status and output's lines."""
+    out = StringIO()
+    try:
+        call_command("audit", stdout=out)
+    except SystemExit as end:
+        return end.code, out.getvalue().splitlines()
+    return 0, out.getvalue().splitlines()
+
+
+@pytest.fixture
+def _unguarded(db):
+    """No constraint of a show or a booking holds, until the test's transaction is rolled back."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX one_live_booking_per_show_and_seat")
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA ignore_check_constraints = ON")
+        else:
+            for model in (Show, Booking):
+                for constraint in model._meta.constraints:
+                    if isinstance(constraint, CheckConstraint):
+                        cursor.execute(f"ALTER TABLE {model._meta.db_table} DROP CONSTRAINT {constraint.name}")
+    yield
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = OFF")
+
+
+unguarded = pytest.mark.usefixtures("_unguarded")
+
+
+def test_data_that_keep_the_rules_pass(show, user):
+    make_booking(show=show, user=user, seat_number=1)
+    make_booking(show=show, user=user, seat_number=50)
+    assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
+
+
+def test_no_data_pass():
+    assert audit() == (0, ["No breach: 0 shows, 0 bookings checked."])
+
+
+def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
+    for _ in range(3):
+        make_booking(user=user, show=make_show())
+    with django_assert_num_queries(11):
+        audit()
+
+
+# --- Seats ------------------------------------------------------------------------------------
+
+
+@unguarded
+def test_a_seat_that_is_live_twice(show, user):
+    first, second = (make_booking(show=show, user=user, seat_number=15) for _ in range(2))
+    breach = f"Show {show.pk}: seat B5 is live 2 times, as {first.reference}, {second.reference}"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+@unguarded
+def test_two_seats_that_are_live_twice(show, user):
+    bookings = [make_booking(show=show, user=user, seat_number=number) for number in (1, 2, 1, 2, 2)]
+    one, two, one_again, *two_again = (booking.reference for booking in bookings)
+    assert audit() == (
+        1,
+        [
+            f"Show {show.pk}: seat A1 is live 2 times, as {one}, {one_again}",
+            f"Show {show.pk}: seat A2 is live 3 times, as {two}, {', '.join(two_again)}",
+            "2 breaches",
+        ],
+    )
+
+
+def test_a_seat_that_was_cancelled_and_sold_again_is_fine(show, user):
+    make_booking(show=show, user=user, status="cancelled")
+    make_booking(show=show, user=user)
+    assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
+
+
+def test_one_seat_number_in_two_shows_is_fine(show, user):
+    make_booking(show=show, user=user)
+    make_booking(show=make_show(), user=user)
+    assert audit() == (0, ["No breach: 2 shows, 2 bookings checked."])
+
+
+@unguarded
+@pytest.mark.parametrize(("seat_number", "label"), [(0, "number 0"), (51, "F1")])
+def test_a_live_seat_outside_the_hall(show, user, seat_number, label):
+    booking = make_booking(show=show, user=user, seat_number=seat_number)
+    breach = f"Show {show.pk}: booking {booking.reference} of seat {label} is live outside the hall"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+def test_a_cancelled_seat_outside_the_hall_is_fine(show, user):
+    make_booking(show=show, user=user, seat_number=51, status="cancelled")
+    assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
+
+
+def test_a_live_booking_of_a_show_called_off(user):
+    show = make_show(cancelled_at=NOW)
+    booking = make_booking(show=show, user=user)
+    make_booking(show=show, user=user, seat_number=2, status="cancelled")
+    breach = f"Show {show.pk}: booking {booking.reference} of seat A1 is live in a show called off"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+# --- Times ------------------------------------------------------------------------------------
+
+
+@unguarded
+@pytest.mark.parametrize("lasts", [-HOUR, timedelta()])
+def test_a_show_that_ends_before_it_starts(lasts):
+    show = make_show(ends_at=STARTS_AT + lasts)
+    assert audit() == (1, [f"Show {show.pk}: ends before it starts", "1 breach"])
+
+
+@unguarded
+@pytest.mark.parametrize(
+    ("fields", "breach"),
+    [
+        ({"status": "cancelled", "cancelled_at": None}, "is cancelled without a time"),
+        ({"cancelled_at": NOW}, "has a time of cancelling without being cancelled"),
+        ({"status": "cancelled", "cancelled_at": NOW - MINUTE - MOMENT}, "was cancelled before it was made"),
+        ({"created_at": STARTS_AT + MINUTE + MOMENT}, "was made after the show's start"),
+    ],
+)
+def test_a_booking_at_an_impossible_time(show, user, fields, breach):
+    booking = make_booking(show=show, user=user, **fields)
+    assert audit() == (1, [f"Show {show.pk}: booking {booking.reference} of seat A1 {breach}", "1 breach"])
+
+
+def test_clocks_may_differ_by_a_minute(show, user):
+    make_booking(show=show, user=user, status="cancelled", cancelled_at=NOW - MINUTE)
+    make_booking(show=show, user=user, created_at=STARTS_AT + MINUTE)
+    assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
+
+
+# --- Schedule ---------------------------------------------------------------------------------
+
+
+def shows_on(screen, *hours, **fields):
+    """A show for each pair of hours of one evening."""
+    return [
+        make_show(screen=screen, starts_at=STARTS_AT + start * HOUR, ends_at=STARTS_AT + end * HOUR, **fields)
+        for start, end in hours
+    ]
+
+
+@pytest.mark.parametrize("hours", [((0, 2), (1, 3)), ((0, 3), (1, 2)), ((0, 2), (0, 2)), ((0, 2), (0, 1))])
+def test_shows_that_overlap(hours):
+    first, second = shows_on(make_screen(name="Studio"), *hours)
+    assert audit() == (1, [f"Shows {first.pk} and {second.pk} overlap on Studio", "1 breach"])
+
+
+def test_a_show_that_started_earlier_is_named_first_whichever_was_planned_first():
+    later, earlier = shows_on(make_screen(name="Studio"), (1, 3), (0, 2))
+    assert audit() == (1, [f"Shows {earlier.pk} and {later.pk} overlap on Studio", "1 breach"])
+
+
+def test_a_show_that_overlaps_others_than_its_neighbour():
+    long, short, late = shows_on(make_screen(name="Studio"), (0, 4), (1, 2), (3, 5))
+    breaches = [f"Shows {long.pk} and {other.pk} overlap on Studio" for other in (short, late)]
+    assert audit() == (1, [*breaches, "2 breaches"])
+
+
+def test_shows_one_right_after_the_other_are_fine():
+    shows_on(make_screen(), (0, 2), (2, 4), (4, 5))
+    assert audit() == (0, ["No breach: 3 shows, 0 bookings checked."])
+
+
+def test_shows_at_one_time_on_two_screens_are_fine():
+    shows_on(make_screen(), (0, 2))
+    shows_on(make_screen(), (0, 2))
+    assert audit() == (0, ["No breach: 2 shows, 0 bookings checked."])
+
+
+def test_a_show_called_off_takes_no_time():
+    screen = make_screen()
+    shows_on(screen, (0, 2))
+    shows_on(screen, (1, 3), cancelled_at=NOW)
+    assert audit() == (0, ["No breach: 2 shows, 0 bookings checked."])
+
+
+@unguarded
+def test_every_breach_has_a_line(user):
+    show, other = shows_on(make_screen(name="Studio"), (0, 2), (1, 3))
+    booking = make_booking(show=show, user=make_user(), seat_number=99)
+    status, lines = audit()
+    assert (status, len(lines), lines[-1]) == (1, 3, "2 breaches")
+    assert booking.reference in lines[0]
+    assert f"{show.pk} and {other.pk}" in lines[1]

@@ -1,0 +1,300 @@
+"""The database fails under the server as it runs in production, on a PostgreSQL of the test's own."""
+
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Condition, Event, Thread
+
+import psycopg
+import pytest
+
+from tests.factories import make_show, make_user
+from tests.postgres_server import postgres_server
+
+PROJECT = Path(__file__).parents[1]
+CUSTOMERS = 8
+SHOWS = 4
+PATIENCE_SECONDS = 60
+# As `make serve` starts it.
+GRANIAN = "--interface wsgi --workers 2 --blocking-threads 8 --respawn-failed-workers movieticket.wsgi:application"
+
+
+# --- A service of the test's own --------------------------------------------------------------
+
+
+def environment(database_url):
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "movieticket.settings",
+        "DATABASE_URL": database_url,
+        "DEBUG": "false",
+        "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "LIMIT_BOOKING": "1000000/minute",
+        "MAX_SEATS_PER_USER": "10000",
+    }
+
+
+def run(database_url, *command):
+    """Runs Python with the settings of the service."""
+    return subprocess.run(
+        [sys.executable, *command], env=environment(database_url), cwd=PROJECT, capture_output=True, text=True
+    )
+
+
+def fill():
+    """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
+    from django.core.management import call_command
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    call_command("migrate", verbosity=0)
+    shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
+    tokens = [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)]
+    print(json.dumps([shows, tokens]))
+
+
+def filled(database):
+    """The shows' ids and the customers' tokens."""
+    done = run(database.url, "-c", "import django; django.setup(); from tests.test_failures import fill; fill()")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Answer:
+    status: int
+    retry_after: str | None
+    replayed: str | None
+    body: dict
+
+
+@dataclass
+class Service:
+    port: int
+    shows: list[int]
+    tokens: list[str]
+
+    def book(self, customer, seat_number, key=None):
+        """What the server answers a customer who books a seat of the one show that is theirs."""
+        headers = {"Authorization": f"Bearer {self.tokens[customer]}", "Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
+        path = f"/api/shows/{self.shows[customer % SHOWS]}/book/"
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("POST", path, json.dumps({"seat_number": seat_number}), headers)
+            response = connection.getresponse()
+            header = response.headers.get
+            return Answer(
+                response.status, header("Retry-After"), header("Idempotency-Replayed"), json.loads(response.read())
+            )
+        finally:
+            connection.close()
+
+    def is_up(self):
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("GET", "/api/movies/")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+@contextmanager
+def served(database_url, shows, tokens, log):
+    """The service, as long as it is needed."""
+    service = Service(free_port(), shows, tokens)
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "granian", "--host", "127.0.0.1", "--port", str(service.port)]
+        process = subprocess.Popen(
+            [*command, *GRANIAN.split()], env=environment(database_url), cwd=PROJECT, stdout=output, stderr=output
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while not service.is_up():
+                assert time.monotonic() < deadline, log.read_text()
+                with suppress(subprocess.TimeoutExpired):
+                    pytest.fail(f"The server ended with {process.wait(0.05)}: {log.read_text()}")
+            yield service
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture
+def database():
+    with postgres_server() as server:
+        yield server
+
+
+def stored(database, columns):
+    """These columns of all live bookings."""
+    with psycopg.connect(host=str(database.folder), user="postgres", dbname="postgres") as connection:
+        return connection.execute(f"SELECT {columns} FROM booking_booking WHERE status = 'booked'").fetchall()
+
+
+# --- The database killed ----------------------------------------------------------------------
+
+
+class Crowd:
+    """Customers who book one seat after the other, two after the same ones, and try again when told to."""
+
+    def __init__(self, service):
+        self.service = service
+        self.answers = []
+        self.news = Condition()
+        self.home_time = Event()
+
+    @contextmanager
+    def booking(self):
+        with ThreadPoolExecutor(CUSTOMERS) as pool:
+            customers = [pool.submit(self.book, customer) for customer in range(CUSTOMERS)]
+            try:
+                yield
+            finally:
+                self.home_time.set()
+        for customer in customers:
+            customer.result()
+
+    def book(self, customer):
+        seat_number = 1
+        while not self.home_time.is_set():
+            answer = self.service.book(customer, seat_number)
+            with self.news:
+                self.answers.append(answer)
+                self.news.notify_all()
+            if answer.status == 503:
+                self.home_time.wait(int(answer.retry_after))
+            else:
+                seat_number += 1
+
+    def wait_for(self, number, status):
+        """Returns after so many more answers of this status."""
+        with self.news:
+            wanted = self.statuses[status] + number
+            assert self.news.wait_for(lambda: self.statuses[status] >= wanted, PATIENCE_SECONDS)
+
+    @property
+    def statuses(self):
+        return Counter(answer.status for answer in self.answers)
+
+    @property
+    def acknowledged(self):
+        """Booking, show and seat."""
+        bookings = [answer.body for answer in self.answers if answer.status == 201]
+        return [(booking["id"], booking["show"]["id"], booking["seat_number"]) for booking in bookings]
+
+
+@pytest.fixture
+def crowd_that_saw_the_database_killed(database, tmp_path):
+    """The customers, gone home, after the database was killed and started again among their bookings."""
+    with served(database.url, *filled(database), tmp_path / "log") as service:
+        crowd = Crowd(service)
+        with crowd.booking():
+            crowd.wait_for(40, 201)
+            database.kill()
+            crowd.wait_for(CUSTOMERS, 503)
+            database.start()
+            crowd.wait_for(40, 201)
+        yield crowd
+
+
+def test_bookings_survive_the_database_killed_and_started_again_under_load(
+    crowd_that_saw_the_database_killed, database
+):
+    crowd = crowd_that_saw_the_database_killed
+    assert {(answer.status, answer.retry_after) for answer in crowd.answers} == {(201, None), (409, None), (503, "1")}
+    assert set(crowd.acknowledged) - set(stored(database, "id, show_id, seat_number")) == set()
+    assert Counter(stored(database, "show_id, seat_number")).most_common(1)[0][1] == 1
+    audit = run(database.url, "manage.py", "audit")
+    assert (audit.returncode, audit.stdout[:9], audit.stderr) == (0, "No breach", "")
+
+
+# --- The connection cut between a commit and its answer ---------------------------------------
+
+
+class Relay(BaseRequestHandler):
+    """Passes on one connection's bytes, both ways, until it cuts it."""
+
+    def handle(self):
+        with socket.socket(socket.AF_UNIX) as database, suppress(ConnectionError):
+            database.connect(self.server.database)
+            cutting = False
+            while True:
+                for source in select.select([self.request, database], [], [])[0]:
+                    message = source.recv(65536)
+                    commits = b"COMMIT\0" in message
+                    if source is self.request and commits and self.server.cut_next_commit.is_set():
+                        self.server.cut_next_commit.clear()
+                        cutting = True
+                    elif source is database and commits and cutting:
+                        self.server.has_cut.set()
+                        return
+                    if not message:
+                        return
+                    (database if source is self.request else self.request).sendall(message)
+
+
+class Proxy(ThreadingTCPServer):
+    """Stands before the database. Once told to, it lets a commit pass and drops the answer with the connection."""
+
+    def __init__(self, database):
+        super().__init__(("127.0.0.1", 0), Relay)
+        self.database = str(database.folder / ".s.PGSQL.5432")
+        self.cut_next_commit = Event()
+        self.has_cut = Event()
+
+    @property
+    def url(self):
+        return f"postgres://postgres@127.0.0.1:{self.server_address[1]}/postgres"
+
+
+@pytest.fixture
+def proxy(database):
+    with Proxy(database) as proxy:
+        thread = Thread(target=partial(proxy.serve_forever, poll_interval=0.05))
+        thread.start()
+        yield proxy
+        proxy.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def service(database, proxy, tmp_path):
+    with served(proxy.url, *filled(database), tmp_path / "log") as service:
+        yield service
+
+
+def test_a_commit_whose_answer_got_lost_is_answered_under_its_key_with_the_booking(service, proxy, database):
+    proxy.cut_next_commit.set()
+    answer = service.book(0, 7, key="k")
+    assert proxy.has_cut.is_set()
+    assert (answer.status, answer.replayed) == (201, "true")
+    assert stored(database, "id, seat_number") == [(answer.body["id"], 7)]
+
+
+def test_a_commit_whose_answer_got_lost_is_busy_without_a_key(service, proxy, database):
+    proxy.cut_next_commit.set()
+    answer = service.book(0, 7)
+    assert proxy.has_cut.is_set()
+    assert (answer.status, answer.retry_after, answer.body["code"]) == (503, "1", "busy")
+    assert stored(database, "seat_number") == [(7,)]

@@ -1,6 +1,7 @@
 # make run         the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
 # make serve       the service for production, on $(HOST):$(PORT)
 # make test        the whole suite on SQLite and on PostgreSQL
+# make bench       measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make lint        format, rules, types, migrations, deployment
 # make format      what of that can be mended by itself
 # make screenshot  takes the README's picture of a service that `make run` started
@@ -8,7 +9,7 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
-THREADS ?= 8
+THREADS ?= 4
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test lint format lock screenshot clean
+.PHONY: run serve test bench lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -58,6 +59,9 @@ test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
 	env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m tests.postgres_server $(BIN)/python -m pytest -n 2 --cov --cov-append --cov-report=term
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.run $(BENCH)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

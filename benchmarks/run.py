@@ -1,16 +1,26 @@
-"""make bench: measures the service against the limit that its database and Django set, all in one run."""
+"""make bench: measures the service against what its database and Django set as the limit, all in one run.
 
+Both figures of a row are measured in turns, so that whatever else the machine does hits both alike.
+"""
+
+import argparse
 import os
+import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPConnection
+from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Any
 
-from benchmarks.service import wrk
-from tests.postgres_server import PostgresServer
+from benchmarks.service import memory_of_workers, pgbench, serve, wrk
+from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
 ROUNDS = 3
@@ -20,25 +30,35 @@ ROUNDS = 3
 class Size:
     shows: int
     users: int
-    seconds: float
+    seconds: int
+    few_bookings: int
     many_bookings: int
+    few_requests: int
     many_requests: int
+    samples: int
 
 
-FULL = Size(shows=1000, users=500, seconds=4, many_bookings=10_000_000, many_requests=100_000)
-TINY = Size(shows=20, users=10, seconds=0.5, many_bookings=20_000, many_requests=2_000)
+FULL = Size(1000, 500, 4, 10_000, 10_000_000, 1_000, 100_000, 400)
+TINY = Size(30, 10, 1, 100, 1_000, 100, 300, 10)
 
 
 @dataclass
-class Figure:
-    name: str
+class Row:
+    figure: str
     against: str
     reach: str
-    here: str
-    ratio: str
+    measured: str
+    ratio: float
+
+    def __str__(self) -> str:
+        return f"| {self.figure} | {self.against} | {self.reach} | {self.measured} | {self.ratio:.2f} |"
 
 
 class Bench:
+    """A loaded database, and loads on the service that serves it."""
+
+    port: int
+
     def __init__(self, size: Size, server: PostgresServer) -> None:
         self.size = size
         self.server = server
@@ -49,41 +69,41 @@ class Bench:
             "DEBUG": "false",
             "SECRET_KEY": "only-for-a-benchmark-on-this-machine",
             "ALLOWED_HOSTS": "127.0.0.1",
-            "LOG_LEVEL": "ERROR",
         }
-        self.data("load", size.shows, size.users)
-        self.tokens = self.data("tokens").split()
-        [[self.first]] = self.sql("SELECT min(id) FROM booking_show")
-        [[self.user]] = self.sql("SELECT min(id) FROM booking_user")
-        self.last = int(self.first) + size.shows - 1
-        # No two runs want the same seat of a show.
-        self.next_seat = 1
+        self.python("benchmarks.data", "load", size.shows, size.users)
+        self.tokens = self.python("benchmarks.data", "tokens").split()
+        self.first = int(self.sql("SELECT min(id) FROM booking_show"))
+        self.last = self.first + size.shows - 1
+        self.user = int(self.sql("SELECT min(id) FROM booking_user"))
+        self.movie = int(self.sql("SELECT movie_id FROM booking_show ORDER BY id DESC LIMIT 1"))
+        # No two runs want the same seat of a show; the first hundred are for those who want a taken one.
+        self.next_seat = 101
 
-    def data(self, *arguments: object) -> str:
-        command = [sys.executable, "-m", "benchmarks.data", *map(str, arguments)]
+    def python(self, module: str, *arguments: object) -> str:
+        command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
         return subprocess.check_output(command, env=self.environment, text=True)
 
-    def sql(self, statement: str) -> list[list[str]]:
-        command = [
-            self.server.command("psql"),
-            "-h",
-            str(self.server.folder),
-            "-U",
-            "postgres",
-            "-qtAF,",
-            "-c",
-            statement,
-        ]
-        return [line.split(",") for line in subprocess.check_output(command, text=True).splitlines()]
-
-    def header(self, first: int, last: int) -> str:
-        return f"{first} {last} {self.next_seat}"
+    def sql(self, statement: str) -> str:
+        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA", "-c"]
+        return subprocess.check_output([*command, statement], text=True).strip()
 
     def book(self, clients: int, first: int, last: int, mode: str = "book") -> dict[str, Any]:
-        answers = wrk(self.port, clients, self.size.seconds, mode, [self.header(first, last), *self.tokens])
-        wanted = answers["created"] + answers["refused"] + answers["other"] + clients
-        self.next_seat += wanted // (last - first + 1) + 2
+        header = f"{first} {last} {self.next_seat}"
+        answers = wrk(self.port, clients, self.size.seconds, mode, [header, *self.tokens])
+        asked = answers["created"] + answers["refused"] + answers["other"] + clients
+        self.next_seat += asked // (last - first + 1) + 2
         return answers
+
+    def bookings(self, first: int, last: int) -> float:
+        answers = self.book(16, first, last)
+        return float(answers["created"] / answers["seconds"])
+
+    def limit(self, first: int, last: int) -> float:
+        return pgbench(self.server, 16, self.size.seconds, first, last, self.user)
+
+    def refusals(self) -> float:
+        answers = self.book(64, self.last, self.last, "hot")
+        return float(answers["refused"] / answers["seconds"])
 
     def get(self, path: str) -> float:
         answers = wrk(self.port, 16, self.size.seconds, "get", [path])
@@ -94,3 +114,136 @@ def in_turns(*measures: Callable[[], float]) -> list[float]:
     """The median of each measure over some rounds, taken in turns."""
     rounds = [[measure() for measure in measures] for _ in range(ROUNDS)]
     return [median(column) for column in zip(*rounds, strict=True)]
+
+
+def rate_row(figure: str, against: str, reach: str, here: float, there: float) -> Row:
+    return Row(figure, against, reach, f"{here:,.0f}/s against {there:,.0f}/s", here / there)
+
+
+def throughput(bench: Bench) -> list[Row]:
+    first, last = bench.first, bench.last
+    bench.bookings(first, last)
+    many = in_turns(lambda: bench.bookings(first, last), lambda: bench.limit(first, last))
+    one = in_turns(lambda: bench.bookings(first, first), lambda: bench.limit(first, first))
+    hot = in_turns(bench.refusals, lambda: bench.bookings(first, last))
+    movies, shows, bare = in_turns(
+        lambda: bench.get("/api/movies/?page_size=50"),
+        lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
+        lambda: bench.get("/bare/"),
+    )
+    limit = "pgbench, the same transaction"
+    return [
+        rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", *many),
+        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.50", *one),
+        rate_row("refusals of taken seats while a show sells, 64 clients", "bookings over all shows", "1.5", *hot),
+        rate_row("`GET /api/movies/`, 50 rows", "a bare Django view", "0.25", movies, bare),
+        rate_row("`GET /api/movies/<id>/shows/`, 20 shows half sold", "a bare Django view", "0.10", shows, bare),
+    ]
+
+
+def cpu(bench: Bench) -> Row:
+    booking, bare = map(float, bench.python("benchmarks.cpu", bench.size.samples).split())
+    measured = f"{booking:.2f} ms against {bare:.3f} ms"
+    return Row("CPU of one booking request, in process", "a bare Django view", "≤ 18", measured, booking / bare)
+
+
+def latencies(bench: Bench) -> dict[str, float]:
+    """The median milliseconds of one request after another, by what is asked for."""
+    connection = HTTPConnection("127.0.0.1", bench.port)
+    tokens = cycle(bench.tokens)
+
+    def ask(method: str, path: str, body: str | None = None) -> float:
+        headers = {"Authorization": f"Bearer {next(tokens)}", "Content-Type": "application/json"}
+        begin = perf_counter()
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status not in (200, 201):
+            raise RuntimeError(f"{method} {path} was answered {answer.status}")
+        return (perf_counter() - begin) * 1000
+
+    bench.next_seat += 1
+    seats = [ask("POST", f"/api/shows/{show}/book/", f'{{"seat_number": {bench.next_seat}}}') for show in shows(bench)]
+    return {
+        "booking": median(seats),
+        "my-bookings": median(ask("GET", "/api/my-bookings/") for _ in range(bench.size.samples)),
+        "shows list": median(ask("GET", f"/api/movies/{bench.movie}/shows/") for _ in range(bench.size.samples)),
+    }
+
+
+def shows(bench: Bench) -> range:
+    return range(bench.first, min(bench.last + 1, bench.first + bench.size.samples))
+
+
+def growth(bench: Bench) -> list[Row]:
+    """The same requests with few and with many bookings stored: past ones, of shows and users of their own kind."""
+    bench.python("benchmarks.data", "past", bench.size.few_bookings)
+    few = latencies(bench)
+    bench.python("benchmarks.data", "past", bench.size.many_bookings)
+    many = latencies(bench)
+    against = f"with {bench.size.few_bookings:,}"
+    return [
+        Row(
+            f"p50 of {name} with {bench.size.many_bookings:,} bookings stored",
+            against, "≤ 1.1", f"{many[name]:.2f} ms against {few[name]:.2f} ms", many[name] / few[name],
+        )
+        for name in few
+    ]  # fmt: skip
+
+
+def memory(bench: Bench, pid: int) -> Row:
+    path = ["/api/movies/?page_size=50"]
+    while_few = count_up_to(bench, bench.size.few_requests, path)
+    few = memory_of_workers(pid)
+    count_up_to(bench, bench.size.many_requests - while_few, path)
+    many = memory_of_workers(pid)
+    figure = f"memory of a worker after {bench.size.many_requests:,} requests"
+    against = f"after {bench.size.few_requests:,}"
+    return Row(figure, against, "≤ 1.05", f"{many:.0f} MiB against {few:.0f} MiB", many / few)
+
+
+def count_up_to(bench: Bench, requests: int, lines: list[str]) -> int:
+    asked = 0
+    while asked < requests:
+        asked += wrk(bench.port, 16, 1, "get", lines)["ok"]
+    return asked
+
+
+def machine() -> str:
+    names = ("Django", "djangorestframework", "granian", "psycopg")
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
+    cpus = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = cpus[0].partition(":")[2].strip() if cpus else platform.machine()
+    return f"{os.cpu_count()} cores of {model}; Python {platform.python_version()}, {packages}, PostgreSQL 18"
+
+
+def measure(size: Size) -> list[Row]:
+    # As durable as in production: an acknowledged booking is on disk.
+    with postgres_server(fsync="on", full_page_writes="on", shared_buffers="512MB") as server:
+        bench = Bench(size, server)
+        with serve(bench.environment) as (bench.port, _):
+            rows = throughput(bench)
+        rows.append(cpu(bench))
+        with serve(bench.environment) as (bench.port, pid):
+            rows.append(memory(bench, pid))
+        with serve(bench.environment) as (bench.port, _):
+            rows += growth(bench)
+        return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="only to see that it runs; writes no results")
+    tiny = parser.parse_args().tiny
+    if not shutil.which("wrk"):
+        sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")
+    rows = measure(TINY if tiny else FULL)
+    table = "\n".join(["| figure | against | reach | measured | ratio |", "|---|---|---|---|---|", *map(str, rows)])
+    print(table)
+    if not tiny:
+        head = "# Results\n\nWritten by `make bench`. Both sides of a row were measured in turns in one run.\n"
+        (HERE / "RESULTS.md").write_text(f"{head}\n{table}\n\nOn {machine()}.\n")
+
+
+if __name__ == "__main__":
+    main()

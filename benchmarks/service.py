@@ -60,12 +60,12 @@ def ask(port: int, path: str) -> int:
         connection.close()
 
 
-def wrk(port: int, clients: int, seconds: float, mode: str, lines: Sequence[str]) -> dict[str, Any]:
+def wrk(port: int, clients: int, seconds: int, mode: str, lines: Sequence[str]) -> dict[str, Any]:
     """What wrk counted; `lines` is the file that load.lua describes."""
     path = Path(os.environ.get("TMPDIR", "/tmp")) / f"load-{port}.txt"
     path.write_text("\n".join(lines))
     try:
-        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:g}s", "--timeout", "30s", "-s", str(HERE / "load.lua")]
+        command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(HERE / "load.lua")]
         out = subprocess.check_output([*command, f"http://127.0.0.1:{port}", "--", mode, str(path)], text=True)
         answers: dict[str, Any] = json.loads(out.splitlines()[-1])
         return answers
@@ -84,12 +84,11 @@ COMMIT;
 """
 
 
-def pgbench(server: PostgresServer, clients: int, seconds: float, first: int, last: int, user: int) -> float:
+def pgbench(server: PostgresServer, clients: int, seconds: int, first: int, last: int, user: int) -> float:
     """Transactions a second of the bare booking transaction on the shows `first` to `last`."""
     script = server.folder / "booking.sql"
     script.write_text(TRANSACTION.format(first=first, last=last, user=user))
     command = [server.command("pgbench"), "-n", "-h", str(server.folder), "-U", "postgres", "-f", str(script)]
-    seconds = max(1, round(seconds))
     out = subprocess.check_output([*command, f"-c{clients}", "-j1", f"-T{seconds}", "postgres"], text=True)
     return next(float(line.split()[2]) for line in out.splitlines() if line.startswith("tps"))
 

@@ -300,7 +300,7 @@ REST_FRAMEWORK = {
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
 # How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
-LOCK_QUEUE = positive("LOCK_QUEUE", 6)
+LOCK_QUEUE = positive("LOCK_QUEUE", 3)
 MAX_BODY_BYTES = 1_000_000
 
 SWAGGER_USE_COMPAT_RENDERERS = False

@@ -1,0 +1,92 @@
+"""CPU milliseconds of one booking request and of one request to the bare view, without a server between.
+
+python -m benchmarks.cpu SAMPLES   prints both; python -m benchmarks.cpu SAMPLES PROFILE also profiles the bookings
+"""
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from statistics import median
+from time import process_time
+from typing import Any
+
+import django
+from django.core.wsgi import get_wsgi_application
+
+BATCHES = 9
+
+
+def requests() -> tuple[Callable[[], None], Callable[[], None]]:
+    """A function that books another seat each time, and one that asks for the bare view."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from booking.models import Show, User
+
+    application: Any = get_wsgi_application()
+    tokens = [str(AccessToken.for_user(user)) for user in User.objects.order_by("pk")[:500]]
+    shows = list(Show.objects.filter(total_seats__gt=1000).order_by("pk").values_list("pk", flat=True))
+    # From the last seat down, where no other measurement books.
+    numbers: Iterator[int] = count()
+
+    def ask(method: str, path: str, body: bytes, token: str, status: str) -> None:
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "127.0.0.1",
+            "HTTP_AUTHORIZATION": f"Bearer {token}",
+            "REMOTE_ADDR": "127.0.0.1",
+            "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": sys.stderr,
+        }
+        statuses: list[str] = []
+        response = application(environ, lambda line, _headers: statuses.append(line))
+        b"".join(response)
+        response.close()
+        if not statuses[0].startswith(status):
+            raise RuntimeError(f"{path} was answered {statuses[0]}")
+
+    def book() -> None:
+        number = next(numbers)
+        seat = 10_000 - number // len(shows)
+        body = json.dumps({"seat_number": seat}).encode()
+        ask("POST", f"/api/shows/{shows[number % len(shows)]}/book/", body, tokens[number * 7 % len(tokens)], "201")
+
+    def bare() -> None:
+        ask("GET", "/bare/", b"", tokens[0], "200")
+
+    return book, bare
+
+
+def milliseconds(act: Callable[[], None], times: int) -> float:
+    begin = process_time()
+    for _ in range(times):
+        act()
+    return (process_time() - begin) / times * 1000
+
+
+def main(samples: int, profile: str | None) -> None:
+    book, bare = requests()
+    for act in (book, bare):
+        milliseconds(act, samples)
+    pairs = [(milliseconds(book, samples), milliseconds(bare, samples)) for _ in range(BATCHES)]
+    print(*(median(column) for column in zip(*pairs, strict=True)))
+    if profile:
+        import cProfile
+
+        with cProfile.Profile() as profiler:
+            for _ in range(samples):
+                book()
+        profiler.dump_stats(profile)
+
+
+if __name__ == "__main__":
+    django.setup()
+    main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)

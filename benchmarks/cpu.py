@@ -81,7 +81,7 @@ def main(samples: int, profile: str | None) -> None:
     if profile:
         import cProfile
 
-        with cProfile.Profile() as profiler:
+        with cProfile.Profile(process_time) as profiler:
             for _ in range(samples):
                 book()
         profiler.dump_stats(profile)

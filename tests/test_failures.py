@@ -3,6 +3,7 @@
 import json
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -28,7 +29,10 @@ CUSTOMERS = 8
 SHOWS = 4
 PATIENCE_SECONDS = 60
 # As `make serve` starts it.
-GRANIAN = "--interface wsgi --workers 2 --blocking-threads 8 --respawn-failed-workers movieticket.wsgi:application"
+WORKERS = 2
+GRANIAN = (
+    f"--interface wsgi --workers {WORKERS} --blocking-threads 8 --respawn-failed-workers movieticket.wsgi:application"
+)
 
 
 # --- A service of the test's own --------------------------------------------------------------
@@ -103,41 +107,43 @@ class Service:
         finally:
             connection.close()
 
-    def is_up(self):
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
-        try:
-            connection.request("GET", "/api/movies/")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
-
 
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return listener.getsockname()[1]
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @contextmanager
 def served(database_url, shows, tokens, log):
     """The service, as long as it is needed."""
-    service = Service(free_port(), shows, tokens)
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--host", "127.0.0.1", "--port", str(port), *GRANIAN.split()]
     with log.open("w") as output:
-        command = [sys.executable, "-m", "granian", "--host", "127.0.0.1", "--port", str(service.port)]
         process = subprocess.Popen(
-            [*command, *GRANIAN.split()], env=environment(database_url), cwd=PROJECT, stdout=output, stderr=output
+            command, env=environment(database_url), cwd=PROJECT, stdout=output, stderr=output, start_new_session=True
         )
+
+    def is_up():
+        assert process.poll() is None, log.read_text()
+        return log.read_text().count("Started worker-") == WORKERS
+
+    try:
+        wait_until(is_up)
+        yield Service(port, shows, tokens)
+    finally:
+        process.terminate()
         try:
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while not service.is_up():
-                assert time.monotonic() < deadline, log.read_text()
-                with suppress(subprocess.TimeoutExpired):
-                    pytest.fail(f"The server ended with {process.wait(0.05)}: {log.read_text()}")
-            yield service
-        finally:
-            process.terminate()
-            process.wait()
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 @pytest.fixture
@@ -150,6 +156,14 @@ def stored(database, columns):
     """These columns of all live bookings."""
     with psycopg.connect(host=str(database.folder), user="postgres", dbname="postgres") as connection:
         return connection.execute(f"SELECT {columns} FROM booking_booking WHERE status = 'booked'").fetchall()
+
+
+def is_gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 # --- The database killed ----------------------------------------------------------------------
@@ -211,8 +225,11 @@ def crowd_that_saw_the_database_killed(database, tmp_path):
         crowd = Crowd(service)
         with crowd.booking():
             crowd.wait_for(40, 201)
+            pid = database.pid
             database.kill()
             crowd.wait_for(CUSTOMERS, 503)
+            # A server that is dead but still in the system's list looks alive to the next one.
+            wait_until(lambda: is_gone(pid))
             database.start()
             crowd.wait_for(40, 201)
         yield crowd

@@ -1,0 +1,72 @@
+import pytest
+from django.db import connection
+from django.db.models import Q
+from django.forms.models import model_to_dict
+
+from booking.models import Booking, Screen, Show
+from booking.prepared import PreparedInsert, PreparedQuery
+from tests.factories import NOW, make_booking, make_screen, make_show, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_gives_what_the_queryset_gives_with_its_relations(django_assert_num_queries):
+    show = make_show()
+    make_show()
+    query = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").filter(pk=pk), 1)
+    with django_assert_num_queries(1):
+        [found] = query(show.pk)
+        assert (found.movie, found.screen) == (show.movie, show.screen)
+    assert model_to_dict(found) == model_to_dict(Show.objects.get(pk=show.pk))
+
+
+def test_it_is_asked_again_with_other_arguments():
+    shows = [make_show() for _ in range(3)]
+    query = PreparedQuery(lambda first, last: Show.objects.filter(pk__gte=first, pk__lte=last).order_by("pk"), 2)
+    assert query(shows[0].pk, shows[1].pk) == shows[:2]
+    assert query(shows[2].pk, shows[2].pk) == shows[2:]
+    assert query(10**9, 10**9) == []
+
+
+def test_it_gives_rows_of_values():
+    screen = make_screen(name="One")
+    assert PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("name", "rows"), 1)(screen.pk) == [
+        ("One", 5)
+    ]
+
+
+def test_it_needs_every_argument():
+    query = PreparedQuery(lambda pk: Show.objects.filter(pk=pk), 1)
+    with pytest.raises(ValueError, match="shorter"):
+        query()
+
+
+def test_it_refuses_a_query_in_which_an_argument_goes_missing():
+    # Django drops a comparison with a number that the column can't hold.
+    query = PreparedQuery(lambda pk, n: Show.objects.filter(Q(pk=pk) | Q(pk=n * 10**12)), 2)
+    with pytest.raises(ValueError, match="An argument went missing"):
+        query(1, 2)
+
+
+def test_an_insert_is_what_the_orm_would_have_saved():
+    user, show = make_user(), make_show()
+    made = PreparedInsert(Booking)(Booking(user=user, show=show, seat_number=1, created_at=NOW))
+    assert model_to_dict(made) == model_to_dict(Booking.objects.get(pk=made.pk))
+    assert (made._state.adding, made._state.db) == (False, "default")
+    assert make_booking(show=show, seat_number=2).pk > made.pk
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no connection that could be cut")
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_ended_is_found_without_asking(django_assert_num_queries):
+    connection.ensure_connection()
+    with django_assert_num_queries(0):
+        assert connection.is_usable()
+    pid = connection.connection.info.backend_pid
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+    other.close()
+    assert not connection.is_usable()
+    connection.close()
+    assert not connection.is_usable()

@@ -53,7 +53,7 @@ serve: $(VENV)/.installed
 	@$(MANAGE) demo --retire
 	@$(MANAGE) collectstatic --no-input --verbosity 0
 	$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) \
-	  --blocking-threads $(THREADS) --respawn-failed-workers movieticket.wsgi:application
+	  --blocking-threads $(THREADS) --respawn-failed-workers --workers-kill-timeout 10 movieticket.wsgi:application
 
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*

@@ -16,7 +16,7 @@ from booking.prepared import PreparedQuery
 @lru_cache(maxsize=4096)
 def _token(raw_token: bytes) -> AccessToken:
     """A token whose signature is good; the same one comes again and again. Raises TokenError."""
-    return AccessToken(raw_token)
+    return AccessToken(raw_token)  # type: ignore[arg-type]
 
 
 _user = PreparedQuery(lambda pk: User.objects.filter(pk=pk), 1)

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import ASCIIUsernameValidator
-from django.core.serializers.json import DjangoJSONEncoder
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q
@@ -282,7 +281,7 @@ class IdempotencyKey(models.Model):
     show = models.ForeignKey(Show, models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     request = models.CharField(max_length=64)
-    answer = models.JSONField(encoder=DjangoJSONEncoder)
+    answer = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -432,3 +432,19 @@ def test_a_second_screen_of_the_same_name_is_refused_on_the_form(staff):
     response = staff.post("/admin/booking/screen/add/", {"name": "One", "rows": 3, "seats_per_row": 3})
     assert list(form_errors(response)) == ["name"]
     assert Screen.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
+@pytest.mark.django_db(transaction=True)
+def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
+    movie, screen = make_movie(), make_screen()
+    pending = [Movie.objects.filter(pk=movie.pk).delete]
+
+    def delete_first(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "booking_show"') and pending:
+            at_once([pending.pop()])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(delete_first):
+        response = staff.post(f"{SHOWS}add/", show_form(movie, screen))
+    assert list(form_errors(response)) == ["movie"]

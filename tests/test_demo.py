@@ -83,6 +83,12 @@ def test_accounts_of_others_are_left_alone():
     assert not Booking.objects.filter(user__username="Alice").exists()
 
 
+def test_an_admin_of_one_s_own_keeps_the_name():
+    make_user(username="ADMIN")
+    assert "for the admin" not in demo()
+    assert not User.objects.filter(is_superuser=True).exists()
+
+
 def test_a_show_called_off_stays_off():
     demo()
     show = Show.objects.first()

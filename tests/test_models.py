@@ -8,7 +8,18 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
-from booking.models import REFERENCE_ALPHABET, Booking, Movie, Screen, Show, User, new_reference, seat_label
+from booking.models import (
+    REFERENCE_ALPHABET,
+    Booking,
+    CatalogueVersion,
+    IdempotencyKey,
+    Movie,
+    Screen,
+    Show,
+    User,
+    new_reference,
+    seat_label,
+)
 from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
 
 MOMENT = timedelta(microseconds=1)
@@ -298,3 +309,8 @@ def test_a_booking_is_called_by_its_reference_and_seat():
 @pytest.mark.django_db
 def test_no_migration_is_missing():
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_bookkeeping_rows_have_names():
+    key, version = IdempotencyKey(key="abc"), CatalogueVersion(table="movie", number=3)
+    assert (str(key), str(version)) == ("abc", "movie 3")

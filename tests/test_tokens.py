@@ -7,6 +7,7 @@ import jwt
 import pytest
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from rest_framework_simplejwt.utils import aware_utcnow
 
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
@@ -302,3 +303,20 @@ def test_signing_in_and_up_ignores_a_stale_token(anyone, user):
     signup = anyone.post("/api/signup/", {"username": "asha", "password": PASSWORD})
     token = anyone.post("/api/token/", {"username": "asha", "password": PASSWORD})
     assert (signup.status_code, token.status_code) == (201, 200)
+
+
+def test_a_token_that_was_good_a_moment_ago_is_refused_once_it_has_expired(client, monkeypatch):
+    assert client.get("/api/me/").status_code == 200
+    later = aware_utcnow() + timedelta(days=1)
+    for module in ("booking.authentication", "rest_framework_simplejwt.tokens"):
+        monkeypatch.setattr(f"{module}.aware_utcnow", lambda: later)
+    assert client.get("/api/me/").status_code == 401
+
+
+@pytest.mark.parametrize("user_id", [None, "nobody"])
+def test_a_token_of_nobody_is_refused(anyone, db, user_id):
+    token = AccessToken()
+    if user_id:
+        token["user_id"] = user_id
+    answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")

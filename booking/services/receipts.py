@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from django.core.serializers.json import DjangoJSONEncoder
+
 from booking.models import IdempotencyKey, Show, User
 from booking.services.refusals import Refusal
 
@@ -52,10 +54,10 @@ class Receipt(Generic[T]):
             return
         if kept.request != self.request:
             raise IdempotencyKeyReused
-        raise Replay(kept.answer)
+        raise Replay(json.loads(kept.answer))
 
     def keep(self, user: User, show: Show, result: T) -> None:
         """Remembers the answer; the caller holds the show's lock and has looked it up."""
-        IdempotencyKey.objects.create(
-            user=user, show=show, key=self.key, request=self.request, answer=self.shape(result)
-        )
+        # As text: PostgreSQL's JSON would give the fields back in another order.
+        answer = json.dumps(self.shape(result), cls=DjangoJSONEncoder)
+        IdempotencyKey.objects.create(user=user, show=show, key=self.key, request=self.request, answer=answer)

@@ -40,5 +40,5 @@ def drop_triggers(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0004_catalogue_version")]
+    dependencies = [("booking", "0003_idempotency_key_and_catalogue_version")]
     operations = [migrations.RunPython(create_triggers, drop_triggers)]

@@ -1,0 +1,96 @@
+"""A connection that breaks in the middle of a service, on a real one that the server really cuts."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from booking.models import Booking
+from booking.serializers import BookingSerializer
+from booking.services import Receipt, Replay, book_seat, cancel_booking
+from booking.services.locks import Interrupted
+from tests.factories import NOW, make_booking
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no connection that could be cut"),
+    pytest.mark.django_db(transaction=True),
+]
+
+
+def cut():
+    """Ends this thread's connection from the server's side, by another one."""
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.connection.info.backend_pid])
+    other.close()
+
+
+@contextmanager
+def cut_at(start, *, before=True, times=1):
+    """Cuts the connection before or after the first statements that begin with `start`."""
+    left = [cut] * times
+
+    def intercept(execute, sql, params, many, context):
+        hit = sql.startswith(start) and left
+        if hit and before:
+            left.pop()()
+        result = execute(sql, params, many, context)
+        if hit and not before:
+            left.pop()()
+        return result
+
+    with connection.execute_wrapper(intercept):
+        yield left
+
+
+INSERT = 'INSERT INTO "booking_booking"'
+
+
+def book(user, show, receipt=None):
+    return book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW, receipt=receipt)
+
+
+def receipt():
+    return Receipt("key", "book", {"seat_number": 7}, BookingSerializer().to_representation)
+
+
+def test_a_booking_cut_off_before_it_is_written_is_made_all_the_same(user, show):
+    with cut_at(INSERT) as left:
+        assert book(user, show).seat_number == 7
+    assert (left, Booking.objects.count()) == ([], 1)
+
+
+def test_a_booking_cut_off_at_its_commit_is_not_tried_blindly_again(user, show):
+    with cut_at(INSERT, before=False), pytest.raises(Interrupted):
+        book(user, show)
+    assert Booking.objects.count() == 0
+
+
+def test_a_booking_with_a_receipt_is_tried_again_after_a_cut_at_its_commit(user, show):
+    with cut_at('INSERT INTO "booking_idempotencykey"', before=False):
+        made = book(user, show, receipt())
+    with pytest.raises(Replay) as replay:
+        book(user, show, receipt())
+    assert (replay.value.answer["id"], Booking.objects.count()) == (made.pk, 1)
+
+
+def test_a_cancellation_cut_off_is_made_all_the_same(user, show):
+    booking = make_booking(user=user, show=show)
+    with cut_at('UPDATE "booking_booking"'):
+        cancelled = cancel_booking(booking_id=booking.pk, user=user, now=NOW + timedelta(hours=1))
+    assert cancelled.status == "cancelled"
+
+
+def test_retries_end(user, show, monkeypatch):
+    monkeypatch.setattr("booking.services.locks.RETRY_SECONDS", 0.05)
+    with cut_at(INSERT, times=100), pytest.raises(Interrupted):
+        book(user, show)
+    assert Booking.objects.count() == 0
+
+
+@pytest.mark.parametrize("key", ["", "é", "x" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused_by_name(client, show, key):
+    answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 7}, HTTP_IDEMPOTENCY_KEY=key)
+    reasons = ["Enter 1 to 255 printable ASCII characters."]
+    assert (answer.status_code, answer.json()) == (400, {"Idempotency-Key": reasons})

@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 60
 # As `make serve` starts it.
 WORKERS = 2
 GRANIAN = (
-    f"--interface wsgi --workers {WORKERS} --blocking-threads 8 --respawn-failed-workers movieticket.wsgi:application"
+    f"--interface wsgi --workers {WORKERS} --blocking-threads 4 --respawn-failed-workers movieticket.wsgi:application"
 )
 
 

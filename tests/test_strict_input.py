@@ -446,7 +446,7 @@ def test_rubbish_in_a_filter_finds_nothing(anyone, show, parameter, text):
 @pytest.mark.parametrize("text", ["zzz+" * 2_000, "z" * 60_000, "%25" * 60_000], ids=["words", "long", "wildcards"])
 def test_a_filter_s_size_breaks_nothing(anyone, show, parameter, text):
     answer = anyone.get(f"/api/movies/?{parameter}={text}")
-    assert answer.status_code in (200, 400)
+    assert answer.status_code == 400
 
 
 @pytest.mark.parametrize(

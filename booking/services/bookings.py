@@ -71,6 +71,7 @@ _seat_or_customer = PreparedQuery(
         .filter(show=show)
         .filter(Q(seat_number=seat_number) | Q(user=user))
         .only("seat_number", "user")
+        .order_by()
     ),
     3,
 )

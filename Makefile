@@ -2,6 +2,7 @@
 # make serve       the service for production, on $(HOST):$(PORT)
 # make test        the whole suite on SQLite and on PostgreSQL
 # make bench       measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
+# make profile     draws where a booking's time goes: docs/images/profile.svg
 # make lint        format, rules, types, migrations, deployment
 # make format      what of that can be mended by itself
 # make screenshot  takes the README's picture of a service that `make run` started
@@ -9,7 +10,7 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
-THREADS ?= 4
+THREADS ?= 2
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test bench lint format lock screenshot clean
+.PHONY: run serve test bench profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -62,6 +63,9 @@ test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+profile: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.profile $(BENCH)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

@@ -1,8 +1,10 @@
-"""CPU milliseconds of one booking request and of one request to the bare view, without a server between.
+"""Booking requests, and requests to the bare view, without a server between.
 
-python -m benchmarks.cpu SAMPLES   prints both; python -m benchmarks.cpu SAMPLES PROFILE also profiles the bookings
+python -m benchmarks.cpu compare SAMPLES       prints the CPU milliseconds of one of each
+python -m benchmarks.cpu profile SAMPLES FILE  writes a profile of the bookings
 """
 
+import cProfile
 import io
 import json
 import sys
@@ -72,21 +74,25 @@ def milliseconds(act: Callable[[], None], times: int) -> float:
     return (process_time() - begin) / times * 1000
 
 
-def main(samples: int, profile: str | None) -> None:
+def compare(samples: int) -> None:
     book, bare = requests()
     for act in (book, bare):
         milliseconds(act, samples)
     pairs = [(milliseconds(book, samples), milliseconds(bare, samples)) for _ in range(BATCHES)]
     print(*(median(column) for column in zip(*pairs, strict=True)))
-    if profile:
-        import cProfile
 
-        with cProfile.Profile(process_time) as profiler:
-            for _ in range(samples):
-                book()
-        profiler.dump_stats(profile)
+
+def profile(samples: int, file: str) -> None:
+    book, _ = requests()
+    milliseconds(book, samples)
+    with cProfile.Profile() as profiler:
+        milliseconds(book, samples)
+    profiler.dump_stats(file)
 
 
 if __name__ == "__main__":
     django.setup()
-    main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
+    if sys.argv[1] == "compare":
+        compare(int(sys.argv[2]))
+    else:
+        profile(int(sys.argv[2]), sys.argv[3])

@@ -37,7 +37,8 @@ def load(shows: int, users: int) -> None:
             seats_per_row=20,
         )
 
-    Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))
+    *_, hot = Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))
+    store_bookings(hot.pk, hot.pk, 100, users)
     half_sold = Show.objects.bulk_create(show(popular, n, 200) for n in range(20))
     for of in half_sold:
         store_bookings(of.pk, of.pk, 100, users)

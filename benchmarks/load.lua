@@ -24,7 +24,7 @@ function request()
   local show = first_show + n % shows
   local seat = first_seat + math.floor(n / shows)
   if mode == "hot" then
-    seat = n % 20 == 0 and first_seat + n / 20 or 1 + n % (first_seat - 1)
+    seat = n % 20 == 0 and first_seat + n / 20 or 1 + n % 100
   end
   local headers = {
     ["Authorization"] = "Bearer " .. tokens[n % #tokens + 1],

@@ -9,21 +9,26 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.plots import plot_clients, plot_growth
 from benchmarks.service import memory_of_workers, pgbench, serve, wrk
 from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
+IMAGES = HERE.parent / "docs" / "images"
 ROUNDS = 3
+CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 @dataclass
@@ -31,15 +36,14 @@ class Size:
     shows: int
     users: int
     seconds: int
-    few_bookings: int
-    many_bookings: int
+    bookings: tuple[int, ...]
     few_requests: int
     many_requests: int
     samples: int
 
 
-FULL = Size(1000, 500, 4, 10_000, 10_000_000, 1_000, 100_000, 400)
-TINY = Size(30, 10, 1, 100, 1_000, 100, 300, 10)
+FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400)
+TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10)
 
 
 @dataclass
@@ -142,7 +146,7 @@ def throughput(bench: Bench) -> list[Row]:
 
 
 def cpu(bench: Bench) -> Row:
-    booking, bare = map(float, bench.python("benchmarks.cpu", bench.size.samples).split())
+    booking, bare = map(float, bench.python("benchmarks.cpu", "compare", bench.size.samples).split())
     measured = f"{booking:.2f} ms against {bare:.3f} ms"
     return Row("CPU of one booking request, in process", "a bare Django view", "≤ 18", measured, booking / bare)
 
@@ -175,20 +179,29 @@ def shows(bench: Bench) -> range:
     return range(bench.first, min(bench.last + 1, bench.first + bench.size.samples))
 
 
-def growth(bench: Bench) -> list[Row]:
+def growth(bench: Bench, images: Path) -> list[Row]:
     """The same requests with few and with many bookings stored: past ones, of shows and users of their own kind."""
-    bench.python("benchmarks.data", "past", bench.size.few_bookings)
-    few = latencies(bench)
-    bench.python("benchmarks.data", "past", bench.size.many_bookings)
-    many = latencies(bench)
-    against = f"with {bench.size.few_bookings:,}"
+    measured = []
+    for stored in bench.size.bookings:
+        bench.python("benchmarks.data", "past", stored)
+        measured.append(latencies(bench))
+    few, many = measured[0], measured[-1]
+    plot_growth(images / "growth.svg", bench.size.bookings, {name: [one[name] for one in measured] for name in few})
+    least, most = bench.size.bookings[0], bench.size.bookings[-1]
     return [
         Row(
-            f"p50 of {name} with {bench.size.many_bookings:,} bookings stored",
-            against, "≤ 1.1", f"{many[name]:.2f} ms against {few[name]:.2f} ms", many[name] / few[name],
+            f"p50 of {name} with {most:,} bookings stored",
+            f"with {least:,}", "≤ 1.1", f"{many[name]:.2f} ms against {few[name]:.2f} ms", many[name] / few[name],
         )
         for name in few
     ]  # fmt: skip
+
+
+def clients(bench: Bench, images: Path) -> None:
+    """Draws how throughput and latency change with the number of clients."""
+    answers = [bench.book(number, bench.first, bench.last) for number in CLIENTS]
+    rates = [answer["created"] / answer["seconds"] for answer in answers]
+    plot_clients(images / "clients.svg", CLIENTS, rates, [answer["p99_ms"] for answer in answers])
 
 
 def memory(bench: Bench, pid: int) -> Row:
@@ -217,17 +230,23 @@ def machine() -> str:
     return f"{os.cpu_count()} cores of {model}; Python {platform.python_version()}, {packages}, PostgreSQL 18"
 
 
-def measure(size: Size) -> list[Row]:
+@contextmanager
+def loaded(size: Size) -> Iterator[Bench]:
     # As durable as in production: an acknowledged booking is on disk.
     with postgres_server(fsync="on", full_page_writes="on", shared_buffers="512MB") as server:
-        bench = Bench(size, server)
+        yield Bench(size, server)
+
+
+def measure(size: Size, images: Path) -> list[Row]:
+    with loaded(size) as bench:
         with serve(bench.environment) as (bench.port, _):
             rows = throughput(bench)
+            clients(bench, images)
         rows.append(cpu(bench))
         with serve(bench.environment) as (bench.port, pid):
             rows.append(memory(bench, pid))
         with serve(bench.environment) as (bench.port, _):
-            rows += growth(bench)
+            rows += growth(bench, images)
         return rows
 
 
@@ -237,7 +256,8 @@ def main() -> None:
     tiny = parser.parse_args().tiny
     if not shutil.which("wrk"):
         sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")
-    rows = measure(TINY if tiny else FULL)
+    with TemporaryDirectory() as folder:
+        rows = measure(TINY, Path(folder)) if tiny else measure(FULL, IMAGES)
     table = "\n".join(["| figure | against | reach | measured | ratio |", "|---|---|---|---|---|", *map(str, rows)])
     print(table)
     if not tiny:

@@ -15,7 +15,7 @@ from tests.postgres_server import PostgresServer
 
 HERE = Path(__file__).parent
 WORKERS = 2
-THREADS = os.environ.get("THREADS", "4")
+THREADS = os.environ.get("THREADS", "2")
 
 
 def free_port() -> int:

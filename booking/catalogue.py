@@ -4,18 +4,17 @@ Before a kept answer is given out, the database is asked whether the catalogue h
 of several and of the rendering. So a change is seen by the next read on every worker.
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from collections.abc import Callable
+from functools import wraps
 from hashlib import sha256
 from typing import Any
 
 from django.core.cache import caches
 from django.db import InterfaceError, OperationalError
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from booking.models import Booking, CatalogueVersion
+from booking.models import CatalogueVersion
 from booking.prepared import PreparedQuery
 
 _numbers: PreparedQuery = PreparedQuery(lambda: CatalogueVersion.objects.values_list("number"), 0)
@@ -61,15 +60,3 @@ def kept_page(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
         return response
 
     return answer
-
-
-@lru_cache
-def _count_sold(shows: int) -> PreparedQuery:
-    """For so many shows, the ids of those with live bookings, each with their number."""
-    live = Booking.objects.live().order_by()
-    return PreparedQuery(lambda *pks: live.filter(show__in=pks).values_list("show").annotate(Count("pk")), shows)
-
-
-def seats_sold(shows: Sequence[int]) -> dict[int, int]:
-    """The number of live bookings of each of the shows, by id; one without is left out."""
-    return dict(_count_sold(len(shows))(*shows)) if shows else {}

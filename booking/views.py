@@ -21,7 +21,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
-from booking.catalogue import Keeper, kept_page, seats_sold
+from booking.catalogue import Keeper, kept_page
 from booking.filters import BookingFilter, BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
 from booking.models import Booking, Movie, Show, ShowQuerySet, User
 from booking.openapi import IDEMPOTENCY_KEY, TOKEN_REFUSALS, operation
@@ -233,7 +233,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
             page = {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
             keeper.keep(page)
         shows = page["answer"]["results"]
-        sold = seats_sold([show["id"] for show in shows])
+        sold = services.seats_sold([show["id"] for show in shows])
         counted = [show | {"seats_available": show["total_seats"] - sold.get(show["id"], 0)} for show in shows]
         return Response(page["answer"] | {"results": counted})
 
@@ -292,7 +292,7 @@ def receipt_of(
     request: Request, action: str, body: dict[str, Any], shape: Callable[[Any], dict[str, Any]]
 ) -> services.Receipt[Any] | None:
     """What makes the request safe to send again, where its sender gave it a key. Raises InvalidInput."""
-    key = request.headers.get(IDEMPOTENCY_KEY.name)
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not re.fullmatch("[ -~]{1,255}", key):

@@ -231,6 +231,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database |= {"ENGINE": "movieticket.postgresql", "CONN_HEALTH_CHECKS": True}
     _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+    # After so many times a statement of booking/prepared.py is prepared in the server.
+    _database["OPTIONS"].setdefault("prepare_threshold", 2)
     # A pool, where the address asks for one, keeps the connections itself.
     _database["CONN_MAX_AGE"] = 0 if "pool" in _database["OPTIONS"] else 60
 DATABASES = {"default": _database}
@@ -300,7 +302,7 @@ REST_FRAMEWORK = {
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
 # How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
-LOCK_QUEUE = positive("LOCK_QUEUE", 3)
+LOCK_QUEUE = positive("LOCK_QUEUE", 1)
 MAX_BODY_BYTES = 1_000_000
 
 SWAGGER_USE_COMPAT_RENDERERS = False

@@ -23,6 +23,11 @@ def _long_queue(monkeypatch):
     monkeypatch.setattr(locks, "_queue", BoundedSemaphore(100))
 
 
+@pytest.fixture(autouse=True)
+def _no_show_is_contested():
+    locks._contested.clear()
+
+
 @pytest.fixture
 def user(db) -> User:
     return make_user(username="esha")

@@ -265,6 +265,33 @@ def test_who_finds_the_queue_full_gives_up_before_those_in_it(queue_of_2, client
         assert [request.result().status_code for request in waiting] == [201, 201]
 
 
+@parallel_writers
+def test_who_wants_a_taken_seat_of_a_contested_show_neither_waits_nor_locks(client, show, django_assert_num_queries):
+    make_booking(show=show, seat_number=7)
+    with held(show):
+        assert post(client, show).json()["code"] == "seat_taken"
+        with django_assert_num_queries(3) as asked:
+            assert post(client, show).json()["code"] == "seat_taken"
+    assert not any("FOR NO KEY UPDATE" in query["sql"] for query in asked)
+
+
+@parallel_writers
+def test_a_show_counts_as_contested_for_a_moment(show):
+    with held(show), pytest.raises(locks.Contested), locks.write_transaction():
+        locks.lock_show_if_free(show.pk)
+    assert locks.is_contested(show.pk)
+    locks._contested[show.pk] -= locks.CONTENTION_SECONDS
+    assert not locks.is_contested(show.pk)
+
+
+def test_only_so_many_shows_are_remembered_as_contested(monkeypatch):
+    monkeypatch.setattr(locks, "MAX_CONTESTED", 2)
+    for no_show in (1, 2, 3):
+        with pytest.raises(locks.Contested), locks.write_transaction():
+            locks.lock_show_if_free(no_show)
+    assert [locks.is_contested(no_show) for no_show in (1, 2, 3)] == [False, False, True]
+
+
 # --- Two processes on one SQLite file ---------------------------------------------------------
 
 

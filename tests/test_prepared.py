@@ -50,7 +50,7 @@ def test_it_refuses_a_query_in_which_an_argument_goes_missing():
 
 def test_an_insert_is_what_the_orm_would_have_saved():
     user, show = make_user(), make_show()
-    made = PreparedInsert(Booking)(Booking(user=user, show=show, seat_number=1, created_at=NOW))
+    made = PreparedInsert(Booking).insert(Booking(user=user, show=show, seat_number=1, created_at=NOW))
     assert model_to_dict(made) == model_to_dict(Booking.objects.get(pk=made.pk))
     assert (made._state.adding, made._state.db) == (False, "default")
     assert make_booking(show=show, seat_number=2).pk > made.pk

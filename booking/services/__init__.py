@@ -1,7 +1,7 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
 from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
-from booking.services.bookings import book_seat, cancel_booking
+from booking.services.bookings import book_seat, cancel_booking, seats_sold
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
@@ -26,6 +26,7 @@ __all__ = [
     "import_movies",
     "plan_show",
     "rotate_refresh_token",
+    "seats_sold",
     "sign_up",
     "update_email",
 ]

@@ -1,14 +1,24 @@
 """Booking a seat and giving it back."""
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from booking.models import Booking, Show, User
 from booking.prepared import PreparedInsert, PreparedQuery
-from booking.services.locks import lock_show, lock_show_if_free, retried, write_transaction
+from booking.services.locks import (
+    Contested,
+    is_contested,
+    lock_show,
+    lock_show_if_free,
+    retried,
+    write_transaction,
+)
 from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, NotFound, Refusal
 
@@ -75,8 +85,25 @@ _seat_or_customer = PreparedQuery(
     ),
     3,
 )
-_show = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").order_by().filter(pk=pk), 1)
-_insert = PreparedInsert(Booking)
+_holder = PreparedQuery(
+    lambda show, seat_number: (
+        Booking.objects.live().filter(show=show, seat_number=seat_number).select_related("show").order_by()
+    ),
+    2,
+)
+_bookings = PreparedInsert(Booking)
+
+
+@lru_cache
+def _count_sold(shows: int) -> PreparedQuery:
+    """For so many shows, the ids of those with live bookings, each with their number."""
+    live = Booking.objects.live().order_by()
+    return PreparedQuery(lambda *pks: live.filter(show__in=pks).values_list("show").annotate(Count("pk")), shows)
+
+
+def seats_sold(shows: Sequence[int]) -> dict[int, int]:
+    """The number of live bookings of each of the shows, by id; one without is left out."""
+    return dict(_count_sold(len(shows))(*shows)) if shows else {}
 
 
 @retried
@@ -91,58 +118,63 @@ def book_seat(
     """
     booking = Booking(user=user, show_id=show_id, seat_number=seat_number, created_at=now)
     try:
-        with write_transaction():
-            show = lock_show_if_free(show_id)
-            if show is None:
-                # Most who come while a hot show sells want a seat that is gone. They are told without the lock,
-                # which stays free for those who still have a chance.
-                for unlocked in _show(show_id):
-                    _look(booking, unlocked, receipt)
-                show = lock_show(show_id)
-            return _book(booking, show, receipt)
+        if not is_contested(show_id):
+            with suppress(Contested):
+                return _book(booking, receipt, lock_show_if_free)
+        # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
+        # stays free for those who still have a chance.
+        _look(booking, receipt)
+        return _book(booking, receipt, lock_show)
     except IntegrityError as error:
         # The constraint has the last word should a seat ever be written without the lock.
-        if Booking.objects.live().filter(show=show_id, seat_number=seat_number).exists():
-            raise SeatTaken(Show.objects.get(pk=show_id), seat_number) from None
+        _look(booking)
         # The user was deleted at this very moment; asked again, the request is refused for it.
         raise Busy from error
 
 
-def _look(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> None:
-    try:
-        _check_allowed(booking, show, receipt)
-    except Refusal:
-        # Race: the same request, sent twice, took the seat between the look at the receipt and that at the seats.
+def _look(booking: Booking, receipt: Receipt[Booking] | None = None) -> None:
+    """Refuses a seat that somebody has."""
+    for holder in _holder(booking.show_id, booking.seat_number):
         if receipt:
-            receipt.look_up(booking.user, show)
-        raise
+            receipt.look_up(booking.user, holder.show)
+        raise _taken(holder.show, booking.seat_number)
 
 
-def _book(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> Booking:
+def _book(booking: Booking, receipt: Receipt[Booking] | None, lock: Callable[[int], Show]) -> Booking:
     """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""
-    _check_allowed(booking, show, receipt)
-    booking.show = show
-    _insert(booking)
-    if receipt:
-        receipt.keep(booking.user, show, booking)
-    return booking
+    with write_transaction():
+        booking.show = lock(booking.show_id)
+        if receipt:
+            receipt.look_up(booking.user, booking.show)
+        refusal = _refusal(booking)
+        if refusal is None:
+            _bookings.insert(booking)
+            if receipt:
+                receipt.keep(booking.user, booking.show, booking)
+            return booking
+    # Out here, as with a rollback psycopg would forget the statements it has prepared.
+    raise refusal
 
 
-def _check_allowed(booking: Booking, show: Show, receipt: Receipt[Booking] | None) -> None:
-    if receipt:
-        receipt.look_up(booking.user, show)
+def _refusal(booking: Booking) -> Refusal | None:
+    show = booking.show
     if show.is_cancelled:
-        raise ShowCancelled
+        return ShowCancelled()
     if show.has_started(booking.created_at):
-        raise ShowStarted
+        return ShowStarted()
     if not show.has_seat(booking.seat_number):
-        raise NoSuchSeat(show)
+        return NoSuchSeat(show)
     rivals = _seat_or_customer(show.pk, booking.seat_number, booking.user_id)
     if any(rival.seat_number == booking.seat_number for rival in rivals):
-        sold = Booking.objects.live().filter(show=show).count()
-        raise SoldOut if sold >= show.total_seats else SeatTaken(show, booking.seat_number)
-    if sum(rival.user_id == booking.user_id for rival in rivals) >= settings.MAX_SEATS_PER_USER:
-        raise SeatLimitReached
+        return _taken(show, booking.seat_number)
+    if len(rivals) >= settings.MAX_SEATS_PER_USER:
+        return SeatLimitReached()
+    return None
+
+
+def _taken(show: Show, seat_number: int) -> Refusal:
+    sold = seats_sold([show.pk]).get(show.pk, 0)
+    return SoldOut() if sold >= show.total_seats else SeatTaken(show, seat_number)
 
 
 @retried

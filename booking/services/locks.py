@@ -32,8 +32,19 @@ RETRY_PAUSE_SECONDS = 0.1
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"
 
+# For so long a show counts as contested after somebody found its lock held.
+CONTENTION_SECONDS = 1.0
+MAX_CONTESTED = 1000
+
 # A thread that waits for a lock serves nobody else, so some of a worker's threads never wait long.
 _queue = BoundedSemaphore(settings.LOCK_QUEUE)
+
+# The contested shows, as this process saw them, each with the monotonic time until which it counts as that.
+_contested: dict[int, float] = {}
+
+
+class Contested(Exception):
+    """Somebody else holds the show's lock."""
 
 
 class Interrupted(Busy):
@@ -129,13 +140,23 @@ def lock_show(show_id: int) -> Show:
     return shows[0]
 
 
-def lock_show_if_free(show_id: int) -> Show | None:
-    """The same, but None at once where somebody else holds the lock, and where there is no such show.
+def lock_show_if_free(show_id: int) -> Show:
+    """The same without waiting. Raises Contested where somebody else holds the lock, and where there is no such show.
 
-    Skipping the row rather than failing on it (NOWAIT) leaves the transaction usable and the server's log quiet.
+    Skipping the row rather than failing on it (NOWAIT) leaves the server's log quiet.
     """
     shows: list[Show] = _lock_show_if_free(show_id)
-    return shows[0] if shows else None
+    if shows:
+        return shows[0]
+    if len(_contested) >= MAX_CONTESTED:
+        _contested.clear()
+    _contested[show_id] = time.monotonic() + CONTENTION_SECONDS
+    raise Contested
+
+
+def is_contested(show_id: int) -> bool:
+    """Whether the show's lock was found held a moment ago."""
+    return show_id in _contested and time.monotonic() < _contested[show_id]
 
 
 def lock_screen(screen_id: int) -> Screen:

@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend with a check of its connections that costs nothing.
+"""Django's PostgreSQL backend with a check of its connections that costs nothing, and prepared statements.
 
 Before a kept connection serves another request, Django asks the server `SELECT 1`: one of seven round trips of a
 booking. A server that ended the connection has closed its socket, and the kernel knows; only then, or where
@@ -6,6 +6,7 @@ something else came in unasked, is the server asked. A peer that vanished withou
 """
 
 import select
+from typing import Any
 
 from django.db.backends.postgresql import base
 
@@ -17,3 +18,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll = select.poll()
         poll.register(self.connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return not poll.poll(0) or super().is_usable()
+
+    def prepared_cursor(self) -> Any:
+        """A cursor whose statements the server parses and plans once a connection rather than each time.
+
+        Django's own cursors write the parameters into the text, as the ORM's SQL needs it in places.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(base.ServerBindingCursor(self.connection))  # type: ignore[attr-defined, call-arg]

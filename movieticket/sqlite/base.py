@@ -22,6 +22,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _holds_write_lock = False
 
+    def prepared_cursor(self) -> Any:
+        """A plain cursor: SQLite's driver keeps the statements of all of them."""
+        return self.cursor()
+
     def _start_transaction_under_autocommit(self) -> None:
         self._take_write_lock()
         try:

@@ -1,0 +1,58 @@
+"""make profile: draws where the time of one booking goes, step by step."""
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+from pstats import Stats
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.plots import plot_steps
+from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
+
+# Functions by the end of their file's name, none of which calls another.
+STEPS = {
+    "sign in": [("rest_framework_simplejwt/authentication.py", "authenticate")],
+    "limits": [("rest_framework/views.py", "check_throttles")],
+    "read the body": [("booking/views.py", "validated")],
+    "begin and commit": [("db/transaction.py", "__enter__"), ("db/transaction.py", "__exit__")],
+    "lock the show": [("services/locks.py", "lock_show_if_free")],
+    "rules": [("services/bookings.py", "_refusal")],
+    "insert": [("booking/prepared.py", "insert")],
+    "make the answer": [("rest_framework/serializers.py", "to_representation"), ("booking/views.py", "created")],
+    "write the answer": [("rest_framework/response.py", "rendered_content")],
+}
+
+
+def milliseconds_by_step(stats: Any, samples: int) -> dict[str, float]:
+    """The mean of each step, and of all that is in none of them."""
+    taken: dict[tuple[str, str], float] = defaultdict(float)
+    names = {name for functions in STEPS.values() for name in functions}
+    for (file, _, function), (_, _, _, cumulative, _) in stats.items():
+        for ending, name in names:
+            if function == name and file.endswith(ending):
+                taken[ending, name] += cumulative * 1000 / samples
+    if set(taken) != names:
+        raise RuntimeError(f"Not called: {names - set(taken)}")
+    steps = {step: sum(taken[name] for name in functions) for step, functions in STEPS.items()}
+    total = sum(own for _, _, own, _, _ in stats.values()) * 1000 / samples
+    return steps | {"Django, DRF and middleware": total - sum(steps.values())}
+
+
+def draw(bench: Bench, picture: Path, samples: int) -> None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "profile"
+        bench.python("benchmarks.cpu", "profile", samples, file)
+        plot_steps(picture, milliseconds_by_step(Stats(str(file)).stats, samples))  # type: ignore[attr-defined]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="only to see that it runs; keeps no picture")
+    tiny = parser.parse_args().tiny
+    with loaded(TINY if tiny else FULL) as bench, TemporaryDirectory() as folder:
+        draw(bench, (Path(folder) if tiny else IMAGES) / "profile.svg", 10 if tiny else 2_000)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,8 @@ from typing import Any
 import django
 from django.core.wsgi import get_wsgi_application
 
+from benchmarks.data import SEATS
+
 BATCHES = 9
 
 
@@ -57,7 +59,7 @@ def requests() -> tuple[Callable[[], None], Callable[[], None]]:
 
     def book() -> None:
         number = next(numbers)
-        seat = 10_000 - number // len(shows)
+        seat = SEATS - number // len(shows)
         body = json.dumps({"seat_number": seat}).encode()
         ask("POST", f"/api/shows/{shows[number % len(shows)]}/book/", body, tokens[number * 7 % len(tokens)], "201")
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 MOVIES = Path(__file__).parent / "movies.csv"
-SEATS = 10_000
+SEATS = 50_000
 
 
 def load(shows: int, users: int) -> None:

@@ -69,7 +69,7 @@ def store_past_bookings(total: int) -> None:
         cursor.execute(
             "INSERT INTO booking_user (username, password, email, first_name, last_name, is_superuser, is_staff,"
             " is_active, date_joined) SELECT 'past' || n, '!', '', '', '', false, false, true, now()"
-            " FROM generate_series(1, %s::int) n ON CONFLICT DO NOTHING",
+            " FROM generate_series((SELECT count(*) + 1 FROM booking_user WHERE username LIKE 'past%%'), %s::int) n",
             [users],
         )
         cursor.execute(

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from rest_framework.request import Request
 from rest_framework_simplejwt import authentication, exceptions
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -49,3 +50,13 @@ class JWTAuthentication(authentication.JWTAuthentication):
         if validated_token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
             raise exceptions.AuthenticationFailed("The user's password has been changed.", code="password_changed")
         return user
+
+
+class OptionalJWTAuthentication(JWTAuthentication):
+    """Knows who asks where the token is good, and takes everybody else, a stale token's owner too, for nobody."""
+
+    def authenticate(self, request: Request) -> Any:
+        try:
+            return super().authenticate(request)
+        except exceptions.AuthenticationFailed:
+            return None

@@ -24,6 +24,9 @@ STATUS_OF_CODE = {
     "show_cancelled": 409,
     "already_cancelled": 409,
     "seat_limit_reached": 409,
+    "no_block": 409,
+    "hold_limit_reached": 409,
+    "not_booked": 409,
     "idempotency_key_reused": 422,
     "busy": 503,
 }

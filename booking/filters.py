@@ -34,7 +34,9 @@ class ShowFilter(filters.FilterSet):
 
 
 class BookingFilter(filters.FilterSet):
-    status = filters.ChoiceFilter(choices=Booking.Status.choices, label="booked or cancelled.")
+    status = filters.ChoiceFilter(
+        choices=[(status, status) for status in ("booked", "held", "cancelled")], label="booked, held or cancelled."
+    )
 
     class Meta:
         model = Booking

@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from booking.models import Booking, Show, User
+from booking.models import Booking, Show, User, seat_number
 
 MAX_IMPORT_BYTES = 10_000_000
 MAX_COPIES = 200
@@ -102,6 +102,42 @@ class CopyShowForm(forms.Form):
             for day in range(days)
             for at in times
         ]
+
+
+class SeatsForm(forms.Form):
+    """Seats of one show, as people write them down."""
+
+    seats = forms.CharField(max_length=500, help_text="Such as A1, B3-B6, C12")
+
+    def __init__(self, *args: Any, show: Show, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.show = show
+        blocked = show.bookings.filter(status=Booking.Status.BLOCKED).order_by("seat_number")
+        kept = [f"{self.show.seat_label(row.seat_number)} ({row.reason})" for row in blocked]
+        if kept:
+            self.fields["seats"].help_text += f". Kept from sale now: {', '.join(kept)}"
+
+    def clean_seats(self) -> list[int]:
+        seats: dict[int, None] = {}
+        for part in re.split(r"[\s,;]+", self.cleaned_data["seats"].upper().strip(" ,;")):
+            seats |= dict.fromkeys(self._part(part))
+        return list(seats)
+
+    def _part(self, part: str) -> range:
+        """A seat, or some side by side."""
+        width = self.show.seats_per_row
+        first, dash, last = part.partition("-")
+        try:
+            start, end = seat_number(first, width), seat_number(last if dash else first, width)
+        except ValueError:
+            raise ValidationError(f"{part} is no seat. Enter seats such as A1, B3-B6, C12.") from None
+        if start > end or (start - 1) // width != (end - 1) // width:
+            raise ValidationError(f"{part} is no part of a row.")
+        return range(start, end + 1)
+
+
+class BlockForm(SeatsForm):
+    reason = forms.CharField(max_length=200, help_text="Such as house seats, or broken")
 
 
 class SellForm(RulesElsewhere, forms.ModelForm):

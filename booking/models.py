@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from datetime import datetime
 from typing import ClassVar
@@ -34,6 +35,17 @@ def seat_label(seat_number: int, seats_per_row: int) -> str:
         letters = chr(ord("A") + letter) + letters
         row -= 1
     return f"{letters}{place + 1}"
+
+
+def seat_number(label: str, seats_per_row: int) -> int:
+    """The number of the seat with this label. Raises ValueError where a row has no such seat."""
+    match = re.fullmatch(r"([A-Z]{1,4})([1-9][0-9]{0,5})", label)
+    if match is None or int(match[2]) > seats_per_row:
+        raise ValueError(label)
+    row = 0
+    for letter in match[1]:
+        row = row * 26 + ord(letter) - ord("A") + 1
+    return (row - 1) * seats_per_row + int(match[2])
 
 
 class AccountManager(UserManager["User"]):
@@ -143,20 +155,18 @@ class ShowQuerySet(models.QuerySet["Show"]):
         return self.filter(cancelled_at=None)
 
     def with_seats_sold(self) -> ShowQuerySet:
-        """Adds `seats_sold`, the number of live bookings."""
-        sold = (
-            Booking.objects.live()
-            .filter(show=OuterRef("pk"))
-            .order_by()
-            .values("show")
-            .annotate(n=models.Count("pk"))
-            .values("n")
-        )
-        return self.annotate(seats_sold=Coalesce(models.Subquery(sold), 0))
+        """Adds `seats_sold`, the number of seats that are booked."""
+        return self.annotate(seats_sold=_number_of(Booking.objects.sold()))
 
-    def with_seats_available(self) -> ShowQuerySet:
-        """Adds `seats_available`."""
-        return self.with_seats_sold().annotate(seats_available=F("total_seats") - F("seats_sold"))
+    def with_seats_available(self, now: datetime) -> ShowQuerySet:
+        """Adds `seats_available`, the number of those that can be booked at `now`."""
+        return self.annotate(seats_available=F("total_seats") - _number_of(Booking.objects.live(now)))
+
+
+def _number_of(bookings: BookingQuerySet) -> Coalesce:
+    """How many of the bookings are of the show at hand."""
+    of_show = bookings.filter(show=OuterRef("pk")).order_by().values("show")
+    return Coalesce(models.Subquery(of_show.annotate(n=models.Count("pk")).values("n")), 0)
 
 
 class Show(models.Model):
@@ -206,25 +216,53 @@ class Show(models.Model):
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
-    def live(self) -> BookingQuerySet:
-        """Those that take a seat."""
+    def live(self, now: datetime) -> BookingQuerySet:
+        """Those that take a seat at `now`."""
+        return self.on_a_seat().filter(Q(expires_at=None) | Q(expires_at__gt=now))
+
+    def on_a_seat(self) -> BookingQuerySet:
+        """The one row that each seat may have, be it a hold that ran out and that nobody has tidied away yet."""
+        return self.filter(status__in=Booking.ON_A_SEAT)
+
+    def sold(self) -> BookingQuerySet:
+        """Those that somebody booked and has not cancelled."""
         return self.filter(status=Booking.Status.BOOKED)
+
+    def run_out(self, now: datetime) -> BookingQuerySet:
+        """Holds that have run out by `now`."""
+        return self.filter(status=Booking.Status.HELD, expires_at__lte=now)
+
+    def of_customers(self, now: datetime) -> BookingQuerySet:
+        """What customers see of theirs: what they have and had booked, and what they hold at `now`."""
+        return self.exclude(status=Booking.Status.BLOCKED).filter(
+            Q(expires_at=None) | Q(status=Booking.Status.HELD, expires_at__gt=now)
+        )
 
 
 class Booking(models.Model):
-    """One seat of one show for one customer."""
+    """One seat of one show for one customer; or held for one, or kept from sale by staff."""
 
     class Status(models.TextChoices):
         BOOKED = "booked"
+        HELD = "held"
         CANCELLED = "cancelled"
+        BLOCKED = "blocked"
 
-    user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False)
+    ON_A_SEAT = (Status.BOOKED, Status.HELD, Status.BLOCKED)
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False, null=True)
     show = models.ForeignKey(Show, models.PROTECT, related_name="bookings")
     seat_number = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)])
     status = models.CharField(max_length=9, choices=Status, default=Status.BOOKED)
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
     created_at = models.DateTimeField(editable=False)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When a hold runs out or ran out; empty again once it is booked.
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When this customer first held this seat of this show.
+    held_since = models.DateTimeField(null=True, blank=True, editable=False)
+    # Why staff blocked the seat.
+    reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     objects = BookingQuerySet.as_manager()
 
@@ -233,11 +271,12 @@ class Booking(models.Model):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
             models.Index(fields=["reference"], name="booking_by_reference"),
+            models.Index(fields=["expires_at"], condition=Q(status="held"), name="hold_by_end"),
         ]
         constraints = [
             models.UniqueConstraint(
                 fields=["show", "seat_number"],
-                condition=Q(status="booked"),
+                condition=Q(status__in=["booked", "held", "blocked"]),
                 name="one_live_booking_per_show_and_seat",
             ),
             models.CheckConstraint(condition=Q(seat_number__gte=1), name="booking_seat_is_1_or_more"),
@@ -246,6 +285,13 @@ class Booking(models.Model):
                 | (~Q(status="cancelled") & Q(cancelled_at=None)),
                 name="booking_is_cancelled_exactly_when_it_has_a_time",
             ),
+            models.CheckConstraint(
+                condition=Q(status="held", expires_at__isnull=False, held_since__isnull=False)
+                | Q(status__in=["booked", "blocked"], expires_at=None)
+                | Q(status="cancelled"),
+                name="booking_runs_out_exactly_while_it_is_held",
+            ),
+            models.CheckConstraint(condition=~Q(status="blocked") | Q(user=None), name="blocked_seat_has_no_customer"),
         ]
         permissions = [("cancel_booking", "Can cancel bookings")]
 
@@ -256,9 +302,15 @@ class Booking(models.Model):
     def seat_label(self) -> str:
         return self.show.seat_label(self.seat_number)
 
-    @property
-    def is_live(self) -> bool:
-        return self.status == self.Status.BOOKED
+    def is_live(self, now: datetime) -> bool:
+        """Whether it takes its seat at `now`."""
+        return self.status in self.ON_A_SEAT and not self.has_run_out(now)
+
+    def has_run_out(self, now: datetime) -> bool:
+        return self.status == self.Status.HELD and self.expires_at is not None and self.expires_at <= now
+
+    def is_hold_of(self, user: User, now: datetime) -> bool:
+        return self.status == self.Status.HELD and self.user_id == user.pk and not self.has_run_out(now)
 
 
 class CatalogueVersion(models.Model):

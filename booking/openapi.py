@@ -12,6 +12,7 @@ from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
 from booking.exception_handler import STATUS_OF_CODE
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 
 INFO = openapi.Info(
     title="Movie ticket booking",
@@ -36,6 +37,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "show_cancelled": {"detail": "This show has been cancelled."},
     "already_cancelled": {"detail": "This booking is already cancelled."},
     "seat_limit_reached": {"detail": "One customer may have 10 seats in a show."},
+    "no_block": {"detail": "There are no 4 seats side by side.", "largest_block": 3},
+    "hold_limit_reached": {
+        "detail": "You have held A5 for as long as one may; book now or choose again.",
+        "seats": [5],
+    },
+    "not_booked": {"detail": "This seat is only held; hold or book the other one instead."},
     "idempotency_key_reused": {"detail": "This Idempotency-Key was used for another request."},
     "body_too_large": {"detail": "The body must not be larger than 1000000 bytes."},
     "unsupported_media_type": {"detail": 'Unsupported media type "text/plain" in request.'},
@@ -59,13 +66,14 @@ TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "passwor
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
 
 
+SEAT_NUMBERS = openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Items(type=openapi.TYPE_INTEGER))
 IDEMPOTENCY_KEY = openapi.Parameter(
     "Idempotency-Key",
     openapi.IN_HEADER,
     type=openapi.TYPE_STRING,
     description=(
         "A text of your own, 1 to 255 printable ASCII characters, new for each booking. Sent again with the same "
-        "body, the request is answered as it was the first time, with `Idempotency-Replayed: true`."
+        "body for the same show, the request is answered as it was the first time, with `Idempotency-Replayed: true`."
     ),
 )
 # In the order of a customer's journey.
@@ -84,9 +92,13 @@ class SchemaGenerator(OpenAPISchemaGenerator):
         return swagger
 
     def get_path_parameters(self, path: str, view_cls: Any) -> list[openapi.Parameter]:
-        # Whatever stands in a path here is an id.
+        # Whatever stands in a path here is an id, or a reference.
+        kinds: dict[str, dict[str, Any]] = {
+            "reference": {"type": openapi.TYPE_STRING, "pattern": f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"}
+        }
+        an_id = {"type": openapi.TYPE_INTEGER, "minimum": 1}
         return [
-            openapi.Parameter(name, openapi.IN_PATH, type=openapi.TYPE_INTEGER, required=True, minimum=1)
+            openapi.Parameter(name, openapi.IN_PATH, required=True, **kinds.get(name, an_id))
             for name in sorted(uritemplate.variables(path))
         ]
 
@@ -111,15 +123,18 @@ def operation(
     invalid: dict[str, list[str]] | None = None,
     refusals: Sequence[str] = (),
     public: bool = False,
+    token_optional: bool = False,
     description: str = "",
     paged: bool = False,
     repeatable: bool = False,
+    examples: dict[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
 
     `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
     example of a 400's reasons and `refusals` are the codes it may answer with; those that every
-    such view shares are added. A `repeatable` one takes an Idempotency-Key.
+    such view shares are added. A `public` view may still know its caller, with `token_optional`. A `repeatable`
+    one takes an Idempotency-Key. `examples` are the bodies of the codes that this view answers in its own way.
     """
     codes = ["busy", *refusals]
     if not public:
@@ -129,10 +144,12 @@ def operation(
     if request is not None:
         codes += ["body_too_large", "unsupported_media_type"]
     responses: dict[int, Any] = {status: _success(status, answer) for status, answer in (answers or {}).items()}
-    responses |= _refusals(codes)
+    responses |= _refusals(codes, EXAMPLES | (examples or {}))
     if invalid is not None:
         responses[400] = _invalid(invalid, [code for code in codes if _status(code) == 400])
-    options: dict[str, Any] = {"security": []} if public else {}
+    options: dict[str, Any] = {}
+    if public:
+        options["security"] = [{}, {"Bearer": []}] if token_optional else []
     if request is not None:
         options["request_body"] = request
     if repeatable:
@@ -159,21 +176,22 @@ def _success(status: int, answer: type[BaseSerializer[Any]] | str) -> openapi.Re
     return openapi.Response(HTTPStatus(status).phrase, answer)
 
 
-def _refusals(codes: Sequence[str]) -> dict[int, openapi.Response]:
+def _refusals(codes: Sequence[str], examples: dict[str, dict[str, Any]]) -> dict[int, openapi.Response]:
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(_status(code), []).append(code)
-    return {status: _refusal(status, of_status) for status, of_status in by_status.items()}
+    return {status: _refusal(status, of_status, examples) for status, of_status in by_status.items()}
 
 
-def _refusal(status: int, codes: list[str]) -> openapi.Response:
-    example = {**EXAMPLES[codes[0]], "code": codes[0]}
+def _refusal(status: int, codes: list[str], examples: dict[str, dict[str, Any]]) -> openapi.Response:
+    example = {**examples[codes[0]], "code": codes[0]}
     properties: dict[str, Any] = {
         "detail": openapi.Schema(type=openapi.TYPE_STRING),
         "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
     }
-    if "seats" in example:
-        properties["seats"] = openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Items(type=openapi.TYPE_INTEGER))
+    extras = {name: value for code in codes for name, value in examples.get(code, {}).items() if name != "detail"}
+    for name, value in extras.items():
+        properties[name] = SEAT_NUMBERS if isinstance(value, list) else openapi.Schema(type=openapi.TYPE_INTEGER)
     return openapi.Response(
         f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
         openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),

@@ -3,24 +3,34 @@
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
-from booking import views
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from booking.views import account, bookings, catalogue
+from booking.views.common import POSITIVE_ID, NoSuchPathView
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
-router.register("movies", views.MovieViewSet, "movie")
-router.register(rf"movies/(?P<id>{views.POSITIVE_ID})/shows", views.MovieShowsViewSet, "movie-shows")
-router.register("shows", views.ShowViewSet, "show")
-router.register("my-bookings", views.MyBookingsViewSet, "my-bookings")
-router.register("bookings", views.BookingViewSet, "booking")
+router.register("movies", catalogue.MovieViewSet, "movie")
+router.register(rf"movies/(?P<id>{POSITIVE_ID})/shows", catalogue.MovieShowsViewSet, "movie-shows")
+router.register("shows", catalogue.ShowViewSet, "show")
+router.register("my-bookings", bookings.MyBookingsViewSet, "my-bookings")
+router.register("bookings", bookings.BookingViewSet, "booking")
 
 urlpatterns = [
-    re_path("^signup/?$", views.SignupView.as_view(), name="signup"),
-    re_path("^token/?$", views.TokenView.as_view(), name="token"),
-    re_path("^token/refresh/?$", views.RefreshView.as_view(), name="token-refresh"),
-    re_path("^token/blacklist/?$", views.LogoutView.as_view(), name="token-blacklist"),
-    re_path("^me/?$", views.MeView.as_view(), name="me"),
-    re_path("^me/password/?$", views.PasswordView.as_view(), name="me-password"),
-    re_path(rf"^shows/(?P<pk>{views.POSITIVE_ID})/book/?$", views.BookView.as_view(), name="show-book"),
+    re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
+    re_path("^token/?$", account.TokenView.as_view(), name="token"),
+    re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),
+    re_path("^token/blacklist/?$", account.LogoutView.as_view(), name="token-blacklist"),
+    re_path("^me/?$", account.MeView.as_view(), name="me"),
+    re_path("^me/password/?$", account.PasswordView.as_view(), name="me-password"),
+    re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book/?$", bookings.BookView.as_view(), name="show-book"),
+    re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book-seats/?$", bookings.BookSeatsView.as_view(), name="show-book-seats"),
+    re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/hold/?$", bookings.HoldView.as_view(), name="show-hold"),
+    re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/seats/?$", catalogue.SeatMapView.as_view(), name="show-seats"),
+    re_path(
+        f"^references/(?P<reference>[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}})/cancel/?$",
+        bookings.CancelReferenceView.as_view(),
+        name="reference-cancel",
+    ),
     *router.urls,
-    re_path("", views.NoSuchPathView.as_view()),
+    re_path("", NoSuchPathView.as_view()),
 ]

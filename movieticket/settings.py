@@ -139,8 +139,8 @@ if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key"]
-CORS_EXPOSE_HEADERS = ["Location", "Retry-After"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After"]
 CORS_URLS_REGEX = r"^/api/"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -301,6 +301,9 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
+HOLD_MINUTES = positive("HOLD_MINUTES", 10)
+# However often a customer holds a seat again.
+MAX_HOLD_MINUTES = positive("MAX_HOLD_MINUTES", 30)
 # How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
 LOCK_QUEUE = positive("LOCK_QUEUE", 1)
 MAX_BODY_BYTES = 1_000_000

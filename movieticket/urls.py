@@ -4,7 +4,7 @@ from django.views.generic import RedirectView
 from drf_yasg.views import get_schema_view
 from rest_framework.negotiation import DefaultContentNegotiation
 
-from booking.views import NoSuchPathView
+from booking.views.common import NoSuchPathView
 
 
 class SchemaView(get_schema_view(public=True, authentication_classes=(), permission_classes=())):  # type: ignore[misc]

@@ -1,7 +1,9 @@
 from threading import BoundedSemaphore
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.cache import caches
+from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
@@ -57,3 +59,21 @@ def signed_in(user: User) -> APIClient:
 def client(user: User) -> APIClient:
     """A client signed in as `user`."""
     return signed_in(user)
+
+
+@pytest.fixture
+def staff(db) -> Client:
+    """A browser that somebody with all rights is signed in with."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+@pytest.fixture
+def box_office(db) -> Client:
+    """A browser that a member of the box office is signed in with."""
+    seller = make_user(username="seller", is_staff=True)
+    seller.groups.add(Group.objects.get(name="Box office"))
+    client = Client()
+    client.force_login(seller)
+    return client

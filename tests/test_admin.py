@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models.signals import pre_save
 from django.test import Client
@@ -18,22 +17,6 @@ from tests.test_race import at_once
 SHOWS = "/admin/booking/show/"
 BOOKINGS = "/admin/booking/booking/"
 MOVIES = "/admin/booking/movie/"
-
-
-@pytest.fixture
-def staff(db) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("boss"))
-    return client
-
-
-@pytest.fixture
-def box_office(db) -> Client:
-    seller = make_user(username="seller", is_staff=True)
-    seller.groups.add(Group.objects.get(name="Box office"))
-    client = Client()
-    client.force_login(seller)
-    return client
 
 
 def show_form(movie, screen, **changes):
@@ -216,7 +199,7 @@ def test_a_show_with_bookings_is_not_deleted(staff, show):
 
 def test_a_seat_booked_while_staff_confirm_a_deletion_keeps_the_show(staff, show, monkeypatch):
     # As if the seat were booked between Django's own check and the service's.
-    monkeypatch.setattr("booking.admin.ShowAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
+    monkeypatch.setattr("booking.admin.shows.ShowAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
     make_booking(show=show)
     response = staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"}, follow=True)
     assert page_messages(response) == ["A show with bookings can't be deleted; call it off instead."]
@@ -292,7 +275,7 @@ def test_a_copy_form_that_makes_no_sense_is_refused(staff, show, field, value):
 
 def test_a_copy_needs_one_show(staff, show):
     response = act(staff, SHOWS, "copy", [show, make_show(starts_at=STARTS_AT + timedelta(days=1))])
-    assert page_messages(response) == ["Select one show to copy."]
+    assert page_messages(response) == ["Select one show."]
 
 
 def test_the_copy_form_opens(staff, show):

@@ -3,9 +3,9 @@
 import pytest
 from django.db import connection
 
-from booking import views
 from booking.exception_handler import bad_request, not_found, server_error
 from booking.models import Booking, User
+from booking.views import catalogue
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
 from tests.test_race import at_once
@@ -77,6 +77,7 @@ def booking_body(booking):
         "status": "booked",
         "created_at": "2099-05-31T18:00:00Z",
         "cancelled_at": None,
+        "expires_at": None,
     }
 
 
@@ -241,7 +242,7 @@ def test_a_stranger_s_booking_is_not_there(client, show, method, action):
     booking = make_booking(show=show)
     answer = getattr(client, method)(f"/api/bookings/{booking.pk}/{action}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert Booking.objects.live().count() == 1
+    assert Booking.objects.sold().count() == 1
 
 
 def test_a_taken_seat_is_refused(client, show):
@@ -309,9 +310,13 @@ FOR_USERS = [
     ("patch", "/api/me/"),
     ("post", "/api/me/password/"),
     ("post", "/api/shows/1/book/"),
+    ("post", "/api/shows/1/book-seats/"),
+    ("post", "/api/shows/1/hold/"),
     ("get", "/api/my-bookings/"),
     ("get", "/api/bookings/1/"),
     ("post", "/api/bookings/1/cancel/"),
+    ("post", "/api/bookings/1/move/"),
+    ("post", "/api/references/ACDEFGHJ/cancel/"),
 ]
 
 
@@ -331,6 +336,7 @@ def test_what_is_for_users_asks_others_to_sign_in(anyone, method, path):
         "/api/movies/{movie}",
         "/api/movies/{movie}/shows",
         "/api/shows/{show}",
+        "/api/shows/{show}/seats",
         "/api/my-bookings",
         "/api/bookings/{booking}",
     ],
@@ -351,12 +357,16 @@ def test_a_read_without_a_trailing_slash_answers_the_same(client, user, show, pa
         ("/api/token/blacklist", {"refresh": "rubbish"}, 401),
         ("/api/me/password", {"current_password": PASSWORD, "new_password": "another fine phrase"}, 204),
         ("/api/shows/{show}/book", {"seat_number": 2}, 201),
+        ("/api/shows/{show}/book-seats", {"count": 2}, 201),
+        ("/api/shows/{show}/hold", {"count": 2}, 201),
         ("/api/bookings/{booking}/cancel", {}, 200),
+        ("/api/bookings/{booking}/move", {"seat_number": 2}, 200),
+        ("/api/references/{reference}/cancel", {}, 200),
     ],
 )
 def test_a_post_without_a_trailing_slash_works_too(client, user, show, path, body, status):
     booking = make_booking(user=user, show=show)
-    path = path.format(show=show.pk, booking=booking.pk)
+    path = path.format(show=show.pk, booking=booking.pk, reference=booking.reference)
     assert client.post(path, body).status_code == status
 
 
@@ -387,10 +397,16 @@ def test_an_unknown_path_is_not_found_in_json(anyone, settings, debug, method, p
         ("delete", "/api/movies/{movie}/"),
         ("post", "/api/movies/{movie}/shows/"),
         ("put", "/api/shows/{show}/"),
+        ("post", "/api/shows/{show}/seats/"),
         ("get", "/api/shows/{show}/book/"),
+        ("get", "/api/shows/{show}/book-seats/"),
+        ("put", "/api/shows/{show}/hold/"),
+        ("delete", "/api/shows/{show}/hold/"),
         ("post", "/api/my-bookings/"),
         ("delete", "/api/bookings/{booking}/"),
         ("get", "/api/bookings/{booking}/cancel/"),
+        ("patch", "/api/bookings/{booking}/move/"),
+        ("get", "/api/references/ACDEFGHJ/cancel/"),
     ],
 )
 def test_another_method_is_refused(client, user, show, method, path):
@@ -413,7 +429,7 @@ def test_each_endpoint_describes_itself_when_asked(client, path):
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_crash_is_told_in_json_without_its_reason(anyone, settings, monkeypatch, caplog, debug):
     settings.DEBUG = debug
-    monkeypatch.setattr(views.MovieViewSet, "queryset", "no queryset at all")
+    monkeypatch.setattr(catalogue.MovieViewSet, "queryset", "no queryset at all")
     answer = anyone.get("/api/movies/")
     crash = {"detail": "Something went wrong on our side.", "code": "server_error"}
     assert (answer.status_code, answer.json()) == (500, crash)
@@ -431,9 +447,14 @@ def test_a_crash_is_told_in_json_without_its_reason(anyone, settings, monkeypatc
         ("post", "/api/token/"),
         ("get", "/api/me/"),
         ("get", "/api/my-bookings/"),
+        ("get", "/api/shows/1/seats/"),
         ("post", "/api/shows/1/book/"),
+        ("post", "/api/shows/1/book-seats/"),
+        ("post", "/api/shows/1/hold/"),
         ("get", "/api/bookings/1/"),
         ("post", "/api/bookings/1/cancel/"),
+        ("post", "/api/bookings/1/move/"),
+        ("post", "/api/references/ACDEFGHJ/cancel/"),
     ],
 )
 def test_a_database_that_is_away_makes_the_service_busy(client, method, path):

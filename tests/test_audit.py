@@ -7,9 +7,10 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import CheckConstraint
+from django.utils import timezone
 
 from booking.models import Booking, Show
-from tests.factories import NOW, STARTS_AT, make_booking, make_screen, make_show, make_user
+from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +63,7 @@ def test_no_data_pass():
 def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
     for _ in range(3):
         make_booking(user=user, show=make_show())
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(15):
         audit()
 
 
@@ -115,12 +116,73 @@ def test_a_cancelled_seat_outside_the_hall_is_fine(show, user):
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
 
+@pytest.mark.parametrize("make", [make_hold, make_block])
+def test_a_held_or_blocked_seat_outside_the_hall(show, make):
+    row = make(show=show, seat_number=51)
+    breach = f"Show {show.pk}: booking {row.reference} of seat F1 is live outside the hall"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+def test_a_hold_outside_the_hall_that_ran_out_is_fine(show):
+    make_hold(show=show, seat_number=51, held_since=NOW, expires_at=timezone.now() - MINUTE)
+    assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
+
+
+@unguarded
+@pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
+def test_a_seat_that_is_live_in_two_ways(show, make):
+    first, second = make_hold(show=show), make(show=show)
+    breach = f"Show {show.pk}: seat A1 is live 2 times, as {first.reference}, {second.reference}"
+    assert audit() == (1, [breach, "1 breach"])
+
+
 def test_a_live_booking_of_a_show_called_off(user):
     show = make_show(cancelled_at=NOW)
     booking = make_booking(show=show, user=user)
     make_booking(show=show, user=user, seat_number=2, status="cancelled")
     breach = f"Show {show.pk}: booking {booking.reference} of seat A1 is live in a show called off"
     assert audit() == (1, [breach, "1 breach"])
+
+
+def test_a_hold_of_a_show_called_off():
+    show = make_show(cancelled_at=NOW)
+    hold = make_hold(show=show)
+    breach = f"Show {show.pk}: booking {hold.reference} of seat A1 is live in a show called off"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+def test_a_blocked_seat_of_a_show_called_off_is_fine():
+    make_block(show=make_show(cancelled_at=NOW))
+    assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
+
+
+# --- Holds and blocked seats ------------------------------------------------------------------
+
+HELD = {"status": "held", "held_since": NOW, "expires_at": NOW + 10 * MINUTE}
+
+
+@unguarded
+@pytest.mark.parametrize(
+    ("fields", "breach"),
+    [
+        (HELD | {"expires_at": None}, "is held without an end"),
+        (HELD | {"expires_at": NOW + 31 * MINUTE + MOMENT}, "is held for longer than one may"),
+        ({"expires_at": NOW}, "runs out without being held"),
+        ({"status": "blocked", "user": None, "expires_at": NOW}, "runs out without being held"),
+        ({"status": "blocked"}, "is blocked for a customer"),
+    ],
+)
+def test_a_hold_or_a_blocked_seat_that_can_not_be(show, user, fields, breach):
+    fields = {"show": show, "user": user, "seat_number": 1, "created_at": NOW} | fields
+    booking = Booking.objects.create(**fields)
+    assert audit() == (1, [f"Show {show.pk}: booking {booking.reference} of seat A1 {breach}", "1 breach"])
+
+
+def test_holds_up_to_the_longest_and_blocked_seats_are_fine(show):
+    make_hold(show=show, seat_number=1, expires_at=NOW + 31 * MINUTE)
+    make_hold(show=show, seat_number=2, status="cancelled")
+    make_block(show=show, seat_number=3)
+    assert audit() == (0, ["No breach: 1 shows, 3 bookings checked."])
 
 
 # --- Times ------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from booking.models import REFERENCE_ALPHABET, Booking, Show, User
 from booking.services import Busy, NotFound, Refusal, book_seat, cancel_booking, locks
-from booking.services.bookings import (
-    AlreadyCancelled,
+from booking.services.bookings import AlreadyCancelled
+from booking.services.claims import (
     NoSuchSeat,
     SeatLimitReached,
     SeatTaken,
@@ -35,7 +35,7 @@ def refusal_of(call, *args, **kwargs):
 
 
 def live_seats(show):
-    return sorted(Booking.objects.live().filter(show=show).values_list("seat_number", flat=True))
+    return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
 @contextmanager

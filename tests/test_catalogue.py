@@ -76,7 +76,7 @@ def test_a_renamed_screen_is_in_the_next_list_of_shows(anyone, show):
 def test_a_show_that_began_meanwhile_is_not_in_the_next_list(anyone, show, monkeypatch):
     later = make_show(movie=show.movie, starts_at=show.starts_at + timedelta(days=1))
     assert len(listed(anyone, show)) == 2
-    monkeypatch.setattr("booking.views.timezone.now", lambda: show.starts_at)
+    monkeypatch.setattr("booking.views.catalogue.timezone.now", lambda: show.starts_at)
     assert [row["id"] for row in listed(anyone, show)] == [later.pk]
 
 

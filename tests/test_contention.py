@@ -20,11 +20,13 @@ from django.db.models import UniqueConstraint
 from booking.models import Booking, Show, User
 from booking.services import (
     Refusal,
+    blocks,
     book_seat,
     bookings,
     call_off_show,
     cancel_booking,
     change_show,
+    claims,
     locks,
     shows,
 )
@@ -74,7 +76,7 @@ def make_users(number):
 
 
 def live_seats(show):
-    return sorted(Booking.objects.live().filter(show=show).values_list("seat_number", flat=True))
+    return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
 @contextmanager
@@ -357,8 +359,8 @@ def _no_lock(monkeypatch):
     def read(show_id):
         return Show.objects.select_related("movie", "screen").get(pk=show_id)
 
-    monkeypatch.setattr(bookings, "lock_show_if_free", read)
-    for module in (bookings, shows):
+    monkeypatch.setattr(claims, "lock_show_if_free", read)
+    for module in (blocks, bookings, claims, shows):
         monkeypatch.setattr(module, "lock_show", read)
 
 

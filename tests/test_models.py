@@ -1,4 +1,4 @@
-"""What is true, whoever writes: labels, and the constraints attacked past the services."""
+"""What is true, whoever writes: the constraints, attacked past the services."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -9,7 +9,6 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
 from booking.models import (
-    REFERENCE_ALPHABET,
     Booking,
     CatalogueVersion,
     IdempotencyKey,
@@ -17,10 +16,18 @@ from booking.models import (
     Screen,
     Show,
     User,
-    new_reference,
-    seat_label,
 )
-from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
+from tests.factories import (
+    NOW,
+    STARTS_AT,
+    make_block,
+    make_booking,
+    make_hold,
+    make_movie,
+    make_screen,
+    make_show,
+    make_user,
+)
 
 MOMENT = timedelta(microseconds=1)
 
@@ -32,61 +39,6 @@ def refused_by(constraint):
         yield
     if connection.vendor == "postgresql":
         assert f'"{constraint}"' in str(caught.value)
-
-
-# --- Seat labels and references ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("seat_number", "seats_per_row", "label"),
-    [
-        (1, 10, "A1"),
-        (10, 10, "A10"),
-        (11, 10, "B1"),
-        (251, 10, "Z1"),
-        (260, 10, "Z10"),
-        (261, 10, "AA1"),
-        (520, 10, "AZ10"),
-        (521, 10, "BA1"),
-        (7020, 10, "ZZ10"),
-        (7021, 10, "AAA1"),
-        (1, 1, "A1"),
-        (26, 1, "Z1"),
-        (27, 1, "AA1"),
-        (100, 100, "A100"),
-        (10_000, 100, "CV100"),
-    ],
-)
-def test_a_seat_s_label_is_its_row_s_letters_and_its_place(seat_number, seats_per_row, label):
-    assert seat_label(seat_number, seats_per_row) == label
-
-
-@pytest.mark.parametrize("seats_per_row", [1, 2, 7, 26, 100])
-def test_no_two_seats_have_one_label(seats_per_row):
-    labels = {seat_label(seat_number, seats_per_row) for seat_number in range(1, 10_001)}
-    assert len(labels) == 10_000
-
-
-@pytest.mark.parametrize("seats_per_row", [1, 7, 26])
-def test_each_row_starts_at_place_1_and_is_full(seats_per_row):
-    places = [int(seat_label(number, seats_per_row).lstrip("ABC")) for number in range(1, 3 * seats_per_row + 1)]
-    assert places == list(range(1, seats_per_row + 1)) * 3
-
-
-@pytest.mark.django_db
-def test_a_booking_s_label_follows_its_show_s_rows():
-    assert make_booking(show=make_show(seats_per_row=4), seat_number=5).seat_label == "B1"
-
-
-def test_no_two_characters_of_a_reference_look_alike():
-    look_alike = [set("0OQD") - set("QD"), set("1IL"), set("2Z"), set("5S"), set("8B")]
-    assert [pair & set(REFERENCE_ALPHABET) for pair in look_alike] == [set()] * 5
-    assert (REFERENCE_ALPHABET.isascii(), REFERENCE_ALPHABET.upper()) == (True, REFERENCE_ALPHABET)
-
-
-def test_references_are_8_characters_and_differ():
-    references = {new_reference() for _ in range(1000)}
-    assert (len(references), {len(reference) for reference in references}) == (1000, {8})
 
 
 # --- Bookings ---------------------------------------------------------------------------------
@@ -113,7 +65,7 @@ def test_a_seat_may_have_cancelled_bookings_besides_a_live_one(show):
 
 def test_one_seat_number_may_be_live_in_two_shows(show):
     make_booking(show=show, seat_number=5)
-    assert make_booking(show=make_show(), seat_number=5).is_live
+    assert make_booking(show=make_show(), seat_number=5).is_live(NOW)
 
 
 def test_a_booking_can_not_be_moved_to_a_taken_seat(show):
@@ -132,6 +84,57 @@ def test_there_is_no_seat_0(show):
 def test_a_booking_is_cancelled_exactly_when_it_has_a_time(show, status, cancelled_at):
     with refused_by("booking_is_cancelled_exactly_when_it_has_a_time"):
         make_booking(show=show, status=status, cancelled_at=cancelled_at)
+
+
+@pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
+@pytest.mark.parametrize("then", [make_booking, make_hold, make_block])
+def test_a_seat_is_booked_held_or_blocked_once(show, make, then):
+    make(show=show, seat_number=5)
+    with refused_by("one_live_booking_per_show_and_seat"):
+        then(show=show, seat_number=5)
+
+
+def test_a_hold_that_ran_out_is_on_its_seat_until_it_is_cancelled(show):
+    hold = make_hold(show=show, seat_number=5, expires_at=NOW - MOMENT)
+    with refused_by("one_live_booking_per_show_and_seat"):
+        make_booking(show=show, seat_number=5)
+    Booking.objects.filter(pk=hold.pk).update(status="cancelled", cancelled_at=NOW)
+    make_booking(show=show, seat_number=5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "held", "expires_at": None, "held_since": NOW},
+        {"status": "held", "expires_at": NOW, "held_since": None},
+        {"status": "held"},
+        {"status": "booked", "expires_at": NOW},
+    ],
+)
+def test_a_booking_runs_out_exactly_while_it_is_held(show, fields):
+    with refused_by("booking_runs_out_exactly_while_it_is_held"):
+        make_booking(show=show, **fields)
+
+
+def test_a_blocked_seat_does_not_run_out(show):
+    with refused_by("booking_runs_out_exactly_while_it_is_held"):
+        make_block(show=show, expires_at=NOW)
+
+
+@pytest.mark.parametrize("status", ["booked", "cancelled"])
+def test_what_was_held_once_may_say_since_when(show, status):
+    assert make_booking(show=show, status=status, held_since=NOW).held_since == NOW
+
+
+def test_a_blocked_seat_has_no_customer(show, user):
+    with refused_by("blocked_seat_has_no_customer"):
+        make_block(show=show, user=user)
+
+
+@pytest.mark.parametrize("make", [make_hold, make_block])
+def test_what_is_held_or_blocked_is_not_cancelled(show, make):
+    with refused_by("booking_is_cancelled_exactly_when_it_has_a_time"):
+        make(show=show, cancelled_at=NOW)
 
 
 @pytest.mark.django_db
@@ -282,8 +285,30 @@ def test_seats_sold_are_the_live_ones_of_each_show(show):
     make_booking(show=show, seat_number=1)
     make_booking(show=show, seat_number=2, status="cancelled")
     other = make_show(starts_at=STARTS_AT + MOMENT)
-    counts = Show.objects.with_seats_available().values_list("pk", "seats_sold", "seats_available")
+    counts = Show.objects.with_seats_sold().with_seats_available(NOW).values_list("pk", "seats_sold", "seats_available")
     assert list(counts) == [(show.pk, 1, 49), (other.pk, 0, 50)]
+
+
+def test_a_booking_is_live_until_its_hold_runs_out(show, user):
+    rows = [
+        make_booking(show=show, seat_number=1),
+        make_hold(show=show, seat_number=2, expires_at=NOW + MOMENT),
+        make_hold(show=show, seat_number=3, expires_at=NOW),
+        make_block(show=show, seat_number=4),
+        make_booking(show=show, seat_number=5, status="cancelled"),
+    ]
+    by_hand = [row.seat_number for row in rows if row.is_live(NOW)]
+    by_query = list(Booking.objects.live(NOW).order_by("seat_number").values_list("seat_number", flat=True))
+    assert (by_hand, by_query) == ([1, 2, 4], [1, 2, 4])
+    assert [row.seat_number for row in rows if row.has_run_out(NOW)] == [3]
+    assert list(Booking.objects.run_out(NOW)) == [rows[2]]
+
+
+def test_a_hold_is_its_customer_s_until_it_runs_out(show, user):
+    hold = make_hold(show=show, user=user, expires_at=NOW)
+    booking = make_booking(show=show, user=user, seat_number=2)
+    assert [hold.is_hold_of(user, NOW - MOMENT), hold.is_hold_of(make_user(), NOW - MOMENT)] == [True, False]
+    assert [hold.is_hold_of(user, NOW), booking.is_hold_of(user, NOW)] == [False, False]
 
 
 @pytest.mark.parametrize(("release_date", "name"), [(date(1998, 6, 12), "Mulan (1998)"), (None, "Mulan")])

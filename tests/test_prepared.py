@@ -1,3 +1,5 @@
+from datetime import timedelta, timezone
+
 import pytest
 from django.db import connection
 from django.db.models import Q
@@ -5,7 +7,9 @@ from django.forms.models import model_to_dict
 
 from booking.models import Booking, Screen, Show
 from booking.prepared import PreparedInsert, PreparedQuery
-from tests.factories import NOW, make_booking, make_screen, make_show, make_user
+from tests.factories import NOW, make_booking, make_hold, make_screen, make_show, make_user
+
+MOMENT = timedelta(microseconds=1)
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +37,48 @@ def test_it_gives_rows_of_values():
     assert PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("name", "rows"), 1)(screen.pk) == [
         ("One", 5)
     ]
+
+
+def test_it_compares_times_as_the_queryset_does():
+    booking = make_hold(expires_at=NOW + MOMENT)
+    query = PreparedQuery(lambda show, now: Booking.objects.filter(show=show, expires_at__gt=now), 1, times=1)
+    asked = [NOW - MOMENT, NOW, NOW + MOMENT, NOW + 2 * MOMENT]
+    assert [query(booking.show_id, now) for now in asked] == [[booking], [booking], [], []]
+    assert query(10**9, NOW) == []
+
+
+def test_it_takes_a_time_of_any_zone():
+    booking = make_hold(expires_at=NOW + MOMENT)
+    query = PreparedQuery(lambda now: Booking.objects.filter(expires_at__gt=now), 0, times=1)
+    east = timezone(timedelta(hours=9))
+    assert [query(now.astimezone(east)) for now in (NOW, NOW + MOMENT)] == [[booking], []]
+
+
+def test_it_tells_two_times_apart():
+    bookings = [make_booking(created_at=NOW + n * MOMENT) for n in range(4)]
+    query = PreparedQuery(lambda first, last: Booking.objects.filter(created_at__range=(first, last)), 0, times=2)
+    assert query(NOW + MOMENT, NOW + 2 * MOMENT) == bookings[2:0:-1]
+    assert query(NOW + 2 * MOMENT, NOW + MOMENT) == []
+
+
+def test_it_refuses_a_query_in_which_a_time_goes_missing():
+    query = PreparedQuery(lambda now: Booking.objects.all(), 0, times=1)
+    with pytest.raises(ValueError, match="An argument went missing"):
+        query(NOW)
+
+
+@pytest.mark.parametrize("arguments", [(1,), (1, NOW, NOW)])
+def test_it_takes_as_many_arguments_as_it_was_made_for(arguments):
+    query = PreparedQuery(lambda show, now: Booking.objects.filter(show=show, expires_at__gt=now), 1, times=1)
+    with pytest.raises(ValueError, match="zip"):
+        query(*arguments)
+
+
+def test_a_percent_sign_of_the_query_s_own_stays_one():
+    screen = make_screen(name="100%s %d%%")
+    make_screen(name="100")
+    query = PreparedQuery(lambda pk: Screen.objects.filter(pk__gte=pk, name__endswith="s %d%%"), 1)
+    assert query(screen.pk) == [screen]
 
 
 def test_it_needs_every_argument():

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking
-from booking.serializers import BookingSerializer
+from booking.serializers import represent_only
 from booking.services import Receipt, Replay, book_seat, cancel_booking
 from booking.services.locks import Interrupted
 from tests.factories import NOW, make_booking
@@ -52,7 +52,7 @@ def book(user, show, receipt=None):
 
 
 def receipt():
-    return Receipt("key", "book", {"seat_number": 7}, BookingSerializer().to_representation)
+    return Receipt("key", "book", {"seat_number": 7}, represent_only)
 
 
 def test_a_booking_cut_off_before_it_is_written_is_made_all_the_same(user, show):

@@ -6,7 +6,7 @@ from django.urls import reverse
 from booking.exception_handler import STATUS_OF_CODE
 from booking.openapi import STATUS_OF_FRAMEWORK_CODE
 
-PUBLIC, SIGNED_IN = [], [{"Bearer": []}]
+PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
 BODY = [413, 415]
 OPERATIONS = {
     ("post", "/signup/"): (PUBLIC, [201, 400, *BODY, 429, 503]),
@@ -20,10 +20,15 @@ OPERATIONS = {
     ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),
     ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
+    ("get", "/shows/{id}/seats/"): (EITHER, [200, 304, 404, 503]),
     ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/shows/{id}/book-seats/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/shows/{id}/hold/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("get", "/my-bookings/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
     ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("post", "/bookings/{id}/move/"): (SIGNED_IN, [200, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/references/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
 }
 
 
@@ -65,7 +70,7 @@ def test_every_body_has_an_example(schema):
         for parameter in operation["parameters"]
         if parameter["in"] == "body"
     ]
-    assert len(bodies) == 7
+    assert len(bodies) == 10
     assert all("example" in schema["definitions"][name] for name in bodies)
 
 
@@ -78,9 +83,26 @@ def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
                 assert all((STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code] == int(status) for code in codes)
 
 
-def test_path_ids_are_integers(schema):
+def test_path_ids_are_integers_and_references_are_text(schema):
     shared = [parameter for path in schema["paths"].values() for parameter in path["parameters"]]
-    assert {(parameter["name"], parameter["type"]) for parameter in shared} == {("id", "integer")}
+    kinds = {(parameter["name"], parameter["type"]) for parameter in shared}
+    assert kinds == {("id", "integer"), ("reference", "string")}
+
+
+def test_what_is_repeatable_takes_a_key(schema):
+    repeatable = {
+        path
+        for (_, path), operation in operations(schema).items()
+        if "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
+    }
+    assert repeatable == {"/shows/{id}/book/", "/shows/{id}/book-seats/", "/shows/{id}/hold/", "/bookings/{id}/move/"}
+
+
+def test_what_a_refusal_adds_stands_in_its_schema(schema):
+    conflict = operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"]["schema"]["properties"]
+    types = {name: value["type"] for name, value in conflict.items()}
+    lists = dict.fromkeys(("seats", "alternatives"), "array")
+    assert types == {"detail": "string", "code": "string", "largest_block": "integer", **lists}
 
 
 def test_tags_follow_the_journey(schema):

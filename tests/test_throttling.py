@@ -35,7 +35,16 @@ def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("shows/77/book", 400), ("bookings/77/cancel", 404), ("me/password", 400)]
+    ("path", "status"),
+    [
+        ("shows/77/book", 400),
+        ("shows/77/book-seats", 400),
+        ("shows/77/hold", 400),
+        ("bookings/77/cancel", 404),
+        ("bookings/77/move", 400),
+        ("references/ACDEFGHJ/cancel", 404),
+        ("me/password", 400),
+    ],
 )
 def test_a_customer_has_to_wait_after_so_many_tries(client, path, status):
     assert statuses(lambda: client.post(f"/api/{path}/", {})) == [status, status, 429]
@@ -103,7 +112,14 @@ def test_booking_and_cancelling_count_together(client, user, show):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "path", ["/api/movies/", "/api/movies/{movie}/", "/api/movies/{movie}/shows/", "/api/shows/{show}/"]
+    "path",
+    [
+        "/api/movies/",
+        "/api/movies/{movie}/",
+        "/api/movies/{movie}/shows/",
+        "/api/shows/{show}/",
+        "/api/shows/{show}/seats/",
+    ],
 )
 def test_browsing_has_no_limit(anyone, show, path):
     path = path.format(movie=show.movie_id, show=show.pk)

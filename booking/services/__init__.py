@@ -1,11 +1,15 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
 from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
-from booking.services.bookings import book_seat, cancel_booking, seats_sold
+from booking.services.blocks import block_seats, unblock_seats
+from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
+from booking.services.claims import seats_taken
+from booking.services.holds import hold_seats, release_expired_holds
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.seat_map import SeatMap, read_seat_map
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 
 __all__ = [
@@ -16,17 +20,26 @@ __all__ = [
     "Receipt",
     "Refusal",
     "Replay",
+    "SeatMap",
+    "block_seats",
     "book_seat",
+    "book_seats",
     "call_off_show",
     "cancel_booking",
+    "cancel_reference",
     "change_password",
     "change_show",
     "copy_show",
     "delete_show",
+    "hold_seats",
     "import_movies",
+    "move_booking",
     "plan_show",
+    "read_seat_map",
+    "release_expired_holds",
     "rotate_refresh_token",
-    "seats_sold",
+    "seats_taken",
     "sign_up",
+    "unblock_seats",
     "update_email",
 ]

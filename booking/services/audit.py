@@ -6,20 +6,30 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, F, Max, Q, RowRange, Window
+from django.db.models.functions import Now
 
 from booking.models import Booking, Show, seat_label
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ: of two that
 # met at one show, the later may have the earlier time.
 CLOCK_TOLERANCE = timedelta(minutes=1)
+LONGEST_HOLD = timedelta(minutes=settings.MAX_HOLD_MINUTES)
 
-LIVE = Q(status=Booking.Status.BOOKED)
+BOOKED = Q(status=Booking.Status.BOOKED)
+HELD = Q(status=Booking.Status.HELD)
+BLOCKED = Q(status=Booking.Status.BLOCKED)
 CANCELLED = Q(status=Booking.Status.CANCELLED)
+OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
 # What is said of a booking that it must not be.
 NEVER_OF_A_BOOKING = {
-    "is live outside the hall": LIVE & (Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))),
-    "is live in a show called off": LIVE & Q(show__cancelled_at__isnull=False),
+    "is live outside the hall": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
+    "is live in a show called off": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
+    "is held without an end": HELD & Q(expires_at=None),
+    "is held for longer than one may": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
+    "runs out without being held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
+    "is blocked for a customer": BLOCKED & Q(user__isnull=False),
     "is cancelled without a time": CANCELLED & Q(cancelled_at=None),
     "has a time of cancelling without being cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
     "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),
@@ -42,7 +52,7 @@ def find_breaches() -> Iterator[str]:
 
 def _seats_sold_twice() -> Iterator[str]:
     holders = Window(Count("pk"), partition_by=["show", "seat_number"])
-    rivals = Booking.objects.live().annotate(holders=holders).filter(holders__gt=1)
+    rivals = Booking.objects.on_a_seat().annotate(holders=holders).filter(holders__gt=1)
     rows = rivals.order_by("show", "seat_number", "pk").values_list(
         "show_id", "seat_number", "show__seats_per_row", "reference"
     )

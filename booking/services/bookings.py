@@ -1,55 +1,27 @@
-"""Booking a seat and giving it back."""
+"""Booking seats, moving to another one and giving them back."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import partial
 
-from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, Q
 
-from booking.models import Booking, Show, User
-from booking.prepared import PreparedInsert, PreparedQuery
-from booking.services.locks import (
-    Contested,
-    is_contested,
-    lock_show,
-    lock_show_if_free,
-    retried,
-    write_transaction,
+from booking.models import Booking, BookingQuerySet, Show, User
+from booking.prepared import PreparedInsert
+from booking.services.claims import (
+    Claim,
+    SeatTaken,
+    ShowStarted,
+    Wish,
+    check_free,
+    check_seats,
+    clear_seats,
+    rows_on_seats,
+    shared_reference,
 )
+from booking.services.locks import lock_show, retried, write_transaction
 from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, NotFound, Refusal
-
-
-class SeatTaken(Refusal):
-    code = "seat_taken"
-    field = "seat_number"
-
-    def __init__(self, show: Show, seat_number: int) -> None:
-        super().__init__(f"Seat {show.seat_label(seat_number)} is already taken.", seats=[seat_number])
-
-
-class SoldOut(Refusal):
-    code = "sold_out"
-
-    def __init__(self) -> None:
-        super().__init__("This show is sold out.")
-
-
-class ShowStarted(Refusal):
-    code = "show_started"
-
-    def __init__(self) -> None:
-        super().__init__("This show has already started.")
-
-
-class ShowCancelled(Refusal):
-    code = "show_cancelled"
-
-    def __init__(self) -> None:
-        super().__init__("This show has been cancelled.")
 
 
 class AlreadyCancelled(Refusal):
@@ -59,145 +31,187 @@ class AlreadyCancelled(Refusal):
         super().__init__("This booking is already cancelled.")
 
 
-class NoSuchSeat(Refusal):
-    code = "no_such_seat"
-    field = "seat_number"
-
-    def __init__(self, show: Show) -> None:
-        super().__init__(f"This show has seats 1 to {show.total_seats}.")
-
-
-class SeatLimitReached(Refusal):
-    code = "seat_limit_reached"
+class NotBooked(Refusal):
+    code = "not_booked"
 
     def __init__(self) -> None:
-        super().__init__(f"One customer may have {settings.MAX_SEATS_PER_USER} seats in a show.")
+        super().__init__("This seat is only held; hold or book the other one instead.")
 
 
-# All that is asked before a seat is sold: who has it, and the seats this customer has in the show.
-_seat_or_customer = PreparedQuery(
-    lambda show, seat_number, user: (
-        Booking.objects.live()
-        .filter(show=show)
-        .filter(Q(seat_number=seat_number) | Q(user=user))
-        .only("seat_number", "user")
-        .order_by()
-    ),
-    3,
-)
-_holder = PreparedQuery(
-    lambda show, seat_number: (
-        Booking.objects.live().filter(show=show, seat_number=seat_number).select_related("show").order_by()
-    ),
-    2,
-)
 _bookings = PreparedInsert(Booking)
-
-
-@lru_cache
-def _count_sold(shows: int) -> PreparedQuery:
-    """For so many shows, the ids of those with live bookings, each with their number."""
-    live = Booking.objects.live().order_by()
-    return PreparedQuery(lambda *pks: live.filter(show__in=pks).values_list("show").annotate(Count("pk")), shows)
-
-
-def seats_sold(shows: Sequence[int]) -> dict[int, int]:
-    """The number of live bookings of each of the shows, by id; one without is left out."""
-    return dict(_count_sold(len(shows))(*shows)) if shows else {}
 
 
 @retried
 def book_seat(
-    *, user: User, show_id: int, seat_number: int, now: datetime, receipt: Receipt[Booking] | None = None
+    *, user: User, show_id: int, seat_number: int, now: datetime, receipt: Receipt[list[Booking]] | None = None
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
-    `now` is UTC. A `receipt` makes the same request safe to send again. Raises NotFound, ShowCancelled,
-    ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached, IdempotencyKeyReused or Busy, and
-    Replay where the receipt shows that this was done before.
+    `now` is UTC. A seat that the user holds becomes booked. A `receipt` makes the same request safe to send
+    again. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached,
+    IdempotencyKeyReused or Busy, and Replay where the receipt shows that this was done before.
     """
-    booking = Booking(user=user, show_id=show_id, seat_number=seat_number, created_at=now)
+    claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
+    [booking] = claim.carry_out(partial(_sell, user, now))
+    return booking
+
+
+@retried
+def book_seats(
+    *,
+    user: User,
+    show_id: int,
+    now: datetime,
+    seat_numbers: Sequence[int] = (),
+    count: int = 0,
+    split: bool = False,
+    receipt: Receipt[list[Booking]] | None = None,
+) -> list[Booking]:
+    """Books these seats, or the best `count` seats, all or none, under one reference.
+
+    Otherwise as `book_seat`. SeatTaken names all that are taken, with `alternatives`; raises NoBlock too.
+    """
+    claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt)
     try:
-        if not is_contested(show_id):
-            with suppress(Contested):
-                return _book(booking, receipt, lock_show_if_free)
-        # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
-        # stays free for those who still have a chance.
-        _look(booking, receipt)
-        return _book(booking, receipt, lock_show)
+        return claim.carry_out(partial(_sell, user, now))
+    except SeatTaken as refusal:
+        raise claim.with_alternatives(refusal) from None
+
+
+def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Booking]) -> list[Booking]:
+    clear_seats(show, rows, now)
+    held = {row.seat_number: row for row in rows if row.is_hold_of(user, now)}
+    reference = shared_reference(held.values())
+    if held:
+        news = {"status": Booking.Status.BOOKED, "reference": reference, "created_at": now, "expires_at": None}
+        Booking.objects.filter(show=show, pk__in=[hold.pk for hold in held.values()]).update(**news)
+        for hold in held.values():
+            hold.show = show
+            for name, value in news.items():
+                setattr(hold, name, value)
+    sold = [
+        held.get(seat) or Booking(user=user, show=show, seat_number=seat, reference=reference, created_at=now)
+        for seat in seats
+    ]
+    new = [booking for booking in sold if booking.pk is None]
+    if len(new) == 1:
+        _bookings.insert(new[0])
+    else:
+        Booking.objects.bulk_create(new)
+    return sold
+
+
+@retried
+def move_booking(
+    *, user: User, booking_id: int, seat_number: int, now: datetime, receipt: Receipt[list[Booking]] | None = None
+) -> Booking:
+    """Moves a booking of `user` to another seat of its show and returns it.
+
+    `now` is UTC. A seat that the user holds is free for that. Raises NotFound, AlreadyCancelled, NotBooked,
+    ShowStarted, NoSuchSeat, SeatTaken, SoldOut, IdempotencyKeyReused, Busy or Replay.
+    """
+    bookings = Booking.objects.filter(user=user, pk=booking_id)
+    booking = _find(bookings)
+    try:
+        with write_transaction():
+            # Race: a buyer of the other seat, a cancel or another move of this one.
+            show = lock_show(booking.show_id)
+            if receipt:
+                receipt.look_up(user, show)
+            [booking] = _live(bookings, show, now)
+            if booking.status == Booking.Status.HELD:
+                raise NotBooked
+            check_seats(show, [seat_number])
+            if seat_number != booking.seat_number:
+                _put_on(booking, seat_number, user, now)
+            if receipt:
+                receipt.keep(user, show, [booking])
+            return booking
     except IntegrityError as error:
-        # The constraint has the last word should a seat ever be written without the lock.
-        _look(booking)
-        # The user was deleted at this very moment; asked again, the request is refused for it.
+        check_free(booking.show, rows_on_seats(booking.show, [seat_number]), [seat_number], user, now)
         raise Busy from error
 
 
-def _look(booking: Booking, receipt: Receipt[Booking] | None = None) -> None:
-    """Refuses a seat that somebody has."""
-    for holder in _holder(booking.show_id, booking.seat_number):
-        if receipt:
-            receipt.look_up(booking.user, holder.show)
-        raise _taken(holder.show, booking.seat_number)
-
-
-def _book(booking: Booking, receipt: Receipt[Booking] | None, lock: Callable[[int], Show]) -> Booking:
-    """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""
-    with write_transaction():
-        booking.show = lock(booking.show_id)
-        if receipt:
-            receipt.look_up(booking.user, booking.show)
-        refusal = _refusal(booking)
-        if refusal is None:
-            _bookings.insert(booking)
-            if receipt:
-                receipt.keep(booking.user, booking.show, booking)
-            return booking
-    # Out here, as with a rollback psycopg would forget the statements it has prepared.
-    raise refusal
-
-
-def _refusal(booking: Booking) -> Refusal | None:
+def _put_on(booking: Booking, seat_number: int, user: User, now: datetime) -> None:
     show = booking.show
-    if show.is_cancelled:
-        return ShowCancelled()
-    if show.has_started(booking.created_at):
-        return ShowStarted()
-    if not show.has_seat(booking.seat_number):
-        return NoSuchSeat(show)
-    rivals = _seat_or_customer(show.pk, booking.seat_number, booking.user_id)
-    if any(rival.seat_number == booking.seat_number for rival in rivals):
-        return _taken(show, booking.seat_number)
-    if len(rivals) >= settings.MAX_SEATS_PER_USER:
-        return SeatLimitReached()
-    return None
-
-
-def _taken(show: Show, seat_number: int) -> Refusal:
-    sold = seats_sold([show.pk]).get(show.pk, 0)
-    return SoldOut() if sold >= show.total_seats else SeatTaken(show, seat_number)
+    rows = rows_on_seats(show, [seat_number])
+    check_free(show, rows, [seat_number], user, now)
+    clear_seats(show, rows, now)
+    _cancel([row for row in rows if row.is_hold_of(user, now)], show, now)
+    left, held_since = booking.seat_number, booking.held_since
+    booking.seat_number, booking.held_since = seat_number, None
+    Booking.objects.filter(show=show, pk=booking.pk).update(seat_number=seat_number, held_since=None)
+    if held_since:
+        # When this customer first held the seat that is left now is still to be known there.
+        Booking.objects.create(
+            user=user,
+            show=show,
+            seat_number=left,
+            status=Booking.Status.CANCELLED,
+            created_at=held_since,
+            held_since=held_since,
+            expires_at=now,
+            cancelled_at=now,
+        )
 
 
 @retried
 def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
-    """Cancels a booking, of `user` alone where one is given, and returns it; its seat is free again.
+    """Cancels a booking or a hold, of `user` alone where one is given, and returns it; its seat is free again.
 
     `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
     """
-    bookings = Booking.objects.select_related("show__movie", "show__screen")
+    bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
         bookings = bookings.filter(user=user)
-    booking = bookings.filter(pk=booking_id).first()
+    [booking] = _cancel_live(bookings, _find(bookings).show_id, now)
+    return booking
+
+
+@retried
+def cancel_reference(*, user: User, reference: str, now: datetime) -> list[Booking]:
+    """Cancels all seats that `user` has under one reference, all or none, and returns them.
+
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    """
+    bookings = Booking.objects.filter(user=user, reference=reference)
+    # A reference is of one show; by the chance of 1 to 10¹¹ that it is not, of the newest.
+    return _cancel_live(bookings, _find(bookings).show_id, now)
+
+
+def _find(bookings: BookingQuerySet) -> Booking:
+    booking = bookings.select_related("show__movie", "show__screen").first()
     if booking is None:
         raise NotFound
-    with write_transaction():
-        # Race: a second cancel, or staff calling the show off.
-        show = lock_show(booking.show_id)
-        booking.refresh_from_db(fields=["status"], from_queryset=Booking.objects.filter(show=show))
-        if not booking.is_live:
-            raise AlreadyCancelled
-        if show.has_started(now):
-            raise ShowStarted
-        booking.status = Booking.Status.CANCELLED
-        booking.cancelled_at = now
-        booking.save(update_fields=["status", "cancelled_at"])
     return booking
+
+
+def _cancel_live(bookings: BookingQuerySet, show_id: int, now: datetime) -> list[Booking]:
+    """Cancels those of the bookings that are live, of one show."""
+    with write_transaction():
+        # Race: a second cancel, a move, another seat booked under the reference, staff calling the show off.
+        show = lock_show(show_id)
+        live = _live(bookings, show, now)
+        _cancel(live, show, now)
+    return live
+
+
+def _live(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
+    """Those that are live, as they are now that the show is locked. Raises AlreadyCancelled or ShowStarted."""
+    live = list(bookings.live(now).filter(show=show).order_by("seat_number"))
+    if not live:
+        raise AlreadyCancelled
+    if show.has_started(now):
+        raise ShowStarted
+    for booking in live:
+        booking.show = show
+    return live
+
+
+def _cancel(bookings: Sequence[Booking], show: Show, now: datetime) -> None:
+    if not bookings:
+        return
+    pks = [booking.pk for booking in bookings]
+    Booking.objects.filter(show=show, pk__in=pks).update(status=Booking.Status.CANCELLED, cancelled_at=now)
+    for booking in bookings:
+        booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now

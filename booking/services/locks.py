@@ -31,6 +31,8 @@ RETRY_PAUSE_SECONDS = 0.1
 # SQLSTATE, PostgreSQL documentation, appendix A.
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"
+# A prepared statement whose columns were changed by a migration.
+STALE_PLAN = "0A000"
 
 # For so long a show counts as contested after somebody found its lock held.
 CONTENTION_SECONDS = 1.0
@@ -72,7 +74,7 @@ def write_transaction() -> Iterator[None]:
             raise Busy from error
         if connection.vendor == "sqlite" and isinstance(error, OperationalError):
             raise Busy from error
-        if isinstance(error, OperationalError | InterfaceError) or state == READ_ONLY:
+        if isinstance(error, OperationalError | InterfaceError) or state in {READ_ONLY, STALE_PLAN}:
             # Whatever is left of this connection, the next attempt makes a new one.
             connection.close()
             raise Interrupted(committing=committing) from error
@@ -156,7 +158,7 @@ def lock_show_if_free(show_id: int) -> Show:
 
 def is_contested(show_id: int) -> bool:
     """Whether the show's lock was found held a moment ago."""
-    return show_id in _contested and time.monotonic() < _contested[show_id]
+    return time.monotonic() < _contested.get(show_id, 0.0)
 
 
 def lock_screen(screen_id: int) -> Screen:

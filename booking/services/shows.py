@@ -8,7 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show
-from booking.services.bookings import ShowCancelled, ShowStarted
+from booking.services.claims import ShowCancelled, ShowStarted
 from booking.services.locks import lock_screen, lock_show, retried, write_transaction
 from booking.services.refusals import Refusal
 
@@ -152,7 +152,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
         if "starts_at" in changes:
             _check_start(changes["starts_at"], now)
         news = _with_what_follows(show, changes)
-        _check_bookings_allow(show, news)
+        _check_bookings_allow(show, news, now)
         for name, value in news.items():
             setattr(show, name, value)
         if {"movie", "screen", "starts_at", "ends_at"} & news.keys():
@@ -164,7 +164,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
 
 @retried
 def call_off_show(*, show_id: int, now: datetime) -> int:
-    """Cancels a show and every live booking of it; returns how many those were.
+    """Cancels a show and every booking and hold of it; returns how many bookings those were.
 
     `now` is UTC. A show can still be called off while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
     """
@@ -177,17 +177,21 @@ def call_off_show(*, show_id: int, now: datetime) -> int:
             raise ShowOver
         show.cancelled_at = now
         show.save(update_fields=["cancelled_at"])
-        return Booking.objects.live().filter(show=show).update(status=Booking.Status.CANCELLED, cancelled_at=now)
+        of_show = Booking.objects.filter(show=show)
+        of_show.filter(status=Booking.Status.HELD).update(status=Booking.Status.CANCELLED, cancelled_at=now)
+        return of_show.sold().update(status=Booking.Status.CANCELLED, cancelled_at=now)
 
 
 @retried
-def delete_show(*, show_id: int) -> None:
-    """Removes a show that was never booked. Raises NotFound, ShowHasBookings or Busy."""
+def delete_show(*, show_id: int, now: datetime) -> None:
+    """Removes a show that was never booked. `now` is UTC. Raises NotFound, ShowHasBookings or Busy."""
     with write_transaction():
         # Race: the first seat being booked.
         show = lock_show(show_id)
-        if show.bookings.exists():
+        of_show = Booking.objects.filter(show=show)
+        if of_show.of_customers(now).exists():
             raise ShowHasBookings("A show with bookings can't be deleted; call it off instead.")
+        of_show.delete()
         show.delete()
 
 
@@ -213,16 +217,19 @@ def _with_what_follows(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
     return changes | follows
 
 
-def _check_bookings_allow(show: Show, changes: dict[str, Any]) -> None:
-    # A cancelled booking counts too: it goes on telling its customer of this movie, screen and seat.
-    booked = Booking.objects.filter(show=show)
+def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) -> None:
+    of_show = Booking.objects.filter(show=show)
     fixed = [name for name in FIXED_BY_BOOKINGS if name in changes and changes[name] != getattr(show, name)]
-    if fixed and booked.exists():
+    # A cancelled booking counts too: it goes on telling its customer of this movie, screen and seat.
+    if fixed and of_show.of_customers(now).exists():
         raise ShowHasBookings("This show has bookings; this can't be changed any more.", fixed[0])
-    highest = booked.live().aggregate(Max("seat_number"))["seat_number__max"] or 0
+    # In another hall, or in rows of another length, staff's blocked seats would be other ones.
+    if {"screen", "seats_per_row"} & set(fixed) and of_show.filter(status=Booking.Status.BLOCKED).exists():
+        raise ShowHasBookings("This show has blocked seats; put them back on sale first.", fixed[0])
+    highest = of_show.live(now).aggregate(Max("seat_number"))["seat_number__max"] or 0
     if changes.get("total_seats", show.total_seats) < highest:
         raise ShowHasBookings(
-            f"Seat {show.seat_label(highest)} is sold; the show needs {highest} seats or more.", "total_seats"
+            f"Seat {show.seat_label(highest)} is taken; the show needs {highest} seats or more.", "total_seats"
         )
 
 

@@ -1,0 +1,77 @@
+"""Accounts, movies and screens."""
+
+import io
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+
+from booking import services
+from booking.admin.common import RivalsOnTheForm
+from booking.forms import (
+    AccountCreationForm,
+    MovieImportForm,
+)
+from booking.models import Movie, Screen, User
+
+
+@admin.register(User)
+class AccountAdmin(RivalsOnTheForm, UserAdmin):
+    add_form = AccountCreationForm
+
+
+@admin.register(Movie)
+class MovieAdmin(RivalsOnTheForm, admin.ModelAdmin):
+    list_display = ("title", "release_date", "duration_minutes", "certificate", "genre", "director", "shows_to_come")
+    list_filter = ("genre", "certificate", "language", ("duration_minutes", admin.EmptyFieldListFilter))
+    search_fields = ("title", "director")
+    change_list_template = "admin/booking/movie/change_list.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
+        return Movie.objects.with_shows_to_come(timezone.now())
+
+    @admin.display(description="shows to come", ordering="shows_to_come")
+    def shows_to_come(self, movie: Any) -> int:
+        return int(movie.shows_to_come)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.import_view)
+        return [path("import/", view, name="booking_movie_import"), *super().get_urls()]
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {"has_import_permission": self.has_import_permission(request)}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Takes a CSV file and shows what became of its lines."""
+        if not self.has_import_permission(request):
+            raise PermissionDenied
+        form = MovieImportForm(request.POST or None, request.FILES or None)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Import movies",
+            "opts": self.opts,
+            "form": form,
+            "columns": services.IMPORT_COLUMNS,
+        }
+        if form.is_valid():
+            try:
+                with io.TextIOWrapper(form.cleaned_data["file"].file, encoding="utf-8-sig", newline="") as lines:
+                    context["report"] = services.import_movies(lines=lines)
+            except services.Refusal as refusal:
+                form.add_error("file", f"{refusal.detail} Nothing was changed.")
+        return TemplateResponse(request, "admin/booking/movie/import.html", context)
+
+
+@admin.register(Screen)
+class ScreenAdmin(RivalsOnTheForm, admin.ModelAdmin):
+    list_display = ("name", "rows", "seats_per_row", "total_seats")

@@ -1,0 +1,215 @@
+"""The schedule."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from booking import services
+from booking.admin.common import RefusalsOnTheForm, carry_out
+from booking.forms import (
+    BlockForm,
+    CopyShowForm,
+    SeatsForm,
+    ShowForm,
+)
+from booking.models import Booking, Show
+
+
+def _labels(show: Show, seats: Sequence[int]) -> str:
+    return ", ".join(show.seat_label(seat) for seat in seats)
+
+
+class CalledOffFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("to_come", "To come"), ("past", "Started"), ("called_off", "Called off")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        now = timezone.now()
+        narrowed = {
+            "to_come": queryset.filter(starts_at__gt=now, cancelled_at=None),
+            "past": queryset.filter(starts_at__lte=now, cancelled_at=None),
+            "called_off": queryset.exclude(cancelled_at=None),
+        }
+        return narrowed.get(self.value() or "", queryset)
+
+
+@admin.register(Show)
+class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
+    form = ShowForm
+    fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
+    list_display = ("movie", "screen", "starts_at", "sold", "state")
+    list_display_links = ("movie", "starts_at")
+    list_filter = (CalledOffFilter, "screen")
+    list_select_related = ("movie", "screen")
+    search_fields = ("movie__title", "screen__name")
+    date_hierarchy = "starts_at"
+    ordering = ("starts_at", "id")
+    autocomplete_fields = ("movie",)
+    actions = ("copy", "block", "unblock", "call_off")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Show]:
+        return Show.objects.select_related("movie", "screen").with_seats_sold()
+
+    @admin.display(description="seats sold", ordering="seats_sold")
+    def sold(self, show: Any) -> str:
+        return f"{show.seats_sold} of {show.total_seats}"
+
+    @admin.display(description="state")
+    def state(self, show: Show) -> str:
+        if show.is_cancelled:
+            return "called off"
+        return "started" if show.has_started(timezone.now()) else "on sale"
+
+    def has_change_permission(self, request: HttpRequest, obj: Show | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and obj.is_cancelled)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        # Shows are deleted one by one, each with its own refusal.
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Show], search_term: str
+    ) -> tuple[QuerySet[Show], bool]:
+        shows, duplicates = super().get_search_results(request, queryset, search_term)
+        if request.GET.get("field_name") == "show":
+            # Typed in the form that sells: past shows and those called off are no choice there.
+            shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
+        return shows, duplicates
+
+    def save_model(self, request: HttpRequest, obj: Show, form: Any, change: bool) -> None:
+        now = timezone.now()
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            services.change_show(show_id=obj.pk, now=now, **changes)
+        else:
+            obj.pk = services.plan_show(now=now, **form.cleaned_data).pk
+        obj.refresh_from_db()
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            # Not super().delete_view: that wraps a transaction around the service's own.
+            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined, no-any-return]
+        except services.Refusal as refusal:
+            messages.error(request, refusal.detail)
+            return HttpResponseRedirect(reverse("admin:booking_show_changelist"))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        # What nobody booked may go with its show: blocked seats, holds that ran out. The service decides.
+        to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
+        if not Booking.objects.filter(show__in=objs).of_customers(timezone.now()).exists():
+            missing, protected = missing - {Booking._meta.verbose_name}, []
+        return to_delete, counts, missing, protected
+
+    def delete_model(self, request: HttpRequest, obj: Show) -> None:
+        services.delete_show(show_id=obj.pk, now=timezone.now())
+
+    @admin.action(description="Call off selected shows and cancel their bookings", permissions=["change"])
+    def call_off(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+        if "confirmed" not in request.POST:
+            return self._ask(request, queryset, "call_off", "Call off shows")
+
+        def call_off(show: Show) -> None:
+            count = services.call_off_show(show_id=show.pk, now=timezone.now())
+            self.log_change(request, show, f"Called off; {count} bookings cancelled.")
+
+        carry_out(request, queryset, "shows called off", call_off)
+        return None
+
+    @admin.action(description="Copy selected show to other days and times", permissions=["add"])
+    def copy(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+        if not self._is_one(request, queryset):
+            return None
+        starts_at = timezone.localtime(queryset.get().starts_at)
+        day = starts_at.date() + timedelta(days=1)
+        suggestion = {"first_day": day, "last_day": day, "times": f"{starts_at:%H:%M}"}
+        form = CopyShowForm(request.POST if "confirmed" in request.POST else None, initial=suggestion)
+        if form.is_valid():
+            try:
+                show = queryset.get()
+                copies = services.copy_show(show=show, starts=form.cleaned_data["starts"], now=timezone.now())
+                self.log_change(request, show, f"Copied to {len(copies)} other times.")
+                messages.success(request, f"{len(copies)} shows added.")
+            except services.Refusal as refusal:
+                form.add_error(None, f"{refusal.detail} Nothing was added.")
+            else:
+                return None
+        return self._ask(request, queryset, "copy", "Copy a show", form)
+
+    @admin.action(description="Keep seats of selected show from sale", permissions=["change"])
+    def block(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+        def block(show: Show, form: Form) -> str:
+            seats, reason = form.cleaned_data["seats"], form.cleaned_data["reason"]
+            services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
+            return f"Kept from sale: {_labels(show, seats)} ({reason})."
+
+        return self._change_seats(request, queryset, BlockForm, block, "block", "Keep seats from sale")
+
+    @admin.action(description="Put seats of selected show back on sale", permissions=["change"])
+    def unblock(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+        def unblock(show: Show, form: Form) -> str:
+            seats = form.cleaned_data["seats"]
+            services.unblock_seats(show_id=show.pk, seat_numbers=seats)
+            return f"Back on sale: {_labels(show, seats)}."
+
+        return self._change_seats(request, queryset, SeatsForm, unblock, "unblock", "Put seats back on sale")
+
+    def _change_seats(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Show],
+        form_class: type[SeatsForm],
+        change: Callable[[Show, Form], str],
+        action: str,
+        title: str,
+    ) -> HttpResponse | None:
+        """Asks for seats of one show and changes them; `change` tells what it did."""
+        if not self._is_one(request, queryset):
+            return None
+        show = queryset.get()
+        form = form_class(request.POST if "confirmed" in request.POST else None, show=show)
+        if form.is_valid():
+            try:
+                done = change(show, form)
+                self.log_change(request, show, done)
+                messages.success(request, done)
+            except services.Refusal as refusal:
+                form.add_error(None, f"{refusal.detail} Nothing was changed.")
+            else:
+                return None
+        return self._ask(request, queryset, action, title, form)
+
+    def _is_one(self, request: HttpRequest, queryset: QuerySet[Show]) -> bool:
+        if queryset.count() == 1:
+            return True
+        messages.error(request, "Select one show.")
+        return False
+
+    def _ask(
+        self, request: HttpRequest, queryset: QuerySet[Show], action: str, title: str, form: Form | None = None
+    ) -> HttpResponse:
+        """A page between choosing an action and carrying it out."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "opts": self.opts,
+            "action": action,
+            "shows": queryset,
+            "form": form,
+            "media": self.media,
+        }
+        return TemplateResponse(request, "admin/booking/show/ask.html", context)

@@ -1,0 +1,298 @@
+"""Claiming seats of a show for a customer: what a booking and a hold have in common."""
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Count, F, Q
+
+from booking.models import Booking, Show, User, new_reference
+from booking.prepared import PreparedQuery
+from booking.services.locks import Contested, is_contested, lock_show, lock_show_if_free, write_transaction
+from booking.services.receipts import Receipt
+from booking.services.refusals import Busy, Refusal
+from booking.services.seating import best_seats, largest_block, nearest_block
+
+# What fits the column; a hall never has so many.
+LARGEST_SEAT_NUMBER = 2**31 - 1
+
+
+class SeatTaken(Refusal):
+    code = "seat_taken"
+    field = "seat_number"
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        labels = ", ".join(show.seat_label(seat) for seat in seats)
+        super().__init__(
+            f"Seat {labels} is already taken." if len(seats) == 1 else f"Seats {labels} are already taken.",
+            seats=list(seats),
+        )
+        self.show = show
+
+
+class SoldOut(Refusal):
+    code = "sold_out"
+
+    def __init__(self) -> None:
+        super().__init__("This show is sold out.")
+
+
+class NoBlock(Refusal):
+    code = "no_block"
+
+    def __init__(self, count: int, largest: int, *, split: bool) -> None:
+        left = f"Fewer than {count} seats are left." if split else f"There are no {count} seats side by side."
+        super().__init__(left, largest_block=largest)
+
+
+class ShowStarted(Refusal):
+    code = "show_started"
+
+    def __init__(self) -> None:
+        super().__init__("This show has already started.")
+
+
+class ShowCancelled(Refusal):
+    code = "show_cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("This show has been cancelled.")
+
+
+class NoSuchSeat(Refusal):
+    code = "no_such_seat"
+    field = "seat_number"
+
+    def __init__(self, show: Show) -> None:
+        super().__init__(f"This show has seats 1 to {show.total_seats}.")
+
+
+class SeatLimitReached(Refusal):
+    code = "seat_limit_reached"
+
+    def __init__(self) -> None:
+        super().__init__(f"One customer may have {settings.MAX_SEATS_PER_USER} seats in a show.")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """These seats, or else the best `count` seats there are, which may be `split` if need be."""
+
+    seat_numbers: Sequence[int] = ()
+    count: int = 0
+    split: bool = False
+
+    def __post_init__(self) -> None:
+        if bool(self.seat_numbers) == (self.count > 0) or len(set(self.seat_numbers)) < len(self.seat_numbers):
+            raise ValueError("Name seats, each once, or else a count.")
+
+
+# Who is on which seat of a show at a time.
+live_seats = PreparedQuery(
+    lambda show, now: (
+        Booking.objects.live(now).filter(show=show).order_by("seat_number").values_list("seat_number", "status", "user")
+    ),
+    1,
+    times=1,
+)
+
+
+@lru_cache
+def _on_seats(seats: int) -> PreparedQuery:
+    """Whoever is on so many seats of a show, with the show."""
+    on_a_seat = Booking.objects.on_a_seat().select_related("show").order_by()
+    return PreparedQuery(lambda show, *numbers: on_a_seat.filter(show=show, seat_number__in=numbers), 1 + seats)
+
+
+@lru_cache
+def _on_seats_or_of_customer(seats: int) -> PreparedQuery:
+    """All that is asked before seats are sold: who is on them, and the seats this customer has in the show."""
+    on_a_seat = Booking.objects.on_a_seat().order_by()
+    return PreparedQuery(
+        lambda show, user, *numbers: on_a_seat.filter(show=show).filter(Q(seat_number__in=numbers) | Q(user=user)),
+        2 + seats,
+    )
+
+
+@lru_cache
+def _count_taken(shows: int) -> PreparedQuery:
+    return PreparedQuery(
+        lambda *arguments: (
+            Booking.objects.live(arguments[-1])
+            .filter(show__in=arguments[:-1])
+            .order_by()
+            .values_list("show")
+            .annotate(Count("pk"))
+        ),
+        shows,
+        times=1,
+    )
+
+
+def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
+    """How many seats of each of the shows can't be had at `now` (UTC), by id; a show where all can is left out."""
+    return dict(_count_taken(len(shows))(*shows, now)) if shows else {}
+
+
+def check_on_sale(show: Show, now: datetime) -> None:
+    """Raises ShowCancelled or ShowStarted."""
+    if show.is_cancelled:
+        raise ShowCancelled
+    if show.has_started(now):
+        raise ShowStarted
+
+
+def check_seats(show: Show, seats: Sequence[int]) -> None:
+    """Raises NoSuchSeat."""
+    if not all(show.has_seat(seat) for seat in seats):
+        raise NoSuchSeat(show)
+
+
+def check_free(show: Show, rows: Sequence[Booking], seats: Sequence[int], user: User | None, now: datetime) -> None:
+    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds."""
+    taken = [
+        row.seat_number
+        for row in rows
+        if row.seat_number in seats and row.is_live(now) and not (user and row.is_hold_of(user, now))
+    ]
+    if not taken:
+        return
+    has_others = user is not None and any(row.is_hold_of(user, now) for row in rows)
+    if not has_others and seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats:
+        raise SoldOut
+    raise SeatTaken(show, sorted(taken))
+
+
+def rows_on_seats(show: Show, seats: Sequence[int]) -> list[Booking]:
+    """Whoever is on the seats, holds that have run out among them."""
+    return list(Booking.objects.on_a_seat().filter(show=show, seat_number__in=seats).order_by())
+
+
+def shared_reference(holds: Collection[Booking]) -> str:
+    """The reference of seats that were held together, which they keep; else a new one."""
+    references = {hold.reference for hold in holds}
+    return references.pop() if len(references) == 1 else new_reference()
+
+
+def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
+    """Takes those of the rows off their seats that are holds which have run out; the caller has the show's lock."""
+    run_out = [row.pk for row in rows if row.has_run_out(now)]
+    if run_out:
+        Booking.objects.filter(show=show, pk__in=run_out).update(
+            status=Booking.Status.CANCELLED, cancelled_at=F("expires_at")
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a customer wants of a show at a time (UTC), by what request."""
+
+    user: User
+    show_id: int
+    wish: Wish
+    now: datetime
+    receipt: Receipt[list[Booking]] | None
+    # Seats not to be chosen for this customer, though they are free.
+    avoid: Callable[[Show], Collection[int]] = lambda _: ()
+
+    def carry_out(self, write: Callable[[Show, list[int], list[Booking]], list[Booking]]) -> list[Booking]:
+        """Lets `write` put the customer on the seats, if the rules allow it, and returns what that returns.
+
+        `write` gets the show, locked; the seats; and the rows that are on them, none of them in the way. Raises
+        NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, NoBlock, SeatLimitReached,
+        IdempotencyKeyReused, Busy or Replay.
+        """
+        try:
+            if not is_contested(self.show_id):
+                with suppress(Contested):
+                    return self._carry_out(write, lock_show_if_free)
+            # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
+            # stays free for those who still have a chance.
+            self._look()
+            return self._carry_out(write, lock_show)
+        except IntegrityError as error:
+            # The constraint has the last word should a seat ever be written without the lock.
+            self._look()
+            # The user was deleted at this very moment; asked again, the request is refused for it.
+            raise Busy from error
+
+    def _look(self) -> None:
+        """Refuses what is hopeless."""
+        seats = [seat for seat in self.wish.seat_numbers if 1 <= seat <= LARGEST_SEAT_NUMBER]
+        rows: list[Booking] = _on_seats(len(seats))(self.show_id, *seats) if seats else []
+        show = rows[0].show if rows else None
+        if self.wish.count:
+            show = Show.objects.filter(pk=self.show_id).first()
+        if show is None:
+            return
+        try:
+            check_on_sale(show, self.now)
+            check_free(show, rows, seats, self.user, self.now)
+            if self.wish.count:
+                self._best(show)
+        except Refusal:
+            # Race: the same request, sent twice, took the seat itself.
+            if self.receipt:
+                self.receipt.look_up(self.user, show)
+            raise
+
+    def _carry_out(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:
+        """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""
+        with write_transaction():
+            show = lock(self.show_id)
+            if self.receipt:
+                self.receipt.look_up(self.user, show)
+            try:
+                seats, rows = self._decide(show)
+            except Refusal as reason:
+                refusal = reason
+            else:
+                done = write(show, seats, rows)
+                if self.receipt:
+                    self.receipt.keep(self.user, show, done)
+                return done
+        # Out here, as with a rollback psycopg would forget the statements it has prepared.
+        raise refusal
+
+    def _decide(self, show: Show) -> tuple[list[int], list[Booking]]:
+        """The seats to be had, and the rows on them."""
+        check_on_sale(show, self.now)
+        if self.wish.count:
+            seats = self._best(show)
+            return seats, rows_on_seats(show, seats)
+        seats = list(self.wish.seat_numbers)
+        check_seats(show, seats)
+        rows: list[Booking] = _on_seats_or_of_customer(len(seats))(show.pk, self.user.pk, *seats)
+        check_free(show, rows, seats, self.user, self.now)
+        others = [row for row in rows if row.user_id == self.user.pk and row.seat_number not in seats]
+        self._check_limit(sum(row.is_live(self.now) for row in others))
+        return seats, [row for row in rows if row.seat_number in seats]
+
+    def _check_limit(self, others: int) -> None:
+        if others + (self.wish.count or len(self.wish.seat_numbers)) > settings.MAX_SEATS_PER_USER:
+            raise SeatLimitReached
+
+    def _best(self, show: Show) -> list[int]:
+        holders = {seat_number: holder for seat_number, _, holder in live_seats(show.pk, self.now)}
+        self._check_limit(sum(holder == self.user.pk for holder in holders.values()))
+        hall = (show.total_seats, show.seats_per_row, holders.keys() | set(self.avoid(show)))
+        seats = best_seats(*hall, self.wish.count, split=self.wish.split)
+        if seats is not None:
+            return seats
+        largest = largest_block(*hall)
+        raise NoBlock(self.wish.count, largest, split=self.wish.split) if largest else SoldOut
+
+    def with_alternatives(self, refusal: SeatTaken) -> SeatTaken:
+        """The refusal with the nearest block of as many free seats as were wanted."""
+        show = refusal.show
+        live = Booking.objects.live(self.now).filter(show=show).order_by()
+        held_by_user = Q(user=self.user, status=Booking.Status.HELD)
+        taken = set(live.exclude(held_by_user).values_list("seat_number", flat=True))
+        refusal.extra["alternatives"] = nearest_block(
+            show.total_seats, show.seats_per_row, taken, self.wish.seat_numbers
+        )
+        return refusal

@@ -1,0 +1,125 @@
+"""Signing up, in and out."""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework_simplejwt import views as jwt_views
+
+from booking import services
+from booking.openapi import TOKEN_REFUSALS, operation
+from booking.serializers import (
+    AccountSerializer,
+    LogoutSerializer,
+    PasswordChangeSerializer,
+    RefreshSerializer,
+    SignupSerializer,
+    TokenPairSerializer,
+    TokenSerializer,
+)
+from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
+from booking.views.common import Public, account, validated
+
+
+class SignupView(Public, APIView):
+    throttle_classes = [SignupThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign up",
+        request=SignupSerializer,
+        answers={201: AccountSerializer},
+        invalid={"username": ["A user with that username already exists."]},
+        refusals=["throttled"],
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        user = services.sign_up(**validated(SignupSerializer, request))
+        return Response(AccountSerializer(user).data, status=status.HTTP_201_CREATED)
+
+
+class TokenView(jwt_views.TokenObtainPairView):
+    throttle_classes = [TokenThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign in",
+        description="Gives an access token for the next minutes and a refresh token to get others with.",
+        request=TokenSerializer,
+        answers={200: TokenPairSerializer},
+        invalid={"password": ["This field is required."]},
+        refusals=["no_active_account", "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class RefreshView(jwt_views.TokenRefreshView):
+    throttle_classes = [RefreshThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Get new tokens for a refresh token",
+        description="The refresh token sent is used up; the answer holds its successor.",
+        request=RefreshSerializer,
+        answers={200: TokenPairSerializer},
+        invalid={"refresh": ["This field is required."]},
+        refusals=[*TOKEN_REFUSALS, "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class LogoutView(jwt_views.TokenBlacklistView):
+    throttle_classes = [RefreshThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Sign out",
+        description="Makes a refresh token useless. The access token dies by itself within minutes.",
+        request=LogoutSerializer,
+        answers={200: "Signed out."},
+        invalid={"refresh": ["This field is required."]},
+        refusals=["token_not_valid", "throttled"],
+        public=True,
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().post(request, *args, **kwargs)
+
+
+class MeView(APIView):
+    @operation(tag="Account", summary="See your account", answers={200: AccountSerializer})
+    def get(self, request: Request) -> Response:
+        return Response(AccountSerializer(account(request)).data)
+
+    @operation(
+        tag="Account",
+        summary="Change your e-mail address",
+        request=AccountSerializer,
+        answers={200: AccountSerializer},
+        invalid={"email": ["Enter a valid email address."]},
+    )
+    def patch(self, request: Request) -> Response:
+        user = services.update_email(user=account(request), **validated(AccountSerializer, request))
+        return Response(AccountSerializer(user).data)
+
+
+class PasswordView(APIView):
+    throttle_classes = [PasswordThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Change your password",
+        description="Every token made before is dead at once; sign in again.",
+        request=PasswordChangeSerializer,
+        answers={204: "The password is changed."},
+        invalid={"current_password": ["This is not your current password."]},
+        refusals=["throttled"],
+    )
+    def post(self, request: Request) -> Response:
+        services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))
+        return Response(status=status.HTTP_204_NO_CONTENT)

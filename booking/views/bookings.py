@@ -1,0 +1,223 @@
+"""Booking, holding, moving and cancelling seats."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from booking import services
+from booking.filters import BookingFilter
+from booking.models import Booking
+from booking.openapi import operation
+from booking.serializers import (
+    BookingSerializer,
+    GroupSerializer,
+    HoldSerializer,
+    SeatSerializer,
+    SeatsSerializer,
+    represent_booking,
+    represent_group,
+    represent_hold,
+    represent_only,
+)
+from booking.throttling import BookingThrottle
+from booking.views.common import POSITIVE_ID, account, receipt_of, repeatable, validated
+
+SEATS_REFUSALS = [
+    "not_found",
+    "no_such_seat",
+    "seat_taken",
+    "sold_out",
+    "no_block",
+    "show_started",
+    "show_cancelled",
+    "seat_limit_reached",
+    "throttled",
+]
+SEATS_EXAMPLES = {
+    "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5], "alternatives": [8, 9, 10]},
+}
+
+
+class BookView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Bookings",
+        summary="Book a seat",
+        request=SeatSerializer,
+        answers={201: BookingSerializer},
+        invalid={"seat_number": ["A whole number is required."]},
+        refusals=[
+            "not_found",
+            "no_such_seat",
+            "seat_taken",
+            "sold_out",
+            "show_started",
+            "show_cancelled",
+            "seat_limit_reached",
+            "throttled",
+        ],
+        repeatable=True,
+    )
+    def post(self, request: Request, pk: str) -> Response:
+        data = validated(SeatSerializer, request)
+        receipt = receipt_of(request, "book", data, represent_only)
+        call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), **data}
+        answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
+        location = request.build_absolute_uri(f"{reverse('booking-detail', args=[answer['id']])}/")
+        return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+
+
+class BookSeatsView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Bookings",
+        summary="Book several seats",
+        description=(
+            "These seats, or the best `count` seats there are: together in one row, leaving no single free seat "
+            "between two taken ones where that can be avoided, near the middle of the hall. All or none."
+        ),
+        request=SeatsSerializer,
+        answers={201: GroupSerializer},
+        invalid={"seat_numbers": ["Seat 5 is named twice."]},
+        refusals=SEATS_REFUSALS,
+        examples=SEATS_EXAMPLES,
+        repeatable=True,
+    )
+    def post(self, request: Request, pk: str) -> Response:
+        data = validated(SeatsSerializer, request)
+        receipt = receipt_of(request, "book-seats", data, represent_group)
+        call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), **data}
+        answer, headers = repeatable(services.book_seats, call, receipt, represent_group)
+        return Response(answer, status.HTTP_201_CREATED, headers=headers)
+
+
+class HoldView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Bookings",
+        summary="Hold seats",
+        description=(
+            "Keeps seats from everybody else for some minutes. Book them by their numbers, or cancel them. Held "
+            "again, they are held for longer, but never beyond half an hour from when you first held them."
+        ),
+        request=SeatsSerializer,
+        answers={201: HoldSerializer},
+        invalid={"seat_numbers": ["Seat 5 is named twice."]},
+        refusals=[*SEATS_REFUSALS, "hold_limit_reached"],
+        examples=SEATS_EXAMPLES,
+        repeatable=True,
+    )
+    def post(self, request: Request, pk: str) -> Response:
+        data = validated(SeatsSerializer, request)
+        now = timezone.now()
+
+        def represent(holds: Sequence[Booking]) -> dict[str, Any]:
+            return represent_hold(holds, timezone.now())
+
+        receipt = receipt_of(request, "hold", data, represent)
+        call = {"user": account(request), "show_id": int(pk), "now": now, **data}
+        answer, headers = repeatable(services.hold_seats, call, receipt, represent)
+        return Response(answer, status.HTTP_201_CREATED, headers=headers)
+
+
+class OwnBookings(viewsets.GenericViewSet[Booking]):
+    """Nobody sees a booking of somebody else, or that there is one."""
+
+    serializer_class = BookingSerializer
+
+    def get_queryset(self) -> QuerySet[Booking]:
+        if getattr(self, "swagger_fake_view", False):
+            return Booking.objects.none()
+        own = Booking.objects.filter(user=account(self.request)).of_customers(timezone.now())
+        return own.select_related("show__movie", "show__screen")
+
+
+@method_decorator(
+    operation(
+        tag="Bookings",
+        summary="List your bookings",
+        description="Newest first, cancelled ones too.",
+        invalid={"status": ["Select a valid choice. sold is not one of the available choices."]},
+        refusals=["not_found"],
+        paged=True,
+    ),
+    name="list",
+)
+class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = BookingFilter
+
+
+@method_decorator(
+    operation(tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=["not_found"]),
+    name="retrieve",
+)
+class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
+    lookup_value_regex = POSITIVE_ID
+
+    @operation(
+        tag="Bookings",
+        summary="Cancel a booking",
+        description="Its seat is free again at once.",
+        answers={200: BookingSerializer},
+        refusals=["not_found", "already_cancelled", "show_started", "throttled"],
+    )
+    @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
+    def cancel(self, request: Request, pk: str) -> Response:
+        booking = services.cancel_booking(user=account(request), booking_id=int(pk), now=timezone.now())
+        return Response(represent_booking(booking))
+
+    @operation(
+        tag="Bookings",
+        summary="Move a booking to another seat",
+        description="Of the same show; a seat that you hold too.",
+        request=SeatSerializer,
+        answers={200: BookingSerializer},
+        invalid={"seat_number": ["A whole number is required."]},
+        refusals=[
+            "not_found",
+            "no_such_seat",
+            "seat_taken",
+            "sold_out",
+            "show_started",
+            "already_cancelled",
+            "not_booked",
+            "throttled",
+        ],
+        repeatable=True,
+    )
+    @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
+    def move(self, request: Request, pk: str) -> Response:
+        data = validated(SeatSerializer, request)
+        receipt = receipt_of(request, "move", {"booking": int(pk), **data}, represent_only)
+        call = {"user": account(request), "booking_id": int(pk), "now": timezone.now(), **data}
+        answer, headers = repeatable(services.move_booking, call, receipt, represent_booking)
+        return Response(answer, headers=headers)
+
+
+class CancelReferenceView(APIView):
+    throttle_classes = [BookingThrottle]
+
+    @operation(
+        tag="Bookings",
+        summary="Cancel all seats of a reference",
+        description="All that you have under it, or none.",
+        answers={200: GroupSerializer},
+        refusals=["not_found", "already_cancelled", "show_started", "throttled"],
+    )
+    def post(self, request: Request, reference: str) -> Response:
+        bookings = services.cancel_reference(user=account(request), reference=reference, now=timezone.now())
+        return Response(represent_group(bookings))

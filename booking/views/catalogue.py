@@ -1,0 +1,140 @@
+"""Movies, shows and their seats."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.decorators import method_decorator
+from django.utils.http import parse_etags
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework import mixins, status, viewsets
+from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from booking import services
+from booking.authentication import OptionalJWTAuthentication
+from booking.catalogue import Keeper, kept_page
+from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
+from booking.models import Movie, Show, ShowQuerySet
+from booking.openapi import operation
+from booking.serializers import (
+    MovieSerializer,
+    SeatMapSerializer,
+    ShowSerializer,
+    represent_seat_map,
+)
+from booking.views.common import POSITIVE_ID, Public
+
+
+@method_decorator(
+    operation(
+        tag="Movies",
+        summary="Browse movies",
+        invalid={"language": ["Null characters are not allowed."]},
+        refusals=["not_found"],
+        public=True,
+        paged=True,
+    ),
+    name="list",
+)
+@method_decorator(
+    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True),
+    name="retrieve",
+)
+@method_decorator(kept_page, name="dispatch")
+class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
+    queryset = Movie.objects.all()
+    serializer_class = MovieSerializer
+    lookup_value_regex = POSITIVE_ID
+    filter_backends = [DjangoFilterBackend, BoundedSearchFilter, StableOrderingFilter]
+    filterset_class = MovieFilter
+    search_fields = ["title", "director"]
+    ordering_fields = ["title", "release_date", "duration_minutes"]
+    ordering = ["title"]
+
+
+@method_decorator(
+    operation(
+        tag="Shows",
+        summary="See a movie's shows to come",
+        description="Soonest first, each with the seats still available.",
+        invalid={"date": ["Enter a valid date."]},
+        refusals=["not_found"],
+        public=True,
+        paged=True,
+    ),
+    name="list",
+)
+class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[Show]):
+    serializer_class = ShowSerializer
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = ShowFilter
+
+    def get_queryset(self) -> ShowQuerySet:
+        get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["id"])
+        shows = Show.objects.filter(movie=self.kwargs["id"]).to_come(self.now)
+        return shows.select_related("movie", "screen").with_seats_available(self.now)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """All but the seats is kept until the catalogue changes or the first of the shows begins."""
+        self.now = timezone.now()
+        keeper = Keeper(request)
+        page = keeper.get()
+        if page is None or page["first_start"] <= self.now:
+            page = {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
+            keeper.keep(page)
+        shows = page["answer"]["results"]
+        taken = services.seats_taken([show["id"] for show in shows], self.now)
+        counted = [show | {"seats_available": show["total_seats"] - taken.get(show["id"], 0)} for show in shows]
+        return Response(page["answer"] | {"results": counted})
+
+    def _first_start(self) -> datetime:
+        first = self.filter_queryset(self.get_queryset()).first()
+        return first.starts_at if first else datetime.max.replace(tzinfo=timezone.get_current_timezone())
+
+
+@method_decorator(
+    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=["not_found"], public=True),
+    name="retrieve",
+)
+class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
+    serializer_class = ShowSerializer
+    lookup_value_regex = POSITIVE_ID
+
+    def get_queryset(self) -> ShowQuerySet:
+        return Show.objects.select_related("movie", "screen").with_seats_available(timezone.now())
+
+
+class SeatMapView(APIView):
+    authentication_classes = [OptionalJWTAuthentication]
+    permission_classes: Sequence[Any] = ()
+
+    @operation(
+        tag="Shows",
+        summary="See which seats can be had",
+        description=(
+            "Names the seats that can't be had; all others can. With a token, the caller's own are marked `mine`. The "
+            "answer's `ETag`, sent back in `If-None-Match`, is answered with 304 while nothing has changed."
+        ),
+        answers={200: SeatMapSerializer, 304: "Nothing has changed."},
+        refusals=["not_found"],
+        public=True,
+        token_optional=True,
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        user = request.user if request.user.is_authenticated else None
+        seat_map = services.read_seat_map(show_id=int(pk), now=timezone.now(), user=user)
+        known = {tag.removeprefix("W/") for tag in parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))}
+        if known & {seat_map.etag, "*"}:
+            response = Response(status=status.HTTP_304_NOT_MODIFIED)
+        else:
+            response = Response(represent_seat_map(seat_map))
+        response["ETag"] = seat_map.etag
+        # Kept by nobody but the caller, whose own seats are in it, and asked for anew each time.
+        response["Cache-Control"] = "private, no-cache"
+        patch_vary_headers(response, ["Authorization"])
+        return response

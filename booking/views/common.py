@@ -1,0 +1,73 @@
+"""What the views share."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from django.http import Http404
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from booking import services
+from booking.models import User
+from booking.openapi import IDEMPOTENCY_KEY
+
+T = TypeVar("T")
+
+# All that a 64-bit integer surely holds; the ids beyond that are never reached.
+POSITIVE_ID = "[1-9][0-9]{0,17}"
+
+
+def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
+    """The request's body in the serializer's shape. Raises DRF's ValidationError."""
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    data: dict[str, Any] = serializer.validated_data
+    return data
+
+
+def account(request: Request) -> User:
+    """The signed-in user of a view that lets nobody else in."""
+    return cast(User, request.user)
+
+
+class Public:
+    """Open to all; a token that happens to be sent, a stale one too, is not looked at."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    permission_classes: Sequence[Any] = ()
+
+
+def receipt_of(
+    request: Request, action: str, body: dict[str, Any], shape: Callable[[Any], dict[str, Any]]
+) -> services.Receipt[Any] | None:
+    """What makes the request safe to send again, where its sender gave it a key. Raises InvalidInput."""
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    if not re.fullmatch("[ -~]{1,255}", key):
+        raise services.InvalidInput(IDEMPOTENCY_KEY.name, ["Enter 1 to 255 printable ASCII characters."])
+    return services.Receipt(key, action, body, shape)
+
+
+def repeatable(
+    service: Callable[..., T],
+    call: dict[str, Any],
+    receipt: services.Receipt[Any] | None,
+    represent: Callable[[T], dict[str, Any]],
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The answer and its headers: the first answer where the request was carried out before."""
+    try:
+        return represent(service(receipt=receipt, **call)), {}
+    except services.Replay as replay:
+        return replay.answer, {"Idempotency-Replayed": "true"}
+
+
+class NoSuchPathView(Public, APIView):
+    """Answers in JSON for any path under /api/ that there is not, with DEBUG on too."""
+
+    swagger_schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise Http404

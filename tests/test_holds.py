@@ -1,0 +1,388 @@
+"""Holding seats and what becomes of them, each called directly with a time of its own."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.utils import timezone
+
+from booking.models import Booking, Show
+from booking.services import (
+    NotFound,
+    Receipt,
+    Replay,
+    book_seat,
+    book_seats,
+    cancel_booking,
+    hold_seats,
+    locks,
+    move_booking,
+    release_expired_holds,
+)
+from booking.services.bookings import AlreadyCancelled
+from booking.services.claims import (
+    NoBlock,
+    NoSuchSeat,
+    SeatLimitReached,
+    SeatTaken,
+    ShowCancelled,
+    ShowStarted,
+    SoldOut,
+)
+from booking.services.holds import HoldLimitReached
+from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
+from tests.test_booking_services import impatiently, live_seats, refusal_of
+from tests.test_race import at_once
+
+MOMENT = timedelta(microseconds=1)
+MINUTE = timedelta(minutes=1)
+END = NOW + 10 * MINUTE
+
+
+def hold(user, show, *seat_numbers, now=NOW):
+    return hold_seats(user=user, show_id=show.pk, seat_numbers=seat_numbers, now=now)
+
+
+def hold_best(user, show, count, split=False, now=NOW):
+    return hold_seats(user=user, show_id=show.pk, count=count, split=split, now=now)
+
+
+def cancel(user, booking, now=NOW):
+    return cancel_booking(user=user, booking_id=booking.pk, now=now)
+
+
+def rows(show, *fields):
+    """Those fields of all rows of the show, oldest first."""
+    return list(show.bookings.order_by("pk").values_list("seat_number", *fields))
+
+
+def ends(holds):
+    return [made.expires_at for made in holds]
+
+
+# --- Holding ----------------------------------------------------------------------------------
+
+
+def test_a_hold_keeps_its_seats_for_10_minutes_under_one_reference(user, show):
+    holds = hold(user, show, 7, 5)
+    [reference] = {made.reference for made in holds}
+    held = ("held", user.pk, reference, NOW, NOW, END, None)
+    fields = ("status", "user", "reference", "created_at", "held_since", "expires_at", "cancelled_at")
+    assert rows(show, *fields) == [(7, *held), (5, *held)]
+
+
+def test_holding_returns_what_is_saved_with_show_movie_and_screen(user, show, django_assert_num_queries):
+    [made] = hold(user, show, 5)
+    with django_assert_num_queries(0):
+        assert (made.show.movie, made.show.screen, made.status) == (show.movie, show.screen, "held")
+    assert list(show.bookings.values_list("pk", "expires_at")) == [(made.pk, made.expires_at)]
+
+
+def test_a_hold_lasts_as_long_as_set(user, show, settings):
+    settings.HOLD_MINUTES = 3
+    assert ends(hold(user, show, 5)) == [NOW + 3 * MINUTE]
+
+
+def test_the_best_seats_can_be_held(user, show):
+    assert [made.seat_number for made in hold_best(user, show, 2)] == [25, 26]
+
+
+def test_the_best_seats_may_be_held_apart(user):
+    show = make_show(total_seats=3, seats_per_row=3)
+    make_booking(show=show, seat_number=2)
+    assert refusal_of(hold_best, user, show, 2) == (NoBlock, "no_block", {"largest_block": 1})
+    assert [made.seat_number for made in hold_best(user, show, 2, split=True)] == [1, 3]
+
+
+@pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
+def test_all_seats_are_held_or_none(user, show, make):
+    make(show=show, seat_number=6)
+    extra = {"seats": [6], "alternatives": [4, 5]}
+    assert refusal_of(hold, user, show, 5, 6) == (SeatTaken, "seat_taken", extra)
+    assert show.bookings.count() == 1
+
+
+def test_a_seat_that_one_has_booked_can_not_be_held(user, show):
+    make_booking(user=user, show=show, seat_number=5)
+    assert refusal_of(hold, user, show, 5)[:2] == (SeatTaken, "seat_taken")
+
+
+def test_a_show_without_a_free_seat_is_sold_out(user):
+    show = make_show(total_seats=1)
+    make_hold(show=show)
+    assert refusal_of(hold, user, show, 1) == (SoldOut, "sold_out", {})
+
+
+def test_holds_count_towards_the_seat_limit(user, show, settings):
+    settings.MAX_SEATS_PER_USER = 3
+    make_booking(user=user, show=show, seat_number=1)
+    hold(user, show, 2, 3)
+    refusals = [
+        refusal_of(way, user=user, show_id=show.pk, seat_numbers=[4], now=NOW) for way in (hold_seats, book_seats)
+    ]
+    assert refusals == [(SeatLimitReached, "seat_limit_reached", {})] * 2
+
+
+def test_holding_the_same_seats_again_does_not_count_twice(user, show, settings):
+    settings.MAX_SEATS_PER_USER = 2
+    hold(user, show, 1, 2)
+    assert len(hold(user, show, 1, 2)) == 2
+
+
+@pytest.mark.parametrize("seat_number", [0, 51, 10**30])
+def test_a_seat_outside_the_hall_can_not_be_held(user, show, seat_number):
+    assert refusal_of(hold, user, show, seat_number) == (NoSuchSeat, "no_such_seat", {})
+
+
+def test_a_show_that_starts_was_called_off_or_is_not_there_can_not_be_held(user, show):
+    called_off = make_show(cancelled_at=NOW)
+    assert refusal_of(hold, user, show, 1, now=STARTS_AT) == (ShowStarted, "show_started", {})
+    assert refusal_of(hold, user, called_off, 1) == (ShowCancelled, "show_cancelled", {})
+    assert refusal_of(hold, user, Show(pk=10**9), 1) == (NotFound, "not_found", {})
+
+
+def test_seats_held_by_the_same_request_are_held_once(user, show):
+    receipt = Receipt("key", "hold", {"count": 1}, lambda holds: {"ids": [made.pk for made in holds]})
+    call = {"user": user, "show_id": show.pk, "count": 1, "receipt": receipt}
+    [made] = hold_seats(now=NOW, **call)
+    with pytest.raises(Replay) as replay:
+        hold_seats(now=NOW + MINUTE, **call)
+    assert (replay.value.answer, rows(show, "expires_at")) == ({"ids": [made.pk]}, [(25, END)])
+
+
+# --- Until when -------------------------------------------------------------------------------
+
+
+def attempts(user, show, booking):
+    """What each way to a seat ends with, tried by `user` as somebody else holds seat 5."""
+    return {
+        "book": lambda now: book_seat(user=user, show_id=show.pk, seat_number=5, now=now),
+        "book seats": lambda now: book_seats(user=user, show_id=show.pk, seat_numbers=[4, 5], now=now),
+        "hold": lambda now: hold_seats(user=user, show_id=show.pk, seat_numbers=[5], now=now),
+        "move": lambda now: move_booking(user=user, booking_id=booking.pk, seat_number=5, now=now),
+    }
+
+
+@pytest.mark.parametrize("contested", [False, True])
+@pytest.mark.parametrize("way", ["book", "book seats", "hold", "move"])
+def test_a_held_seat_is_everybody_s_from_the_very_moment_the_hold_runs_out(user, show, way, contested):
+    made = make_hold(show=show, seat_number=5, expires_at=END + 7 * MOMENT)
+    attempt = attempts(user, show, make_booking(user=user, show=show, seat_number=9))[way]
+    if contested:
+        locks._contested[show.pk] = float("inf")
+    assert refusal_of(attempt, END + 6 * MOMENT)[:2] == (SeatTaken, "seat_taken")
+    attempt(END + 7 * MOMENT)
+    made.refresh_from_db()
+    assert (made.status, made.cancelled_at) == ("cancelled", END + 7 * MOMENT)
+
+
+def test_a_hold_is_renewed_under_its_reference(user, show):
+    first = hold(user, show, 5, 6)
+    again = hold(user, show, 5, 6, now=NOW + 4 * MINUTE)
+    assert [(made.pk, made.reference) for made in again] == [(made.pk, made.reference) for made in first]
+    assert rows(show, "held_since", "expires_at") == [(5, NOW, END + 4 * MINUTE), (6, NOW, END + 4 * MINUTE)]
+
+
+def test_a_seat_held_besides_others_joins_their_reference(user, show):
+    [first] = hold(user, show, 5)
+    assert {made.reference for made in hold(user, show, 5, 6)} == {first.reference}
+
+
+def test_seats_of_two_holds_held_together_get_a_new_reference(user, show):
+    before = {hold(user, show, seat_number)[0].reference for seat_number in (5, 6)}
+    after = {made.reference for made in hold(user, show, 5, 6)}
+    assert (len(before), len(after), before & after) == (2, 1, set())
+
+
+def test_nobody_holds_a_seat_for_more_than_30_minutes(user, show):
+    for minutes, end in ((0, 10), (9, 19), (18, 28), (27, 30), (29, 30)):
+        assert ends(hold(user, show, 5, now=NOW + minutes * MINUTE)) == [NOW + end * MINUTE]
+    cap = NOW + 30 * MINUTE
+    assert ends(hold(user, show, 5, now=cap - MOMENT)) == [cap]
+    assert refusal_of(hold, user, show, 5, now=cap) == (HoldLimitReached, "hold_limit_reached", {"seats": [5]})
+
+
+def test_a_hold_ends_with_the_longest_time_where_that_is_shorter(user, show, settings):
+    settings.MAX_HOLD_MINUTES = 5
+    assert ends(hold(user, show, 5)) == [NOW + 5 * MINUTE]
+
+
+def test_time_goes_on_while_a_seat_is_not_held(user, show):
+    hold(user, show, 5)
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+    assert rows(show, "status", "held_since") == [(5, "cancelled", NOW), (5, "held", NOW)]
+
+
+def test_time_goes_on_while_a_seat_is_given_back(user, show):
+    [made] = hold(user, show, 5)
+    cancel(user, made, now=NOW + MINUTE)
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+
+
+def test_time_goes_on_while_expired_holds_are_tidied_away(user, show):
+    hold(user, show, 5)
+    release_expired_holds(now=END)
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+
+
+def test_time_goes_on_while_a_seat_is_booked(user, show):
+    hold(user, show, 5)
+    cancel(user, book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW))
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+
+
+def test_time_goes_on_while_others_have_the_seat(user, show):
+    hold(user, show, 5)
+    hold(make_user(), show, 5, now=END)
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+
+
+def test_another_customer_another_seat_and_another_show_have_times_of_their_own(user, show):
+    hold(user, show, 5)
+    now = NOW + 25 * MINUTE
+    holds = [*hold(make_user(), show, 5, now=now), *hold(user, show, 6, now=now), *hold(user, make_show(), 5, now=now)]
+    assert ends(holds) == [now + 10 * MINUTE] * 3
+
+
+def test_all_seats_that_were_held_too_long_are_named_and_none_is_held(user, show):
+    hold(user, show, 5, 7)
+    refusal = refusal_of(hold, user, show, 7, 6, 5, now=NOW + 30 * MINUTE)
+    assert refusal == (HoldLimitReached, "hold_limit_reached", {"seats": [7, 5]})
+    with pytest.raises(
+        HoldLimitReached, match=r"^You have held A5 for as long as one may; book now or choose again\.$"
+    ):
+        hold(user, show, 5, now=NOW + 30 * MINUTE)
+    assert rows(show, "status") == [(5, "held"), (7, "held")]
+
+
+def test_a_seat_that_was_held_too_long_can_be_booked(user, show):
+    hold(user, show, 5)
+    assert book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW + 31 * MINUTE).status == "booked"
+
+
+def test_a_hold_ends_when_the_show_starts(user, show):
+    assert ends(hold(user, show, 5, now=STARTS_AT - MINUTE)) == [STARTS_AT]
+    assert ends(hold(user, show, 5, now=STARTS_AT - MOMENT)) == [STARTS_AT]
+
+
+def test_a_seat_that_a_held_booking_was_moved_to_was_not_held(user, show):
+    hold(user, show, 5)
+    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
+    cancel(user, move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW))
+    now = NOW + 40 * MINUTE
+    assert ends(hold(user, show, 8, now=now)) == [now + 10 * MINUTE]
+
+
+def test_time_goes_on_while_a_held_booking_is_moved_away(user, show):
+    hold(user, show, 5)
+    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
+    move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW)
+    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+
+
+def test_the_best_seats_to_hold_are_some_that_may_be_held(user, show):
+    hold_best(user, show, 2)
+    assert len(hold_best(user, show, 2, now=NOW + 30 * MINUTE)) == 2
+
+
+# --- Booking a held seat ----------------------------------------------------------------------
+
+
+def test_a_held_seat_becomes_a_booking_of_the_same_reference(user, show):
+    [made] = hold(user, show, 5)
+    later = NOW + MINUTE
+    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=later)
+    assert (booking.pk, booking.status, booking.created_at, booking.expires_at) == (made.pk, "booked", later, None)
+    fields = ("status", "reference", "created_at", "held_since", "expires_at")
+    assert rows(show, *fields) == [(5, "booked", made.reference, later, NOW, None)]
+
+
+def test_a_hold_can_be_booked_until_it_runs_out_and_anew_from_then_on(user, show):
+    for number, now in ((5, END - MOMENT), (6, END)):
+        hold(user, show, number)
+        book_seat(user=user, show_id=show.pk, seat_number=number, now=now)
+    assert rows(show, "status", "cancelled_at") == [(5, "booked", None), (6, "cancelled", END), (6, "booked", None)]
+
+
+def test_a_hold_of_one_s_own_that_ran_out_is_booked_under_a_new_reference(user, show):
+    [made] = hold(user, show, 5)
+    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=END)
+    assert (booking.pk == made.pk, booking.reference == made.reference) == (False, False)
+
+
+# --- Giving a hold back -----------------------------------------------------------------------
+
+
+def test_a_hold_that_is_given_back_leaves_its_seat_to_others(user, show):
+    [made] = hold(user, show, 5)
+    released = cancel(user, made, now=NOW + MINUTE)
+    assert (released.status, released.cancelled_at) == ("cancelled", NOW + MINUTE)
+    book_seat(user=make_user(), show_id=show.pk, seat_number=5, now=NOW + MINUTE)
+    assert live_seats(show) == [5]
+
+
+def test_a_hold_can_be_given_back_until_it_runs_out(user, show):
+    first, second = hold(user, show, 5, 6)
+    assert cancel(user, first, now=END - MOMENT).status == "cancelled"
+    call = {"user": user, "booking_id": second.pk, "now": END}
+    assert refusal_of(cancel_booking, **call) == (AlreadyCancelled, "already_cancelled", {})
+    assert rows(show, "status", "cancelled_at") == [(5, "cancelled", END - MOMENT), (6, "held", None)]
+
+
+def test_somebody_else_s_hold_and_a_blocked_seat_can_not_be_given_back(user, show):
+    for row in (make_hold(show=show, seat_number=1), make_block(show=show, seat_number=2)):
+        assert refusal_of(cancel, user, row) == (NotFound, "not_found", {})
+    assert refusal_of(cancel_booking, booking_id=row.pk, now=NOW) == (NotFound, "not_found", {})
+
+
+# --- Tidying up -------------------------------------------------------------------------------
+
+
+def release():
+    out = StringIO()
+    call_command("release_expired_holds", stdout=out)
+    return out.getvalue()
+
+
+def test_holds_that_have_run_out_are_tidied_away_and_nothing_else(user, show):
+    make_hold(show=show, seat_number=1, expires_at=NOW)
+    make_hold(show=show, seat_number=2, expires_at=NOW + MOMENT)
+    make_booking(show=show, seat_number=3)
+    make_block(show=show, seat_number=4)
+    assert (release_expired_holds(now=NOW), release_expired_holds(now=NOW)) == (1, 0)
+    statuses = [(1, "cancelled", NOW), (2, "held", None), (3, "booked", None), (4, "blocked", None)]
+    assert rows(show, "status", "cancelled_at") == statuses
+
+
+def test_holds_of_all_shows_are_tidied_away(show):
+    for seat_number in (1, 2):
+        make_hold(show=show, seat_number=seat_number)
+    make_hold()
+    assert release_expired_holds(now=END) == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("holds", "line"), [(0, "0 holds released.\n"), (1, "1 hold released.\n"), (2, "2 holds released.\n")]
+)
+def test_the_command_says_how_many_it_tidied_away(holds, line):
+    for _ in range(holds):
+        make_hold(expires_at=timezone.now() - MINUTE)
+    assert release() == line
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_fails_where_a_show_stays_locked(show, monkeypatch):
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_SECONDS", 0.05)
+    make_hold(show=show, expires_at=timezone.now() - MINUTE)
+
+    def fail():
+        with pytest.raises(CommandError, match=r"^The service is busy, please try again\.$"):
+            release()
+
+    with transaction.atomic():
+        Show.objects.select_for_update().get(pk=show.pk)
+        at_once([lambda: impatiently(fail)])
+    assert Booking.objects.get().status == "held"

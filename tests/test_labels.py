@@ -1,0 +1,82 @@
+"""How seats and bookings are named to people: labels and references."""
+
+import re
+
+import pytest
+
+from booking.models import REFERENCE_ALPHABET, new_reference, seat_label, seat_number
+from tests.factories import make_booking, make_show
+
+
+@pytest.mark.parametrize(
+    ("seat_number", "seats_per_row", "label"),
+    [
+        (1, 10, "A1"),
+        (10, 10, "A10"),
+        (11, 10, "B1"),
+        (251, 10, "Z1"),
+        (260, 10, "Z10"),
+        (261, 10, "AA1"),
+        (520, 10, "AZ10"),
+        (521, 10, "BA1"),
+        (7020, 10, "ZZ10"),
+        (7021, 10, "AAA1"),
+        (1, 1, "A1"),
+        (26, 1, "Z1"),
+        (27, 1, "AA1"),
+        (100, 100, "A100"),
+        (10_000, 100, "CV100"),
+    ],
+)
+def test_a_seat_s_label_is_its_row_s_letters_and_its_place(seat_number, seats_per_row, label):
+    assert seat_label(seat_number, seats_per_row) == label
+
+
+@pytest.mark.parametrize("seats_per_row", [1, 2, 7, 26, 100])
+def test_no_two_seats_have_one_label(seats_per_row):
+    labels = {seat_label(seat_number, seats_per_row) for seat_number in range(1, 10_001)}
+    assert len(labels) == 10_000
+
+
+@pytest.mark.parametrize("seats_per_row", [1, 2, 7, 26, 100])
+def test_a_seat_s_number_is_the_one_that_has_the_label(seats_per_row):
+    numbers = list(range(1, 10_001))
+    assert [seat_number(seat_label(number, seats_per_row), seats_per_row) for number in numbers] == numbers
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("", "A", "1", "A0", "A01", "A11", "A999999", "A1000000", "AAAAA1", "A-1", "A1.0", "A1A", "a1", "1A"),
+        *("A 1", " A1", "A1 ", "A1\n", "A1\0", "\u00c41", "\u04101", "A\u0661", "A\u00b2", "\uff211"),
+    ],
+)
+def test_what_is_no_seat_of_a_row_of_10_has_no_number(label):
+    with pytest.raises(ValueError, match=f"^{re.escape(label)}$"):
+        seat_number(label, 10)
+
+
+def test_a_seat_s_number_knows_no_last_row():
+    assert [seat_number(label, 10) for label in ("A10", "Z1", "AA1", "ZZZZ10")] == [10, 251, 261, 4752540]
+
+
+@pytest.mark.parametrize("seats_per_row", [1, 7, 26])
+def test_each_row_starts_at_place_1_and_is_full(seats_per_row):
+    places = [int(seat_label(number, seats_per_row).lstrip("ABC")) for number in range(1, 3 * seats_per_row + 1)]
+    assert places == list(range(1, seats_per_row + 1)) * 3
+
+
+@pytest.mark.django_db
+def test_a_booking_s_label_follows_its_show_s_rows():
+    assert make_booking(show=make_show(seats_per_row=4), seat_number=5).seat_label == "B1"
+
+
+def test_no_two_characters_of_a_reference_look_alike():
+    look_alike = [set("0OQD") - set("QD"), set("1IL"), set("2Z"), set("5S"), set("8B")]
+    assert [pair & set(REFERENCE_ALPHABET) for pair in look_alike] == [set()] * 5
+    assert (REFERENCE_ALPHABET.isascii(), REFERENCE_ALPHABET.upper()) == (True, REFERENCE_ALPHABET)
+
+
+def test_references_are_8_characters_and_differ():
+    references = {new_reference() for _ in range(1000)}
+    assert (len(references), {len(reference) for reference in references}) == (1000, {8})

@@ -1,0 +1,281 @@
+"""What the API promises of the seat map: whole bodies, tags that change when anything does, whose seats are marked."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
+
+from booking import services
+from booking.models import Booking
+from tests.conftest import signed_in
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
+
+MINUTE = timedelta(minutes=1)
+
+
+def seats_of(client, show, **headers):
+    return client.get(f"/api/shows/{show.pk}/seats/", headers=headers)
+
+
+def with_token(token):
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=token)
+    return client
+
+
+def map_body(show, *unavailable):
+    return {
+        "show": show.pk,
+        "total_seats": 50,
+        "seats_per_row": 10,
+        "seats_available": 50 - len(unavailable),
+        "unavailable": list(unavailable),
+    }
+
+
+def seat(number, label, state, **mine):
+    return {"seat_number": number, "seat_label": label, "state": state, **mine}
+
+
+@pytest.fixture
+def sold(show, user):
+    """A show with seats booked, held and blocked, two of them the user's."""
+    make_booking(show=show, user=user, seat_number=12)
+    make_booking(show=show, seat_number=11)
+    make_hold(show=show, user=user, seat_number=3)
+    make_hold(show=show, seat_number=2)
+    make_hold(show=show, user=user, seat_number=4, expires_at=timezone.now() - MINUTE)
+    make_booking(show=show, user=user, seat_number=5, status="cancelled")
+    make_block(show=show, seat_number=50)
+    make_booking(user=user, seat_number=6)
+    return show
+
+
+STRANGER_S = [
+    seat(2, "A2", "held"),
+    seat(3, "A3", "held"),
+    seat(11, "B1", "booked"),
+    seat(12, "B2", "booked"),
+    seat(50, "E10", "blocked"),
+]
+OWN = [
+    seat(2, "A2", "held"),
+    seat(3, "A3", "held", mine=True),
+    seat(11, "B1", "booked"),
+    seat(12, "B2", "booked", mine=True),
+    seat(50, "E10", "blocked"),
+]
+
+
+# --- The body ---------------------------------------------------------------------------------
+
+
+def test_a_show_with_all_seats_free_names_none(anyone, show):
+    answer = seats_of(anyone, show)
+    assert (answer.status_code, answer.json()) == (200, map_body(show))
+
+
+def test_the_seats_that_can_not_be_had_are_named_in_their_order(anyone, sold):
+    answer = seats_of(anyone, sold)
+    assert (answer.status_code, answer.json()) == (200, map_body(sold, *STRANGER_S))
+
+
+def test_a_customer_s_own_seats_are_marked(client, sold):
+    answer = seats_of(client, sold)
+    assert (answer.status_code, answer.json()) == (200, map_body(sold, *OWN))
+
+
+def token_of(user, **claims):
+    token = AccessToken.for_user(user)
+    for name, value in claims.items():
+        token[name] = value
+    return f"Bearer {token}"
+
+
+def expired(user):
+    token = AccessToken.for_user(user)
+    token.set_exp(lifetime=-timedelta(seconds=1))
+    return f"Bearer {token}"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        expired,
+        lambda user: token_of(user, user_id="x"),
+        lambda user: token_of(user, user_id=10**9),
+        lambda user: token_of(user, hash_password="another"),
+        lambda user: token_of(user)[:-4],
+        lambda user: f"Bearer {'x' * 5000}",
+        lambda user: "Bearer",
+        lambda user: "Bearer a b",
+        lambda user: "Basic ZXNoYTpzZWNyZXQ=",
+        lambda user: "rubbish",
+        lambda user: "",
+        lambda user: "Bearer \x00",
+        lambda user: "é",
+    ],
+)
+def test_a_token_that_is_no_good_is_not_looked_at(user, sold, token):
+    answer = seats_of(with_token(token(user)), sold)
+    assert (answer.status_code, answer.json()) == (200, map_body(sold, *STRANGER_S))
+
+
+def test_a_token_from_before_the_password_was_changed_marks_nothing(client, user, sold):
+    services.change_password(user=user, current_password=PASSWORD, new_password="another fine phrase")
+    assert seats_of(client, sold).json() == map_body(sold, *STRANGER_S)
+
+
+def test_a_user_who_was_shut_out_has_nothing_marked(client, user, sold):
+    user.is_active = False
+    user.save()
+    assert seats_of(client, sold).json() == map_body(sold, *STRANGER_S)
+
+
+@pytest.mark.django_db
+def test_shows_that_started_or_were_called_off_have_their_map_too(anyone):
+    shows = [make_show(starts_at=STARTS_AT.replace(year=2020)), make_show(cancelled_at=NOW)]
+    assert [seats_of(anyone, show).json() for show in shows] == [map_body(show) for show in shows]
+
+
+@pytest.mark.django_db
+def test_a_show_that_is_not_there_has_no_map(anyone):
+    answer = anyone.get("/api/shows/77/seats/")
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not found.", "code": "not_found"})
+
+
+def test_the_map_is_read_without_a_slash_too_and_without_a_limit(anyone, show):
+    answers = [anyone.get(f"/api/shows/{show.pk}/seats") for _ in range(70)]
+    assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_map_takes_2_queries_and_1_more_with_a_token(anyone, client, user, show, rows, django_assert_num_queries):
+    for seat_number in range(1, rows + 1):
+        make_hold(user=user, show=show, seat_number=seat_number)
+    for asker, queries in ((anyone, 2), (client, 3)):
+        with django_assert_num_queries(queries):
+            assert seats_of(asker, show).json()["seats_available"] == 50 - rows
+
+
+# --- Headers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unchanged", [False, True])
+def test_the_map_is_kept_by_nobody_but_its_reader_who_asks_anew_each_time(client, sold, unchanged):
+    headers = {"if_none_match": seats_of(client, sold)["ETag"]} if unchanged else {}
+    answer = seats_of(client, sold, **headers)
+    assert answer.status_code == (304 if unchanged else 200)
+    assert answer["Cache-Control"] == "private, no-cache"
+    assert sorted(answer["Vary"].split(", ")) == ["Authorization", "origin"]
+
+
+def test_an_unchanged_map_is_answered_without_a_body(client, sold):
+    answer = seats_of(client, sold, if_none_match=seats_of(client, sold)["ETag"])
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_an_unchanged_map_is_answered_with_its_tag(client, sold):
+    tag = seats_of(client, sold)["ETag"]
+    assert seats_of(client, sold, if_none_match=tag).get("ETag") == tag
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("{tag}", 304), ('"x", {tag}', 304), ("W/{tag}", 304), ("*", 304), ('"x"', 200), ("rubbish", 200), ("", 200)],
+)
+def test_a_tag_is_compared_as_http_says(client, sold, condition, status):
+    tag = seats_of(client, sold)["ETag"]
+    assert seats_of(client, sold, if_none_match=condition.format(tag=tag)).status_code == status
+
+
+def test_a_head_request_gets_the_tag_alone(client, sold):
+    answer = client.head(f"/api/shows/{sold.pk}/seats/")
+    assert (answer.status_code, answer.content, answer["ETag"]) == (200, b"", seats_of(client, sold)["ETag"])
+
+
+def test_who_has_no_seat_gets_the_tag_of_strangers_and_others_one_of_their_own(anyone, client, sold):
+    tags = [seats_of(asker, sold)["ETag"] for asker in (anyone, signed_in(make_user()), client)]
+    assert (tags[0] == tags[1], tags[0] == tags[2]) == (True, False)
+
+
+def test_two_shows_have_two_tags(anyone, show):
+    assert seats_of(anyone, show)["ETag"] != seats_of(anyone, make_show())["ETag"]
+
+
+def booked(show, user, seat_number=9):
+    return services.book_seat(user=user, show_id=show.pk, seat_number=seat_number, now=timezone.now())
+
+
+def held(show, user):
+    return services.hold_seats(user=user, show_id=show.pk, seat_numbers=[9], now=timezone.now())[0]
+
+
+def block(show, *seats):
+    return services.block_seats(show_id=show.pk, seat_numbers=seats, reason="Broken", now=timezone.now())
+
+
+def cancel(booking):
+    return services.cancel_booking(booking_id=booking.pk, now=timezone.now())
+
+
+def move(booking, seat_number):
+    return services.move_booking(user=booking.user, booking_id=booking.pk, seat_number=seat_number, now=timezone.now())
+
+
+CHANGES = {
+    "booked": (lambda show, user: None, lambda show, user, before: booked(show, user)),
+    "held": (lambda show, user: None, lambda show, user, before: held(show, user)),
+    "held and booked": (held, lambda show, user, before: booked(show, user)),
+    "held and given back": (held, lambda show, user, before: cancel(before)),
+    "booked and cancelled": (booked, lambda show, user, before: cancel(before)),
+    "moved": (booked, lambda show, user, before: move(before, 10)),
+    "moved where one's hold was": (
+        lambda show, user: held(show, user) and booked(show, user, 10),
+        lambda show, user, before: move(before, 9),
+    ),
+    "blocked": (lambda show, user: None, lambda show, user, before: block(show, 9)),
+    "put back on sale": (
+        lambda show, user: block(show, 9),
+        lambda show, user, before: services.unblock_seats(show_id=show.pk, seat_numbers=[9]),
+    ),
+    "in a larger hall": (
+        lambda show, user: None,
+        lambda show, user, before: services.change_show(show_id=show.pk, now=timezone.now(), total_seats=60),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_tag_is_another_one_when_a_seat_is(anyone, show, user, change):
+    prepare, alter = CHANGES[change]
+    before = prepare(show, user)
+    tag = seats_of(anyone, show)["ETag"]
+    assert seats_of(anyone, show, if_none_match=tag).status_code == 304
+    alter(show, user, before)
+    after = seats_of(anyone, show, if_none_match=tag)
+    assert (after.status_code, after["ETag"] == tag) == (200, False)
+
+
+def test_the_tag_is_another_one_once_a_hold_runs_out(anyone, show, monkeypatch):
+    hold = make_hold(show=show, seat_number=9)
+    tag = seats_of(anyone, show)["ETag"]
+    monkeypatch.setattr(timezone, "now", lambda: hold.expires_at - timedelta(microseconds=1))
+    assert seats_of(anyone, show, if_none_match=tag).status_code == 304
+    monkeypatch.setattr(timezone, "now", lambda: hold.expires_at)
+    assert seats_of(anyone, show, if_none_match=tag).json() == map_body(show)
+
+
+def test_the_tag_is_the_same_when_expired_holds_are_tidied_away(anyone, show):
+    make_hold(show=show, seat_number=9, expires_at=timezone.now() - MINUTE)
+    tag = seats_of(anyone, show)["ETag"]
+    services.release_expired_holds(now=timezone.now())
+    assert (seats_of(anyone, show)["ETag"], Booking.objects.get().status) == (tag, "cancelled")
+
+
+def test_the_tag_is_the_old_one_when_the_seats_are_as_they_were(anyone, show, user):
+    tag = seats_of(anyone, show)["ETag"]
+    cancel(booked(show, user))
+    assert seats_of(anyone, show)["ETag"] == tag

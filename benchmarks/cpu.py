@@ -1,6 +1,7 @@
 """Booking requests, and requests to the bare view, without a server between.
 
 python -m benchmarks.cpu compare SAMPLES       prints the CPU milliseconds of one of each
+python -m benchmarks.cpu choose SAMPLES        prints the CPU milliseconds of choosing seats where it takes longest
 python -m benchmarks.cpu profile SAMPLES FILE  writes a profile of the bookings
 """
 
@@ -9,6 +10,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from statistics import median
 from time import process_time
@@ -69,7 +71,7 @@ def requests() -> tuple[Callable[[], None], Callable[[], None]]:
     return book, bare
 
 
-def milliseconds(act: Callable[[], None], times: int) -> float:
+def milliseconds(act: Callable[[], object], times: int) -> float:
     begin = process_time()
     for _ in range(times):
         act()
@@ -84,6 +86,14 @@ def compare(samples: int) -> None:
     print(*(median(column) for column in zip(*pairs, strict=True)))
 
 
+def choose(samples: int) -> None:
+    """A group of 10 that may be split, in halls of 500 seats of which every second, third … is taken."""
+    from booking.services.seating import best_seats
+
+    halls = [set(range(1, 501, step)) for step in range(2, 12)]
+    print(max(milliseconds(partial(best_seats, 500, 25, taken, 10, split=True), samples) for taken in halls))
+
+
 def profile(samples: int, file: str) -> None:
     book, _ = requests()
     milliseconds(book, samples)
@@ -96,5 +106,7 @@ if __name__ == "__main__":
     django.setup()
     if sys.argv[1] == "compare":
         compare(int(sys.argv[2]))
+    elif sys.argv[1] == "choose":
+        choose(int(sys.argv[2]))
     else:
         profile(int(sys.argv[2]), sys.argv[3])

@@ -14,7 +14,7 @@ SEATS = 50_000
 
 
 def load(shows: int, users: int) -> None:
-    """All movies, `users` users and `shows` shows to come; and 20 shows of the second movie, half sold."""
+    """All movies, `users` users, `shows` shows to come, one sold out, and 20 of the second movie, half sold."""
     from booking.models import Movie, Screen, Show, User
     from booking.services import import_movies
 
@@ -39,6 +39,8 @@ def load(shows: int, users: int) -> None:
 
     *_, hot = Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))
     store_bookings(hot.pk, hot.pk, 100, users)
+    [full] = Show.objects.bulk_create([show(movie, shows, 500)])
+    store_bookings(full.pk, full.pk, 500, users)
     half_sold = Show.objects.bulk_create(show(popular, n, 200) for n in range(20))
     for of in half_sold:
         store_bookings(of.pk, of.pk, 100, users)

@@ -1,9 +1,9 @@
 -- wrk … -s load.lua URL -- MODE FILE
---   get   asks for the path in FILE's first line
+--   get   asks for the path in FILE's first line, with its second line, if there, as If-None-Match
 --   book  books a seat that is free, of each show in turn
 --   hot   wants a seat of one show that is taken, 19 times of 20, and a free one otherwise
 -- For the last two FILE's first line is "first_show last_show first_free_seat", and each other one is a token.
-local mode, path, first_show, last_show, first_seat
+local mode, path, headers, first_show, last_show, first_seat
 local tokens, n = {}, 0
 
 function init(args)
@@ -12,6 +12,8 @@ function init(args)
   local header = file:read("*l")
   if mode == "get" then
     path = header
+    local etag = file:read("*l")
+    if etag then headers = { ["If-None-Match"] = etag } end
   else
     first_show, last_show, first_seat = header:match("(%d+) (%d+) (%d+)")
     for line in file:lines() do tokens[#tokens + 1] = line end
@@ -19,7 +21,7 @@ function init(args)
 end
 
 function request()
-  if mode == "get" then return wrk.format("GET", path) end
+  if mode == "get" then return wrk.format("GET", path, headers) end
   local shows = last_show - first_show + 1
   local show = first_show + n % shows
   local seat = first_seat + math.floor(n / shows)
@@ -38,7 +40,7 @@ local threads = {}
 function setup(thread) threads[#threads + 1] = thread end
 
 function response(status)
-  if status == 200 then ok = (ok or 0) + 1
+  if status == 200 or status == 304 then ok = (ok or 0) + 1
   elseif status == 201 then created = (created or 0) + 1
   elseif status == 409 then refused = (refused or 0) + 1
   else other = (other or 0) + 1 end

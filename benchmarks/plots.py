@@ -32,9 +32,9 @@ def plot_growth(path: Path, stored: Sequence[int], latencies: dict[str, Sequence
     for name, milliseconds in latencies.items():
         axes.plot(stored, milliseconds, "o-", label=name)
     axes.set(xscale="log", xlabel="bookings stored", title="Median of a request, ms", xticks=stored)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(map(max, latencies.values())) * 1.35)
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper center", ncols=len(latencies))
     save(figure, path)
 
 

@@ -14,12 +14,12 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 STEPS = {
     "sign in": [("rest_framework_simplejwt/authentication.py", "authenticate")],
     "limits": [("rest_framework/views.py", "check_throttles")],
-    "read the body": [("booking/views.py", "validated")],
+    "read the body": [("booking/views/common.py", "validated")],
     "begin and commit": [("db/transaction.py", "__enter__"), ("db/transaction.py", "__exit__")],
     "lock the show": [("services/locks.py", "lock_show_if_free")],
     "rules": [("services/bookings.py", "_refusal")],
     "insert": [("booking/prepared.py", "insert")],
-    "make the answer": [("rest_framework/serializers.py", "to_representation"), ("booking/views.py", "created")],
+    "make the answer": [("rest_framework/serializers.py", "to_representation")],
     "write the answer": [("rest_framework/response.py", "rendered_content")],
 }
 

@@ -60,6 +60,16 @@ def ask(port: int, path: str) -> int:
         connection.close()
 
 
+def header(port: int, path: str, name: str) -> str:
+    """A header of the answer to a request for `path`."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().headers[name]
+    finally:
+        connection.close()
+
+
 def wrk(port: int, clients: int, seconds: int, mode: str, lines: Sequence[str]) -> dict[str, Any]:
     """What wrk counted; `lines` is the file that load.lua describes."""
     path = Path(os.environ.get("TMPDIR", "/tmp")) / f"load-{port}.txt"

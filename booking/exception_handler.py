@@ -27,6 +27,7 @@ STATUS_OF_CODE = {
     "no_block": 409,
     "hold_limit_reached": 409,
     "not_booked": 409,
+    "not_blocked": 409,
     "idempotency_key_reused": 422,
     "busy": 503,
 }

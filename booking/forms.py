@@ -140,15 +140,78 @@ class BlockForm(SeatsForm):
     reason = forms.CharField(max_length=200, help_text="Such as house seats, or broken")
 
 
+class CustomerField(forms.CharField):
+    """The user name of a customer; gives the customer."""
+
+    default_error_messages = {"required": "Enter the customer's user name."}
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return User.objects.get_by_natural_key(super().clean(value))
+        except User.DoesNotExist:
+            raise ValidationError("There is no customer with this user name.") from None
+
+
 class SellForm(RulesElsewhere, forms.ModelForm):
-    customer = forms.CharField(max_length=150, help_text="The customer's user name.")
+    customer = CustomerField(max_length=150, help_text="The customer's user name.")
 
     class Meta:
         model = Booking
         fields = ("show", "seat_number")
 
-    def clean_customer(self) -> User:
+
+# --- What the picture of a hall sends ---------------------------------------------------------
+
+
+class HallForm(forms.Form):
+    """Something that is to be done in the hall of one show."""
+
+    def __init__(self, *args: Any, show: Show, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.show = show
+
+
+class ChosenSeatsForm(HallForm):
+    seats = forms.CharField(max_length=60_000, error_messages={"required": "Choose a seat."})
+
+    def clean_seats(self) -> list[int]:
+        """The numbers, which stand one by one with commas between them."""
         try:
-            return User.objects.get_by_natural_key(self.cleaned_data["customer"])
-        except User.DoesNotExist:
-            raise ValidationError("There is no customer with this user name.") from None
+            seats = list(dict.fromkeys(int(number) for number in self.cleaned_data["seats"].split(",")))
+        except ValueError:
+            raise ValidationError("A seat is a whole number.") from None
+        if not all(self.show.has_seat(seat) for seat in seats):
+            raise ValidationError("This show has no such seat.")
+        return seats
+
+
+class SellSeatsForm(ChosenSeatsForm):
+    customer = CustomerField(max_length=150)
+
+
+class BlockSeatsForm(ChosenSeatsForm):
+    reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason."})
+
+
+class BookingForm(HallForm):
+    booking = forms.ModelChoiceField(
+        Booking.objects.none(),
+        error_messages={"required": "Choose a booking.", "invalid_choice": "This show has no such booking."},
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        of_customers = Booking.objects.filter(show=self.show).exclude(status=Booking.Status.BLOCKED)
+        self.fields["booking"].queryset = of_customers.select_related("user")  # type: ignore[attr-defined]
+
+
+class MoveForm(BookingForm, ChosenSeatsForm):
+    def clean_seats(self) -> list[int]:
+        seats = super().clean_seats()
+        if len(seats) != 1:
+            raise ValidationError("Choose one seat.")
+        return seats
+
+
+class CustomerSearchForm(forms.Form):
+    q = forms.CharField(max_length=150)

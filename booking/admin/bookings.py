@@ -3,12 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalsOnTheForm, carry_out
+from booking.admin.history import CANCELLED, events_of_booking, with_bookings
 from booking.forms import (
     SellForm,
 )
@@ -64,6 +66,15 @@ class BookingAdmin(RefusalsOnTheForm, admin.ModelAdmin):
     ) -> HttpResponse:
         return super().add_view(request, form_url, {"title": "Sell a seat", **(extra_context or {})})
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        page = super().history_view(request, object_id, extra_context)
+        return with_bookings(self, request, page, events_of_booking)
+
+    def log_addition(self, request: HttpRequest, obj: Booking, message: Any) -> LogEntry:
+        return super().log_addition(request, obj, f"Sold to {obj.user}.")
+
     def save_model(self, request: HttpRequest, obj: Booking, form: Any, change: bool) -> None:
         obj.pk = services.book_seat(
             user=form.cleaned_data["customer"],
@@ -77,6 +88,6 @@ class BookingAdmin(RefusalsOnTheForm, admin.ModelAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
         def cancel(booking: Booking) -> None:
             services.cancel_booking(booking_id=booking.pk, now=timezone.now())
-            self.log_change(request, booking, "Cancelled.")
+            self.log_change(request, booking, CANCELLED)
 
         carry_out(request, queryset, "bookings cancelled", cancel)

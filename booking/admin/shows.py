@@ -1,6 +1,6 @@
 """The schedule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalsOnTheForm, carry_out
+from booking.admin.hall import HallAdmin, labels
+from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.forms import (
     BlockForm,
     CopyShowForm,
@@ -21,10 +23,6 @@ from booking.forms import (
     ShowForm,
 )
 from booking.models import Booking, Show
-
-
-def _labels(show: Show, seats: Sequence[int]) -> str:
-    return ", ".join(show.seat_label(seat) for seat in seats)
 
 
 class CalledOffFilter(admin.SimpleListFilter):
@@ -45,7 +43,7 @@ class CalledOffFilter(admin.SimpleListFilter):
 
 
 @admin.register(Show)
-class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
+class ShowAdmin(RefusalsOnTheForm, HallAdmin):
     form = ShowForm
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")
@@ -115,6 +113,14 @@ class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
             missing, protected = missing - {Booking._meta.verbose_name}, []
         return to_delete, counts, missing, protected
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        def events(show: Show) -> list[Event]:
+            return events_of_bookings(Booking.objects.filter(show=show))
+
+        return with_bookings(self, request, super().history_view(request, object_id, extra_context), events)
+
     def delete_model(self, request: HttpRequest, obj: Show) -> None:
         services.delete_show(show_id=obj.pk, now=timezone.now())
 
@@ -155,7 +161,7 @@ class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
         def block(show: Show, form: Form) -> str:
             seats, reason = form.cleaned_data["seats"], form.cleaned_data["reason"]
             services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
-            return f"Kept from sale: {_labels(show, seats)} ({reason})."
+            return f"Kept from sale: {labels(show, seats)} ({reason})."
 
         return self._change_seats(request, queryset, BlockForm, block, "block", "Keep seats from sale")
 
@@ -164,7 +170,7 @@ class ShowAdmin(RefusalsOnTheForm, admin.ModelAdmin):
         def unblock(show: Show, form: Form) -> str:
             seats = form.cleaned_data["seats"]
             services.unblock_seats(show_id=show.pk, seat_numbers=seats)
-            return f"Back on sale: {_labels(show, seats)}."
+            return f"Back on sale: {labels(show, seats)}."
 
         return self._change_seats(request, queryset, SeatsForm, unblock, "unblock", "Put seats back on sale")
 

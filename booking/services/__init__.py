@@ -9,7 +9,7 @@ from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
-from booking.services.seat_map import SeatMap, read_seat_map
+from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Refusal",
     "Replay",
     "SeatMap",
+    "TakenSeat",
     "block_seats",
     "book_seat",
     "book_seats",
@@ -36,6 +37,7 @@ __all__ = [
     "move_booking",
     "plan_show",
     "read_seat_map",
+    "read_taken_seats",
     "release_expired_holds",
     "rotate_refresh_token",
     "seats_taken",

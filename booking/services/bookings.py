@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError
 
 from booking.models import Booking, BookingQuerySet, Show, User
@@ -103,11 +104,18 @@ def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Bo
 
 @retried
 def move_booking(
-    *, user: User, booking_id: int, seat_number: int, now: datetime, receipt: Receipt[list[Booking]] | None = None
+    *,
+    user: User,
+    booking_id: int,
+    seat_number: int,
+    now: datetime,
+    receipt: Receipt[list[Booking]] | None = None,
+    moved_by: User | None = None,
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. A seat that the user holds is free for that. Raises NotFound, AlreadyCancelled, NotBooked,
+    `now` is UTC. A seat that the user holds is free for that. The admin's history tells of it, under the name of
+    `moved_by` where that is somebody else than the user. Raises NotFound, AlreadyCancelled, NotBooked,
     ShowStarted, NoSuchSeat, SeatTaken, SoldOut, IdempotencyKeyReused, Busy or Replay.
     """
     bookings = Booking.objects.filter(user=user, pk=booking_id)
@@ -123,7 +131,7 @@ def move_booking(
                 raise NotBooked
             check_seats(show, [seat_number])
             if seat_number != booking.seat_number:
-                _put_on(booking, seat_number, user, now)
+                _put_on(booking, seat_number, user, now, moved_by or user)
             if receipt:
                 receipt.keep(user, show, [booking])
             return booking
@@ -132,27 +140,37 @@ def move_booking(
         raise Busy from error
 
 
-def _put_on(booking: Booking, seat_number: int, user: User, now: datetime) -> None:
+def _put_on(booking: Booking, seat_number: int, user: User, now: datetime, moved_by: User) -> None:
     show = booking.show
     rows = rows_on_seats(show, [seat_number])
     check_free(show, rows, [seat_number], user, now)
     clear_seats(show, rows, now)
     _cancel([row for row in rows if row.is_hold_of(user, now)], show, now)
-    left, held_since = booking.seat_number, booking.held_since
-    booking.seat_number, booking.held_since = seat_number, None
+    _log_move(booking, seat_number, moved_by)
     Booking.objects.filter(show=show, pk=booking.pk).update(seat_number=seat_number, held_since=None)
-    if held_since:
-        # When this customer first held the seat that is left now is still to be known there.
-        Booking.objects.create(
-            user=user,
-            show=show,
-            seat_number=left,
-            status=Booking.Status.CANCELLED,
-            created_at=held_since,
-            held_since=held_since,
-            expires_at=now,
-            cancelled_at=now,
-        )
+    if booking.held_since:
+        _leave_hold_behind(booking, booking.held_since, now)
+    booking.seat_number, booking.held_since = seat_number, None
+
+
+def _leave_hold_behind(booking: Booking, held_since: datetime, now: datetime) -> None:
+    """When this customer first held the seat that is left is still to be known there."""
+    Booking.objects.create(
+        user=booking.user,
+        show=booking.show,
+        seat_number=booking.seat_number,
+        status=Booking.Status.CANCELLED,
+        created_at=held_since,
+        held_since=held_since,
+        expires_at=now,
+        cancelled_at=now,
+    )
+
+
+def _log_move(booking: Booking, seat_number: int, by: User) -> None:
+    """Nothing else would remember the seat that is left."""
+    move = f"Moved from {booking.seat_label} to {booking.show.seat_label(seat_number)}."
+    LogEntry.objects.log_actions(by.pk, [booking], CHANGE, change_message=move)
 
 
 @retried

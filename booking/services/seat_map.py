@@ -3,8 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from booking.models import Show, User, seat_label
+from booking.models import Booking, Show, User, seat_label
 from booking.prepared import PreparedQuery
 from booking.services.claims import live_seats
 from booking.services.refusals import NotFound
@@ -32,6 +33,29 @@ class SeatMap:
 
     def seat_label(self, seat_number: int) -> str:
         return seat_label(seat_number, self.seats_per_row)
+
+
+class TakenSeat(NamedTuple):
+    """Who has a seat, or why nobody can: what staff may know."""
+
+    seat_number: int
+    status: str
+    booking_id: int
+    username: str | None
+    reference: str
+    reason: str
+    expires_at: datetime | None
+
+
+def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
+    """The show's seats that can't be had at `now` (UTC), by number, each with all that there is to it."""
+    live = Booking.objects.live(now).filter(show=show_id).order_by("seat_number")
+    return [
+        TakenSeat(*row)
+        for row in live.values_list(
+            "seat_number", "status", "pk", "user__username", "reference", "reason", "expires_at"
+        )
+    ]
 
 
 def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> SeatMap:

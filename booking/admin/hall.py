@@ -1,0 +1,225 @@
+"""The hall of a show as a picture: who has which seat, and what staff do about it by clicking.
+
+The page asks for the picture and for each change in JSON; every answer to a change brings the hall as it is now.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
+from django.db.models import Model
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_GET, require_POST
+
+from booking import services
+from booking.admin.history import CANCELLED
+from booking.exception_handler import STATUS_OF_CODE
+from booking.forms import (
+    BlockSeatsForm,
+    BookingForm,
+    ChosenSeatsForm,
+    CustomerSearchForm,
+    HallForm,
+    MoveForm,
+    SellSeatsForm,
+)
+from booking.models import Booking, Show, User
+
+MAX_NAMES = 10
+SOLD, HELD, BLOCKED = Booking.Status.BOOKED, Booking.Status.HELD, Booking.Status.BLOCKED
+# What staff call a seat in that state, in the picture and its legend.
+WORDS = {SOLD: "sold", HELD: "held", BLOCKED: "blocked"}
+
+
+def labels(show: Show, seats: Sequence[int]) -> str:
+    return ", ".join(show.seat_label(seat) for seat in seats)
+
+
+def _log(request: HttpRequest, things: Sequence[Model], flag: int, message: str) -> None:
+    LogEntry.objects.log_actions(request.user.pk, things, flag, change_message=message)  # type: ignore[arg-type]
+
+
+# --- What staff do, each telling in a sentence what it did ------------------------------------
+
+
+def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+    customer, seats = data["customer"], data["seats"]
+    bookings = services.book_seats(user=customer, show_id=show.pk, seat_numbers=seats, now=timezone.now())
+    _log(request, bookings, ADDITION, f"Sold to {customer}.")
+    return f"Sold {labels(show, seats)} to {customer}, {bookings[0].reference}."
+
+
+def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+    seats, reason = data["seats"], data["reason"]
+    services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
+    done = f"Kept from sale: {labels(show, seats)} ({reason})."
+    _log(request, [show], CHANGE, done)
+    return done
+
+
+def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+    seats = data["seats"]
+    services.unblock_seats(show_id=show.pk, seat_numbers=seats)
+    done = f"Back on sale: {labels(show, seats)}."
+    _log(request, [show], CHANGE, done)
+    return done
+
+
+def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+    booking = services.cancel_booking(booking_id=data["booking"].pk, now=timezone.now())
+    _log(request, [booking], CHANGE, CANCELLED)
+    return f"Cancelled {show.seat_label(booking.seat_number)} of {data['booking'].user}, {booking.reference}."
+
+
+def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+    booking, [seat] = data["booking"], data["seats"]
+    left = show.seat_label(booking.seat_number)
+    services.move_booking(
+        user=booking.user,
+        booking_id=booking.pk,
+        seat_number=seat,
+        now=timezone.now(),
+        moved_by=cast(User, request.user),
+    )
+    return f"Moved {booking.user}, {booking.reference}, from {left} to {show.seat_label(seat)}."
+
+
+Act = Callable[[HttpRequest, Show, dict[str, Any]], str]
+ACTS: dict[str, tuple[type[HallForm], Act]] = {
+    "sell": (SellSeatsForm, _sell),
+    "block": (BlockSeatsForm, _block),
+    "unblock": (ChosenSeatsForm, _unblock),
+    "cancel": (BookingForm, _cancel),
+    "move": (MoveForm, _move),
+}
+
+
+# --- The picture ------------------------------------------------------------------------------
+
+
+def _title(seat: services.TakenSeat) -> str:
+    if seat.status == BLOCKED:
+        return f"blocked: {seat.reason}"
+    if seat.expires_at:
+        return f"held by {seat.username} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
+    return f"sold to {seat.username}, {seat.reference}"
+
+
+def _taken_seat(seat: services.TakenSeat, *, may_know: bool) -> dict[str, Any]:
+    word = WORDS[Booking.Status(seat.status)]
+    if not may_know:
+        return {"state": word, "title": word}
+    shown = {"state": word, "title": _title(seat)}
+    if seat.status == BLOCKED:
+        return shown
+    url = reverse("admin:booking_booking_change", args=[seat.booking_id])
+    return shown | {"booking": seat.booking_id, "reference": seat.reference, "user": seat.username, "url": url}
+
+
+def _closed(show: Show) -> str:
+    """Why nothing can be changed any more, if that is so."""
+    if show.is_cancelled:
+        return "This show was called off."
+    return "This show has started." if show.has_started(timezone.now()) else ""
+
+
+def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
+    taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
+    counts = Counter(WORDS[Booking.Status(seat.status)] for seat in taken)
+    firsts = range(1, show.total_seats + 1, show.seats_per_row)
+    return {
+        "rows": [show.seat_label(first).rstrip("0123456789") for first in firsts],
+        "seats_per_row": show.seats_per_row,
+        "total_seats": show.total_seats,
+        "taken": {seat.seat_number: _taken_seat(seat, may_know=may["know"]) for seat in taken},
+        "counts": {"free": show.total_seats - len(taken), **{word: counts[word] for word in WORDS.values()}},
+        "may": may,
+        "closed": _closed(show),
+    }
+
+
+def _refuse(status: int, detail: str, **more: Any) -> JsonResponse:
+    return JsonResponse({"detail": detail, **more}, status=status)
+
+
+class HallAdmin(admin.ModelAdmin):
+    """Answers what the picture on a show's page asks."""
+
+    def get_urls(self) -> list[Any]:
+        def view(answer: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+            return self.admin_site.admin_view(answer)
+
+        return [
+            path("hall/customers/", view(self.customers_view), name="booking_show_customers"),
+            path("<str:object_id>/hall/", view(self.hall_view), name="booking_show_hall"),
+            path("<str:object_id>/hall/<str:name>/", view(self.act_view), name="booking_show_hall_act"),
+            *super().get_urls(),
+        ]
+
+    def _may(self, request: HttpRequest, show: Show) -> dict[str, bool]:
+        """Who may do what; one who may not see whose booking it is can't change it either."""
+        has = request.user.has_perm
+        know, sell = has("booking.view_booking"), has("booking.add_booking")
+        cancel = know and has("booking.cancel_booking")
+        block = self.has_change_permission(request, show)
+        return {
+            "know": know,
+            "sell": sell,
+            "cancel": cancel,
+            "move": sell and cancel,
+            "block": block,
+            "unblock": block,
+        }
+
+    def _show(self, request: HttpRequest, object_id: str) -> Show | JsonResponse:
+        show: Show | None = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, show):
+            return _refuse(403, "You may not see this show.")
+        return show or _refuse(404, "There is no such show.")
+
+    @method_decorator(require_GET)
+    def hall_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The hall as it is."""
+        show = self._show(request, object_id)
+        return JsonResponse(_hall(show, self._may(request, show))) if isinstance(show, Show) else show
+
+    @method_decorator(require_POST)
+    def act_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Sells, blocks, unblocks, cancels or moves, and answers with what was done, or the refusal, and the hall."""
+        show = self._show(request, object_id)
+        if not isinstance(show, Show):
+            return show
+        if name not in ACTS:
+            return _refuse(404, "There is nothing of this kind to do.")
+        may = self._may(request, show)
+        if not may[name]:
+            return _refuse(403, "You may not do this.")
+        status, detail = self._act(request, show, name)
+        return JsonResponse({"detail": detail, "hall": _hall(show, may)}, status=status)
+
+    def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, str]:
+        form_class, act = ACTS[name]
+        form = form_class(request.POST, show=show)
+        if not form.is_valid():
+            return 400, " ".join(str(error) for errors in form.errors.values() for error in errors)
+        try:
+            return 200, act(request, show, form.cleaned_data)
+        except services.Refusal as refusal:
+            return STATUS_OF_CODE[refusal.code], refusal.detail
+
+    @method_decorator(require_GET)
+    def customers_view(self, request: HttpRequest) -> HttpResponse:
+        """The first user names that begin with what was typed, for those who sell."""
+        if not request.user.has_perm("booking.add_booking") or not self.has_view_permission(request):
+            return _refuse(403, "You may not do this.")
+        form = CustomerSearchForm(request.GET)
+        customers = User.objects.filter(is_active=True).order_by(Lower("username"))
+        found = customers.filter(username__istartswith=form.cleaned_data["q"]) if form.is_valid() else customers.none()
+        return JsonResponse({"names": list(found.values_list("username", flat=True)[:MAX_NAMES])})

@@ -1,0 +1,112 @@
+"""Who changed what and when: what staff did, and what customers did over the API."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import TextField
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from booking.models import Booking, BookingQuerySet, User
+
+CANCELLED = "Cancelled."
+ENTRIES_A_PAGE = 100
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of a history page, under the names that Django's template knows."""
+
+    action_time: datetime
+    user: User | None
+    message: str
+
+    def get_change_message(self) -> str:
+        return self.message
+
+
+def with_bookings(
+    model_admin: admin.ModelAdmin,
+    request: HttpRequest,
+    page: HttpResponse,
+    events_of: Callable[[Any], list[Event]],
+) -> HttpResponse:
+    """Django's history page with the `events_of` its object among its entries, for those who may see bookings."""
+    if not isinstance(page, TemplateResponse) or not request.user.has_perm("booking.view_booking"):
+        return page
+    context: Any = page.context_data
+    entries = [
+        Event(entry.action_time, entry.user, entry.get_change_message())
+        for entry in context["action_list"].paginator.object_list
+    ]
+    events = sorted([*events_of(context["object"]), *entries], key=lambda event: event.action_time)
+    paginator = model_admin.get_paginator(request, events, ENTRIES_A_PAGE)  # type: ignore[arg-type]
+    shown = paginator.get_page(request.GET.get(PAGE_VAR, 1))
+    context["action_list"] = shown
+    context["page_range"] = paginator.get_elided_page_range(shown.number)
+    context["pagination_required"] = paginator.count > ENTRIES_A_PAGE
+    return page
+
+
+def events_of_booking(booking: Booking) -> list[Event]:
+    """What the row says and the log doesn't."""
+    return list(_told_by_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
+
+
+def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:
+    """All about the bookings of a show, each line beginning with the booking as it was then."""
+    entries: dict[str, list[LogEntry]] = {}
+    for entry in _entries(bookings):
+        entries.setdefault(str(entry.object_id), []).append(entry)
+    events = []
+    for booking in bookings.select_related("user", "show"):
+        of_booking = entries.get(str(booking.pk), [])
+        logged = (Event(entry.action_time, entry.user, _told(entry)) for entry in of_booking)
+        events += [*logged, *_named(booking, of_booking)]
+    return events
+
+
+def _told(entry: LogEntry) -> str:
+    return f"{entry.object_repr}: {entry.get_change_message()}"
+
+
+def _named(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+    # Its name has its seat in it; the first entry has the name that it had before it was moved.
+    first_name = entries[0].object_repr if entries else str(booking)
+    for event in _told_by_row(booking, entries):
+        name = str(booking) if event.action_time == booking.cancelled_at else first_name
+        yield Event(event.action_time, event.user, f"{name}: {event.message}")
+
+
+def _entries(bookings: BookingQuerySet) -> list[LogEntry]:
+    ids = bookings.order_by().annotate(as_text=Cast("pk", TextField())).values("as_text")
+    of_bookings = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Booking), object_id__in=ids)
+    return list(of_bookings.select_related("user").order_by("action_time", "id"))
+
+
+def _told_by_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+    if booking.status == Booking.Status.BLOCKED:
+        # The show's own history tells who did that.
+        return
+    if booking.held_since:
+        yield Event(booking.held_since, booking.user, "Held.")
+    # A hold keeps its end, a booking has none.
+    if booking.expires_at is None and not any(entry.action_flag == ADDITION for entry in entries):
+        yield Event(booking.created_at, booking.user, "Booked.")
+    if booking.cancelled_at and not any(entry.change_message == CANCELLED for entry in entries):
+        yield _end_of(booking, booking.cancelled_at)
+
+
+def _end_of(booking: Booking, at: datetime) -> Event:
+    if at == booking.expires_at:
+        return Event(at, None, "The hold ran out.")
+    if at == booking.show.cancelled_at:
+        return Event(at, None, "Cancelled with the show.")
+    return Event(at, booking.user, CANCELLED)

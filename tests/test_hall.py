@@ -1,0 +1,455 @@
+"""The hall on a show's page in the admin: what it tells to whom, and what its endpoints do and refuse."""
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.utils import timezone
+
+from booking import services
+from booking.models import Booking, Show, User
+from tests.conftest import signed_in
+from tests.factories import STARTS_AT, make_booking, make_show, make_user
+
+CUSTOMERS = "/admin/booking/show/hall/customers/"
+# Later than any hold that a test makes.
+LATER = STARTS_AT - timedelta(hours=1)
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def member_of_staff(*permissions: str) -> Client:
+    member = make_user(is_staff=True)
+    member.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=permissions))
+    return client_of(member)
+
+
+@pytest.fixture
+def boss(db) -> Client:
+    return client_of(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
+def box_office(db) -> Client:
+    seller = make_user(username="seller", is_staff=True)
+    seller.groups.add(Group.objects.get(name="Box office"))
+    return client_of(seller)
+
+
+def page_of(show: Show) -> str:
+    return f"/admin/booking/show/{show.pk}/change/"
+
+
+def hall_of(show: Show) -> str:
+    return f"/admin/booking/show/{show.pk}/hall/"
+
+
+def act(client: Client, show: Show, name: str, **data):
+    return client.post(f"{hall_of(show)}{name}/", data)
+
+
+def hold(show: Show, user: User, seat_number: int, **fields) -> Booking:
+    times = {"expires_at": LATER, "held_since": timezone.now()}
+    return make_booking(show=show, user=user, seat_number=seat_number, status="held", **(times | fields))
+
+
+def block(show: Show, seat_number: int) -> None:
+    services.block_seats(show_id=show.pk, seat_numbers=[seat_number], reason="broken", now=timezone.now())
+
+
+def seats(show: Show, status: str = "booked") -> list[int]:
+    return sorted(show.bookings.filter(status=status).values_list("seat_number", flat=True))
+
+
+def detail(answer) -> tuple[int, str]:
+    return answer.status_code, answer.json()["detail"]
+
+
+# --- The page ---
+
+
+@pytest.mark.parametrize("who", ["boss", "box_office"])
+def test_the_page_of_a_show_has_its_hall_for_who_changes_and_who_views(request, who, show):
+    page = request.getfixturevalue(who).get(page_of(show)).content.decode()
+    assert f'data-hall="{hall_of(show)}" data-customers="{CUSTOMERS}"' in page
+
+
+@pytest.mark.parametrize("path", ["/admin/booking/show/add/", "/admin/booking/show/{}/change/?_popup=1"])
+def test_neither_a_new_show_nor_a_popup_has_a_hall(boss, show, path):
+    assert "hall.js" not in boss.get(path.format(show.pk)).content.decode()
+
+
+def test_the_page_says_what_to_do_without_javascript(box_office, show):
+    page = box_office.get(page_of(show)).content.decode()
+    assert '<a href="/admin/booking/booking/">Bookings</a> page too.' in page
+
+
+def test_the_page_has_no_script_of_its_own_within(box_office, show):
+    assert "<script>" not in box_office.get(page_of(show)).content.decode()
+
+
+# --- The picture ---
+
+
+def test_a_hall_with_a_short_last_row_is_told_row_by_row(box_office):
+    show = make_show(total_seats=55, seats_per_row=2)
+    hall = box_office.get(hall_of(show)).json()
+    assert (hall["total_seats"], hall["seats_per_row"], len(hall["rows"])) == (55, 2, 28)
+    assert hall["rows"][:2] + hall["rows"][-3:] == ["A", "B", "Z", "AA", "AB"]
+
+
+def test_who_may_see_bookings_is_told_who_has_a_seat(box_office, show, user):
+    booking, held = make_booking(show=show, user=user), hold(show, user, 2)
+    block(show, 3)
+    esha = {"user": "esha"}
+    assert box_office.get(hall_of(show)).json()["taken"] == {
+        "1": esha
+        | {"state": "sold", "title": f"sold to esha, {booking.reference}", "reference": booking.reference}
+        | {"booking": booking.pk, "url": f"/admin/booking/booking/{booking.pk}/change/"},
+        "2": esha
+        | {"state": "held", "title": f"held by esha until 17:00, {held.reference}", "reference": held.reference}
+        | {"booking": held.pk, "url": f"/admin/booking/booking/{held.pk}/change/"},
+        "3": {"state": "blocked", "title": "blocked: broken"},
+    }
+
+
+def test_who_may_not_see_bookings_is_told_the_state_alone(show, user):
+    make_booking(show=show, user=user)
+    hold(show, user, 2)
+    block(show, 3)
+    words = {"1": "sold", "2": "held", "3": "blocked"}
+    hall = member_of_staff("view_show").get(hall_of(show)).json()
+    assert hall["taken"] == {seat: {"state": word, "title": word} for seat, word in words.items()}
+
+
+def test_the_seats_are_counted_and_a_hold_that_ran_out_is_free(box_office, show, user):
+    make_booking(show=show, user=user)
+    hold(show, user, 2, expires_at=timezone.now())
+    block(show, 3)
+    counts = box_office.get(hall_of(show)).json()["counts"]
+    assert counts == {"free": 48, "sold": 1, "held": 0, "blocked": 1}
+
+
+@pytest.mark.parametrize("sold", [1, 30])
+def test_a_hall_costs_the_same_queries_however_full(box_office, show, sold, django_assert_num_queries):
+    for seat in range(1, sold + 1):
+        make_booking(show=show, seat_number=seat)
+    # Session, user, two of permissions, the show, its seats.
+    with django_assert_num_queries(6):
+        box_office.get(hall_of(show))
+
+
+@pytest.mark.parametrize(
+    ("fields", "closed"),
+    [
+        ({}, ""),
+        ({"starts_at": timezone.now() - timedelta(minutes=5)}, "This show has started."),
+        ({"cancelled_at": timezone.now()}, "This show was called off."),
+    ],
+)
+def test_a_hall_says_why_it_is_closed(box_office, fields, closed):
+    assert box_office.get(hall_of(make_show(**fields))).json()["closed"] == closed
+
+
+# --- Who may do what ---
+
+NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), False)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "may"),
+    [
+        (["view_show"], []),
+        (["view_show", "view_booking"], ["know"]),
+        (["view_show", "add_booking"], ["sell"]),
+        # Nobody cancels what he may not see.
+        (["view_show", "cancel_booking"], []),
+        (["view_show", "view_booking", "cancel_booking"], ["know", "cancel"]),
+        (["view_show", "view_booking", "add_booking", "cancel_booking"], ["know", "sell", "cancel", "move"]),
+        (["change_show"], ["block", "unblock"]),
+    ],
+)
+def test_a_permission_allows_this_and_nothing_else(show, user, permissions, may):
+    client = member_of_staff(*permissions)
+    assert client.get(hall_of(show)).json()["may"] == NOTHING | dict.fromkeys(may, True)
+    statuses = {name: act(client, show, name).status_code for name in ("sell", "cancel", "move", "block", "unblock")}
+    # 400: allowed, had there been anything to do.
+    assert statuses == {name: 400 if name in may else 403 for name in statuses}
+
+
+@pytest.mark.parametrize("permissions", [[], ["add_booking", "view_booking", "cancel_booking"]])
+def test_who_may_not_see_shows_sees_no_hall(show, permissions):
+    client = member_of_staff(*permissions)
+    answers = [client.get(hall_of(show)), act(client, show, "sell")]
+    assert [detail(answer) for answer in answers] == [(403, "You may not see this show.")] * 2
+
+
+def test_seats_of_a_show_called_off_are_not_blocked(boss):
+    show = make_show(cancelled_at=timezone.now())
+    assert detail(act(boss, show, "block", seats="1", reason="x")) == (403, "You may not do this.")
+
+
+def test_who_is_no_staff_is_sent_to_sign_in(show, user):
+    answers = [client_of(user).get(path) for path in (hall_of(show), CUSTOMERS)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def test_a_change_without_a_csrf_token_is_refused(show):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create_superuser("boss"))
+    assert act(client, show, "block", seats="1", reason="x").status_code == 403
+    assert not show.bookings.exists()
+
+
+@pytest.mark.parametrize("object_id", ["999", "x", str(10**30)])
+def test_there_is_no_hall_without_a_show(boss, object_id):
+    answer = boss.get(f"/admin/booking/show/{object_id}/hall/")
+    assert detail(answer) == (404, "There is no such show.")
+
+
+def test_there_is_nothing_else_to_do(boss, show):
+    assert detail(act(boss, show, "paint")) == (404, "There is nothing of this kind to do.")
+
+
+def test_reading_is_by_get_and_changing_by_post(boss, show):
+    answers = [boss.post(hall_of(show)), boss.get(f"{hall_of(show)}sell/"), boss.post(CUSTOMERS)]
+    assert [answer.status_code for answer in answers] == [405] * 3
+
+
+# --- Selling, blocking, cancelling, moving ---
+
+
+def test_seats_are_sold_under_one_reference(box_office, show, user):
+    answer = act(box_office, show, "sell", seats="7,8", customer="ESHA")
+    [reference] = set(show.bookings.values_list("reference", flat=True))
+    assert detail(answer) == (200, f"Sold A7, A8 to esha, {reference}.")
+    assert (seats(show), list(answer.json()["hall"]["taken"])) == ([7, 8], ["7", "8"])
+
+
+def test_seats_are_blocked_and_put_back(boss, show):
+    assert detail(act(boss, show, "block", seats="7,8", reason="broken")) == (200, "Kept from sale: A7, A8 (broken).")
+    assert detail(act(boss, show, "unblock", seats="7")) == (200, "Back on sale: A7.")
+    assert seats(show, "blocked") == [8]
+
+
+@pytest.mark.parametrize("make", [partial(make_booking, seat_number=1), partial(hold, seat_number=1)])
+def test_a_booking_or_a_hold_is_cancelled(box_office, show, user, make):
+    booking = make(show=show, user=user)
+    answer = act(box_office, show, "cancel", booking=booking.pk)
+    assert detail(answer) == (200, f"Cancelled A1 of esha, {booking.reference}.")
+    assert seats(show, "cancelled") == [1]
+
+
+def test_a_booking_is_moved(box_office, show, user):
+    booking = make_booking(show=show, user=user)
+    answer = act(box_office, show, "move", booking=booking.pk, seats="12")
+    assert detail(answer) == (200, f"Moved esha, {booking.reference}, from A1 to B2.")
+    assert seats(show) == [12]
+
+
+# --- Refusals, each with the hall as it is ---
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("sell", {"seats": "1", "customer": "esha"}, (409, "Seat A1 is already taken.")),
+        ("sell", {"seats": "1,2", "customer": "esha"}, (409, "Seat A1 is already taken.")),
+        ("block", {"seats": "1,2", "reason": "broken"}, (409, "Seat A1 is already taken.")),
+        ("unblock", {"seats": "1"}, (409, "Not kept from sale: A1.")),
+    ],
+)
+def test_who_was_slower_is_told_and_sees_the_hall_as_it_is(boss, show, user, name, data, told):
+    make_booking(show=show)
+    answer = act(boss, show, name, **data)
+    assert (detail(answer), list(answer.json()["hall"]["taken"])) == (told, ["1"])
+    assert show.bookings.count() == 1
+
+
+def test_a_booking_is_neither_cancelled_twice_nor_moved_then(box_office, show):
+    booking = make_booking(show=show, status="cancelled")
+    answers = [act(box_office, show, name, booking=booking.pk, seats="2") for name in ("cancel", "move")]
+    assert [detail(answer) for answer in answers] == [(409, "This booking is already cancelled.")] * 2
+
+
+def test_a_booking_is_not_moved_onto_a_taken_seat(box_office, show):
+    booking = make_booking(show=show)
+    make_booking(show=show, seat_number=2)
+    answer = act(box_office, show, "move", booking=booking.pk, seats="2")
+    assert (detail(answer), seats(show)) == ((409, "Seat A2 is already taken."), [1, 2])
+
+
+def test_a_hold_is_not_moved(box_office, show, user):
+    answer = act(box_office, show, "move", booking=hold(show, user, 1).pk, seats="2")
+    assert detail(answer) == (409, "This seat is only held; hold or book the other one instead.")
+
+
+def test_a_show_that_started_is_not_sold(box_office, user):
+    show = make_show(starts_at=timezone.now() - timedelta(minutes=5))
+    answer = act(box_office, show, "sell", seats="1", customer="esha")
+    assert detail(answer) == (409, "This show has already started.")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("sell", {"seats": "", "customer": "esha"}, "Choose a seat."),
+        ("sell", {"seats": "A1", "customer": "esha"}, "A seat is a whole number."),
+        ("sell", {"seats": "51", "customer": "esha"}, "This show has no such seat."),
+        ("sell", {"seats": "0", "customer": "esha"}, "This show has no such seat."),
+        ("sell", {"seats": "1", "customer": ""}, "Enter the customer's user name."),
+        ("sell", {"seats": "1", "customer": "nobody"}, "There is no customer with this user name."),
+        ("block", {"seats": "1", "reason": " "}, "Enter a reason."),
+        ("cancel", {}, "Choose a booking."),
+        ("cancel", {"booking": 10**30}, "This show has no such booking."),
+        ("move", {"booking": "x", "seats": ""}, "Choose a seat. This show has no such booking."),
+    ],
+)
+def test_what_makes_no_sense_is_refused(boss, show, user, name, data, told):
+    answer = act(boss, show, name, **data)
+    assert (detail(answer), answer.json()["hall"]["taken"]) == ((400, told), {})
+
+
+def test_a_booking_is_moved_to_one_seat(box_office, show):
+    answer = act(box_office, show, "move", booking=make_booking(show=show).pk, seats="2,3")
+    assert detail(answer) == (400, "Choose one seat.")
+
+
+def test_neither_another_shows_booking_nor_a_block_is_cancelled(boss, show):
+    block(show, 2)
+    for booking in (make_booking(), show.bookings.get()):
+        answer = act(boss, show, "cancel", booking=booking.pk)
+        assert detail(answer) == (400, "This show has no such booking.")
+
+
+# --- Customers, found by typing ---
+
+
+@pytest.mark.parametrize(
+    ("typed", "names"),
+    [("an", ["anna", "Annika"]), ("ANNI", ["Annika"]), ("nna", []), ("", []), ("%", []), ("\x00", [])],
+)
+def test_customers_are_found_by_how_their_names_begin(box_office, typed, names):
+    for name in ("Annika", "anna", "bruno"):
+        make_user(username=name)
+    make_user(username="ann", is_active=False)
+    assert box_office.get(CUSTOMERS, {"q": typed}).json() == {"names": names}
+
+
+def test_at_most_ten_customers_are_told(box_office):
+    for number in range(11):
+        make_user(username=f"anna{number:02}")
+    assert box_office.get(CUSTOMERS, {"q": "anna"}).json()["names"] == [f"anna{number:02}" for number in range(10)]
+
+
+@pytest.mark.parametrize("permissions", [["view_show"], ["add_booking"], ["view_show", "view_booking", "view_user"]])
+def test_who_does_not_sell_is_told_no_customers(db, permissions):
+    answer = member_of_staff(*permissions).get(CUSTOMERS, {"q": "a"})
+    assert detail(answer) == (403, "You may not do this.")
+
+
+# --- History ---
+
+
+def history(client: Client, thing: Show | Booking) -> list[tuple[str, str]]:
+    """Who did what, as the history page of a show or a booking has it."""
+    page = client.get(f"/admin/booking/{thing._meta.model_name}/{thing.pk}/history/")
+    lines = page.context["action_list"]
+    return [(line.user.username if line.user else "", line.get_change_message()) for line in lines]
+
+
+def test_what_staff_did_in_the_hall_is_in_the_shows_history(boss, show, user):
+    act(boss, show, "block", seats="2,3", reason="broken")
+    act(boss, show, "unblock", seats="2")
+    act(boss, show, "sell", seats="1", customer="esha")
+    booking = Booking.objects.sold().get()
+    act(boss, show, "move", booking=booking.pk, seats="2")
+    act(boss, show, "cancel", booking=booking.pk)
+    assert history(boss, show) == [
+        ("boss", "Kept from sale: A2, A3 (broken)."),
+        ("boss", "Back on sale: A2."),
+        ("boss", f"{booking.reference} A1: Sold to esha."),
+        ("boss", f"{booking.reference} A1: Moved from A1 to A2."),
+        ("boss", f"{booking.reference} A2: Cancelled."),
+    ]
+
+
+def test_what_a_customer_did_over_the_api_is_in_both_histories(box_office, show, user):
+    customer = signed_in(user)
+    booking = Booking(pk=customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1}).json()["id"])
+    customer.post(f"/api/bookings/{booking.pk}/move/", {"seat_number": 2})
+    customer.post(f"/api/bookings/{booking.pk}/cancel/")
+    booking.refresh_from_db()
+    lines = ["Booked.", "Moved from A1 to A2.", "Cancelled."]
+    assert history(box_office, booking) == [("esha", line) for line in lines]
+    named = zip(("A1", "A1", "A2"), lines, strict=True)
+    assert history(box_office, show) == [("esha", f"{booking.reference} {seat}: {line}") for seat, line in named]
+
+
+def test_a_hold_that_was_booked_tells_both(box_office, show, user):
+    customer = signed_in(user)
+    customer.post(f"/api/shows/{show.pk}/hold/", {"seat_numbers": [1]})
+    customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
+    assert history(box_office, show.bookings.get()) == [("esha", "Held."), ("esha", "Booked.")]
+
+
+def test_a_hold_that_ran_out_was_cancelled_by_nobody(boss, show, user):
+    ended = timezone.now() - timedelta(minutes=1)
+    hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
+    services.release_expired_holds(now=timezone.now())
+    booking = show.bookings.get()
+    assert history(boss, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold ran out.")]
+
+
+def test_a_booking_cancelled_with_its_show_says_so(boss, show, user):
+    booking = make_booking(show=show, user=user, created_at=timezone.now())
+    services.call_off_show(show_id=show.pk, now=timezone.now())
+    assert history(boss, booking) == [("esha", "Booked."), ("", "Cancelled with the show.")]
+
+
+def test_a_sale_on_the_bookings_page_names_the_customer(box_office, show, user):
+    box_office.post("/admin/booking/booking/add/", {"show": show.pk, "seat_number": 7, "customer": "esha"})
+    assert history(box_office, show.bookings.get()) == [("seller", "Sold to esha.")]
+
+
+def test_who_may_not_see_bookings_reads_of_the_show_alone(boss, show, user):
+    act(boss, show, "block", seats="2", reason="broken")
+    act(boss, show, "sell", seats="1", customer="esha")
+    assert history(member_of_staff("view_show"), show) == [("boss", "Kept from sale: A2 (broken).")]
+
+
+def test_a_long_history_has_pages(boss, user):
+    show = make_show(total_seats=150)
+    for seat in range(1, 102):
+        make_booking(show=show, user=user, seat_number=seat)
+    path = f"/admin/booking/show/{show.pk}/history/"
+    pages = [boss.get(path, {"p": number}) for number in (1, 2)]
+    assert [len(page.context["action_list"]) for page in pages] == [100, 1]
+    assert "101 entries" in pages[0].content.decode()
+
+
+@pytest.mark.parametrize("sold", [1, 30])
+def test_a_history_costs_the_same_queries_however_long(box_office, show, sold, django_assert_num_queries):
+    for seat in range(1, sold + 1):
+        make_booking(show=show, seat_number=seat)
+    history(box_office, show)
+    with django_assert_num_queries(9):
+        history(box_office, show)
+
+
+def test_there_is_no_history_without_a_show(boss, db):
+    assert boss.get("/admin/booking/show/999/history/").status_code == 302
+
+
+def test_a_move_refused_leaves_no_line(box_office, show):
+    booking = make_booking(show=show)
+    make_booking(show=show, seat_number=2)
+    act(box_office, show, "move", booking=booking.pk, seats="2")
+    assert not LogEntry.objects.exists()

@@ -1,6 +1,7 @@
 """The one place where a refusal becomes an HTTP answer."""
 
 import logging
+import sys
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -81,6 +82,10 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        # The database is away; the API's own views have said so already.
+        headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
+        return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)
     return _json_under_api(request, 500, "Something went wrong on our side.", "server_error") or defaults.server_error(
         request
     )

@@ -119,14 +119,16 @@ class SeatsForm(forms.Form):
 
     def clean_seats(self) -> list[int]:
         seats: dict[int, None] = {}
-        for part in re.split(r"[\s,;]+", self.cleaned_data["seats"].upper().strip(" ,;")):
+        text = re.sub(r"\s*-\s*", "-", self.cleaned_data["seats"]).strip(" ,;")
+        for part in re.split(r"[\s,;]+", text):
             seats |= dict.fromkeys(self._part(part))
         return list(seats)
 
     def _part(self, part: str) -> range:
         """A seat, or some side by side."""
         width = self.show.seats_per_row
-        first, dash, last = part.partition("-")
+        # Of another alphabet's letters some would turn into A to Z.
+        first, dash, last = (part.upper() if part.isascii() else part).partition("-")
         try:
             start, end = seat_number(first, width), seat_number(last if dash else first, width)
         except ValueError:

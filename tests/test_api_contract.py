@@ -1,7 +1,8 @@
 """What the API promises: statuses, whole bodies, codes and headers, endpoint by endpoint."""
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test import Client
 
 from booking.exception_handler import bad_request, not_found, server_error
 from booking.models import Booking, User
@@ -504,3 +505,16 @@ def test_two_customers_see_their_own_bookings_alone(client, user, show):
     make_booking(user=user, show=show, seat_number=15)
     other = signed_in(make_user())
     assert (client.get("/api/my-bookings/").json()["count"], other.get("/api/my-bookings/").json()["count"]) == (1, 0)
+
+
+@pytest.mark.django_db
+def test_a_page_whose_database_is_away_says_so():
+    browser = Client(raise_request_exception=False)
+    with connection.execute_wrapper(database_away):
+        answer = browser.post("/admin/login/", {"username": "esha", "password": "wrong"})
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.content.decode() == "The service is busy, please try again."
+
+
+def database_away(execute, sql, params, many, context):
+    raise OperationalError("the connection is closed")

@@ -115,6 +115,16 @@ def test_a_part_without_an_end_is_refused_on_the_form(staff, show):
     assert errors(block(staff, show, "A1-")) == {"seats": ["A1- is no seat. Enter seats such as A1, B3-B6, C12."]}
 
 
+@pytest.mark.parametrize("text", ["a1 - a3", "A1-A3", "A1,A2 ; a3"])
+def test_seats_may_be_written_in_many_ways(staff, show, text):
+    block(staff, show, text)
+    assert blocked(show) == [1, 2, 3]
+
+
+def test_another_alphabet_s_letters_are_no_rows(staff, show):
+    assert errors(block(staff, show, "\u01311")) == {"seats": ["\u01311 is no seat. Enter seats such as A1, B3-B6, C12."]}
+
+
 def test_a_comma_at_the_end_does_no_harm(staff, show):
     block(staff, show, "A1, A2,")
     assert blocked(show) == [1, 2]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -86,7 +87,8 @@ class BookSeatsView(APIView):
         summary="Book several seats",
         description=(
             "These seats, or the best `count` seats there are: together in one row, leaving no single free seat "
-            "between two taken ones where that can be avoided, near the middle of the hall. All or none."
+            "between two taken ones where that can be avoided, near the middle of the hall. All or none. Seats that "
+            "you hold are booked by their numbers; a `count` chooses others."
         ),
         request=SeatsSerializer,
         answers={201: GroupSerializer},
@@ -110,8 +112,9 @@ class HoldView(APIView):
         tag="Bookings",
         summary="Hold seats",
         description=(
-            "Keeps seats from everybody else for some minutes. Book them by their numbers, or cancel them. Held "
-            "again, they are held for longer, but never beyond half an hour from when you first held them."
+            f"Keeps seats from everybody else for {settings.HOLD_MINUTES} minutes. Book them by their numbers, or "
+            "cancel them. Held again, they are held for longer, but no seat beyond "
+            f"{settings.MAX_HOLD_MINUTES} minutes from when you first held it."
         ),
         request=SeatsSerializer,
         answers={201: HoldSerializer},

@@ -386,3 +386,10 @@ def test_the_command_fails_where_a_show_stays_locked(show, monkeypatch):
         Show.objects.select_for_update().get(pk=show.pk)
         at_once([lambda: impatiently(fail)])
     assert Booking.objects.get().status == "held"
+
+
+def test_a_renewal_that_comes_late_takes_back_nothing(user, show):
+    hold(user, show, 5)
+    hold(user, show, 5, now=NOW + 5 * MINUTE)
+    [late] = hold(user, show, 5)
+    assert late.expires_at == NOW + 15 * MINUTE

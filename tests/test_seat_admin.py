@@ -122,7 +122,8 @@ def test_seats_may_be_written_in_many_ways(staff, show, text):
 
 
 def test_another_alphabet_s_letters_are_no_rows(staff, show):
-    assert errors(block(staff, show, "\u01311")) == {"seats": ["\u01311 is no seat. Enter seats such as A1, B3-B6, C12."]}
+    told = "\u01311 is no seat. Enter seats such as A1, B3-B6, C12."
+    assert errors(block(staff, show, "\u01311")) == {"seats": [told]}
 
 
 def test_a_comma_at_the_end_does_no_harm(staff, show):

@@ -69,11 +69,10 @@ def _hold(user: User, now: datetime, show: Show, seats: list[int], rows: list[Bo
         hold = held.get(seat) or Booking(user=user, seat_number=seat, created_at=now, status=Booking.Status.HELD)
         hold.show, hold.reference = show, reference
         hold.held_since = first_held.get(seat, now)
-        hold.expires_at = min(
-            now + timedelta(minutes=settings.HOLD_MINUTES),
-            hold.held_since + timedelta(minutes=settings.MAX_HOLD_MINUTES),
-            show.starts_at,
-        )
+        # Of two renewals that overtake each other, the earlier does not take back what the later gave.
+        wanted = max(hold.expires_at or now, now + timedelta(minutes=settings.HOLD_MINUTES))
+        longest = hold.held_since + timedelta(minutes=settings.MAX_HOLD_MINUTES)
+        hold.expires_at = min(wanted, longest, show.starts_at)
         holds.append(hold)
     over = [hold.seat_number for hold in holds if hold.has_run_out(now)]
     if over:

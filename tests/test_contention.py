@@ -380,12 +380,14 @@ def all_read_before_one_writes(calls):
     """The results of all `calls`, none of which writes before all are about to."""
     barrier = Barrier(len(calls), timeout=30)
 
-    def meet(execute, sql, params, many, context):
-        if sql.startswith(("INSERT", "UPDATE")):
-            barrier.wait()
-        return execute(sql, params, many, context)
-
     def run(call):
+        met = []
+
+        def meet(execute, sql, params, many, context):
+            if sql.startswith(("INSERT", "UPDATE")) and not met:
+                met.append(barrier.wait())
+            return execute(sql, params, many, context)
+
         with connection.execute_wrapper(meet):
             return call()
 

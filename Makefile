@@ -1,12 +1,13 @@
-# make run         the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
-# make serve       the service for production, on $(HOST):$(PORT)
-# make test        the whole suite on SQLite and on PostgreSQL
-# make bench       measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
-# make profile     draws where a booking's time goes: docs/images/profile.svg
-# make lint        format, rules, types, migrations, deployment
-# make format      what of that can be mended by itself
-# make screenshot  takes the README's picture of a service that `make run` started
-# make lock        pins the newest versions that requirements*.in allow
+# make run          the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
+# make serve        the service for production, on $(HOST):$(PORT)
+# make test         the whole suite on SQLite and on PostgreSQL
+# make test-browser clicks through the pages in Chromium; without one, it is skipped
+# make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
+# make profile      draws where a booking's time goes: docs/images/profile.svg
+# make lint         format, rules, types, migrations, deployment
+# make format       what of that can be mended by itself
+# make screenshot   takes the README's picture of a service that `make run` started
+# make lock         pins the newest versions that requirements*.in allow
 PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
@@ -22,7 +23,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test bench profile lint format lock screenshot clean
+.PHONY: run serve test test-browser bench profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -61,6 +62,9 @@ test: $(VENV)/.installed-dev
 	env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --cov --cov-report= --cov-fail-under=0
 	$(BIN)/python -m tests.postgres_server $(BIN)/python -m pytest -n 2 --cov --cov-append --cov-report=term
 
+test-browser: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/browser
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
@@ -91,4 +95,4 @@ screenshot:
 	  http://127.0.0.1:$(PORT)/swagger/
 
 clean:
-	rm -rf $(VENV) staticfiles .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) staticfiles .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

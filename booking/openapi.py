@@ -1,16 +1,19 @@
 """How the API is described in Swagger: one line on each view says what it takes and answers."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
 import uritemplate
+from django.utils import timezone
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
 from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
+from booking.examples import Examples, live_examples
 from booking.exception_handler import STATUS_OF_CODE
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 
@@ -18,9 +21,10 @@ INFO = openapi.Info(
     title="Movie ticket booking",
     default_version="v1",
     description=(
-        "Sign up, sign in, browse movies and shows, book seats and cancel them.\n\n"
-        "Sign in with `POST /api/token/`, press **Authorize** and enter `Bearer ` and the access token. "
-        "Every refusal has a stable `code`; times are ISO 8601 with an offset; lists are paged."
+        "Sign up, sign in, browse movies and shows, book seats and cancel them. The examples work as they stand: "
+        "open an operation and press **Execute**.\n\n"
+        "A token of `POST /api/token/` goes into the header `Authorization: Bearer …`; in Swagger UI, that call signs "
+        "this page in. Every refusal has a stable `code`; times are ISO 8601 with an offset; lists are paged."
     ),
 )
 
@@ -83,23 +87,62 @@ TAGS = [
     {"name": "Shows", "description": "When and where, and the seats left"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
 ]
+JOURNEY = [
+    "/signup/",
+    "/token/",
+    "/me/",
+    "/me/password/",
+    "/token/refresh/",
+    "/token/blacklist/",
+    "/movies/",
+    "/movies/{id}/",
+    "/movies/{id}/shows/",
+    "/shows/{id}/",
+    "/shows/{id}/seats/",
+    "/shows/{id}/book/",
+    "/shows/{id}/book-seats/",
+    "/shows/{id}/hold/",
+    "/my-bookings/",
+    "/bookings/{id}/",
+    "/bookings/{id}/move/",
+    "/bookings/{id}/cancel/",
+    "/references/{reference}/cancel/",
+]
 
 
 class SchemaGenerator(OpenAPISchemaGenerator):
+    @cached_property
+    def examples(self) -> Examples:
+        return live_examples(timezone.now())
+
     def get_schema(self, *args: Any, **kwargs: Any) -> openapi.Swagger:
         swagger = super().get_schema(*args, **kwargs)
         swagger.tags = TAGS
+        # The pages ask for a document without operations.
+        for name in swagger.definitions:
+            if fields := self.examples.bodies.get(name):
+                swagger.definitions[name]["example"] = swagger.definitions[name]["example"] | fields
         return swagger
 
+    def get_paths_object(self, paths: dict[str, openapi.PathItem]) -> openapi.Paths:
+        return openapi.Paths(paths={path: paths[path] for path in sorted(paths, key=JOURNEY.index)})
+
     def get_path_parameters(self, path: str, view_cls: Any) -> list[openapi.Parameter]:
-        # Whatever stands in a path here is an id, or a reference.
+        # Nobody's but the caller's own bookings are to be had, so these two have no example that works.
         kinds: dict[str, dict[str, Any]] = {
-            "reference": {"type": openapi.TYPE_STRING, "pattern": f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"}
+            "movies": {"x_example": self.examples.movie, "description": "A movie's id."},
+            "shows": {"x_example": self.examples.show, "description": "A show's id."},
+            "bookings": {"description": "The id of a booking of yours."},
+            "references": {
+                "description": "A reference of yours.",
+                "type": openapi.TYPE_STRING,
+                "pattern": f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$",
+            },
         }
         an_id = {"type": openapi.TYPE_INTEGER, "minimum": 1}
         return [
-            openapi.Parameter(name, openapi.IN_PATH, required=True, **kinds.get(name, an_id))
-            for name in sorted(uritemplate.variables(path))
+            openapi.Parameter(name, openapi.IN_PATH, required=True, **an_id | kinds[path.split("/")[2]])
+            for name in uritemplate.variables(path)
         ]
 
 

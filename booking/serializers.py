@@ -101,25 +101,33 @@ class PasswordField(serializers.CharField):
         )
 
 
+class EmailField(serializers.EmailField):
+    """An address, or nothing, which no format of JSON Schema has a name for."""
+
+    class Meta:
+        swagger_schema_fields = {"format": "email-or-empty", "description": "An e-mail address, or empty."}
+
+
 # --- Account ----------------------------------------------------------------------------------
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
+    email = EmailField(max_length=254, allow_blank=True)
+
     class Meta:
         model = User
         fields = ["id", "username", "email"]
         read_only_fields = ["id", "username"]
-        extra_kwargs = {"email": {"required": True}}
         swagger_schema_fields = example(id=7, username="esha", email="esha@example.com")
 
 
 class SignupSerializer(serializers.Serializer[User]):
     username = serializers.CharField(max_length=150, validators=[ASCIIUsernameValidator()])
     password = PasswordField()
-    email = serializers.EmailField(max_length=254, required=False, allow_blank=True, default="")
+    email = EmailField(max_length=254, required=False, allow_blank=True, default="")
 
     class Meta:
-        swagger_schema_fields = example(username="esha", password="password123", email="esha@example.com")
+        swagger_schema_fields = example(username="esha", password="red-velvet-seats", email="esha@example.com")
 
 
 class PasswordChangeSerializer(serializers.Serializer[User]):
@@ -127,12 +135,12 @@ class PasswordChangeSerializer(serializers.Serializer[User]):
     new_password = PasswordField()
 
     class Meta:
-        swagger_schema_fields = example(current_password="password123", new_password="another-good-one")
+        swagger_schema_fields = example(current_password="red-velvet-seats", new_password="another-good-one")
 
 
 class TokenSerializer(TokenObtainPairSerializer):
     class Meta:
-        swagger_schema_fields = example(username="esha", password="password123")
+        swagger_schema_fields = example(username="esha", password="red-velvet-seats")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -238,6 +246,13 @@ class SeatSerializer(serializers.Serializer[Booking]):
         swagger_schema_fields = example(seat_number=5)
 
 
+class MoveSerializer(SeatSerializer):
+    """Where to move to."""
+
+    class Meta:
+        swagger_schema_fields = example(seat_number=6)
+
+
 class BookedShowSerializer(serializers.ModelSerializer[Show]):
     movie = MovieBriefSerializer()
     screen = ScreenSerializer()
@@ -299,7 +314,7 @@ class SeatsSerializer(serializers.Serializer[Booking]):
     )
 
     class Meta:
-        swagger_schema_fields = example(seat_numbers=[5, 6, 7])
+        swagger_schema_fields = example(count=2)
 
     def validate_seat_numbers(self, seats: list[int]) -> list[int]:
         twice = sorted(seat for seat, times in Counter(seats).items() if times > 1)

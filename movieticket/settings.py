@@ -318,7 +318,8 @@ SWAGGER_SETTINGS = {
             "type": "apiKey",
             "name": "Authorization",
             "in": "header",
-            "description": "The word Bearer, a space, and the access token of POST /api/token/.",
+            "description": "The word Bearer, a space, and the access token of POST /api/token/. "
+            "Pasted here, the token alone will do.",
         }
     },
     "USE_SESSION_AUTH": False,
@@ -326,7 +327,10 @@ SWAGGER_SETTINGS = {
     "DOC_EXPANSION": "list",
     "OPERATIONS_SORTER": None,
     "TAGS_SORTER": None,
-    "PERSIST_AUTH": True,
+    "DEFAULT_MODEL_RENDERING": "example",
+    "SHOW_EXTENSIONS": False,
+    # booking/static/booking/swagger.js keeps the sign-in.
+    "PERSIST_AUTH": False,
 }
 
 # --- Log --------------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
 import re
+from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, connection
 from django.urls import reverse
+from django.utils import timezone
 
 from booking.exception_handler import STATUS_OF_CODE
-from booking.openapi import STATUS_OF_FRAMEWORK_CODE
+from booking.openapi import JOURNEY, STATUS_OF_FRAMEWORK_CODE
+from tests.factories import make_booking, make_show, make_user
 
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
 BODY = [413, 415]
@@ -26,8 +30,8 @@ OPERATIONS = {
     ("post", "/shows/{id}/hold/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("get", "/my-bookings/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
-    ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
     ("post", "/bookings/{id}/move/"): (SIGNED_IN, [200, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
     ("post", "/references/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
 }
 
@@ -105,8 +109,64 @@ def test_what_a_refusal_adds_stands_in_its_schema(schema):
     assert types == {"detail": "string", "code": "string", "largest_block": "integer", **lists}
 
 
-def test_tags_follow_the_journey(schema):
+def test_tags_and_operations_follow_the_journey(schema):
     assert [tag["name"] for tag in schema["tags"]] == ["Account", "Movies", "Shows", "Bookings"]
+    assert list(schema["paths"]) == JOURNEY
+
+
+# --- Examples that work -----------------------------------------------------------------------
+
+
+def examples(anyone):
+    """The ids and the fields of bodies that Swagger fills in, by where."""
+    schema = anyone.get("/swagger.json").json()
+    ids = {path: item["parameters"][0].get("x-example") for path, item in schema["paths"].items() if "{" in path}
+    return ids, {name: definition.get("example") for name, definition in schema["definitions"].items()}
+
+
+def test_examples_name_the_next_show_with_time_and_seats_left(anyone, db):
+    soon = timezone.now() + timedelta(minutes=59)
+    make_show(starts_at=soon)
+    make_booking(show=make_show(starts_at=soon + timedelta(hours=1), total_seats=2))
+    show = make_show(starts_at=soon + timedelta(hours=2))
+    ids, _ = examples(anyone)
+    assert (ids["/movies/{id}/"], ids["/movies/{id}/shows/"]) == (show.movie_id, show.movie_id)
+    assert {ids[f"/shows/{{id}}/{end}"] for end in ("", "seats/", "book/", "book-seats/", "hold/")} == {show.pk}
+
+
+def test_examples_name_seats_that_are_free(anyone, show):
+    for seat_number in (1, 3):
+        make_booking(show=show, seat_number=seat_number)
+    _, bodies = examples(anyone)
+    assert (bodies["Seat"], bodies["Move"]) == ({"seat_number": 2}, {"seat_number": 4})
+
+
+def test_examples_name_a_user_who_is_not_there_yet(anyone, db):
+    make_user(username="Esha")
+    make_user(username="esha2")
+    _, bodies = examples(anyone)
+    assert [bodies[name]["username"] for name in ("Signup", "Token")] == ["esha3", "esha3"]
+
+
+def test_the_example_signs_up_in_production_too(anyone, db, settings):
+    settings.AUTH_PASSWORD_VALIDATORS = [
+        *settings.AUTH_PASSWORD_VALIDATORS,
+        {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    ]
+    _, bodies = examples(anyone)
+    assert anyone.post("/api/signup/", bodies["Signup"]).status_code == 201
+
+
+def test_a_database_that_is_away_leaves_fixed_examples(anyone, db):
+    def fail(*_):
+        raise DatabaseError
+
+    with connection.execute_wrapper(fail):
+        ids, bodies = examples(anyone)
+    assert (ids["/shows/{id}/"], bodies["Signup"]["username"], bodies["Seat"]) == (1, "esha", {"seat_number": 5})
+
+
+# --- Pages ------------------------------------------------------------------------------------
 
 
 def test_yaml_says_the_same(schema, anyone, db):

@@ -23,6 +23,7 @@ from booking.serializers import (
     BookingSerializer,
     GroupSerializer,
     HoldSerializer,
+    MoveSerializer,
     SeatSerializer,
     SeatsSerializer,
     represent_booking,
@@ -187,7 +188,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         tag="Bookings",
         summary="Move a booking to another seat",
         description="Of the same show; a seat that you hold too.",
-        request=SeatSerializer,
+        request=MoveSerializer,
         answers={200: BookingSerializer},
         invalid={"seat_number": ["A whole number is required."]},
         refusals=[
@@ -204,7 +205,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
     )
     @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
     def move(self, request: Request, pk: str) -> Response:
-        data = validated(SeatSerializer, request)
+        data = validated(MoveSerializer, request)
         receipt = receipt_of(request, "move", {"booking": int(pk), **data}, represent_only)
         call = {"user": account(request), "booking_id": int(pk), "now": timezone.now(), **data}
         answer, headers = repeatable(services.move_booking, call, receipt, represent_booking)

@@ -1,0 +1,71 @@
+"""What Swagger's examples name: things that are there, free and to come, so that a click on Execute does something."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models.functions import Lower
+
+from booking import services
+from booking.models import Show, User
+
+USERNAME = "esha"
+# Enough to look around first.
+TIME_TO_BOOK = timedelta(hours=1)
+SEATS = 2
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What stands here holds where there is nothing to book, or no database to ask."""
+
+    username: str = USERNAME
+    movie: int = 1
+    show: int = 1
+    seats: tuple[int, int] = (5, 6)
+
+    @property
+    def bodies(self) -> dict[str, dict[str, Any]]:
+        """Fields of the examples of bodies, by the body's name."""
+        seat, other_seat = self.seats
+        return {
+            "Signup": {"username": self.username, "email": f"{self.username}@example.com"},
+            "Token": {"username": self.username},
+            "Seat": {"seat_number": seat},
+            "Move": {"seat_number": other_seat},
+        }
+
+
+def live_examples(now: datetime) -> Examples:
+    """Examples that are true at `now` (UTC), as far as the database can tell."""
+    try:
+        username = _free_username()
+        show = _show_to_book(now)
+        if show is None:
+            return Examples(username)
+        return Examples(username, show.movie_id, show.pk, _free_seats(show, now))
+    except (DatabaseError, InterfaceError):
+        return Examples()
+
+
+def _free_username() -> str:
+    names = [USERNAME, *(f"{USERNAME}{number}" for number in range(2, 100)), f"{USERNAME}-{secrets.token_hex(4)}"]
+    known = User.objects.alias(lower_username=Lower("username")).filter(lower_username__in=names)
+    taken = set(known.values_list(Lower("username"), flat=True))
+    return next(name for name in names if name not in taken)
+
+
+def _show_to_book(now: datetime) -> Show | None:
+    shows = Show.objects.to_come(now + TIME_TO_BOOK).with_seats_available(now)
+    return shows.filter(seats_available__gte=SEATS).first()  # type: ignore[misc]  # an annotation
+
+
+def _free_seats(show: Show, now: datetime) -> tuple[int, int]:
+    taken = {seat for seat, *_ in services.read_seat_map(show_id=show.pk, now=now).taken}
+    free = (seat for seat in range(1, show.total_seats + 1) if seat not in taken)
+    # Somebody may have taken the last ones just now.
+    first, second, *_ = (*islice(free, SEATS), *Examples.seats)
+    return first, second

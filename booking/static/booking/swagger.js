@@ -1,0 +1,187 @@
+// Signs this page in and out, renews its token, and fills in the booking that was made last.
+// Of drf-yasg's: swaggerUiConfig, which it reads once the page has loaded, and window.ui after that.
+
+const SCHEME = "Bearer";
+const KEY = "sign-in";
+// Before it runs out: the request has a way to go.
+const MARGIN_MS = 10_000;
+
+const bar = document.getElementById("sign-in");
+const line = bar.querySelector("p");
+const button = bar.querySelector("button");
+const paths = bar.dataset;
+
+// --- Who is signed in ------------------------------------------------------------------------
+
+// In the session's storage: a reload keeps the tokens, the end of the tab forgets them, no other tab uses them up.
+const read = () => JSON.parse(sessionStorage.getItem(KEY));
+
+function show(text, isSignedIn) {
+  line.textContent = text;
+  button.hidden = !isSignedIn;
+}
+
+function begin({ access, refresh }) {
+  sessionStorage.setItem(KEY, JSON.stringify({ access, refresh, renewAt: Date.now() + lifetime(access) - MARGIN_MS }));
+  show("Signed in.", true);
+  if (refresh) fillRefreshToken(refresh);
+  ui.preauthorizeApiKey(SCHEME, `Bearer ${access}`);
+}
+
+function end(text) {
+  sessionStorage.removeItem(KEY);
+  show(text, false);
+  ui.authActions.logout([SCHEME]);
+}
+
+// By the token's own clock, as this machine's may be wrong.
+function lifetime(token) {
+  try {
+    const { iat, exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+    return (exp - iat) * 1000;
+  } catch {
+    return 0;
+  }
+}
+
+async function ask(path, options) {
+  try {
+    const response = await fetch(path, options);
+    return { status: response.status, body: await response.json() };
+  } catch {
+    return { status: 0 };
+  }
+}
+
+const post = (path, body) =>
+  ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
+async function nameWho() {
+  const access = await freshAccess();
+  if (!access) return;
+  const { status, body } = await ask(paths.me, { headers: { Authorization: `Bearer ${access}` } });
+  if (read()?.access !== access) return;
+  if (status === 200) show(`Signed in as ${body.username}.`, true);
+  else if (status === 401) end("This token is not valid, or no longer. Sign in again.");
+}
+
+async function signOut() {
+  await renewal;
+  const tokens = read();
+  if (!tokens) return;
+  end("Signed out.");
+  if (!tokens.refresh) return;
+  const { status } = await post(paths.blacklist, { refresh: tokens.refresh });
+  if (status !== 200 && status !== 401) show("Signed out here, but the service could not be told.", false);
+}
+
+// --- Renewal ---------------------------------------------------------------------------------
+
+let renewal = null;
+
+// A refresh token is good for one use, so that requests at the same time share it.
+async function freshAccess() {
+  const tokens = read();
+  if (tokens?.refresh && Date.now() >= tokens.renewAt) {
+    renewal ??= renew(tokens.refresh).finally(() => (renewal = null));
+    await renewal;
+  }
+  return read()?.access;
+}
+
+async function renew(refresh) {
+  const text = line.textContent;
+  const { status, body } = await post(paths.refresh, { refresh });
+  if (status === 200) {
+    begin(body);
+    show(text, true);
+  } else if (status === 401) end("Your sign-in has run out. Sign in again.");
+}
+
+// --- Swagger UI's requests and answers -------------------------------------------------------
+
+// In place of drf-yasg's, which sends the admin's CSRF token.
+swaggerUiConfig.requestInterceptor = async (request) => {
+  if (request.headers?.Authorization) {
+    const access = await freshAccess();
+    if (access) request.headers.Authorization = `Bearer ${access}`;
+    else delete request.headers.Authorization;
+  }
+  return request;
+};
+
+swaggerUiConfig.responseInterceptor = (response) => {
+  const path = new URL(response.url, location).pathname.replace(/\/$/, "");
+  const { status, body } = response;
+  if ([paths.token, paths.refresh].includes(path)) {
+    if (status === 200) {
+      begin(body);
+      nameWho();
+    }
+  } else if (path === paths.blacklist && status === 200) end("Signed out.");
+  else if (path === paths.password && status === 204) end("Your password is changed. Sign in with the new one.");
+  else if (status === 401 && read()) end("Your sign-in has run out. Sign in again.");
+  else if (response.ok) fillBooking(body);
+  return response;
+};
+
+const signInPlugin = () => ({
+  statePlugins: {
+    auth: {
+      wrapActions: {
+        // As the dialog has it: with or without the word, and blanks that came along.
+        authorize: (authorize) => (schemes) => {
+          const token = schemes[SCHEME].value.trim().replace(/^Bearer\s+/i, "");
+          authorize({ [SCHEME]: { ...schemes[SCHEME], value: `Bearer ${token}` } });
+          if (read()?.access === token) return;
+          begin({ access: token });
+          nameWho();
+        },
+        logout: (logout) => (names) => {
+          logout(names);
+          signOut();
+        },
+      },
+    },
+  },
+});
+
+// --- What comes next is filled in ------------------------------------------------------------
+
+function fill(path, method, place, name, value) {
+  ui.specActions.changeParam([path, method], name, place, value, false);
+  // Of an operation that was open before, Swagger UI keeps the value in another place too.
+  const parameters = ui.specSelectors.specJsonWithResolvedSubtrees().getIn(["paths", path, method, "parameters"]);
+  const parameter = parameters?.find((each) => each.get("in") === place && each.get("name") === name);
+  if (parameter) ui.specActions.changeParamByIdentity([path, method], parameter, value, false);
+}
+
+function fillRefreshToken(refresh) {
+  const body = JSON.stringify({ refresh }, null, 2);
+  for (const path of ["/token/refresh/", "/token/blacklist/"]) fill(path, "post", "body", "data", body);
+}
+
+function fillBooking(body) {
+  const bookings = body?.results ?? body?.bookings ?? [body];
+  const booking = bookings.find((each) => each?.reference && each.status !== "cancelled");
+  if (!booking) return;
+  fill("/bookings/{id}/", "get", "path", "id", booking.id);
+  fill("/bookings/{id}/move/", "post", "path", "id", booking.id);
+  fill("/bookings/{id}/cancel/", "post", "path", "id", booking.id);
+  fill("/references/{reference}/cancel/", "post", "path", "reference", booking.reference);
+}
+
+// --- Start -----------------------------------------------------------------------------------
+
+show("Not signed in. Execute POST /token/ to sign in.", false);
+button.addEventListener("click", signOut);
+swaggerUiConfig.plugins.push(signInPlugin);
+swaggerUiConfig.tryItOutEnabled = true;
+swaggerUiConfig.onComplete = () => {
+  const tokens = read();
+  if (!tokens) return;
+  show("Signed in.", true);
+  if (tokens.refresh) fillRefreshToken(tokens.refresh);
+  ui.preauthorizeApiKey(SCHEME, `Bearer ${tokens.access}`);
+  nameWho();
+};

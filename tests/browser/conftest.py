@@ -1,0 +1,198 @@
+"""The service as people see it: a real server with demo data, and Chromium.
+
+`service` runs as `make serve` starts it and `local_service` as `make run` does. A `page` gets its documents under the
+content security policy that every page of ours can live with. It fails its test if anything is asked of another host
+or the console has an error to tell.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+PROJECT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 60
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
+GRANIAN = "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 2"
+
+
+# --- The service ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where it is, and a login for the admin."""
+
+    url: str
+    username: str = "admin"
+    password: str = "admin"
+
+
+def environment(folder, *, debug):
+    """Settings of a service with its data in the folder, and limits that tests don't reach."""
+    limits = {f"LIMIT_{name}": "100000/minute" for name in ("SIGNUP", "TOKEN", "REFRESH", "BOOKING")}
+    return {
+        **os.environ,
+        **limits,
+        "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "STATIC_ROOT": f"{folder}/static",
+        "DEBUG": str(debug).lower(),
+        "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+        "ALLOWED_HOSTS": "127.0.0.1",
+    }
+
+
+def manage(folder, *command, debug):
+    subprocess.run(
+        [sys.executable, "manage.py", *command, "--verbosity", "0"],
+        env=environment(folder, debug=debug),
+        cwd=PROJECT,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def answers(port):
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    try:
+        connection.request("GET", "/api/movies/")
+        return connection.getresponse().status == 200
+    except ConnectionRefusedError:
+        return False
+    finally:
+        connection.close()
+
+
+@contextmanager
+def running(folder, command, *, debug, port):
+    """A server, as long as it is needed."""
+    log = folder / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            env=environment(folder, debug=debug),
+            cwd=PROJECT,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not answers(port):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield Service(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def filled(chromium, tmp_path_factory):
+    """A folder with a migrated and demo-filled database, to be copied."""
+    folder = tmp_path_factory.mktemp("filled")
+    manage(folder, "migrate", debug=True)
+    # Only with DEBUG on has the demo passwords.
+    manage(folder, "demo", debug=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def service(filled, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("service")
+    shutil.copytree(filled, folder, dirs_exist_ok=True)
+    manage(folder, "collectstatic", "--no-input", debug=False)
+    port = free_port()
+    command = [*GRANIAN.split(), "--port", str(port), "movieticket.wsgi:application"]
+    with running(folder, command, debug=False, port=port) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def local_service(filled, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local-service")
+    shutil.copytree(filled, folder, dirs_exist_ok=True)
+    port = free_port()
+    with running(folder, ["manage.py", "runserver", "--noreload", str(port)], debug=True, port=port) as service:
+        yield service
+
+
+# --- The browser ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of an installed Chromium; without one there is nothing to test here, except where CI must have it."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None and "CI" in os.environ:
+        pytest.fail("CI needs Chromium: none of " + ", ".join(BROWSERS) + " was found.")
+    if found is None:
+        pytest.skip("No browser: install Chromium to run the browser tests.")
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        # A container's root has no sandbox.
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def add_policy(route):
+    """Answers with the page's policy, so that the console names each breach."""
+    if route.request.resource_type != "document":
+        route.continue_()
+        return
+    response = route.fetch(max_redirects=0)
+    route.fulfill(response=response, headers=response.headers | {"content-security-policy": POLICY})
+
+
+class Watch:
+    """What a page may not do."""
+
+    def __init__(self, page):
+        self.hosts, self.errors = set(), []
+        page.on("request", self._note_host)
+        page.on("console", self._note_error)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _note_host(self, request):
+        if request.url.startswith("http"):
+            self.hosts.add(request.url.split("/")[2].partition(":")[0])
+
+    def _note_error(self, message):
+        # A refusal by the API is an answer; the browser puts it among the errors all the same.
+        if message.type == "error" and "/api/" not in message.location["url"]:
+            self.errors.append(message.text)
+
+
+@pytest.fixture
+def page(browser):
+    """A page of a browser that knows nothing yet."""
+    context = browser.new_context()
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    page.route("**/*", add_policy)
+    watch = Watch(page)
+    yield page
+    context.close()
+    assert watch.errors == []
+    assert watch.hosts <= {"127.0.0.1"}

@@ -1,0 +1,355 @@
+"""The hall on a show's page, in a browser: by mouse, by keyboard, on a phone, in the dark."""
+
+import os
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from booking import services
+from booking.models import Booking, Show, User
+from tests.browser.conftest import Watch, add_policy
+from tests.factories import make_booking, make_show, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# Playwright runs an event loop in the thread of the tests, and Django takes that for code that must not wait.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+# The largest hall takes a busy machine a while.
+expect.set_options(timeout=15_000)
+
+STATES = ("free", "sold", "held", "blocked")
+
+
+@pytest.fixture
+def context(browser, live_server):
+    """Somebody at a browser, before a server whose data the test can reach."""
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context):
+    page = context.new_page()
+    page.route("**/*", add_policy)
+    watch = Watch(page)
+    yield page
+    # A refusal is an answer; the browser puts it among the errors all the same.
+    assert [error for error in watch.errors if not error.startswith("Failed to load resource")] == []
+    assert watch.hosts <= {"localhost"}
+
+
+def sign_in(context, user):
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "localhost", "path": "/"}])
+
+
+@pytest.fixture
+def show(live_server) -> Show:
+    return make_show()
+
+
+@pytest.fixture
+def esha(live_server) -> User:
+    return make_user(username="esha")
+
+
+@pytest.fixture
+def boss(context, live_server) -> User:
+    boss = User.objects.create_superuser("boss")
+    sign_in(context, boss)
+    return boss
+
+
+@pytest.fixture
+def seller(context, live_server) -> User:
+    """Somebody who may do what the box office may."""
+    seller = make_user(username="seller", is_staff=True)
+    may = ["view_show", "view_booking", "add_booking", "cancel_booking"]
+    seller.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=may))
+    sign_in(context, seller)
+    return seller
+
+
+def open_hall(page, show):
+    page.goto(f"/admin/booking/show/{show.pk}/change/")
+    expect(page.locator("#hall-grid")).to_be_visible()
+
+
+def seat(page, label):
+    # By role and name takes seconds among ten thousand.
+    return page.locator(f"#hall-grid [title^='{label},']")
+
+
+def expect_seat(page, label, title):
+    expect(seat(page, label)).to_have_attribute("title", f"{label}, {title}")
+
+
+def expect_told(page, text):
+    expect(page.get_by_role("status")).to_have_text(text)
+
+
+def fill_all_states(show, user):
+    """A1 sold, A2 held, A3 blocked."""
+    make_booking(show=show, user=user)
+    times = {"expires_at": timezone.now() + timedelta(hours=1), "held_since": timezone.now()}
+    make_booking(show=show, user=user, seat_number=2, status="held", **times)
+    services.block_seats(show_id=show.pk, seat_numbers=[3], reason="broken", now=timezone.now())
+
+
+# --- By mouse ---
+
+
+def test_two_seats_are_sold_by_clicking_and_typing(page, seller, show, esha):
+    open_hall(page, show)
+    seat(page, "A7").click()
+    seat(page, "A8").click()
+    page.get_by_role("combobox", name="Customer").press_sequentially("ES")
+    page.get_by_role("option", name="esha").click()
+    page.get_by_role("button", name="Sell").click()
+    expect(page.get_by_role("status")).to_contain_text("Sold A7, A8 to esha, ")
+    reference = Booking.objects.first().reference
+    expect_seat(page, "A8", f"sold to esha, {reference}")
+    assert sorted(Booking.objects.values_list("user", "seat_number")) == [(esha.pk, 7), (esha.pk, 8)]
+
+
+def test_a_seat_is_blocked_and_put_back(page, boss, show):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_label("Reason").fill("broken")
+    page.get_by_role("button", name="Block").click()
+    expect_told(page, "Kept from sale: A1 (broken).")
+    expect_seat(page, "A1", "blocked: broken")
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Put back on sale").click()
+    expect_told(page, "Back on sale: A1.")
+    expect_seat(page, "A1", "free")
+
+
+def test_a_booking_is_cancelled_after_asking(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Cancel the booking").click()
+    expect_told(page, f"Cancelled A1 of esha, {booking.reference}.")
+    assert asked == [f"Cancel A1, sold to esha, {booking.reference}?"]
+    expect_seat(page, "A1", "free")
+
+
+def test_a_booking_is_not_cancelled_by_who_thinks_again(page, seller, show, esha):
+    make_booking(show=show, user=esha)
+    open_hall(page, show)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Cancel the booking").click()
+    assert Booking.objects.get().status == "booked"
+
+
+def test_a_booking_is_moved(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Move to another seat").click()
+    seat(page, "B2").click()
+    expect_told(page, f"Moved esha, {booking.reference}, from A1 to B2.")
+    expect_seat(page, "A1", "free")
+    expect_seat(page, "B2", f"sold to esha, {booking.reference}")
+
+
+def test_a_taken_seat_leads_to_its_booking(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_role("link", name=f"Booking {booking.reference}").click()
+    expect(page).to_have_url(re.compile(rf"/admin/booking/booking/{booking.pk}/change/$"))
+
+
+def test_with_shift_all_free_seats_up_to_there_are_chosen(page, boss, show):
+    make_booking(show=show, seat_number=3)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    seat(page, "A5").click(modifiers=["Shift"])
+    expect(page.locator("#hall-chosen")).to_have_text("Chosen: A1, A2, A4, A5.")
+
+
+# --- Somebody else ---
+
+
+def test_who_was_slower_is_told_and_sees_the_seat_taken(page, seller, show, esha):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    seat(page, "A2").click()
+    faster = make_booking(show=show, user=esha)
+    page.get_by_role("combobox", name="Customer").fill("esha")
+    page.get_by_role("button", name="Sell").click()
+    expect_told(page, "Seat A1 is already taken.")
+    expect_seat(page, "A1", f"sold to esha, {faster.reference}")
+    # The other one is still chosen.
+    expect(page.locator("#hall-chosen")).to_have_text("Chosen: A2.")
+
+
+def test_refresh_shows_what_happened_meanwhile(page, seller, show, esha):
+    open_hall(page, show)
+    fill_all_states(show, esha)
+    page.get_by_role("button", name="Refresh").click()
+    expect_seat(page, "A3", "blocked: broken")
+    legend = page.get_by_role("list", name="Seats of this show").get_by_role("listitem")
+    expect(legend).to_have_text(["47 free", "1 sold", "1 held", "1 blocked", "Refresh"])
+
+
+def test_who_was_signed_out_is_told(page, context, seller, show):
+    open_hall(page, show)
+    context.clear_cookies()
+    page.get_by_role("button", name="Refresh").click()
+    expect_told(page, "You are signed out, or the service has stopped. Load the page again.")
+
+
+def test_who_may_only_look_is_offered_nothing(page, context, show, esha):
+    make_booking(show=show, user=esha)
+    visitor = make_user(is_staff=True)
+    visitor.user_permissions.set(Permission.objects.filter(codename="view_show"))
+    sign_in(context, visitor)
+    open_hall(page, show)
+    for label in ("A1", "A2"):
+        seat(page, label).click()
+        expect(page.locator("#hall-panel button:visible")).to_have_text(["Clear the choice"])
+    expect_seat(page, "A1", "sold")
+
+
+# --- By keyboard alone ---
+
+
+def test_a_seat_is_sold_by_keyboard_alone(page, seller, show, esha):
+    open_hall(page, show)
+    seat(page, "A1").focus()
+    for key in ("ArrowRight", "ArrowDown", "Space", "Tab"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("combobox", name="Customer")).to_be_focused()
+    page.keyboard.type("e")
+    expect(page.get_by_role("option", name="esha")).to_be_visible()
+    for key in ("ArrowDown", "Enter", "Enter"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("status")).to_contain_text("Sold B2 to esha, ")
+    expect(seat(page, "B2")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("keys", "label"),
+    [
+        (["ArrowLeft"], "A1"),
+        (["ArrowUp"], "A1"),
+        (["End"], "A4"),
+        (["End", "ArrowRight"], "A4"),
+        (["Control+End"], "C2"),
+        (["Control+End", "ArrowRight"], "C2"),
+        # The last row has no third seat.
+        (["ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown"], "B3"),
+        (["PageDown"], "C1"),
+        (["PageDown", "PageUp"], "A1"),
+        (["End", "ArrowDown", "Home"], "B1"),
+    ],
+)
+def test_keys_go_over_the_grid_and_not_beyond(page, seller, live_server, keys, label):
+    open_hall(page, make_show(total_seats=10, seats_per_row=4))
+    seat(page, "A1").focus()
+    for key in keys:
+        page.keyboard.press(key)
+    expect(seat(page, label)).to_be_focused()
+    # One stop for the Tab key.
+    assert page.locator("#hall-grid [tabindex='0']").count() == 1
+
+
+def test_escape_clears_the_choice(page, seller, show):
+    open_hall(page, show)
+    seat(page, "A1").focus()
+    page.keyboard.press("Enter")
+    expect(seat(page, "A1")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(seat(page, "A1")).to_have_attribute("aria-selected", "false")
+    expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
+
+
+def test_the_focus_is_seen(page, seller, show):
+    open_hall(page, show)
+    seat(page, "A1").focus()
+    page.keyboard.press("ArrowRight")
+    expect(seat(page, "A2")).to_have_css("outline-style", "solid")
+    expect(seat(page, "A2")).to_have_css("outline-width", "3px")
+
+
+# --- Every size and look ---
+
+
+@pytest.mark.parametrize(
+    ("total_seats", "seats_per_row", "last"), [(1, 1, "A1"), (280, 20, "N20"), (37, 8, "E5"), (10_000, 100, "CV100")]
+)
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_hall_of_any_size_scrolls_in_its_own_box(page, boss, live_server, total_seats, seats_per_row, last, width):
+    page.set_viewport_size({"width": width, "height": 800})
+    open_hall(page, make_show(total_seats=total_seats, seats_per_row=seats_per_row))
+    assert page.locator("#hall-grid [role=gridcell]").count() == total_seats
+    seat(page, "A1").focus()
+    page.keyboard.press("Control+End")
+    expect(seat(page, last)).to_be_in_viewport(ratio=1)
+    page.keyboard.press("Enter")
+    expect(page.locator("#hall-chosen")).to_have_text(f"Chosen: {last}.")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_who_hears_the_page_is_told_each_seat(page, boss, show, esha):
+    fill_all_states(show, esha)
+    sold, held, _ = show.bookings.order_by("seat_number")
+    open_hall(page, show)
+    row = page.get_by_role("grid", name="Hall").get_by_role("row").first
+    expect(row.get_by_role("rowheader")).to_have_text("A")
+    until = f"{timezone.localtime(held.expires_at):%H:%M}"
+    for name in (
+        f"A1, sold to esha, {sold.reference}",
+        f"A2, held by esha until {until}, {held.reference}",
+        "A3, blocked: broken",
+        "A4, free",
+    ):
+        expect(row.get_by_role("gridcell", name=name, exact=True)).to_be_visible()
+
+
+def test_each_state_has_a_shape_of_its_own(page, boss, show, esha):
+    fill_all_states(show, esha)
+    open_hall(page, show)
+    look = "seat => { const s = getComputedStyle(seat); return [s.borderRadius, s.borderStyle, s.backgroundImage] }"
+    shapes = [page.locator(f"#hall-grid .is-{state}").first.evaluate(look) for state in STATES]
+    assert len({tuple(shape) for shape in shapes}) == len(STATES)
+
+
+CONTRAST = """seat => {
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/\\d+/g).map((n) => n / 255)
+      .map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  const { color, backgroundColor } = getComputedStyle(seat);
+  const [one, other] = [light(color), light(backgroundColor)];
+  return Math.max(one, other) / Math.min(one, other);
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_numbers_can_be_read_in_light_and_dark(page, boss, show, esha, scheme):
+    page.emulate_media(color_scheme=scheme)
+    fill_all_states(show, esha)
+    open_hall(page, show)
+    seat(page, "A5").click()
+    dark = page.evaluate("getComputedStyle(document.querySelector('.hall-letters')).backgroundColor")
+    assert dark == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[scheme]
+    for cell in (*(page.locator(f"#hall-grid .is-{state}").first for state in STATES), seat(page, "A5")):
+        assert cell.evaluate(CONTRAST) >= 4.5

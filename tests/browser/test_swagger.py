@@ -1,0 +1,287 @@
+"""Swagger UI as a newcomer uses it: signs in with a click, stays signed in, and books by clicking alone."""
+
+import json
+import re
+from http.client import HTTPConnection
+
+import pytest
+from playwright.sync_api import expect
+
+PASSWORD = "red-velvet-seats"
+
+
+def call(service, method, path, body=None, token=None):
+    """Status and body of a request past the page."""
+    connection = HTTPConnection(service.url.removeprefix("http://"), timeout=60)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        connection.request(method, f"/api{path}", json.dumps(body), headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+class Swagger:
+    """The page, by what is done on it."""
+
+    def __init__(self, page, service):
+        self.page, self.service = page, service
+        self.line = page.locator("#sign-in p")
+        self.sign_out = page.get_by_role("button", name="Sign out", exact=True)
+
+    def open(self):
+        self.page.goto(f"{self.service.url}/swagger/")
+        return self.loaded()
+
+    def loaded(self):
+        expect(self.page.locator(".opblock").last).to_be_visible()
+        return self
+
+    def operation(self, name):
+        """An operation's panel, unfolded."""
+        panel = self.page.locator(f"[id^=operations-][id$=-{name}]")
+        if "is-open" not in panel.get_attribute("class"):
+            panel.locator(".opblock-summary-control").click()
+        return panel
+
+    def execute(self, name, body=None):
+        """Presses Execute and gives the answer's status and body."""
+        panel = self.operation(name)
+        if body:
+            panel.locator("textarea").fill(json.dumps(body))
+        # Its last answer is no answer to this request.
+        if panel.get_by_role("button", name="Clear").is_visible():
+            panel.get_by_role("button", name="Clear").click()
+        panel.get_by_role("button", name="Execute").click()
+        row = panel.locator(".live-responses-table .response").first
+        status = int(row.locator(".response-col_status").inner_text().split()[0])
+        shown = row.locator(".response-col_description pre").first.inner_text()
+        return status, json.loads(shown) if shown.startswith(("{", "[")) else None
+
+    def sign_in(self, username):
+        call(self.service, "POST", "/signup/", {"username": username, "password": PASSWORD})
+        assert self.execute("sign_in", {"username": username, "password": PASSWORD})[0] == 200
+        expect(self.line).to_have_text(f"Signed in as {username}.")
+        return self
+
+    def authorize(self, text):
+        self.page.get_by_role("button", name="Authorize").click()
+        dialog = self.page.locator(".dialog-ux")
+        dialog.locator("input").fill(text)
+        dialog.get_by_role("button", name="Apply credentials").click()
+        dialog.get_by_role("button", name="Close").first.click()
+
+    @property
+    def tokens(self):
+        return json.loads(self.page.evaluate("sessionStorage.getItem('sign-in')"))
+
+    def change_tokens(self, **changes):
+        """As they stand after a while, or after somebody meddled."""
+        self.page.evaluate("tokens => sessionStorage.setItem('sign-in', JSON.stringify(tokens))", self.tokens | changes)
+
+
+@pytest.fixture
+def swagger(page, service):
+    return Swagger(page, service).open()
+
+
+# --- The journey ------------------------------------------------------------------------------
+
+
+def books_and_cancels_by_clicking(swagger):
+    assert swagger.execute("sign_up")[0] == 201
+    status, tokens = swagger.execute("sign_in")
+    assert (status, sorted(tokens)) == (200, ["access", "refresh"])
+    assert swagger.execute("browse_movies")[1]["count"] > 0
+    movie = swagger.execute("see_a_movie")[1]["title"]
+    shows = swagger.execute("see_a_movies_shows_to_come")[1]["results"]
+    show = swagger.execute("see_a_show")[1]
+    assert (show["movie"]["title"], show["id"] in [each["id"] for each in shows]) == (movie, True)
+    assert swagger.execute("see_which_seats_can_be_had")[1]["show"] == show["id"]
+    status, booking = swagger.execute("book_a_seat")
+    assert (status, booking["status"], booking["show"]["id"]) == (201, "booked", show["id"])
+    status, refusal = swagger.execute("book_a_seat")
+    assert (status, refusal["code"], refusal["seats"]) == (409, "seat_taken", [booking["seat_number"]])
+    assert [each["id"] for each in swagger.execute("list_your_bookings")[1]["results"]] == [booking["id"]]
+    status, cancelled = swagger.execute("cancel_a_booking")
+    assert (status, cancelled["id"], cancelled["status"]) == (200, booking["id"], "cancelled")
+
+
+def test_a_newcomer_signs_up_books_and_cancels_by_clicking_alone(swagger):
+    books_and_cancels_by_clicking(swagger)
+
+
+def test_so_does_one_with_debug_on(page, local_service):
+    books_and_cancels_by_clicking(Swagger(page, local_service).open())
+
+
+def test_several_seats_are_booked_held_moved_and_cancelled_by_clicking_alone(swagger):
+    swagger.sign_in("several")
+    assert swagger.execute("hold_seats")[1]["bookings"][0]["status"] == "held"
+    assert swagger.execute("cancel_a_booking")[0] == 200
+    reference = swagger.execute("book_several_seats")[1]["reference"]
+    assert swagger.execute("see_a_booking")[1]["reference"] == reference
+    assert swagger.execute("move_a_booking_to_another_seat")[0] == 200
+    assert swagger.execute("cancel_all_seats_of_a_reference")[1]["reference"] == reference
+
+
+def test_operations_stand_in_the_order_of_the_journey(swagger):
+    assert swagger.page.locator(".opblock-summary-description").all_inner_texts() == [
+        "Sign up",
+        "Sign in",
+        "See your account",
+        "Change your e-mail address",
+        "Change your password",
+        "Get new tokens for a refresh token",
+        "Sign out",
+        "Browse movies",
+        "See a movie",
+        "See a movie's shows to come",
+        "See a show",
+        "See which seats can be had",
+        "Book a seat",
+        "Book several seats",
+        "Hold seats",
+        "List your bookings",
+        "See a booking",
+        "Move a booking to another seat",
+        "Cancel a booking",
+        "Cancel all seats of a reference",
+    ]
+
+
+# --- Signing in -------------------------------------------------------------------------------
+
+
+def test_nobody_is_signed_in_at_first(swagger):
+    expect(swagger.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
+    expect(swagger.sign_out).to_be_hidden()
+    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+
+
+def test_a_sign_in_authorises_the_page(swagger):
+    swagger.sign_in("at-once")
+    assert swagger.execute("see_your_account")[1]["username"] == "at-once"
+
+
+def test_a_wrong_password_signs_nobody_out(swagger):
+    swagger.sign_in("typist")
+    assert swagger.execute("sign_in", {"username": "typist", "password": "wrong"})[0] == 401
+    assert swagger.execute("see_your_account")[1]["username"] == "typist"
+
+
+@pytest.mark.parametrize("word", ["", "Bearer ", " bearer  "])
+def test_a_pasted_token_works_with_and_without_the_word(swagger, word):
+    call(swagger.service, "POST", "/signup/", {"username": "paster", "password": PASSWORD})
+    token = call(swagger.service, "POST", "/token/", {"username": "paster", "password": PASSWORD})[1]["access"]
+    swagger.authorize(f"{word}{token}")
+    expect(swagger.line).to_have_text("Signed in as paster.")
+    assert swagger.execute("see_your_account")[1]["username"] == "paster"
+
+
+def test_a_pasted_text_that_is_no_token_is_named_as_such(swagger):
+    swagger.authorize("nonsense")
+    expect(swagger.line).to_have_text("This token is not valid, or no longer. Sign in again.")
+
+
+def test_a_reload_keeps_the_sign_in(swagger):
+    swagger.sign_in("reloader")
+    swagger.page.reload()
+    swagger.loaded()
+    expect(swagger.line).to_have_text("Signed in as reloader.")
+    assert swagger.execute("see_your_account")[1]["username"] == "reloader"
+
+
+def test_another_tab_is_not_signed_in(swagger):
+    swagger.sign_in("one-tab")
+    other = Swagger(swagger.page.context.new_page(), swagger.service).open()
+    expect(other.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
+
+
+# --- Renewal ----------------------------------------------------------------------------------
+
+
+def test_a_token_that_ran_out_is_renewed_before_a_request(swagger):
+    swagger.sign_in("renewer")
+    before = swagger.tokens
+    swagger.change_tokens(renewAt=0, access="stale")
+    assert swagger.execute("see_your_account")[1]["username"] == "renewer"
+    assert swagger.tokens["refresh"] != before["refresh"]
+    expect(swagger.line).to_have_text("Signed in as renewer.")
+    assert call(swagger.service, "POST", "/token/refresh/", {"refresh": before["refresh"]})[0] == 401
+
+
+def test_a_second_renewal_takes_the_rotated_token(swagger):
+    swagger.sign_in("twice")
+    for _ in range(2):
+        swagger.change_tokens(renewAt=0)
+        assert swagger.execute("see_your_account")[0] == 200
+
+
+def test_a_token_is_renewed_on_a_reload(swagger):
+    swagger.sign_in("sleeper")
+    swagger.change_tokens(renewAt=0, access="stale")
+    swagger.page.reload()
+    expect(swagger.loaded().line).to_have_text("Signed in as sleeper.")
+
+
+def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
+    swagger.sign_in("gone")
+    call(swagger.service, "POST", "/token/blacklist/", {"refresh": swagger.tokens["refresh"]})
+    swagger.change_tokens(renewAt=0)
+    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+    expect(swagger.line).to_have_text("Your sign-in has run out. Sign in again.")
+    expect(swagger.sign_out).to_be_hidden()
+
+
+def test_a_stale_token_breaks_no_public_call(swagger):
+    swagger.sign_in("stale")
+    swagger.change_tokens(access="stale", refresh="stale", renewAt=0)
+    for name in ("browse_movies", "see_a_movie", "see_a_show", "see_which_seats_can_be_had"):
+        assert swagger.execute(name)[0] == 200
+
+
+# --- Signing out ------------------------------------------------------------------------------
+
+
+def test_signing_out_uses_up_the_refresh_token(swagger):
+    swagger.sign_in("leaver")
+    refresh = swagger.tokens["refresh"]
+    with swagger.page.expect_response(re.compile("/api/token/blacklist")) as answer:
+        swagger.sign_out.click()
+    assert answer.value.status == 200
+    assert call(swagger.service, "POST", "/token/refresh/", {"refresh": refresh})[0] == 401
+    expect(swagger.line).to_have_text("Signed out.")
+    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+
+
+def test_executing_sign_out_signs_the_page_out(swagger):
+    swagger.sign_in("executor")
+    assert swagger.execute("sign_out")[0] == 200
+    expect(swagger.line).to_have_text("Signed out.")
+
+
+def test_the_keyboard_signs_out(swagger):
+    swagger.sign_in("typewriter")
+    swagger.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    swagger.sign_out.focus()
+    swagger.page.keyboard.press("Enter")
+    expect(swagger.line).to_have_text("Signed out.")
+
+
+# --- Looks ------------------------------------------------------------------------------------
+
+
+def test_a_phone_shows_it_all_without_scrolling_sideways(swagger):
+    swagger.page.set_viewport_size({"width": 390, "height": 844})
+    swagger.sign_in("phone")
+    assert swagger.page.evaluate("document.documentElement.scrollWidth") == 390
+    expect(swagger.sign_out).to_be_in_viewport()
+
+
+def test_the_line_follows_the_dark_look(page, service):
+    page.emulate_media(color_scheme="dark")
+    swagger = Swagger(page, service).open()
+    expect(page.locator("#sign-in")).to_have_css("background-color", "rgb(28, 32, 34)")
+    expect(swagger.line).to_have_css("color", "rgb(228, 230, 230)")

@@ -1,0 +1,109 @@
+"""The service does as its OpenAPI document says: whatever is sent, the answer is one that stands there."""
+
+import pytest
+import schemathesis
+from django.core.cache import cache
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from booking.openapi import JOURNEY
+from movieticket.wsgi import application
+from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
+
+CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+# The same ones on each run.
+BOUNDED = settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(autouse=True)
+def _connection_stays_open():
+    """The test's transaction lives through its requests, as with Django's own test client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def booking(user):
+    show = make_show(movie=make_movie(title="Seven Samurai"), screen=make_screen(name="Hall 1"))
+    return make_booking(user=user, show=show, seat_number=1)
+
+
+@pytest.fixture
+def document(booking):
+    return schemathesis.openapi.from_wsgi("/swagger.json", application)
+
+
+SEAT = st.integers(1, 60)
+SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
+    {"count": st.integers(1, 11)}, optional={"split": st.booleans()}
+)
+# Bodies that the rules take a look at, by path.
+SENSIBLE = {
+    "/signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
+    "/token/": st.just({"username": "esha", "password": PASSWORD}),
+    "/me/": st.fixed_dictionaries({"email": st.sampled_from(["", "esha@example.com"])}),
+    "/me/password/": st.just({"current_password": PASSWORD, "new_password": "another-good-one"}),
+    "/shows/{id}/book/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "/shows/{id}/book-seats/": SEATS,
+    "/shows/{id}/hold/": SEATS,
+    "/bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+}
+
+
+def aimed(case, body, booking):
+    """The request turned to what is there, with a sensible body."""
+    ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
+    known = {"id": ids.get(case.path.split("/")[1]), "reference": booking.reference}
+    case.path_parameters = {name: known[name] for name in case.path_parameters}
+    case.headers = {}
+    if case.path in ("/token/refresh/", "/token/blacklist/"):
+        body = {"refresh": str(RefreshToken.for_user(booking.user))}
+    if case.method != "GET" and body:
+        case.body = body
+    return case
+
+
+def answer(case, user):
+    """Signed in, and with no limit used up."""
+    cache.clear()
+    user.refresh_from_db()
+    return case.call(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"})
+
+
+@pytest.mark.parametrize("path", JOURNEY)
+def test_every_answer_stands_in_the_document(document, user, booking, path):
+    for method in sorted({"get", "patch", "post"} & set(document[path])):
+        operation = document[path][method]
+        # What the document allows, and what it doesn't.
+        cases = st.one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+
+        @BOUNDED
+        @given(cases, st.booleans(), SENSIBLE.get(path, st.none()))
+        def check(case, is_aimed, body):
+            request = aimed(case, body, booking) if is_aimed else case
+            response = answer(request, user)
+            # No body has no type, which Swagger 2.0 can't say.
+            typed = [] if response.status_code == 204 else [content_type_conformance]
+            request.validate_response(response, checks=CHECKS + typed)
+
+        check()

@@ -15,6 +15,7 @@ from booking.services.claims import (
     ShowCancelled,
     ShowStarted,
     SoldOut,
+    Wish,
 )
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 from tests.test_booking_services import live_seats, refusal_of
@@ -395,3 +396,9 @@ def test_a_reference_of_nobody_or_of_somebody_else_is_not_found(user, show):
         (NotFound, "not_found", {})
     ] * 2
     assert live_seats(show) == [5]
+
+
+@pytest.mark.parametrize("asked", [{}, {"seat_numbers": [1], "count": 1}, {"seat_numbers": [1, 1]}])
+def test_a_wish_is_for_seats_each_once_or_else_for_a_count(asked):
+    with pytest.raises(ValueError, match="Name seats, each once, or else a count"):
+        Wish(**asked)

@@ -283,3 +283,11 @@ def test_seats_that_are_not_blocked_are_told_by_their_labels(show):
 
 def test_seats_of_a_show_that_is_not_there_can_not_be_put_back(db):
     assert refusal_of(unblock, Show(pk=10**9), 1) == (NotFound, "not_found", {})
+
+
+def test_the_rows_of_a_hall_with_blocked_seats_keep_their_length(show):
+    make_block(show=show)
+    call = {"show_id": show.pk, "now": NOW, "seats_per_row": 5}
+    assert refusal_of(change_show, **call)[1] == "show_has_bookings"
+    Booking.objects.all().delete()
+    assert change_show(**call).seats_per_row == 5

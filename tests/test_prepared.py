@@ -1,7 +1,7 @@
 from datetime import timedelta, timezone
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection, transaction
 from django.db.models import Q
 from django.forms.models import model_to_dict
 
@@ -116,3 +116,31 @@ def test_a_connection_that_the_server_ended_is_found_without_asking(django_asser
     assert not connection.is_usable()
     connection.close()
     assert not connection.is_usable()
+
+
+@pytest.fixture
+def reader_of_changed_screens(transactional_db):
+    """A migration by another connection, after this one has had its statements planned."""
+    query = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk), 1)
+    make_screen(name="One")
+    for _ in range(5):
+        query(1)
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("ALTER TABLE booking_screen ALTER COLUMN name TYPE varchar(60)")
+    yield query
+    with other.cursor() as cursor:
+        cursor.execute("ALTER TABLE booking_screen ALTER COLUMN name TYPE varchar(50)")
+    other.close()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite plans a statement anew by itself")
+def test_a_column_that_changed_its_type_is_read_all_the_same(reader_of_changed_screens):
+    screen = Screen.objects.get()
+    assert reader_of_changed_screens(screen.pk) == [screen]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite plans a statement anew by itself")
+def test_in_a_transaction_it_is_for_the_caller_to_begin_again(reader_of_changed_screens):
+    with pytest.raises(NotSupportedError), transaction.atomic():
+        reader_of_changed_screens(1)

@@ -22,6 +22,7 @@ from playwright.sync_api import sync_playwright
 PROJECT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'"
 GRANIAN = "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 2"
 
@@ -136,15 +137,17 @@ def local_service(filled, tmp_path_factory):
 # --- The browser ------------------------------------------------------------------------------
 
 
+def pytest_runtest_setup():
+    """Without a browser there is nothing to test here, except where CI must have one. Said in one line for all."""
+    if CHROMIUM is None and "CI" not in os.environ:
+        pytest.skip("No browser is installed; these tests need Chromium.")
+
+
 @pytest.fixture(scope="session")
 def chromium():
-    """The path of an installed Chromium; without one there is nothing to test here, except where CI must have it."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None and "CI" in os.environ:
-        pytest.fail("CI needs Chromium: none of " + ", ".join(BROWSERS) + " was found.")
-    if found is None:
-        pytest.skip("No browser: install Chromium to run the browser tests.")
-    return found
+    """The path of an installed Chromium."""
+    assert CHROMIUM is not None, f"None of {', '.join(BROWSERS)} is installed."
+    return CHROMIUM
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 # make test         the whole suite on SQLite and on PostgreSQL
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
+# make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make profile      draws where a booking's time goes: docs/images/profile.svg
 # make lint         format, rules, types, migrations, deployment
 # make format       what of that can be mended by itself
@@ -23,7 +24,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser bench profile lint format lock screenshot clean
+.PHONY: run serve test test-browser bench bench-reports profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -67,6 +68,9 @@ test-browser: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+bench-reports: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.reports $(BENCH)
 
 profile: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.profile $(BENCH)

@@ -90,6 +90,44 @@ def store_past_bookings(total: int) -> None:
         cursor.execute("VACUUM ANALYZE booking_booking, booking_show, booking_user")
 
 
+def store_year(total: int) -> None:
+    """Some `total` bookings, 200 a show, of all movies on ten screens, over a year up to two weeks from now.
+
+    One of 20 is cancelled, one of 40 a hold that was given back, one of 200 a seat kept from sale.
+    """
+    shows = max(1, total // 200)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO booking_screen (name, rows, seats_per_row)"
+            " SELECT 'Report ' || n, 14, 20 FROM generate_series(1, 10) n"
+        )
+        cursor.execute(
+            "WITH stored AS ("
+            "INSERT INTO booking_show (movie_id, screen_id, starts_at, ends_at, total_seats, seats_per_row)"
+            " SELECT movie.id, screen.id, start, start + interval '2 hours', 280, 20"
+            " FROM generate_series(1, %(shows)s::int) n,"
+            " LATERAL (SELECT date_trunc('hour', now()) + interval '14 days' - n * interval '365 days' / %(shows)s)"
+            " AS at(start),"
+            " LATERAL (SELECT id FROM booking_movie ORDER BY id LIMIT 1 OFFSET n %% 50) AS movie,"
+            " LATERAL (SELECT id FROM booking_screen WHERE name = 'Report ' || n %% 10 + 1) AS screen"
+            " RETURNING id, starts_at),"
+            " customer AS (SELECT min(id) AS first, count(*) AS number FROM booking_user),"
+            " made AS (SELECT stored.id AS show, seat, least(starts_at - interval '1 hour', now())"
+            " - (seat + stored.id) %% 20 * interval '7 hours' AS moment, (seat + stored.id) %% 200 AS kind"
+            " FROM stored, generate_series(1, 200) seat)"
+            " INSERT INTO booking_booking (user_id, show_id, seat_number, status, reference, created_at, cancelled_at,"
+            " expires_at, held_since)"
+            " SELECT CASE WHEN kind <> 3 THEN first + (show * 200 + seat) %% number END, show, seat,"
+            " CASE WHEN kind = 3 THEN 'blocked' WHEN kind %% 20 = 1 OR kind %% 40 = 2 THEN 'cancelled'"
+            " ELSE 'booked' END, upper(substr(md5(show::text || ' ' || seat), 1, 8)), moment,"
+            " CASE WHEN kind %% 20 = 1 OR kind %% 40 = 2 THEN moment END,"
+            " CASE WHEN kind %% 40 = 2 THEN moment END, CASE WHEN kind %% 40 = 2 THEN moment END"
+            " FROM made, customer ORDER BY moment",
+            {"shows": shows},
+        )
+        cursor.execute("VACUUM ANALYZE booking_booking, booking_show")
+
+
 def print_tokens() -> None:
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -105,5 +143,7 @@ if __name__ == "__main__":
         load(int(sys.argv[2]), int(sys.argv[3]))
     elif sys.argv[1] == "past":
         store_past_bookings(int(sys.argv[2]))
+    elif sys.argv[1] == "year":
+        store_year(int(sys.argv[2]))
     else:
         print_tokens()

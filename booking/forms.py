@@ -8,12 +8,16 @@ from django import forms
 from django.contrib.admin.widgets import AdminDateWidget
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 
 from booking.models import Booking, Show, User, seat_number
 
 MAX_IMPORT_BYTES = 10_000_000
 MAX_COPIES = 200
+MAX_DAYS = 366
+FIRST_DAY = date(1900, 1, 1)
+LAST_DAY = date(2200, 1, 1)
 
 
 class AccountCreationForm(AdminUserCreationForm):
@@ -102,6 +106,37 @@ class CopyShowForm(forms.Form):
             for day in range(days)
             for at in times
         ]
+
+
+class DayField(forms.DateField):
+    """A day as browsers write it in an address, far enough from where dates end."""
+
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        bounds = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
+        super().__init__(input_formats=["%Y-%m-%d"], validators=bounds, **kwargs)
+        self.error_messages["required"] = self.error_messages["invalid"] = "Choose a day of the calendar."
+
+
+class DayForm(forms.Form):
+    day = DayField()
+
+
+class PeriodForm(forms.Form):
+    first_day = DayField()
+    last_day = DayField()
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if {"first_day", "last_day"} <= data.keys():
+            days = (data["last_day"] - data["first_day"]).days + 1
+            if days < 1:
+                self.add_error("last_day", "The last day is before the first day.")
+            elif days > MAX_DAYS:
+                self.add_error("last_day", f"That is more than {MAX_DAYS} days.")
+        return data
 
 
 class SeatsForm(forms.Form):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.common import RefusalsOnTheForm, carry_out
 from booking.admin.history import CANCELLED, events_of_booking, with_bookings
+from booking.admin.reports import ReportsPage
 from booking.forms import (
     SellForm,
 )
@@ -18,7 +19,7 @@ from booking.models import Booking
 
 
 @admin.register(Booking)
-class BookingAdmin(RefusalsOnTheForm, admin.ModelAdmin):
+class BookingAdmin(RefusalsOnTheForm, ReportsPage):
     """Sells seats and cancels bookings; edits and deletes none."""
 
     form = SellForm

@@ -9,18 +9,37 @@ from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.reports import (
+    NIGHT,
+    Bill,
+    Line,
+    Report,
+    Sales,
+    ShowFigures,
+    read_bill,
+    read_day,
+    read_report,
+    read_sales,
+    start_of,
+)
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 
 __all__ = [
     "IMPORT_COLUMNS",
+    "NIGHT",
+    "Bill",
     "Busy",
     "InvalidInput",
+    "Line",
     "NotFound",
     "Receipt",
     "Refusal",
     "Replay",
+    "Report",
+    "Sales",
     "SeatMap",
+    "ShowFigures",
     "TakenSeat",
     "block_seats",
     "book_seat",
@@ -36,12 +55,17 @@ __all__ = [
     "import_movies",
     "move_booking",
     "plan_show",
+    "read_bill",
+    "read_day",
+    "read_report",
+    "read_sales",
     "read_seat_map",
     "read_taken_seats",
     "release_expired_holds",
     "rotate_refresh_token",
     "seats_taken",
     "sign_up",
+    "start_of",
     "unblock_seats",
     "update_email",
 ]

@@ -1,0 +1,97 @@
+"""make bench-reports: how long the staff's pages take with 1,000,000 bookings stored.
+
+python -m benchmarks.reports [--tiny]        fills a database of its own and measures
+python -m benchmarks.reports measure SAMPLES measures on the database that is set
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+from time import perf_counter
+
+import django
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from benchmarks.run import Size, loaded
+
+BOOKINGS, SAMPLES = 1_000_000, 15
+TINY_BOOKINGS, TINY_SAMPLES = 1_000, 2
+# Of what benchmarks.data stores for the API next to no part is wanted here.
+SMALL = Size(1, 500, 1, (), 0, 0, 0)
+
+REPORTS = "/admin/booking/booking/reports/"
+
+
+def milliseconds(act: Callable[[], object], samples: int) -> float:
+    """The best of some runs after a first one: whatever else the machine does only adds to it."""
+    act()
+    taken = []
+    for _ in range(samples):
+        begin = perf_counter()
+        act()
+        taken.append((perf_counter() - begin) * 1000)
+    return min(taken)
+
+
+def explain() -> str:
+    """How the database finds the counts of a year's report, the query that takes longest."""
+    from booking import services
+
+    today = timezone.localdate()
+    with CaptureQueriesContext(connection) as queries:
+        services.read_report(first_day=today - timedelta(days=365), last_day=today)
+    counting = next(query["sql"] for query in queries if "GROUP BY" in query["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {counting}")
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def measure(samples: int) -> None:
+    from django.test import Client
+
+    from booking import services
+    from booking.models import Booking, Show, User
+
+    boss, _ = User.objects.get_or_create(username="boss", is_staff=True, is_superuser=True)
+    client = Client(HTTP_HOST="127.0.0.1")
+    client.force_login(boss)
+    today = timezone.localdate()
+    print(f"{Booking.objects.count():,} bookings of {Show.objects.count():,} shows\n")
+    print("| page | whole request | of it the service |\n|---|---|---|")
+
+    def report(path: str, first_day: date) -> str:
+        address = f"{path}?first_day={first_day}&last_day={today}"
+        return row(address, lambda: services.read_report(first_day=first_day, last_day=today))
+
+    def row(path: str, read: Callable[[], object]) -> str:
+        def ask() -> None:
+            if client.get(path).status_code != 200:
+                raise RuntimeError(path)
+
+        return f"{milliseconds(ask, samples):.0f} ms | {milliseconds(read, samples):.0f} ms |"
+
+    month, year = today - timedelta(days=30), today - timedelta(days=365)
+    print(f"| a month's report | {report(REPORTS, month)}")
+    print(f"| a year's report | {report(REPORTS, year)}")
+    print(f"| a year's shows as CSV | {report(f'{REPORTS}shows.csv', year)}")
+    now = timezone.now()
+    print(f"| the front page | {row('/admin/', lambda: (services.read_bill(now=now), services.read_sales(now=now)))}")
+    print(f"| a day's plan | {row('/admin/booking/show/plan/', lambda: services.read_day(day=today))}")
+    print(f"\n{explain()}")
+
+
+def main() -> None:
+    tiny = sys.argv[1:] == ["--tiny"]
+    with loaded(SMALL) as bench:
+        bench.python("benchmarks.data", "year", TINY_BOOKINGS if tiny else BOOKINGS)
+        print(bench.python("benchmarks.reports", "measure", TINY_SAMPLES if tiny else SAMPLES))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["measure"]:
+        django.setup()
+        measure(int(sys.argv[2]))
+    else:
+        main()

@@ -1,0 +1,33 @@
+"""What staff see first: today's shows, today's sales and what is about to sell out."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from booking import services
+from booking.models import Booking, Show
+
+_index = admin.site.index
+
+
+def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    """The admin's index with the day's figures, each for those who may see where it comes from."""
+    now = timezone.now()
+    figures: dict[str, Any] = {}
+    if _may_view(request, Show):
+        figures["bill"] = services.read_bill(now=now)
+    if _may_view(request, Booking):
+        figures["sales"] = services.read_sales(now=now)
+    return _index(request, figures | (extra_context or {}))
+
+
+def _may_view(request: HttpRequest, model: type[Model]) -> bool:
+    return bool(admin.site.get_model_admin(model).has_view_permission(request))
+
+
+admin.site.index_template = "admin/booking/front_page.html"
+admin.site.index = front_page  # type: ignore[method-assign]

@@ -1,0 +1,160 @@
+"""The plan of a day: screens side by side, shows over the hours."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+
+from booking import services
+from booking.forms import FIRST_DAY, LAST_DAY, DayForm
+from booking.models import Screen, Show
+
+HOUR = timedelta(hours=1)
+# What an empty day shows.
+OPENING = timedelta(hours=10)
+EN_DASH = "\u2013"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A show where it is drawn, in hours from the top; beside others where a show called off left its time to them."""
+
+    show: services.ShowFigures
+    times: str
+    at: str
+    lasts: str
+    lane: int
+    lanes: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there is room for no more than a line of text."""
+        return self.show.ends_at - self.show.starts_at < HOUR * 2 / 3
+
+
+@dataclass(frozen=True)
+class Column:
+    screen: Screen
+    blocks: list[Block]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The hours from the first show to the end of the last, each with how it is called."""
+
+    hours: list[tuple[int, str]]
+    columns: list[Column]
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(column.blocks for column in self.columns)
+
+
+def lay_out(day: date, shows: Sequence[services.ShowFigures], screens: Sequence[Screen]) -> Plan:
+    """The plan of `day`. An hour has its length whatever the clocks do; only its name follows them."""
+    begin, end = _window(day, shows)
+    hours = [(n, f"{timezone.localtime(begin + n * HOUR):%H:%M}") for n in range((end - begin) // HOUR + 1)]
+    seen = [show for show in shows if show.starts_at < end]
+    columns = [
+        Column(screen, list(_blocks([show for show in seen if show.screen_id == screen.pk], day, begin, end)))
+        for screen in screens
+    ]
+    return Plan(hours, columns)
+
+
+def _window(day: date, shows: Sequence[services.ShowFigures]) -> tuple[datetime, datetime]:
+    """From the hour of the first show, midnight at the earliest, to the end of the last one, in the night at last."""
+    midnight, next_midnight = services.start_of(day), services.start_of(day + timedelta(days=1))
+    of_day = [show for show in shows if show.starts_at < next_midnight]
+    if not of_day:
+        return midnight + OPENING, next_midnight
+    first = max(midnight, min(show.starts_at for show in of_day))
+    last = min(next_midnight + services.NIGHT, max(show.ends_at for show in of_day))
+    begin = midnight + (first - midnight) // HOUR * HOUR
+    return begin, begin - (begin - last) // HOUR * HOUR
+
+
+def _blocks(shows: Sequence[services.ShowFigures], day: date, begin: datetime, end: datetime) -> Iterator[Block]:
+    for cluster in _clusters(shows):
+        free_at: list[datetime] = []
+        lanes = []
+        for show in cluster:
+            lane = next((n for n, free in enumerate(free_at) if free <= show.starts_at), len(free_at))
+            free_at[lane : lane + 1] = [show.ends_at]
+            lanes.append(lane)
+        for show, lane in zip(cluster, lanes, strict=True):
+            top = max(begin, show.starts_at)
+            lasts = min(end, show.ends_at) - top
+            yield Block(show, _times(show, day), _in_hours(top - begin), _in_hours(lasts), lane, len(free_at))
+
+
+def _clusters(shows: Sequence[services.ShowFigures]) -> Iterator[list[services.ShowFigures]]:
+    """The shows of a screen, those together that overlap."""
+    cluster: list[services.ShowFigures] = []
+    for show in shows:
+        if cluster and show.starts_at >= max(other.ends_at for other in cluster):
+            yield cluster
+            cluster = []
+        cluster.append(show)
+    if cluster:
+        yield cluster
+
+
+def _times(show: services.ShowFigures, day: date) -> str:
+    """From when to when; a time of another day says of which."""
+    times = (timezone.localtime(time) for time in (show.starts_at, show.ends_at))
+    return EN_DASH.join(f"{time:%H:%M}" if time.date() == day else f"{time:%a %H:%M}" for time in times)
+
+
+def _in_hours(length: timedelta) -> str:
+    # As text: a template would write the point as the language has it, and CSS knows but one.
+    return f"{length / HOUR:.4f}"
+
+
+class PlanPage(admin.ModelAdmin):
+    """Shows the plan of a day, and opens the form for a new show from there and returns."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.plan_view)
+        return [path("plan/", view, name="booking_show_plan"), *super().get_urls()]
+
+    def plan_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = DayForm(request.GET if "day" in request.GET else {"day": timezone.localdate()})
+        day = form.cleaned_data["day"] if form.is_valid() else timezone.localdate()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Plan for {day:%A} {day.day} {day:%B %Y}",
+            "opts": self.opts,
+            "form": form,
+            "day": day,
+            "today": timezone.localdate(),
+            "previous_day": day - timedelta(days=1) if day > FIRST_DAY else None,
+            "next_day": day + timedelta(days=1) if day < LAST_DAY else None,
+            "plan": lay_out(day, services.read_day(day=day), list(Screen.objects.all())),
+            "has_add_permission": self.has_add_permission(request),
+        }
+        return TemplateResponse(request, "admin/booking/show/plan.html", context)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        form = DayForm(request.GET)
+        if form.is_valid():
+            # The day is known, the time is not.
+            initial["starts_at"] = [form.cleaned_data["day"], None]
+        return initial
+
+    def response_add(self, request: HttpRequest, obj: Show, post_url_continue: str | None = None) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        if "_save" in request.POST and "day" in request.GET:
+            day = timezone.localdate(obj.starts_at)
+            return HttpResponseRedirect(f"{reverse('admin:booking_show_plan')}?day={day}")
+        return response

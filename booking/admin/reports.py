@@ -1,0 +1,114 @@
+"""Sales of a period: a page, and files for a spreadsheet."""
+
+import csv
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path
+from django.utils import timezone
+
+from booking import services
+from booking.forms import PeriodForm
+
+SHOWS_A_PAGE = 50
+# A cell that starts with one of these is run as a formula by spreadsheets.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+FIGURES = ["seats", "sold", "percent sold", "cancelled"]
+Row = Sequence[object]
+
+
+def _lines(name: str, lines: Sequence[services.Line]) -> Iterable[Row]:
+    yield [name, "shows", *FIGURES]
+    for line in lines:
+        yield [line.name, line.shows, line.seats, line.sold, line.percent, line.cancelled]
+
+
+def _shows(shows: Sequence[services.ShowFigures]) -> Iterable[Row]:
+    yield ["day", "start", "movie", "screen", "state", *FIGURES]
+    # Looked up once: there may be thousands of shows.
+    zone = timezone.get_current_timezone()
+    for show in shows:
+        start = show.starts_at.astimezone(zone)
+        state = "called off" if show.is_cancelled else ""
+        figures = [show.seats, show.sold, show.percent, show.cancelled]
+        yield [start.date(), f"{start:%H:%M}", show.movie, show.screen, state, *figures]
+
+
+TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
+    "days": lambda report: _lines("day", report.days),
+    "movies": lambda report: _lines("movie", report.movies),
+    "screens": lambda report: _lines("screen", report.screens),
+    "shows": lambda report: _shows(report.shows),
+}
+
+
+def safe_cell(value: object) -> str:
+    """The value as text that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def csv_response(name: str, rows: Iterable[Row]) -> HttpResponse:
+    # By the mark at its start a spreadsheet knows that it is UTF-8.
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    csv.writer(response).writerows([safe_cell(value) for value in row] for row in rows)
+    return response
+
+
+def _this_month() -> dict[str, date]:
+    first_day = timezone.localdate().replace(day=1)
+    return {
+        "first_day": first_day,
+        "last_day": (first_day + timedelta(days=31)).replace(day=1) - timedelta(days=1),
+    }
+
+
+class ReportsPage(admin.ModelAdmin):
+    """Shows what was sold in a period, this month unless asked for another one."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.reports_view)
+        return [
+            path("reports/", view, name="booking_booking_reports"),
+            path("reports/<slug:table>.csv", view, name="booking_booking_report_file"),
+            *super().get_urls(),
+        ]
+
+    def reports_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if table is not None and table not in TABLES:
+            raise Http404
+        asked = {"first_day", "last_day"} & request.GET.keys()
+        form = PeriodForm(request.GET if asked else _this_month())
+        report = services.read_report(**form.cleaned_data) if form.is_valid() else None
+        if report and table:
+            period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
+            return csv_response(f"{table}-{period}", TABLES[table](report))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Reports",
+            "opts": self.opts,
+            "form": form,
+            **(self._tables(request, report, form) if report else {}),
+        }
+        return TemplateResponse(request, "admin/booking/booking/reports.html", context)
+
+    @staticmethod
+    def _tables(request: HttpRequest, report: services.Report, form: PeriodForm) -> dict[str, Any]:
+        return {
+            "report": report,
+            # A chart of nothing needs a height too.
+            "most_a_day": max(1, *(line.sold for line in report.days)),
+            "groups": [("movies", "By movie", report.movies), ("screens", "By screen", report.screens)],
+            "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
+            "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),
+        }

@@ -17,7 +17,7 @@ STEPS = {
     "read the body": [("booking/views/common.py", "validated")],
     "begin and commit": [("db/transaction.py", "__enter__"), ("db/transaction.py", "__exit__")],
     "lock the show": [("services/locks.py", "lock_show_if_free")],
-    "rules": [("services/bookings.py", "_refusal")],
+    "rules": [("services/claims.py", "_decide")],
     "insert": [("booking/prepared.py", "insert")],
     "make the answer": [("rest_framework/serializers.py", "to_representation")],
     "write the answer": [("rest_framework/response.py", "rendered_content")],

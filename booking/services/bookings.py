@@ -11,7 +11,6 @@ from booking.models import Booking, BookingQuerySet, Show, User
 from booking.prepared import PreparedInsert
 from booking.services.claims import (
     Claim,
-    SeatTaken,
     ShowStarted,
     Wish,
     check_free,
@@ -73,10 +72,7 @@ def book_seats(
     Otherwise as `book_seat`. SeatTaken names all that are taken, with `alternatives`; raises NoBlock too.
     """
     claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt)
-    try:
-        return claim.carry_out(partial(_sell, user, now))
-    except SeatTaken as refusal:
-        raise claim.with_alternatives(refusal) from None
+    return claim.carry_out_or_offer(partial(_sell, user, now))
 
 
 def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Booking]) -> list[Booking]:

@@ -286,13 +286,16 @@ class Claim:
         largest = largest_block(*hall)
         raise NoBlock(self.wish.count, largest, split=self.wish.split) if largest else SoldOut
 
-    def with_alternatives(self, refusal: SeatTaken) -> SeatTaken:
-        """The refusal with the nearest block of as many free seats as were wanted."""
-        show = refusal.show
+    def carry_out_or_offer(self, write: Callable[[Show, list[int], list[Booking]], list[Booking]]) -> list[Booking]:
+        """The same, but SeatTaken has `alternatives`: the nearest block of as many free seats as were wanted."""
+        try:
+            return self.carry_out(write)
+        except SeatTaken as refusal:
+            refusal.extra["alternatives"] = self._alternatives(refusal.show)
+            raise
+
+    def _alternatives(self, show: Show) -> list[int]:
         live = Booking.objects.live(self.now).filter(show=show).order_by()
         held_by_user = Q(user=self.user, status=Booking.Status.HELD)
         taken = set(live.exclude(held_by_user).values_list("seat_number", flat=True))
-        refusal.extra["alternatives"] = nearest_block(
-            show.total_seats, show.seats_per_row, taken, self.wish.seat_numbers
-        )
-        return refusal
+        return nearest_block(show.total_seats, show.seats_per_row, taken, self.wish.seat_numbers)

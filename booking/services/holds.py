@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import F, Min
 
 from booking.models import Booking, Show, User
-from booking.services.claims import Claim, SeatTaken, Wish, clear_seats, shared_reference
+from booking.services.claims import Claim, Wish, clear_seats, shared_reference
 from booking.services.locks import lock_show, retried, write_transaction
 from booking.services.receipts import Receipt
 from booking.services.refusals import Refusal
@@ -43,10 +43,7 @@ def hold_seats(
     in this show. `now` is UTC. Raises what `book_seats` raises, and HoldLimitReached.
     """
     claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt, partial(_held_long_enough, user, now))
-    try:
-        return claim.carry_out(partial(_hold, user, now))
-    except SeatTaken as refusal:
-        raise claim.with_alternatives(refusal) from None
+    return claim.carry_out_or_offer(partial(_hold, user, now))
 
 
 def _first_held(user: User, show: Show) -> dict[int, datetime]:

@@ -7,10 +7,10 @@ is stranded where it is free, has a taken neighbour on either side, and was not 
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from heapq import nsmallest
 from itertools import accumulate
-from operator import itemgetter
+from operator import itemgetter, sub
 
 # A choice is valued by one number, the less the better: first how many blocks it is in, then how many seats it
 # strands, then how far it is from the middle. Each outweighs all that come after it.
@@ -58,35 +58,31 @@ class Hall:
                     yield Run(first, seat - 1, bounded_left=first > start, bounded_right=seat <= end)
                 first = seat + 1
 
-    @cached_property
-    def _distances(self) -> list[int]:
-        """For each seat, the distances from the middle of it and of all seats before, added up.
-
-        A seat's distance is squared and in quarters of a seat², so that it stays whole.
-        """
-        return list(
-            accumulate(
-                (
-                    (2 * row - (self.rows - 1)) ** 2 + (2 * place - (self.seats_per_row - 1)) ** 2
-                    for row, place in (divmod(seat, self.seats_per_row) for seat in range(self.total_seats))
-                ),
-                initial=0,
-            )
-        )
-
     def best_block(self, run: Run, size: int) -> tuple[int, range]:
         """The best block of `size` seats in the run, after its value."""
-        through = self._distances[run.first + size - 1 : run.last + 1]
-        before = self._distances[run.first - 1 : run.last - size + 1]
-        values = [end - start for end, start in zip(through, before, strict=True)]
-        spare = len(run) - size
+        first, last, distances = run.first, run.last, _distances(self)
+        values = list(map(sub, distances[first + size - 1 : last + 1], distances[first - 1 : last - size + 1]))
+        spare = last - first + 1 - size
         if spare and run.bounded_left:
             values[1] += STRANDED
         if spare and run.bounded_right:
             values[spare - 1] += STRANDED
         value: int = min(values)
-        first = run.first + values.index(value)
+        first += values.index(value)
         return value, range(first, first + size)
+
+
+@lru_cache
+def _distances(hall: Hall) -> list[int]:
+    """For each seat, the distances from the middle of the hall of it and of all seats before, added up.
+
+    A seat's distance is squared and in quarters of a seat², so that it stays whole.
+    """
+    last_row, last_place = hall.rows - 1, hall.seats_per_row - 1
+    places = (divmod(seat, hall.seats_per_row) for seat in range(hall.total_seats))
+    return list(
+        accumulate(((2 * row - last_row) ** 2 + (2 * place - last_place) ** 2 for row, place in places), initial=0)
+    )
 
 
 def best_seats(

@@ -4,6 +4,7 @@
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
+# make bench-migrations  measures what bookings notice of migrations with ten million of them stored
 # make profile      draws where a booking's time goes: docs/images/profile.svg
 # make lint         format, rules, types, migrations, deployment
 # make format       what of that can be mended by itself
@@ -24,7 +25,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser bench bench-reports profile lint format lock screenshot clean
+.PHONY: run serve test test-browser bench bench-reports bench-migrations profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -71,6 +72,9 @@ bench: $(VENV)/.installed-dev
 
 bench-reports: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.reports $(BENCH)
+
+bench-migrations: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.migrations $(BENCH)
 
 profile: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.profile $(BENCH)

@@ -236,6 +236,12 @@ else:
     # A pool, where the address asks for one, keeps the connections itself.
     _database["CONN_MAX_AGE"] = 0 if "pool" in _database["OPTIONS"] else 60
 DATABASES = {"default": _database}
+# On PostgreSQL a migration waits no longer than that for a table, as all who come after it wait too; one that broke
+# off is started again, and goes on.
+ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
+ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
+ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
+ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

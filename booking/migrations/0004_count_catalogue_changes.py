@@ -8,11 +8,11 @@ COUNT = (
     ' ON CONFLICT ("table") DO UPDATE SET number = booking_catalogueversion.number + 1'
 )
 FUNCTION = (
-    "CREATE FUNCTION booking_count_{table}() RETURNS trigger LANGUAGE plpgsql AS"
+    "CREATE OR REPLACE FUNCTION booking_count_{table}() RETURNS trigger LANGUAGE plpgsql AS"
     " $$ BEGIN " + COUNT + "; RETURN NULL; END $$"
 )
 TRIGGER = (
-    "CREATE TRIGGER booking_count_{table} AFTER INSERT OR UPDATE OR DELETE ON booking_{table}"
+    "CREATE OR REPLACE TRIGGER booking_count_{table} AFTER INSERT OR UPDATE OR DELETE ON booking_{table}"
     " FOR EACH STATEMENT EXECUTE FUNCTION booking_count_{table}()"
 )
 POSTGRESQL = [FUNCTION, TRIGGER]

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+ON_A_SEAT = models.Q(("status__in", ["booked", "held", "blocked"]))
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,10 +13,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RemoveConstraint(
-            model_name="booking",
-            name="one_live_booking_per_show_and_seat",
-        ),
         migrations.AddField(
             model_name="booking",
             name="expires_at",
@@ -54,14 +52,21 @@ class Migration(migrations.Migration):
             model_name="booking",
             index=models.Index(condition=models.Q(("status", "held")), fields=["expires_at"], name="hold_by_end"),
         ),
+        # Bookings go on meanwhile, so one of the two stands at any time.
         migrations.AddConstraint(
             model_name="booking",
             constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ["booked", "held", "blocked"])),
-                fields=("show", "seat_number"),
-                name="one_live_booking_per_show_and_seat",
+                condition=ON_A_SEAT, fields=("show", "seat_number"), name="one_booking_on_a_seat_while_migrating"
             ),
         ),
+        migrations.RemoveConstraint(model_name="booking", name="one_live_booking_per_show_and_seat"),
+        migrations.AddConstraint(
+            model_name="booking",
+            constraint=models.UniqueConstraint(
+                condition=ON_A_SEAT, fields=("show", "seat_number"), name="one_live_booking_per_show_and_seat"
+            ),
+        ),
+        migrations.RemoveConstraint(model_name="booking", name="one_booking_on_a_seat_while_migrating"),
         migrations.AddConstraint(
             model_name="booking",
             constraint=models.CheckConstraint(

@@ -1,17 +1,29 @@
 """Django's PostgreSQL backend with a check of its connections that costs nothing, and prepared statements.
 
+Its migrations lock no table for longer than a moment (django-pg-zero-downtime-migrations): indexes are built
+concurrently, constraints checked after they are made, and nothing is undone by a transaction; what broke off is
+started again.
+
 Before a kept connection serves another request, Django asks the server `SELECT 1`: one of seven round trips of a
 booking. A server that ended the connection has closed its socket, and the kernel knows; only then, or where
 something else came in unasked, is the server asked. A peer that vanished without a word is found by TCP keepalives.
 """
 
 import select
+import warnings
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
+
+# The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
+# ours to having none.
+warnings.filterwarnings("ignore", category=UnsafeOperationWarning)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    SchemaEditorClass = DatabaseSchemaEditor
+
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:
             return False

@@ -2,6 +2,7 @@
 # make serve        the service for production, on $(HOST):$(PORT)
 # make test         the whole suite on SQLite and on PostgreSQL
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
+# make test-image   builds and runs what the Dockerfile does, without a container engine
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make bench-migrations  measures what bookings notice of migrations with ten million of them stored
@@ -25,7 +26,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser bench bench-reports bench-migrations profile lint format lock screenshot clean
+.PHONY: run serve test test-browser test-image bench bench-reports bench-migrations profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -55,9 +56,8 @@ serve: export DEBUG = false
 serve: $(VENV)/.installed
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --retire
-	@$(MANAGE) collectstatic --no-input --verbosity 0
-	$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) \
-	  --blocking-threads $(THREADS) --respawn-failed-workers --workers-kill-timeout 10 movieticket.wsgi:application
+	@PATH="$(abspath $(BIN)):$$PATH" deploy/build
+	PATH="$(abspath $(BIN)):$$PATH" HOST=$(HOST) PORT=$(PORT) WORKERS=$(WORKERS) THREADS=$(THREADS) exec deploy/start
 
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
@@ -66,6 +66,9 @@ test: $(VENV)/.installed-dev
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
+
+test-image: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/image
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)

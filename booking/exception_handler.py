@@ -11,6 +11,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from booking.metrics import REFUSALS
 from booking.services import Busy, InvalidInput, Refusal
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def _answer_refusal(refusal: Refusal) -> Response:
+    REFUSALS.labels(refusal.code).inc()
     status = STATUS_OF_CODE[refusal.code]
     body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}

@@ -83,6 +83,10 @@ def read_rate(raw: str) -> str:
     return f"{read_positive(count)}/{period}"
 
 
+def read_log_format(raw: str) -> str:
+    return {"json": "json", "text": "text"}[raw.lower()]
+
+
 def read_database(raw: str) -> dict[str, Any]:
     if not raw.startswith(("sqlite://", "postgres://", "postgresql://")):
         raise ValueError("neither SQLite nor PostgreSQL")
@@ -139,8 +143,8 @@ if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
-CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match"]
-CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After"]
+CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
 CORS_URLS_REGEX = r"^/api/"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -170,6 +174,8 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = [
+    "movieticket.probes.ProbeMiddleware",
+    "movieticket.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # Locally runserver finds static files by itself, uncollected.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
@@ -341,15 +347,44 @@ SWAGGER_SETTINGS = {
 
 # --- Log --------------------------------------------------------------------------------------
 
+# Locally runserver tells of each request itself.
+LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json", "json or text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}, "null": {"class": "logging.NullHandler"}},
+    "filters": {"request_id": {"()": "movieticket.requests.RequestIdFilter"}},
+    "formatters": {
+        "text": {"format": "{levelname} {message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{levelname}{name}{message}{request_id}",
+            "style": "{",
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "timestamp": "time",
+        },
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": LOG_FORMAT,
+            "filters": ["request_id"],
+        },
+        "null": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # What a client did wrong is told to the client; the log keeps what is ours to mend.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
+        "movieticket.requests": {
+            "handlers": ["stdout"],
+            "level": "INFO" if LOG_FORMAT == "json" else "WARNING",
+            "propagate": False,
+        },
     },
 }
+# For who asks for /metrics; without one, all may.
+METRICS_TOKEN = setting("METRICS_TOKEN", str, "", "text")

@@ -1,149 +1,20 @@
 """The database fails under the server as it runs in production, on a PostgreSQL of the test's own."""
 
-import json
 import os
 import select
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection
-from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Condition, Event, Thread
 
 import psycopg
 import pytest
 
-from tests.factories import make_show, make_user
 from tests.postgres_server import postgres_server
-
-PROJECT = Path(__file__).parents[1]
-CUSTOMERS = 8
-SHOWS = 4
-PATIENCE_SECONDS = 60
-# As `make serve` starts it.
-WORKERS = 2
-GRANIAN = (
-    f"--interface wsgi --workers {WORKERS} --blocking-threads 4 --respawn-failed-workers movieticket.wsgi:application"
-)
-
-
-# --- A service of the test's own --------------------------------------------------------------
-
-
-def environment(database_url):
-    return {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "movieticket.settings",
-        "DATABASE_URL": database_url,
-        "DEBUG": "false",
-        "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "LIMIT_BOOKING": "1000000/minute",
-        "MAX_SEATS_PER_USER": "10000",
-    }
-
-
-def run(database_url, *command):
-    """Runs Python with the settings of the service."""
-    return subprocess.run(
-        [sys.executable, *command], env=environment(database_url), cwd=PROJECT, capture_output=True, text=True
-    )
-
-
-def fill():
-    """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
-    from django.core.management import call_command
-    from rest_framework_simplejwt.tokens import AccessToken
-
-    call_command("migrate", verbosity=0)
-    shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
-    tokens = [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)]
-    print(json.dumps([shows, tokens]))
-
-
-def filled(database):
-    """The shows' ids and the customers' tokens."""
-    done = run(database.url, "-c", "import django; django.setup(); from tests.test_failures import fill; fill()")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-@dataclass
-class Answer:
-    status: int
-    retry_after: str | None
-    replayed: str | None
-    body: dict
-
-
-@dataclass
-class Service:
-    port: int
-    shows: list[int]
-    tokens: list[str]
-
-    def book(self, customer, seat_number, key=None):
-        """What the server answers a customer who books a seat of the one show that is theirs."""
-        headers = {"Authorization": f"Bearer {self.tokens[customer]}", "Content-Type": "application/json"}
-        if key:
-            headers["Idempotency-Key"] = key
-        path = f"/api/shows/{self.shows[customer % SHOWS]}/book/"
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
-        try:
-            connection.request("POST", path, json.dumps({"seat_number": seat_number}), headers)
-            response = connection.getresponse()
-            header = response.headers.get
-            return Answer(
-                response.status, header("Retry-After"), header("Idempotency-Replayed"), json.loads(response.read())
-            )
-        finally:
-            connection.close()
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@contextmanager
-def served(database_url, shows, tokens, log):
-    """The service, as long as it is needed."""
-    port = free_port()
-    command = [sys.executable, "-m", "granian", "--host", "127.0.0.1", "--port", str(port), *GRANIAN.split()]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, env=environment(database_url), cwd=PROJECT, stdout=output, stderr=output, start_new_session=True
-        )
-
-    def is_up():
-        assert process.poll() is None, log.read_text()
-        return log.read_text().count("Started worker-") == WORKERS
-
-    try:
-        wait_until(is_up)
-        yield Service(port, shows, tokens)
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled, run, served, wait_until
 
 
 @pytest.fixture
@@ -221,7 +92,7 @@ class Crowd:
 @pytest.fixture
 def crowd_that_saw_the_database_killed(database, tmp_path):
     """The customers, gone home, after the database was killed and started again among their bookings."""
-    with served(database.url, *filled(database), tmp_path / "log") as service:
+    with served(database.url, *filled(database.url), tmp_path) as service:
         crowd = Crowd(service)
         with crowd.booking():
             crowd.wait_for(40, 201)
@@ -297,7 +168,7 @@ def proxy(database):
 
 @pytest.fixture
 def service(database, proxy, tmp_path):
-    with served(proxy.url, *filled(database), tmp_path / "log") as service:
+    with served(proxy.url, *filled(database.url), tmp_path) as service:
         yield service
 
 

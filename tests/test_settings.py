@@ -66,6 +66,7 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("DATABASE_URL", "postgres://localhost"),
         ("DATABASE_URL", "sqlite://:memory:"),
         ("NUM_PROXIES", "-1"),
+        ("LOG_FORMAT", "xml"),
         ("ACCESS_TOKEN_MINUTES", "10000000000"),
         ("PROXY_SSL_HEADER", "X Foo"),
         ("TIME_ZONE", "Mars/Olympus"),

@@ -4,7 +4,7 @@ from booking.services.accounts import change_password, rotate_refresh_token, sig
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
-from booking.services.holds import hold_seats, release_expired_holds
+from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
@@ -50,6 +50,7 @@ __all__ = [
     "change_password",
     "change_show",
     "copy_show",
+    "count_holds",
     "delete_show",
     "hold_seats",
     "import_movies",

@@ -7,6 +7,7 @@ from functools import partial
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import IntegrityError
 
+from booking.metrics import SEATS_BOOKED
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.prepared import PreparedInsert
 from booking.services.claims import (
@@ -53,6 +54,7 @@ def book_seat(
     """
     claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
     [booking] = claim.carry_out(partial(_sell, user, now))
+    SEATS_BOOKED.inc()
     return booking
 
 
@@ -72,7 +74,9 @@ def book_seats(
     Otherwise as `book_seat`. SeatTaken names all that are taken, with `alternatives`; raises NoBlock too.
     """
     claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt)
-    return claim.carry_out_or_offer(partial(_sell, user, now))
+    bookings = claim.carry_out_or_offer(partial(_sell, user, now))
+    SEATS_BOOKED.inc(len(bookings))
+    return bookings
 
 
 def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Booking]) -> list[Booking]:

@@ -81,6 +81,11 @@ def _hold(user: User, now: datetime, show: Show, seats: list[int], rows: list[Bo
     return holds
 
 
+def count_holds(*, now: datetime) -> int:
+    """How many seats are held at `now` (UTC)."""
+    return Booking.objects.filter(status=Booking.Status.HELD, expires_at__gt=now).count()
+
+
 def release_expired_holds(*, now: datetime) -> int:
     """Tidies away holds that have run out by `now` (UTC), show by show; returns how many.
 

@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
+from booking.metrics import LOCK_WAITS
 from booking.models import Screen, Show
 from booking.prepared import PreparedQuery
 from booking.services.refusals import Busy, NotFound
@@ -90,7 +91,8 @@ def _waiting() -> Iterator[None]:
             timeout = LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS
             with connection.cursor() as cursor:
                 cursor.execute(f"SET LOCAL lock_timeout = {timeout * 1000:.0f}")
-        yield
+        with LOCK_WAITS.time():
+            yield
     finally:
         if has_place:
             _queue.release()

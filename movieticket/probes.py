@@ -1,0 +1,93 @@
+"""What load balancers and monitoring ask, each answered before anything else looks at the request.
+
+They come by address rather than by name and over plain http, so neither ALLOWED_HOSTS nor a redirect to https is
+for them.
+"""
+
+import hmac
+import os
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from booking import services
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class ProbeMiddleware:
+    """Answers /healthz, /readyz and /metrics."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        probe = PROBES.get(request.path_info)
+        if probe is None:
+            return self.get_response(request)
+        try:
+            response = probe(request)
+        except Error:
+            response = JsonResponse({"status": "database unreachable"}, status=503)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def alive(_: HttpRequest) -> HttpResponse:
+    """The process is alive; the database isn't asked, as a restart wouldn't mend it."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(_: HttpRequest) -> HttpResponse:
+    """Whether requests should come here: the database is there and has all migrations that this version knows."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    if _known_migrations() - set(applied):
+        return JsonResponse({"status": "migrations missing"}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+@lru_cache(maxsize=1)
+def _known_migrations() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def figures(request: HttpRequest) -> HttpResponse:
+    """The figures of all workers, for who brings METRICS_TOKEN. Without one there is no such page, but locally."""
+    token = settings.METRICS_TOKEN
+    if not token and not settings.DEBUG:
+        return JsonResponse({"status": "METRICS_TOKEN is not set"}, status=404)
+    given = request.headers.get("Authorization", "").encode()
+    if token and not hmac.compare_digest(given, f"Bearer {token}".encode()):
+        return JsonResponse({"status": "token wanted"}, status=401, headers={"WWW-Authenticate": "Bearer"})
+    registry = CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(_LiveHolds())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _LiveHolds(Collector):
+    """Asked of the database, as no process knows them all."""
+
+    def collect(self) -> Iterator[Metric]:
+        number = services.count_holds(now=timezone.now())
+        yield GaugeMetricFamily("live_holds", "Seats that are held now.", value=number)
+
+
+PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/healthz": alive,
+    "/readyz": ready,
+    "/metrics": figures,
+}

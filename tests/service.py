@@ -1,0 +1,143 @@
+"""The service as it runs in production: deploy/start in processes of its own, on a database of a test's own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from uuid import uuid4
+
+from tests.factories import make_show, make_user
+
+PROJECT = Path(__file__).parents[1]
+CUSTOMERS = 8
+SHOWS = 4
+WORKERS = 2
+PATIENCE_SECONDS = 60
+
+
+def environment(database_url, **settings):
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DJANGO_SETTINGS_MODULE": "movieticket.settings",
+        "DATABASE_URL": database_url,
+        "DEBUG": "false",
+        "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "LIMIT_BOOKING": "1000000/minute",
+        "MAX_SEATS_PER_USER": "10000",
+        **settings,
+    }
+
+
+def run(database_url, *command):
+    """Runs Python with the settings of the service."""
+    return subprocess.run(
+        [sys.executable, *command], env=environment(database_url), cwd=PROJECT, capture_output=True, text=True
+    )
+
+
+def fill():
+    """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
+    from django.core.management import call_command
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    call_command("migrate", verbosity=0)
+    shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
+    tokens = [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)]
+    print(json.dumps([shows, tokens]))
+
+
+def filled(database_url):
+    """The shows' ids and the customers' tokens."""
+    done = run(database_url, "-c", "import django; django.setup(); from tests.service import fill; fill()")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Answer:
+    status: int
+    retry_after: str | None
+    replayed: str | None
+    body: dict
+
+
+@dataclass
+class Service:
+    port: int
+    shows: list[int]
+    tokens: list[str]
+    process: "subprocess.Popen[bytes]"
+    stdout: Path
+
+    def ask(self, method, path, body=None, **headers):
+        """The status, the headers and the text of an answer, over a connection of its own."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request(method, path, body, {name.replace("_", "-"): headers[name] for name in headers})
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    def book(self, customer, seat_number, key=None):
+        """What the server answers a customer who books a seat of the one show that is theirs."""
+        path = f"/api/shows/{self.shows[customer % SHOWS]}/book/"
+        keys = {"Idempotency_Key": key} if key else {}
+        token = f"Bearer {self.tokens[customer]}"
+        body = json.dumps({"seat_number": seat_number})
+        status, headers, text = self.ask(
+            "POST", path, body, Authorization=token, Content_Type="application/json", **keys
+        )
+        return Answer(status, headers["Retry-After"], headers["Idempotency-Replayed"], json.loads(text))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@contextmanager
+def served(database_url, shows, tokens, folder, **settings):
+    """The service, as long as it is needed; its output goes into files in `folder`."""
+    port = free_port()
+    stdout, stderr = folder / f"{uuid4().hex}.out", folder / f"{uuid4().hex}.err"
+    settings = {"PORT": str(port), "WORKERS": str(WORKERS), "THREADS": "4", "TMPDIR": str(folder)} | settings
+    with stdout.open("w") as output, stderr.open("w") as errors:
+        process = subprocess.Popen(
+            [PROJECT / "deploy" / "start"],
+            env=environment(database_url, **settings),
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+    def is_up():
+        assert process.poll() is None, stderr.read_text()
+        return stderr.read_text().count("Started worker-") == WORKERS
+
+    try:
+        wait_until(is_up)
+        yield Service(port, shows, tokens, process, stdout)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise

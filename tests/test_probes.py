@@ -1,0 +1,81 @@
+"""What load balancers and monitoring ask."""
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from tests.factories import make_hold, make_show
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def probe():
+    """Who comes by an address that is no host of the service, and over plain http."""
+    return Client(HTTP_HOST="10.1.2.3")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_probe_is_answered_whatever_its_host_and_scheme(probe, settings, path):
+    settings.SECURE_SSL_REDIRECT = True
+    response = probe.get(path)
+    assert (response.status_code, response.json(), response["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
+
+
+def test_being_alive_asks_nothing_of_the_database(probe, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        probe.get("/healthz")
+
+
+def test_without_a_migration_it_is_not_ready(probe):
+    MigrationRecorder(connection).record_unapplied("booking", "0004_count_catalogue_changes")
+    response = probe.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "migrations missing"})
+
+
+def test_a_migration_of_a_newer_version_does_no_harm(probe):
+    MigrationRecorder(connection).record_applied("booking", "9999_of_the_next_version")
+    assert probe.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_without_its_database_it_says_so(probe, settings, path):
+    def fail(*_):
+        raise OperationalError
+
+    settings.DEBUG = True
+    with connection.execute_wrapper(fail):
+        response = probe.get(path)
+    assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
+
+
+def test_the_figures_are_for_who_brings_the_token(probe, settings):
+    settings.METRICS_TOKEN = "token-of-the-monitoring"
+    wrong = probe.get("/metrics", HTTP_AUTHORIZATION="Bearer ö")
+    right = probe.get("/metrics", HTTP_AUTHORIZATION="Bearer token-of-the-monitoring")
+    assert (wrong.status_code, wrong["WWW-Authenticate"], right.status_code) == (401, "Bearer", 200)
+
+
+def test_without_a_token_there_are_no_figures_in_production(probe):
+    assert probe.get("/metrics").status_code == 404
+
+
+def test_locally_the_figures_are_for_all(probe, settings):
+    settings.DEBUG = True
+    assert probe.get("/metrics")["Content-Type"].startswith("text/plain; version=")
+
+
+def test_the_figures_tell_of_live_holds_alone(probe, settings):
+    settings.DEBUG = True
+    make_hold(show=make_show(), held_since="2098-01-01T00:00Z", expires_at="2099-01-01T00:00Z")
+    make_hold(show=make_show(), held_since="2020-01-01T00:00Z", expires_at="2020-01-01T01:00Z")
+    assert "\nlive_holds 1.0\n" in probe.get("/metrics").content.decode()
+
+
+def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, monkeypatch, tmp_path):
+    settings.DEBUG = True
+    # No worker has counted anything in this folder.
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    figures = [line for line in probe.get("/metrics").content.decode().splitlines() if line[0] != "#"]
+    assert figures == ["live_holds 0.0"]

@@ -6,6 +6,7 @@
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make profile      draws where a booking's time goes: docs/images/profile.svg
 # make lint         format, rules, types, migrations, deployment
+# make audit-dependencies  asks for known flaws of what is pinned; needs the network
 # make format       what of that can be mended by itself
 # make screenshot   takes the README's picture of a service that `make run` started
 # make lock         pins the newest versions that requirements*.in allow
@@ -23,8 +24,11 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   ALLOWED_HOSTS=tickets.example.com SECURE_SSL_REDIRECT=true SECURE_HSTS_SECONDS=31536000 \
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
+# The application refuses what is too large in JSON, up to what the server itself still reads of a request's head.
+BOUNDS := --no-ws --http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000
+
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser bench bench-reports profile lint format lock screenshot clean
+.PHONY: run serve test test-browser bench bench-reports profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -56,7 +60,7 @@ serve: $(VENV)/.installed
 	@$(MANAGE) demo --retire
 	@$(MANAGE) collectstatic --no-input --verbosity 0
 	$(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers $(WORKERS) \
-	  --blocking-threads $(THREADS) --respawn-failed-workers --workers-kill-timeout 10 movieticket.wsgi:application
+	  --blocking-threads $(THREADS) --respawn-failed-workers --workers-kill-timeout 10 $(BOUNDS) movieticket.wsgi:application
 
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
@@ -79,8 +83,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile bandit.yaml --recursive booking movieticket manage.py
 	$(MANAGE) makemigrations --check --dry-run
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+audit-dependencies: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement requirements.txt --vulnerability-service osv
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

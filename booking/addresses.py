@@ -54,7 +54,9 @@ def _parse(text: str) -> Address | None:
 
 
 def _is_trusted(client: Address | str, trusted: Sequence[Network | str]) -> bool:
-    return any(client == entry if isinstance(entry, str) else client in entry for entry in trusted)
+    if isinstance(client, str):
+        return client in trusted
+    return any(client in entry for entry in trusted if not isinstance(entry, str))
 
 
 def _grouped(client: Address | str) -> str:

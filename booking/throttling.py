@@ -15,9 +15,7 @@ from booking.addresses import client_address
 def address_of(request: Request | HttpRequest) -> str:
     """The client's address, as far as it is to be believed."""
     meta = request.META
-    return client_address(
-        meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES
-    )
+    return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES)
 
 
 def sent(request: Request, name: str) -> str:

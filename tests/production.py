@@ -44,7 +44,9 @@ def command_of_make_serve(port, workers):
     """What the Makefile's last line of `serve` runs, with this Python."""
     made = ["make", "--dry-run", "--always-make", "serve", f"PORT={port}", f"WORKERS={workers}"]
     # Not as a part of the `make` that runs the tests.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAKE") and name != "MFLAGS"
+    }
     lines = subprocess.check_output(made, cwd=PROJECT, env=environment, text=True).replace("\\\n", " ").splitlines()
     [command] = [line for line in lines if "bin/granian " in line]
     return ["-m", "granian", *shlex.split(command)[1:]]

@@ -26,7 +26,7 @@ class BoundedJSONParser(JSONParser):
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether more than MAX_JSON_DEPTH arrays and objects are open at once. Takes a time linear in the body's length."""
+    """Whether more than MAX_JSON_DEPTH arrays and objects are open at once, in time linear in the body's length."""
     if body.count(b"[") + body.count(b"{") <= settings.MAX_JSON_DEPTH:
         return False
     unescaped = re.sub(rb"(?s)\\.", b"", body)

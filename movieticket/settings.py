@@ -312,7 +312,7 @@ LIMITS = {
 # Where tries are counted; without it, in the database.
 REDIS_URL = setting("REDIS_URL", read_redis, "", "an address such as redis://user:password@host:6379/0")
 # Whose X-Forwarded-For is believed.
-TRUSTED_PROXIES = setting(
+TRUSTED_PROXIES: list[Network | str] = setting(
     "TRUSTED_PROXIES", read_proxies, [], "a comma-separated list of addresses, networks such as 10.0.0.0/8, and unix"
 )
 # More than that is no request to this service. What a form of the admin sends counts as a body, too.

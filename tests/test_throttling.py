@@ -1,6 +1,7 @@
 """How often a client may try before it has to wait."""
 
 import pytest
+
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_user
 

@@ -1,6 +1,6 @@
 """Signing in to the admin, with a limit of its own."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
@@ -19,7 +19,10 @@ class LimitedLoginForm(AdminAuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         """Looks at the password only if the try is not one too many."""
-        who = {"username": self.cleaned_data.get("username", ""), "address": address_of(self.request)}
+        who = {
+            "username": self.cleaned_data.get("username", ""),
+            "address": address_of(cast(HttpRequest, self.request)),
+        }
         self.wait = services.count_sign_in(page="admin", **who)
         if self.wait is not None:
             raise ValidationError(f"Too many tries. Please try again in {self.wait} seconds.", code="throttled")

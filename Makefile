@@ -5,7 +5,7 @@
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make profile      draws where a booking's time goes: docs/images/profile.svg
-# make lint         format, rules, types, migrations, deployment
+# make lint         format, rules, types, flaws, migrations, deployment
 # make audit-dependencies  asks for known flaws of what is pinned; needs the network
 # make format       what of that can be mended by itself
 # make screenshot   takes the README's picture of a service that `make run` started

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 from booking.addresses import Network, read_proxy
 
@@ -85,8 +86,7 @@ def read_rate(raw: str) -> tuple[int, int]:
 
 
 def read_redis(raw: str) -> str:
-    if not raw.startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError(raw)
+    parse_url(raw)
     return raw
 
 

@@ -69,6 +69,7 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TRUSTED_PROXIES", "10.0.0.1, *"),
         ("REDIS_URL", "http://:secret@localhost"),
+        ("REDIS_URL", "redis://:secret@localhost:port"),
         ("ACCESS_TOKEN_MINUTES", "10000000000"),
         ("PROXY_SSL_HEADER", "X Foo"),
         ("TIME_ZONE", "Mars/Olympus"),

@@ -173,7 +173,9 @@ class Watch:
 
     def _note_error(self, message):
         # A refusal by the API is an answer; the browser puts it among the errors all the same.
-        if message.type == "error" and "/api/" not in message.location["url"]:
+        # So it does with an icon that a page didn't name.
+        url = message.location["url"]
+        if message.type == "error" and "/api/" not in url and not url.endswith("/favicon.ico"):
             self.errors.append(message.text)
 
 

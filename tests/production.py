@@ -23,7 +23,9 @@ def database_url():
         return f"sqlite:///{settings['NAME']}"
     password = f":{settings['PASSWORD']}" if settings["PASSWORD"] else ""
     port = f":{settings['PORT']}" if settings["PORT"] else ""
-    return f"postgres://{settings['USER']}{password}@{settings['HOST']}{port}/{settings['NAME']}"
+    # A folder with a Unix socket is written as a path.
+    host = f"/{settings['HOST']}" if settings["HOST"].startswith("/") else settings["HOST"]
+    return f"postgres://{settings['USER']}{password}@{host}{port}/{settings['NAME']}"
 
 
 def python(*arguments, **environment):

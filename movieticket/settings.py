@@ -86,7 +86,7 @@ def read_rate(raw: str) -> tuple[int, int]:
 
 
 def read_redis(raw: str) -> str:
-    parse_url(raw)
+    parse_url(raw)  # type: ignore[no-untyped-call]
     return raw
 
 

@@ -7,7 +7,8 @@
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make bench-migrations  measures what bookings notice of migrations with ten million of them stored
 # make profile      draws where a booking's time goes: docs/images/profile.svg
-# make lint         format, rules, types, migrations, deployment
+# make lint         format, rules, types, flaws, migrations, deployment
+# make audit-dependencies  asks for known flaws of what is pinned; needs the network
 # make format       what of that can be mended by itself
 # make screenshot   takes the README's picture of a service that `make run` started
 # make lock         pins the newest versions that requirements*.in allow
@@ -26,7 +27,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser test-image bench bench-reports bench-migrations profile lint format lock screenshot clean
+.PHONY: run serve test test-browser test-image bench bench-reports bench-migrations profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -86,8 +87,13 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile bandit.yaml --recursive booking movieticket manage.py
 	$(MANAGE) makemigrations --check --dry-run
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+
+audit-dependencies: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement requirements.txt --vulnerability-service osv
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -84,13 +84,19 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | Busy):
         # The database is away; the API's own views have said so already.
         headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
         return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)
     return _json_under_api(request, 500, "Something went wrong on our side.", "server_error") or defaults.server_error(
         request
     )
+
+
+def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse:
+    """The answer to a request that is turned away before any view has it."""
+    text = HttpResponse(detail, status=status, content_type="text/plain")
+    return _json_under_api(request, status, detail, code) or text
 
 
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:

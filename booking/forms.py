@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin.widgets import AdminDateWidget
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
@@ -13,7 +14,6 @@ from django.utils import timezone
 
 from booking.models import Booking, Show, User, seat_number
 
-MAX_IMPORT_BYTES = 10_000_000
 MAX_COPIES = 200
 MAX_DAYS = 366
 FIRST_DAY = date(1900, 1, 1)
@@ -31,8 +31,8 @@ class MovieImportForm(forms.Form):
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
-        if file.size > MAX_IMPORT_BYTES:
-            raise ValidationError(f"The file is larger than {MAX_IMPORT_BYTES // 1_000_000} MB.")
+        if file.size > settings.MAX_UPLOAD_BYTES:
+            raise ValidationError(f"The file is larger than {settings.MAX_UPLOAD_BYTES // 1_000_000} MB.")
         return file
 
 

@@ -355,3 +355,15 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Tries(models.Model):
+    """How often a key of services/counters.py was tried since its window began."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    number = models.PositiveBigIntegerField()
+    # Seconds since 1970, by the database's clock.
+    ends_at = models.FloatField()
+
+    def __str__(self) -> str:
+        return self.key

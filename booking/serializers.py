@@ -292,6 +292,9 @@ def check_number_of_seats(seats: int) -> None:
 
 
 class SeatNumbersField(serializers.ListField):
+    class Meta:
+        swagger_schema_fields = {"maxItems": settings.MAX_SEATS_PER_USER}
+
     def to_internal_value(self, data: Any) -> list[Any]:
         # Before each of them is looked at: there may be many.
         if isinstance(data, list):

@@ -1,50 +1,91 @@
-"""How often a client may try, by settings named LIMIT_…"""
+"""Who is counted under which limit; services/limits.py counts."""
 
-from hashlib import sha256
+from typing import ClassVar
 
+from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from booking import services
+from booking.addresses import client_address
 
-class AddressThrottle(SimpleRateThrottle):
+
+def address_of(request: Request | HttpRequest) -> str:
+    """The client's address, as far as it is to be believed."""
+    meta = request.META
+    return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES)
+
+
+def sent(request: Request, name: str) -> str:
+    """A field of the body as text, whatever it is."""
+    return str(request.data.get(name)) if isinstance(request.data, dict) else ""
+
+
+class Throttle(BaseThrottle):
+    """Asks `seconds_to_wait`, which each kind answers."""
+
+    _seconds: int | None = None
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        self._seconds = self.seconds_to_wait(request)
+        return self._seconds is None
+
+    def wait(self) -> float | None:
+        return self._seconds
+
+    def seconds_to_wait(self, request: Request) -> int | None:
+        raise NotImplementedError
+
+
+class AddressThrottle(Throttle):
     """Counts by the client's address."""
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": self.get_ident(request)}
+    limit: ClassVar[str]
+
+    def seconds_to_wait(self, request: Request) -> int | None:
+        return services.count_try(limit=self.limit, who=address_of(request))
 
 
 class SignupThrottle(AddressThrottle):
-    scope = "signup"
+    limit = "signup"
 
 
 class RefreshThrottle(AddressThrottle):
-    scope = "refresh"
+    limit = "refresh"
 
 
-class TokenThrottle(SimpleRateThrottle):
-    """Counts by user name and address, so that guessing at one name locks nobody else out."""
-
-    scope = "token"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        username = request.data.get("username") if isinstance(request.data, dict) else None
-        # A digest: what a client sends has no place in a cache's key.
-        name = sha256(str(username).strip().lower().encode(errors="replace")).hexdigest()
-        ident = f"{self.get_ident(request)}-{name}"
-        return self.cache_format % {"scope": self.scope, "ident": ident}
+class PasswordResetConfirmThrottle(AddressThrottle):
+    limit = "password_reset_confirm"
 
 
-class UserThrottle(SimpleRateThrottle):
+class TokenThrottle(Throttle):
+    """Counts tries to sign in."""
+
+    def seconds_to_wait(self, request: Request) -> int | None:
+        return services.count_sign_in(username=sent(request, "username"), address=address_of(request))
+
+
+class PasswordResetThrottle(Throttle):
+    """Counts by the e-mail address that is asked for, and then by where it is asked from."""
+
+    def seconds_to_wait(self, request: Request) -> int | None:
+        return services.count_password_reset(email=sent(request, "email"), address=address_of(request))
+
+
+class UserThrottle(Throttle):
     """Counts by user."""
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        return self.cache_format % {"scope": self.scope, "ident": request.user.pk}
+    limit: ClassVar[str]
+
+    def seconds_to_wait(self, request: Request) -> int | None:
+        return services.count_try(limit=self.limit, who=str(request.user.pk))
 
 
 class BookingThrottle(UserThrottle):
-    scope = "booking"
+    limit = "booking"
 
 
 class PasswordThrottle(UserThrottle):
-    scope = "password"
+    limit = "password"

@@ -17,6 +17,9 @@ from zoneinfo import ZoneInfo
 import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
+
+from booking.addresses import Network, read_proxy
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -76,11 +79,19 @@ def read_header(raw: str) -> str:
     return f"HTTP_{raw.upper().replace('-', '_')}"
 
 
-def read_rate(raw: str) -> str:
+def read_rate(raw: str) -> tuple[int, int]:
+    """How often, in how many seconds."""
     count, _, period = raw.partition("/")
-    if period not in {"second", "minute", "hour", "day"}:
-        raise ValueError(raw)
-    return f"{read_positive(count)}/{period}"
+    return read_positive(count), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
+
+
+def read_redis(raw: str) -> str:
+    parse_url(raw)  # type: ignore[no-untyped-call]
+    return raw
+
+
+def read_proxies(raw: str) -> list[Network | str]:
+    return [read_proxy(item) for item in read_list(raw)]
 
 
 def read_log_format(raw: str) -> str:
@@ -112,8 +123,8 @@ def origins(name: str) -> list[str]:
     return setting(name, read_origins, [], "a comma-separated list of origins such as https://example.com")
 
 
-def rate(name: str, default: str) -> str:
-    return setting(name, read_rate, default, "a rate such as 20/hour (second, minute, hour or day)")
+def rate(name: str, default: str) -> tuple[int, int]:
+    return setting(name, read_rate, read_rate(default), "a rate such as 20/hour (second, minute, hour or day)")
 
 
 def local_secret_key(path: Path) -> str:
@@ -176,16 +187,19 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "movieticket.probes.ProbeMiddleware",
     "movieticket.requests.RequestMiddleware",
+    "booking.middleware.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Locally runserver finds static files by itself, uncollected.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
     "corsheaders.middleware.CorsMiddleware",
+    # A page of another origin may read what it says; nothing that reads a body comes before it.
+    "booking.middleware.RequestBounds",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "movieticket.urls"
 WSGI_APPLICATION = "movieticket.wsgi.application"
@@ -291,6 +305,35 @@ SIMPLE_JWT = {
     "TOKEN_BLACKLIST_SERIALIZER": "booking.serializers.LogoutSerializer",
 }
 
+# --- Limits -----------------------------------------------------------------------------------
+
+LIMITS = {
+    "signup": rate("LIMIT_SIGNUP", "20/hour"),
+    "token": rate("LIMIT_TOKEN", "10/minute"),
+    "token_name": rate("LIMIT_TOKEN_NAME", "100/hour"),
+    "token_address": rate("LIMIT_TOKEN_ADDRESS", "100/minute"),
+    "admin": rate("LIMIT_ADMIN", "10/minute"),
+    "admin_address": rate("LIMIT_ADMIN_ADDRESS", "30/minute"),
+    "refresh": rate("LIMIT_REFRESH", "60/minute"),
+    "password": rate("LIMIT_PASSWORD", "10/minute"),
+    "password_reset": rate("LIMIT_PASSWORD_RESET", "5/hour"),
+    "password_reset_address": rate("LIMIT_PASSWORD_RESET_ADDRESS", "20/hour"),
+    "password_reset_confirm": rate("LIMIT_PASSWORD_RESET_ADDRESS", "20/hour"),
+    "booking": rate("LIMIT_BOOKING", "60/minute"),
+}
+# Where tries are counted; without it, in the database.
+REDIS_URL = setting("REDIS_URL", read_redis, "", "an address such as redis://user:password@host:6379/0")
+# Whose X-Forwarded-For is believed.
+TRUSTED_PROXIES: list[Network | str] = setting(
+    "TRUSTED_PROXIES", read_proxies, [], "a comma-separated list of addresses, networks such as 10.0.0.0/8, and unix"
+)
+# More than that is no request to this service. What a form of the admin sends counts as a body, too.
+MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+MAX_UPLOAD_BYTES = 10_000_000
+MAX_URL_BYTES = 8_000
+MAX_HEADER_BYTES = 16_000
+MAX_JSON_DEPTH = 20
+
 # --- API --------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
@@ -301,15 +344,6 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.negotiation.JSONAlways",
     "DEFAULT_PAGINATION_CLASS": "booking.pagination.Pagination",
     "EXCEPTION_HANDLER": "booking.exception_handler.exception_handler",
-    "DEFAULT_THROTTLE_RATES": {
-        "signup": rate("LIMIT_SIGNUP", "20/hour"),
-        "token": rate("LIMIT_TOKEN", "10/minute"),
-        "refresh": rate("LIMIT_REFRESH", "60/minute"),
-        "password": rate("LIMIT_TOKEN", "10/minute"),
-        "booking": rate("LIMIT_BOOKING", "60/minute"),
-    },
-    # How many proxies of ours add the address they were asked from to X-Forwarded-For; none is believed beyond.
-    "NUM_PROXIES": setting("NUM_PROXIES", read_count, 0, "a whole number"),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
@@ -318,7 +352,6 @@ HOLD_MINUTES = positive("HOLD_MINUTES", 10)
 MAX_HOLD_MINUTES = positive("MAX_HOLD_MINUTES", 30)
 # How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
 LOCK_QUEUE = positive("LOCK_QUEUE", 1)
-MAX_BODY_BYTES = 1_000_000
 
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {

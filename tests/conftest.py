@@ -7,13 +7,14 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
-from booking.services import locks
+from booking.services import counters, locks
 from tests.factories import make_show, make_user
 
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited(settings):
     """Hashes that cost nothing, and no limit that one test could use up for the next."""
+    settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()
@@ -28,6 +29,11 @@ def _long_queue(monkeypatch):
 @pytest.fixture(autouse=True)
 def _no_show_is_contested():
     locks._contested.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_sweep_meanwhile(monkeypatch):
+    monkeypatch.setattr(counters, "_sweeping", counters.Pace(counters.SWEEP_SECONDS, at_once=False))
 
 
 @pytest.fixture

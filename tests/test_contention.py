@@ -272,7 +272,7 @@ def test_who_wants_a_taken_seat_of_a_contested_show_neither_waits_nor_locks(clie
     make_booking(show=show, seat_number=7)
     with held(show):
         assert post(client, show).json()["code"] == "seat_taken"
-        with django_assert_num_queries(3) as asked:
+        with django_assert_num_queries(4) as asked:
             assert post(client, show).json()["code"] == "seat_taken"
     assert not any("FOR NO KEY UPDATE" in query["sql"] for query in asked)
 

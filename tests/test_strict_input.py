@@ -450,7 +450,7 @@ def test_rubbish_in_a_filter_finds_nothing(anyone, show, parameter, text):
 
 
 @pytest.mark.parametrize("parameter", ["search", "language", "genre"])
-@pytest.mark.parametrize("text", ["zzz+" * 2_000, "z" * 60_000, "%25" * 60_000], ids=["words", "long", "wildcards"])
+@pytest.mark.parametrize("text", ["zzz+" * 1_900, "z" * 7_900, "%25" * 2_600], ids=["words", "long", "wildcards"])
 def test_a_filter_s_size_breaks_nothing(anyone, show, parameter, text):
     answer = anyone.get(f"/api/movies/?{parameter}={text}")
     assert answer.status_code == 400
@@ -458,7 +458,7 @@ def test_a_filter_s_size_breaks_nothing(anyone, show, parameter, text):
 
 @pytest.mark.parametrize(
     "ordering",
-    ["x", "-", "--title", "password", "shows__id", "%00", "%FF", "title;", "?", "", "pk", "id", "title," * 3_000],
+    ["x", "-", "--title", "password", "shows__id", "%00", "%FF", "title;", "?", "", "pk", "id", "title," * 1_300],
     ids=lambda ordering: ordering[:20],
 )
 def test_an_unknown_ordering_changes_nothing(anyone, show, ordering):

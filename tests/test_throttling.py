@@ -1,16 +1,15 @@
 """How often a client may try before it has to wait."""
 
 import pytest
-from rest_framework.throttling import SimpleRateThrottle
 
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_user
 
 
 @pytest.fixture(autouse=True)
-def _two_an_hour(monkeypatch):
-    for scope in ("signup", "token", "refresh", "booking", "password"):
-        monkeypatch.setitem(SimpleRateThrottle.THROTTLE_RATES, scope, "2/hour")
+def _two_an_hour(settings):
+    limits = ("signup", "token", "admin", "refresh", "booking", "password", "password_reset")
+    settings.LIMITS = settings.LIMITS | dict.fromkeys(limits, (2, 3600))
 
 
 def statuses(call, times=3):

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from rest_framework_simplejwt.token_blacklist import admin as token_admin
 
-from booking.admin import bookings, catalogue, front_page, shows
+from booking.admin import bookings, catalogue, front_page, login, shows
 
-__all__ = ["bookings", "catalogue", "front_page", "shows"]
+__all__ = ["bookings", "catalogue", "front_page", "login", "shows"]
 
 admin.site.site_header = "Cinema"
 admin.site.site_title = "Cinema"

@@ -5,6 +5,7 @@ from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
+from booking.services.limits import count_password_reset, count_sign_in, count_try, trust
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
@@ -51,6 +52,9 @@ __all__ = [
     "change_show",
     "copy_show",
     "count_holds",
+    "count_password_reset",
+    "count_sign_in",
+    "count_try",
     "delete_show",
     "hold_seats",
     "import_movies",
@@ -67,6 +71,7 @@ __all__ = [
     "seats_taken",
     "sign_up",
     "start_of",
+    "trust",
     "unblock_seats",
     "update_email",
 ]

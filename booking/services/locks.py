@@ -70,16 +70,24 @@ def write_transaction() -> Iterator[None]:
             yield
             committing = True
     except Error as error:
-        state = getattr(error.__cause__, "sqlstate", None)
-        if state == LOCK_NOT_AVAILABLE:
-            raise Busy from error
-        if connection.vendor == "sqlite" and isinstance(error, OperationalError):
-            raise Busy from error
-        if isinstance(error, OperationalError | InterfaceError) or state in {READ_ONLY, STALE_PLAN}:
-            # Whatever is left of this connection, the next attempt makes a new one.
-            connection.close()
-            raise Interrupted(committing=committing) from error
-        raise
+        refusal = refusal_for(error, committing=committing)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
+    """What a statement's failure means, where that is neither a mistake of ours nor a constraint's word."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    if state == LOCK_NOT_AVAILABLE:
+        return Busy()
+    if connection.vendor == "sqlite" and isinstance(error, OperationalError):
+        return Busy()
+    if isinstance(error, OperationalError | InterfaceError) or state in {READ_ONLY, STALE_PLAN}:
+        # Whatever is left of this connection, the next attempt makes a new one.
+        connection.close()
+        return Interrupted(committing=committing)
+    return None
 
 
 @contextmanager

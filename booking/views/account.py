@@ -19,7 +19,7 @@ from booking.serializers import (
     TokenPairSerializer,
     TokenSerializer,
 )
-from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle
+from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, sent
 from booking.views.common import Public, account, validated
 
 
@@ -54,7 +54,9 @@ class TokenView(jwt_views.TokenObtainPairView):
         public=True,
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().post(request, *args, **kwargs)
+        answer = super().post(request, *args, **kwargs)
+        services.trust(username=sent(request, "username"), address=address_of(request))
+        return answer
 
 
 class RefreshView(jwt_views.TokenRefreshView):

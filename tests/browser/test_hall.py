@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from booking import services
 from booking.models import Booking, Show, User
-from tests.browser.conftest import Watch, add_policy
+from tests.browser.conftest import Watch
 from tests.factories import make_booking, make_show, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,7 +38,6 @@ def context(browser, live_server):
 @pytest.fixture
 def page(context):
     page = context.new_page()
-    page.route("**/*", add_policy)
     watch = Watch(page)
     yield page
     # A refusal is an answer; the browser puts it among the errors all the same.

@@ -1,0 +1,45 @@
+"""Signing in to the admin, with a limit of its own."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+
+from booking import services
+from booking.throttling import address_of
+
+_login = admin.site.login
+
+
+class LimitedLoginForm(AdminAuthenticationForm):
+    # Whole seconds, where there were too many tries.
+    wait: int | None = None
+
+    def clean(self) -> dict[str, Any]:
+        """Looks at the password only if the try is not one too many."""
+        who = {
+            "username": self.cleaned_data.get("username", ""),
+            "address": address_of(cast(HttpRequest, self.request)),
+        }
+        self.wait = services.count_sign_in(page="admin", **who)
+        if self.wait is not None:
+            raise ValidationError(f"Too many tries. Please try again in {self.wait} seconds.", code="throttled")
+        data: dict[str, Any] = super().clean()
+        services.trust(**who)
+        return data
+
+
+def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The admin's page to sign in, with the status of a limit where one was reached."""
+    response = _login(request, extra_context)
+    form = (getattr(response, "context_data", None) or {}).get("form")
+    if form is not None and form.wait is not None:
+        response.status_code = 429
+        response["Retry-After"] = str(form.wait)
+    return response
+
+
+admin.site.login_form = LimitedLoginForm
+admin.site.login = login  # type: ignore[method-assign]

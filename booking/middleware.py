@@ -1,0 +1,81 @@
+"""What holds for each request and each answer, whatever view they belong to."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+
+from booking.exception_handler import refused
+
+Answer = Callable[[HttpRequest], HttpResponse]
+
+# Pages load what they need from here, run no script but files of ours, and are shown in nobody else's. ReDoc makes its
+# worker of a blob.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+# No page of ours has a use for any of it.
+PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+# What the form around a file may take.
+FORM_BYTES = 10_000
+
+
+class SecurityHeaders:
+    """Adds what Django's own SecurityMiddleware does not."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        headers = response.headers
+        headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        if request.path_info.startswith("/api/") and _is_personal(request):
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _is_personal(request: HttpRequest) -> bool:
+    """Whether an answer may be meant for the asker alone: it was asked for with a token, or holds one."""
+    return request.method not in ("GET", "HEAD") or "HTTP_AUTHORIZATION" in request.META
+
+
+class RequestBounds:
+    """Turns away what is too large before anything reads it."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return _refusal(request) or self._get_response(request)
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    meta = request.META
+    if len(meta["PATH_INFO"]) + len(meta.get("QUERY_STRING", "")) > settings.MAX_URL_BYTES:
+        detail = f"The address must not be longer than {settings.MAX_URL_BYTES} bytes."
+        return refused(request, 414, detail, "url_too_long")
+    if sum(len(name) + len(meta[name]) for name in meta if name.startswith("HTTP_")) > settings.MAX_HEADER_BYTES:
+        detail = f"The headers must not be larger than {settings.MAX_HEADER_BYTES} bytes."
+        return refused(request, 431, detail, "headers_too_large")
+    length = _body_bytes(request)
+    if length > settings.MAX_BODY_BYTES and length > (most := _most_bytes(request)):
+        return refused(request, 413, f"The body must not be larger than {most} bytes.", "body_too_large")
+    return None
+
+
+def _body_bytes(request: HttpRequest) -> int:
+    """The body's length; Django reads as much as is announced and takes a body without a length for empty."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _most_bytes(request: HttpRequest) -> int:
+    if request.path_info == reverse("admin:booking_movie_import"):
+        return settings.MAX_UPLOAD_BYTES + FORM_BYTES
+    return settings.MAX_BODY_BYTES

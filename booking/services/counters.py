@@ -1,0 +1,164 @@
+"""Counting tries, once for all workers: in the database, or in Redis where REDIS_URL names one.
+
+A key's window begins with its first try and lasts a fixed time, by the clock of whoever keeps the count: workers on
+several machines have clocks of their own. A lost count, after a crash say, lets everybody try again and no more.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from django.conf import settings
+from django.db import Error, connection, transaction
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from booking.services.locks import refusal_for, retried
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+# How often each process removes the counts that are over.
+SWEEP_SECONDS = 600.0
+REDIS_TIMEOUT_SECONDS = 0.25
+# For so long a process does without a Redis that failed it, so that not every request waits for it in vain.
+REDIS_PAUSE_SECONDS = 5.0
+REDIS_WARNING_SECONDS = 60.0
+REDIS_PREFIX = "movieticket:tries:"
+
+# The seconds since 1970, as the database's clock has them.
+NOW = {
+    "postgresql": "extract(epoch FROM now())::float8",
+    "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+}[connection.vendor]
+# One statement, so that no two tries can both be the tenth.
+COUNT = f"""
+INSERT INTO booking_tries AS tries (key, number, ends_at) VALUES (%s, 1, {NOW} + %s)
+ON CONFLICT (key) DO UPDATE SET
+  number = CASE WHEN tries.ends_at <= {NOW} THEN 1 ELSE tries.number + 1 END,
+  ends_at = CASE WHEN tries.ends_at <= {NOW} THEN excluded.ends_at ELSE tries.ends_at END
+RETURNING number, ends_at - {NOW}
+"""  # noqa: S608 (nothing in it comes from outside)
+IS_COUNTING = f"SELECT EXISTS (SELECT 1 FROM booking_tries WHERE key = %s AND ends_at > {NOW})"  # noqa: S608
+# Two sweeps at once must not wait for each other's rows.
+SWEEP = (
+    f"DELETE FROM booking_tries WHERE key IN (SELECT key FROM booking_tries WHERE ends_at <= {NOW}"  # noqa: S608
+    f"{' FOR UPDATE SKIP LOCKED' if connection.features.has_select_for_update_skip_locked else ''})"
+)
+# A script runs whole or not at all: no key is left that never ends.
+REDIS_COUNT = """
+local number = redis.call('INCR', KEYS[1])
+if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {number, redis.call('PTTL', KEYS[1])}
+"""
+
+
+class Count(NamedTuple):
+    """How many tries there were in the window, this one included, and the seconds until it is over."""
+
+    number: int
+    seconds_left: float
+
+
+class Pace:
+    """Says yes once in so many seconds."""
+
+    def __init__(self, seconds: float, *, at_once: bool) -> None:
+        self._seconds = seconds
+        self._next = time.monotonic() + (0 if at_once else seconds)
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+
+_sweeping = Pace(SWEEP_SECONDS, at_once=False)
+_warning = Pace(REDIS_WARNING_SECONDS, at_once=True)
+# The monotonic time until which Redis is left alone.
+_redis_paused_until = [0.0]
+
+
+def count(*, key: str, seconds: int) -> Count:
+    """Counts a try of `key`, whose window lasts `seconds` from its first. Raises Busy."""
+    return _in_redis(lambda redis: _count_in_redis(redis, key, seconds)) or _count_in_database(key, seconds)
+
+
+def is_counting(*, key: str) -> bool:
+    """Whether `key` has been counted and its window is not over. Raises Busy."""
+    found = _in_redis(lambda redis: bool(redis.exists(REDIS_PREFIX + key)))
+    return _is_counting_in_database(key) if found is None else found
+
+
+# --- The database -----------------------------------------------------------------------------
+
+
+@retried
+def _count_in_database(key: str, seconds: int) -> Count:
+    if _sweeping.is_due():
+        _run(SWEEP, [])
+    return Count(*_run(COUNT, [key, float(seconds)]))
+
+
+@retried
+def _is_counting_in_database(key: str) -> bool:
+    return bool(_run(IS_COUNTING, [key])[0])
+
+
+def _run(statement: str, parameters: list[Any]) -> Any:
+    """The first row of a statement that is a transaction of its own. Raises Busy and Interrupted."""
+    try:
+        if connection.vendor == "sqlite":
+            # Its backend has the writers queue for a transaction.
+            with transaction.atomic():
+                return _first_row(statement, parameters)
+        return _first_row(statement, parameters)
+    except Error as error:
+        refusal = refusal_for(error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _first_row(statement: str, parameters: list[Any]) -> Any:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(statement, parameters)
+        return cursor.fetchone() if cursor.description else None
+
+
+# --- Redis ------------------------------------------------------------------------------------
+
+
+@cache
+def _redis(url: str) -> Redis:
+    return Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+        # Once more at most: a kept connection may be one that the server has closed meanwhile.
+        retry=Retry(NoBackoff(), 1),
+    )
+
+
+def _in_redis(ask: Callable[[Redis], T]) -> T | None:
+    """The answer of Redis; None where there is none, or where it is away: booking goes on without it."""
+    if not settings.REDIS_URL or time.monotonic() < _redis_paused_until[0]:
+        return None
+    try:
+        return ask(_redis(settings.REDIS_URL))
+    except RedisError as error:
+        _redis_paused_until[0] = time.monotonic() + REDIS_PAUSE_SECONDS
+        if _warning.is_due():
+            logger.warning("Redis did not answer, tries are counted in the database: %s", type(error).__name__)
+        return None
+
+
+def _count_in_redis(redis: Redis, key: str, seconds: int) -> Count:
+    number, milliseconds = redis.register_script(REDIS_COUNT)(keys=[REDIS_PREFIX + key], args=[seconds * 1000])
+    return Count(number, milliseconds / 1000)

@@ -1,0 +1,69 @@
+"""How often somebody may try; the settings named LIMIT_… say it."""
+
+import math
+from hashlib import sha256
+
+from django.conf import settings
+
+from booking.services.counters import count, is_counting
+
+# For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
+TRUST_SECONDS = 30 * 24 * 3600
+
+
+def count_try(*, limit: str, who: str) -> int | None:
+    """Counts a try of somebody under one of settings.LIMITS.
+
+    Returns the whole seconds to wait, at least 1, where it is one too many. Raises Busy.
+    """
+    most, seconds = settings.LIMITS[limit]
+    number, seconds_left = count(key=f"{limit}:{_digest(who)}", seconds=seconds)
+    return None if number <= most else max(1, math.ceil(seconds_left))
+
+
+def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:
+    """Counts a try to sign in, by name and address, by name and by address, as far as the first that says no.
+
+    So nobody who guesses at one name uses up the tries of others at his address. Nor does he lock out the name's
+    owner: an address that the owner signed in from is past the limit by name. Returns the seconds to wait, or None.
+    Raises Busy.
+    """
+    pair = _pair(username, address)
+    wait = count_try(limit=page, who=pair)
+    if wait is None and not is_counting(key=_trusted(pair)):
+        wait = count_try(limit="token_name", who=_name(username))
+    if wait is None:
+        wait = count_try(limit=f"{page}_address", who=address)
+    return wait
+
+
+def count_password_reset(*, email: str, address: str) -> int | None:
+    """Counts a request for a new password, by the e-mail address it is sent to and by where it comes from.
+
+    Returns the seconds to wait, or None. Raises Busy.
+    """
+    wait = count_try(limit="password_reset", who=email.strip().lower())
+    return count_try(limit="password_reset_address", who=address) if wait is None else wait
+
+
+def trust(*, username: str, address: str) -> None:
+    """Remembers that the name's owner signs in from this address. Raises Busy."""
+    count(key=_trusted(_pair(username, address)), seconds=TRUST_SECONDS)
+
+
+def _name(username: str) -> str:
+    # Written otherwise, it is the same name, as it is to AccountManager.
+    return username.strip().lower()
+
+
+def _pair(username: str, address: str) -> str:
+    return f"{address} {_name(username)}"
+
+
+def _trusted(pair: str) -> str:
+    return f"trusted:{_digest(pair)}"
+
+
+def _digest(text: str) -> str:
+    """What a client sends has no place in a key, and may be no text that a database takes."""
+    return sha256(text.encode(errors="replace")).hexdigest()[:32]

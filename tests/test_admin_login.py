@@ -1,0 +1,61 @@
+"""Signing in to the admin has a limit of its own."""
+
+import pytest
+from django.test import Client
+
+from booking.models import User
+from tests.factories import PASSWORD
+
+URL = "/admin/login/?next=/admin/"
+
+
+@pytest.fixture(autouse=True)
+def _boss(db, settings):
+    settings.LIMITS = settings.LIMITS | {"admin": (2, 3600)}
+    User.objects.create_superuser("boss", password=PASSWORD)
+
+
+def sign_in(username="boss", password="wrong", **extra):
+    return Client().post(URL, {"username": username, "password": password}, **extra)
+
+
+def test_after_so_many_tries_one_has_to_wait_and_is_told_how_long():
+    answers = [sign_in() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    wait = answers[-1]["Retry-After"]
+    assert answers[-1].context["form"].non_field_errors() == [f"Too many tries. Please try again in {wait} seconds."]
+
+
+def test_the_right_password_has_to_wait_too():
+    assert [sign_in(password=password).status_code for password in ("a", "b", PASSWORD)] == [200, 200, 429]
+
+
+def test_another_name_at_the_address_may_sign_in():
+    statuses = [sign_in("nobody").status_code for _ in range(3)]
+    assert (statuses, sign_in(password=PASSWORD).status_code) == ([200, 200, 429], 302)
+
+
+def test_many_names_from_one_address_are_stopped(settings):
+    settings.LIMITS = settings.LIMITS | {"admin_address": (2, 3600)}
+    assert [sign_in(f"user{number}").status_code for number in range(3)] == [200, 200, 429]
+
+
+def test_who_signed_in_from_an_address_is_not_locked_out_there(settings):
+    settings.LIMITS = settings.LIMITS | {"token_name": (2, 3600)}
+    assert sign_in(password=PASSWORD, REMOTE_ADDR="198.51.100.1").status_code == 302
+    statuses = [sign_in(REMOTE_ADDR=f"192.0.2.{number}").status_code for number in (1, 2)]
+    assert statuses == [200, 429]
+    assert sign_in(password=PASSWORD, REMOTE_ADDR="198.51.100.1").status_code == 302
+
+
+def test_odd_input_is_no_crash():
+    assert [sign_in(username).status_code for username in ("", "a\x00b", "é" * 200)] == [200, 200, 200]
+
+
+def test_the_empty_form_is_as_it_was():
+    answer = Client().get(URL)
+    assert (answer.status_code, "Retry-After" in answer) == (200, False)
+
+
+def test_who_is_signed_in_already_goes_on(box_office):
+    assert box_office.get("/admin/login/?next=/").status_code in (200, 302)

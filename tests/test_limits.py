@@ -1,0 +1,224 @@
+"""What a limit counts, and for whom."""
+
+import logging
+
+import pytest
+from django.db import connection
+
+from booking import services
+from booking.models import Tries
+from booking.services import counters
+from tests.redis_server import redis_server
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def redis():
+    """The address of a Redis, and its process."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_redis_was_missed(monkeypatch):
+    monkeypatch.setattr(counters, "_redis_paused_until", [0.0])
+    monkeypatch.setattr(counters, "_warning", counters.Pace(60, at_once=True))
+
+
+@pytest.fixture(params=["database", "redis"])
+def _store(request, settings):
+    """Where tries are counted."""
+    if request.param == "redis":
+        settings.REDIS_URL, _ = request.getfixturevalue("redis")
+        counters._redis(settings.REDIS_URL).flushall()
+
+
+def limit(settings, **limits):
+    settings.LIMITS = settings.LIMITS | {name: (most, 3600) for name, most in limits.items()}
+
+
+def sign_in(username="esha", address="192.0.2.1", page="token"):
+    """Whether the try is let through."""
+    return services.count_sign_in(username=username, address=address, page=page) is None
+
+
+# --- Counting ---------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
+    limit(settings, signup=2)
+    waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(4)]
+    assert waits[:2] == [None, None]
+    assert all(3590 <= wait <= 3600 for wait in waits[2:])
+
+
+@pytest.mark.usefixtures("_store")
+def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
+    limit(settings, signup=1, refresh=1)
+    tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
+    assert [services.count_try(limit=name, who=who) is None for name, who in tries] == [True, True, True, False]
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_window_begins_with_its_first_try_and_is_counted_on():
+    counts = [counters.count(key="a", seconds=seconds) for seconds in (60, 3600)]
+    assert [number for number, _ in counts] == [1, 2]
+    assert all(50 < seconds_left <= 60 for _, seconds_left in counts)
+
+
+def test_after_its_window_a_key_is_counted_anew():
+    counters.count(key="a", seconds=60)
+    Tries.objects.update(number=10, ends_at=1_000_000_000)
+    number, seconds_left = counters.count(key="a", seconds=60)
+    assert (number, 59 < seconds_left <= 60) == (1, True)
+
+
+@pytest.mark.usefixtures("_store")
+def test_a_key_counts_until_its_window_is_over():
+    counters.count(key="a", seconds=60)
+    assert [counters.is_counting(key=key) for key in ("a", "b")] == [True, False]
+
+
+def test_a_window_that_is_over_does_not_count():
+    counters.count(key="a", seconds=60)
+    Tries.objects.update(ends_at=1_000_000_000)
+    assert not counters.is_counting(key="a")
+
+
+def test_redis_forgets_a_key_when_its_window_is_over(redis):
+    client = counters._redis(redis[0])
+    counters._count_in_redis(client, "b", 60)
+    assert 59_000 < client.pttl("movieticket:tries:b") <= 60_000
+
+
+def test_redis_gives_a_key_an_end_that_somehow_has_none(redis):
+    client = counters._redis(redis[0])
+    client.set("movieticket:tries:c", 5)
+    assert counters._count_in_redis(client, "c", 60) == (6, 60.0)
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\nFLUSHALL\r\n", "%s"])
+def test_whatever_a_client_sends_is_counted(settings, who):
+    limit(settings, signup=1)
+    assert [services.count_try(limit="signup", who=who) is None for _ in range(2)] == [True, False]
+
+
+def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
+    sign_in("esha@example.com")
+    keys = Tries.objects.values_list("key", flat=True)
+    assert not any("esha" in key or "192" in key for key in keys)
+    assert max(len(key) for key in keys) <= 64
+
+
+def test_counts_that_are_over_are_swept_away_now_and_then(monkeypatch):
+    for key in ("old", "new"):
+        counters.count(key=key, seconds=60)
+    Tries.objects.filter(key="old").update(ends_at=1_000_000_000)
+    monkeypatch.setattr(counters, "_sweeping", counters.Pace(60, at_once=True))
+    for _ in range(2):
+        counters.count(key="another", seconds=60)
+    assert sorted(Tries.objects.values_list("key", "number")) == [("another", 2), ("new", 1)]
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no unlogged tables")
+def test_counting_waits_for_no_disk():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'booking_tries'")
+        assert cursor.fetchone() == ("u",)
+
+
+# --- Redis is away ----------------------------------------------------------------------------
+
+
+def test_without_its_redis_the_service_counts_in_the_database_and_says_so_once(settings, caplog):
+    settings.REDIS_URL = "redis://:secret@127.0.0.1:1/0"
+    limit(settings, signup=2)
+    with caplog.at_level(logging.WARNING):
+        waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(3)]
+    assert [wait is None for wait in waits] == [True, True, False]
+    assert caplog.messages == ["Redis did not answer, tries are counted in the database: ConnectionError"]
+
+
+def test_a_redis_that_came_back_counts_again(settings, redis, monkeypatch):
+    settings.REDIS_URL = redis[0]
+    monkeypatch.setattr(counters, "_redis_paused_until", [float("inf")])
+    counters.count(key="d", seconds=60)
+    monkeypatch.setattr(counters, "_redis_paused_until", [0.0])
+    assert counters.count(key="d", seconds=60).number == 1
+    assert Tries.objects.get().number == 1
+
+
+def test_a_redis_that_dies_while_it_is_used_is_done_without(settings):
+    with redis_server() as (settings.REDIS_URL, process):
+        counters.count(key="a", seconds=60)
+        process.kill()
+        process.wait()
+        assert counters.count(key="a", seconds=60).number == 1
+    assert Tries.objects.get().key == "a"
+
+
+# --- Signing in -------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_store")
+def test_tries_on_one_name_leave_others_at_the_address_their_tries(settings):
+    limit(settings, token=2, token_address=4)
+    assert [sign_in("asha") for _ in range(9)] == [True, True] + [False] * 7
+    assert [sign_in("esha"), sign_in("esha")] == [True, True]
+
+
+def test_tries_on_many_names_from_one_address_are_stopped(settings):
+    limit(settings, token_address=3)
+    assert [sign_in(f"user{number}") for number in range(5)] == [True, True, True, False, False]
+
+
+def test_tries_on_one_name_from_many_addresses_are_stopped(settings):
+    limit(settings, token_name=3)
+    assert [sign_in(address=f"192.0.2.{number}") for number in range(5)] == [True, True, True, False, False]
+
+
+@pytest.mark.usefixtures("_store")
+def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
+    limit(settings, token_name=3)
+    services.trust(username="esha", address="198.51.100.1")
+    assert [sign_in(address=f"192.0.2.{number}") for number in range(5)][-1] is False
+    assert sign_in(" Esha", "198.51.100.1")
+
+
+def test_an_address_is_trusted_with_the_name_that_signed_in_there_alone(settings):
+    limit(settings, token_name=1)
+    services.trust(username="asha", address="198.51.100.1")
+    assert [sign_in(), sign_in(address="198.51.100.1")] == [True, False]
+
+
+def test_a_trusted_address_has_its_limit_too(settings):
+    limit(settings, token=2)
+    services.trust(username="esha", address="192.0.2.1")
+    assert [sign_in() for _ in range(3)] == [True, True, False]
+
+
+def test_the_admin_s_tries_are_counted_apart_but_for_the_name(settings):
+    limit(settings, token=1, admin=1, token_name=2)
+    assert [sign_in(), sign_in(), sign_in(page="admin"), sign_in(page="admin")] == [True, False, True, False]
+    assert not sign_in(address="192.0.2.2")
+
+
+# --- Password reset ---------------------------------------------------------------------------
+
+
+def reset(email, address="192.0.2.1"):
+    return services.count_password_reset(email=email, address=address) is None
+
+
+def test_one_mailbox_gets_so_many_mails(settings):
+    limit(settings, password_reset=1)
+    tries = [("esha@example.com", "192.0.2.1"), (" ESHA@example.com ", "192.0.2.2"), ("asha@example.com", "192.0.2.1")]
+    assert [reset(*one) for one in tries] == [True, False, True]
+
+
+def test_one_address_asks_for_so_many_mails(settings):
+    limit(settings, password_reset_address=2)
+    assert [reset(f"user{number}@example.com") for number in range(3)] == [True, True, False]

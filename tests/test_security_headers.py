@@ -1,0 +1,125 @@
+"""What an answer tells browsers: whose it is, and what a page of it may do."""
+
+import pytest
+from django.test import Client
+
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_booking
+
+ORIGIN = "https://tickets.example.com"
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+        "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/", 302),
+        ("/api/movies/", 200),
+        ("/api/me/", 401),
+        ("/api/no-such-path/", 404),
+        ("/api/" + "x" * 9_000, 414),
+        ("/no-such-path/", 404),
+        ("/admin/", 302),
+        ("/admin/login/", 200),
+        ("/swagger/", 200),
+        ("/redoc/", 200),
+        ("/swagger.json", 200),
+    ],
+)
+def test_every_answer_has_them(path, status):
+    answer = Client().get(path)
+    assert answer.status_code == status
+    assert {name: answer.get(name) for name in HEADERS} == HEADERS
+
+
+def test_a_crash_has_them_too(monkeypatch, db):
+    monkeypatch.setattr("booking.views.catalogue.MovieViewSet.queryset", None)
+    answer = Client(raise_request_exception=False).get("/api/movies/")
+    assert answer.status_code == 500
+    assert {name: answer.get(name) for name in HEADERS} == HEADERS
+
+
+# --- Caches -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("get", "/api/me/", 200), ("get", "/api/my-bookings/", 200), ("get", "/api/bookings/{booking}/", 200)],
+)
+def test_what_is_one_s_own_is_kept_by_nobody(user, method, path, status):
+    booking = make_booking(user=user)
+    answer = getattr(signed_in(user), method)(path.format(booking=booking.pk))
+    assert (answer.status_code, answer["Cache-Control"]) == (status, "no-store")
+
+
+def test_tokens_are_kept_by_nobody(anyone, user):
+    answer = anyone.post("/api/token/", {"username": "esha", "password": PASSWORD})
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+
+
+def test_the_catalogue_may_be_kept(anyone, show):
+    assert "Cache-Control" not in anyone.get("/api/movies/")
+
+
+def test_a_seat_map_is_asked_for_anew(client, show):
+    assert client.get(f"/api/shows/{show.pk}/seats/")["Cache-Control"] == "private, no-cache"
+
+
+def test_the_admin_s_pages_are_kept_by_nobody(staff):
+    assert "no-store" in staff.get("/admin/")["Cache-Control"]
+
+
+# --- Other origins ----------------------------------------------------------------------------
+
+
+def allowed(answer):
+    """What an answer lets other origins do."""
+    return {name.lower(): value for name, value in answer.headers.items() if name.lower().startswith("access-control-")}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/api/movies/", "/api/token/", "/admin/login/", "/swagger/"])
+def test_another_origin_is_allowed_nothing_unless_it_is_named(path):
+    preflight = {"HTTP_ORIGIN": ORIGIN, "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "POST"}
+    answers = [Client().get(path, HTTP_ORIGIN=ORIGIN), Client().options(path, **preflight)]
+    assert [allowed(answer) for answer in answers] == [{}, {}]
+
+
+@pytest.mark.django_db
+def test_an_origin_that_is_named_may_call_the_api_without_cookies(settings):
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    answer = allowed(Client().get("/api/movies/", HTTP_ORIGIN=ORIGIN))
+    assert answer["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-credentials" not in answer
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://tickets.example.com"]
+)
+def test_an_origin_that_is_not_named_stays_out(settings, origin):
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    assert allowed(Client().get("/api/movies/", HTTP_ORIGIN=origin)) == {}
+
+
+@pytest.mark.django_db
+def test_no_other_origin_calls_the_admin(settings):
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    assert allowed(Client().get("/admin/login/", HTTP_ORIGIN=ORIGIN)) == {}
+
+
+def test_what_is_too_large_is_said_to_a_named_origin_too(settings, anyone):
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    answer = anyone.get("/api/" + "x" * 9_000, HTTP_ORIGIN=ORIGIN)
+    assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (414, ORIGIN)

@@ -1,0 +1,61 @@
+"""Shape and type of what comes in and goes out."""
+
+from booking.serializers.account import (
+    AccountSerializer,
+    LogoutSerializer,
+    PasswordChangeSerializer,
+    RefreshSerializer,
+    SignupSerializer,
+    TokenPairSerializer,
+    TokenSerializer,
+)
+from booking.serializers.bookings import (
+    BookedShowSerializer,
+    BookingSerializer,
+    GroupSerializer,
+    HoldSerializer,
+    MoveSerializer,
+    SeatSerializer,
+    SeatsSerializer,
+    represent_booking,
+    represent_group,
+    represent_hold,
+    represent_only,
+)
+from booking.serializers.catalogue import (
+    MovieBriefSerializer,
+    MovieSerializer,
+    ScreenSerializer,
+    SeatMapSerializer,
+    ShowSerializer,
+    UnavailableSeatSerializer,
+    represent_seat_map,
+)
+
+__all__ = [
+    "AccountSerializer",
+    "BookedShowSerializer",
+    "BookingSerializer",
+    "GroupSerializer",
+    "HoldSerializer",
+    "LogoutSerializer",
+    "MoveSerializer",
+    "MovieBriefSerializer",
+    "MovieSerializer",
+    "PasswordChangeSerializer",
+    "RefreshSerializer",
+    "ScreenSerializer",
+    "SeatMapSerializer",
+    "SeatSerializer",
+    "SeatsSerializer",
+    "ShowSerializer",
+    "SignupSerializer",
+    "TokenPairSerializer",
+    "TokenSerializer",
+    "UnavailableSeatSerializer",
+    "represent_booking",
+    "represent_group",
+    "represent_hold",
+    "represent_only",
+    "represent_seat_map",
+]

@@ -41,7 +41,7 @@ class Service:
 
 def environment(folder, *, debug):
     """Settings of a service with its data in the folder, and limits that tests don't reach."""
-    limits = {f"LIMIT_{name}": "100000/minute" for name in ("SIGNUP", "TOKEN", "REFRESH", "BOOKING")}
+    limits = {f"LIMIT_{name}": "100000/minute" for name in ("SIGNUP", "TOKEN", "REFRESH", "PASSWORD_RESET", "BOOKING")}
     return {
         **os.environ,
         **limits,

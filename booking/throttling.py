@@ -7,6 +7,12 @@ from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
 
+def _digest(request: Request, field: str) -> str:
+    """Of a text in the body, whatever its case: what a client sends has no place in a cache's key."""
+    text = request.data.get(field) if isinstance(request.data, dict) else None
+    return sha256(str(text).strip().lower().encode(errors="replace")).hexdigest()
+
+
 class AddressThrottle(SimpleRateThrottle):
     """Counts by the client's address."""
 
@@ -22,16 +28,26 @@ class RefreshThrottle(AddressThrottle):
     scope = "refresh"
 
 
+class PasswordResetThrottle(AddressThrottle):
+    scope = "password-reset"
+
+
+class MailThrottle(SimpleRateThrottle):
+    """Counts by the e-mail address that is to be written to, so that nobody's mailbox is filled."""
+
+    scope = "password-reset"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        return self.cache_format % {"scope": self.scope, "ident": f"mail-{_digest(request, 'email')}"}
+
+
 class TokenThrottle(SimpleRateThrottle):
     """Counts by user name and address, so that guessing at one name locks nobody else out."""
 
     scope = "token"
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
-        username = request.data.get("username") if isinstance(request.data, dict) else None
-        # A digest: what a client sends has no place in a cache's key.
-        name = sha256(str(username).strip().lower().encode(errors="replace")).hexdigest()
-        ident = f"{self.get_ident(request)}-{name}"
+        ident = f"{self.get_ident(request)}-{_digest(request, 'username')}"
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.serializers import (
@@ -15,9 +16,11 @@ from booking import services
 from booking.authentication import JWTAuthentication
 from booking.models import User
 from booking.serializers.common import example
+from booking.tokens import SIGN_IN_CLAIM, RefreshToken
 
 MAX_PASSWORD_LENGTH = 128
 MAX_TOKEN_LENGTH = 2000
+USED_BEFORE = "Token was used before; its sign-in has ended"
 
 
 class PasswordField(serializers.CharField):
@@ -67,7 +70,15 @@ class PasswordChangeSerializer(serializers.Serializer[User]):
         swagger_schema_fields = example(current_password="red-velvet-seats", new_password="another-good-one")
 
 
+def good_refresh_token(text: str) -> tuple[RefreshToken, User]:
+    """The token and its user, who has to pass the test that an access token's has. Raises TokenError or DRF's own."""
+    token = RefreshToken(text)  # type: ignore[arg-type]
+    return token, JWTAuthentication().get_user(token)
+
+
 class TokenSerializer(TokenObtainPairSerializer):
+    token_class = RefreshToken
+
     class Meta:
         swagger_schema_fields = example(username="esha", password="red-velvet-seats")
 
@@ -80,26 +91,56 @@ class TokenSerializer(TokenObtainPairSerializer):
 class RefreshSerializer(TokenRefreshSerializer):
     """SimpleJWT's, but strict about whose token it is and how often it is used."""
 
+    token_class = RefreshToken
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
 
     class Meta:
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        used = self.token_class(attrs["refresh"])
-        # The same test that an access token has to pass: the user exists, is active, has this password.
-        user = JWTAuthentication().get_user(used)
-        fresh = services.rotate_refresh_token(token=used, user=user)
+        used, user = good_refresh_token(attrs["refresh"])
+        call = {"token": used, "user": user, "sign_in": used[SIGN_IN_CLAIM], "now": timezone.now()}
+        fresh = services.refresh_sign_in(**call)
         if fresh is None:
-            raise TokenError("Token is blacklisted")
+            raise TokenError(USED_BEFORE)
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
 
 
 class LogoutSerializer(TokenBlacklistSerializer):
+    token_class = RefreshToken
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH, write_only=True)
 
     class Meta:
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        token, _ = good_refresh_token(attrs["refresh"])
+        if not services.end_sign_in(token=token, sign_in=token[SIGN_IN_CLAIM], now=timezone.now()):
+            raise TokenError(USED_BEFORE)
+        return {}
+
+
+class DeletionSerializer(serializers.Serializer[User]):
+    password = PasswordField()
+
+    class Meta:
+        swagger_schema_fields = example(password="red-velvet-seats")
+
+
+class PasswordResetSerializer(serializers.Serializer[User]):
+    email = serializers.EmailField(max_length=254)
+
+    class Meta:
+        swagger_schema_fields = example(email="esha@example.com")
+
+
+class NewPasswordSerializer(serializers.Serializer[User]):
+    uid = serializers.CharField(max_length=40, help_text="As it stands in the link.")
+    token = serializers.CharField(max_length=100, help_text="As it stands in the link.")
+    new_password = PasswordField()
+
+    class Meta:
+        swagger_schema_fields = example(uid="Nw", token="d3kmt9-8a1f…", new_password="another-good-one")
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """Booking requests, and requests to the bare view, without a server between.
 
 python -m benchmarks.cpu compare SAMPLES       prints the CPU milliseconds of one of each
+python -m benchmarks.cpu signin SAMPLES        prints those of signing in, and of the password's hash alone
 python -m benchmarks.cpu choose SAMPLES        prints the CPU milliseconds of choosing seats where it takes longest
 python -m benchmarks.cpu profile SAMPLES FILE  writes a profile of the bookings
 """
@@ -24,17 +25,9 @@ from benchmarks.data import SEATS
 BATCHES = 9
 
 
-def requests() -> tuple[Callable[[], None], Callable[[], None]]:
-    """A function that books another seat each time, and one that asks for the bare view."""
-    from rest_framework_simplejwt.tokens import AccessToken
-
-    from booking.models import Show, User
-
+def asker() -> Callable[[str, str, bytes, str, str], None]:
+    """A function that makes a request and insists on the status of its answer."""
     application: Any = get_wsgi_application()
-    tokens = [str(AccessToken.for_user(user)) for user in User.objects.order_by("pk")[:500]]
-    shows = list(Show.objects.filter(total_seats__gt=1000).order_by("pk").values_list("pk", flat=True))
-    # From the last seat down, where no other measurement books.
-    numbers: Iterator[int] = count()
 
     def ask(method: str, path: str, body: bytes, token: str, status: str) -> None:
         environ = {
@@ -58,6 +51,20 @@ def requests() -> tuple[Callable[[], None], Callable[[], None]]:
         response.close()
         if not statuses[0].startswith(status):
             raise RuntimeError(f"{path} was answered {statuses[0]}")
+
+    return ask
+
+
+def requests() -> tuple[Callable[[], None], Callable[[], None]]:
+    """A function that books another seat each time, and one that asks for the bare view."""
+    from booking.models import Show, User
+    from booking.tokens import AccessToken
+
+    ask = asker()
+    tokens = [str(AccessToken.for_user(user)) for user in User.objects.order_by("pk")[:500]]
+    shows = list(Show.objects.filter(total_seats__gt=1000).order_by("pk").values_list("pk", flat=True))
+    # From the last seat down, where no other measurement books.
+    numbers: Iterator[int] = count()
 
     def book() -> None:
         number = next(numbers)
@@ -86,6 +93,21 @@ def compare(samples: int) -> None:
     print(*(median(column) for column in zip(*pairs, strict=True)))
 
 
+def sign_in(samples: int) -> None:
+    from django.contrib.auth.hashers import make_password
+
+    from booking.models import User
+
+    User.objects.update_or_create(username="signer", defaults={"password": make_password("red-velvet-seats")})
+    ask, body = asker(), b'{"username": "signer", "password": "red-velvet-seats"}'
+    acts: list[Callable[[], object]] = [
+        partial(ask, "POST", "/api/token/", body, "", "200"),
+        partial(make_password, "red-velvet-seats"),
+    ]
+    rounds = [[milliseconds(act, samples) for act in acts] for _ in range(BATCHES)]
+    print(*(median(column) for column in zip(*rounds, strict=True)))
+
+
 def choose(samples: int) -> None:
     """A group of 10 that may be split, in halls of 500 seats of which every second, third … is taken."""
     from booking.services.seating import best_seats
@@ -106,6 +128,8 @@ if __name__ == "__main__":
     django.setup()
     if sys.argv[1] == "compare":
         compare(int(sys.argv[2]))
+    elif sys.argv[1] == "signin":
+        sign_in(int(sys.argv[2]))
     elif sys.argv[1] == "choose":
         choose(int(sys.argv[2]))
     else:

@@ -3,15 +3,16 @@
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import Exists
 from rest_framework.request import Request
 from rest_framework_simplejwt import authentication, exceptions
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
-from rest_framework_simplejwt.tokens import AccessToken
-from rest_framework_simplejwt.utils import aware_utcnow, get_md5_hash_password
+from rest_framework_simplejwt.utils import aware_utcnow
 
-from booking.models import User
+from booking.models import EndedSignIn, User
 from booking.prepared import PreparedQuery
+from booking.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 
 
 @lru_cache(maxsize=4096)
@@ -20,7 +21,10 @@ def _token(raw_token: bytes) -> AccessToken:
     return AccessToken(raw_token)  # type: ignore[arg-type]
 
 
-_user = PreparedQuery(lambda pk: User.objects.filter(pk=pk), 1)
+# The user, unless the sign-in was ended.
+_user = PreparedQuery(
+    lambda user, sign_in: User.objects.filter(~Exists(EndedSignIn.objects.filter(pk=sign_in)), pk=user), 2
+)
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
@@ -38,18 +42,26 @@ class JWTAuthentication(authentication.JWTAuthentication):
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
         try:
-            user_id = int(validated_token[api_settings.USER_ID_CLAIM])
+            user_id, sign_in = int(validated_token[api_settings.USER_ID_CLAIM]), int(validated_token[SIGN_IN_CLAIM])
         except (KeyError, ValueError):
             raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-        users: list[User] = _user(user_id)
+        users: list[User] = _user(user_id, sign_in)
         if not users:
-            raise exceptions.AuthenticationFailed("User not found", code="user_not_found")
+            raise _refusal(user_id)
         [user] = users
         if not user.is_active:
             raise exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
-        if validated_token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
-            raise exceptions.AuthenticationFailed("The user's password has been changed.", code="password_changed")
+        if validated_token.get(USER_KEY_CLAIM) != user.token_key:
+            raise exceptions.AuthenticationFailed(
+                "The user's password has been changed, or all devices were signed out.", code="password_changed"
+            )
         return user
+
+
+def _refusal(user_id: int) -> exceptions.AuthenticationFailed:
+    if User.objects.filter(pk=user_id).exists():
+        return exceptions.InvalidToken("This sign-in has ended")
+    return exceptions.AuthenticationFailed("User not found", code="user_not_found")
 
 
 class OptionalJWTAuthentication(JWTAuthentication):

@@ -30,6 +30,7 @@ STATUS_OF_CODE = {
     "hold_limit_reached": 409,
     "not_booked": 409,
     "not_blocked": 409,
+    "staff_account": 409,
     "idempotency_key_reused": 422,
     "busy": 503,
 }

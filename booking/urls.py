@@ -4,7 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
-from booking.views import account, bookings, catalogue
+from booking.views import account, bookings, catalogue, password_reset
 from booking.views.common import POSITIVE_ID, NoSuchPathView
 
 router = SimpleRouter()
@@ -22,6 +22,9 @@ urlpatterns = [
     re_path("^token/blacklist/?$", account.LogoutView.as_view(), name="token-blacklist"),
     re_path("^me/?$", account.MeView.as_view(), name="me"),
     re_path("^me/password/?$", account.PasswordView.as_view(), name="me-password"),
+    re_path("^me/logout-everywhere/?$", account.LogoutEverywhereView.as_view(), name="me-logout-everywhere"),
+    re_path("^password-reset/?$", password_reset.PasswordResetView.as_view(), name="password-reset"),
+    re_path("^password-reset/confirm/?$", password_reset.NewPasswordView.as_view(), name="password-reset-confirm"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book/?$", bookings.BookView.as_view(), name="show-book"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book-seats/?$", bookings.BookSeatsView.as_view(), name="show-book-seats"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/hold/?$", bookings.HoldView.as_view(), name="show-hold"),

@@ -5,126 +5,40 @@ The README's table lists every variable. A value that can't be used stops the st
 sentence that names its variable.
 """
 
-import os
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any
 
-import environ
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
-from redis.connection import parse_url
 
-from booking.addresses import Network, read_proxy
+from booking.addresses import Network
+from movieticket.environment import (
+    KEY_WANTED,
+    MIN_KEY_BYTES,
+    boolean,
+    origins,
+    positive,
+    rate,
+    read_count,
+    read_database,
+    read_email_server,
+    read_header,
+    read_key,
+    read_keys,
+    read_list,
+    read_log_format,
+    read_proxies,
+    read_redis,
+    read_reset_url,
+    read_sender,
+    read_time_zone,
+    setting,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-T = TypeVar("T")
-# More of anything counted here makes no sense, and lifetimes in days stay within the calendar.
-MAX_NUMBER = 1_000_000
-
-
-def setting(name: str, read: Callable[[str], T], default: T, wanted: str) -> T:
-    """The value of the variable `name`, or `default` where it is unset or empty.
-
-    Raises ImproperlyConfigured with the variable's name where `read` can't make sense of it. The
-    value itself is not repeated: it may hold a password.
-    """
-    raw = os.environ.get(name, "").strip()
-    if not raw:
-        return default
-    try:
-        return read(raw)
-    except (ValueError, LookupError, OSError, ImproperlyConfigured) as error:
-        raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
-
-
-def read_boolean(raw: str) -> bool:
-    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
-        raw.lower()
-    ]
-
-
-def read_list(raw: str) -> list[str]:
-    return [item.strip() for item in raw.split(",") if item.strip()]
-
-
-def read_origins(raw: str) -> list[str]:
-    origins = read_list(raw)
-    if not all(origin.startswith(("http://", "https://")) for origin in origins):
-        raise ValueError(raw)
-    return origins
-
-
-def read_positive(raw: str) -> int:
-    number = int(raw)
-    if not 1 <= number <= MAX_NUMBER:
-        raise ValueError(raw)
-    return number
-
-
-def read_count(raw: str) -> int:
-    if not raw.isdecimal() or len(raw) > 9:
-        raise ValueError(raw)
-    return int(raw)
-
-
-def read_header(raw: str) -> str:
-    if not raw.replace("-", "").isalnum():
-        raise ValueError(raw)
-    return f"HTTP_{raw.upper().replace('-', '_')}"
-
-
-def read_rate(raw: str) -> tuple[int, int]:
-    """How often, in how many seconds."""
-    count, _, period = raw.partition("/")
-    return read_positive(count), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
-
-
-def read_redis(raw: str) -> str:
-    parse_url(raw)  # type: ignore[no-untyped-call]
-    return raw
-
-
-def read_proxies(raw: str) -> list[Network | str]:
-    return [read_proxy(item) for item in read_list(raw)]
-
-
-def read_log_format(raw: str) -> str:
-    return {"json": "json", "text": "text"}[raw.lower()]
-
-
-def read_database(raw: str) -> dict[str, Any]:
-    if not raw.startswith(("sqlite://", "postgres://", "postgresql://")):
-        raise ValueError("neither SQLite nor PostgreSQL")
-    config: dict[str, Any] = env.db_url_config(raw)
-    if config["NAME"] in ("", ":memory:"):
-        raise ValueError("no database named")
-    return config
-
-
-def read_time_zone(raw: str) -> str:
-    return ZoneInfo(raw).key
-
-
-def boolean(name: str, default: bool) -> bool:
-    return setting(name, read_boolean, default, "true or false")
-
-
-def positive(name: str, default: int) -> int:
-    return setting(name, read_positive, default, f"a whole number from 1 to {MAX_NUMBER}")
-
-
-def origins(name: str) -> list[str]:
-    return setting(name, read_origins, [], "a comma-separated list of origins such as https://example.com")
-
-
-def rate(name: str, default: str) -> tuple[int, int]:
-    return setting(name, read_rate, read_rate(default), "a rate such as 20/hour (second, minute, hour or day)")
 
 
 def local_secret_key(path: Path) -> str:
@@ -144,9 +58,9 @@ def local_secret_key(path: Path) -> str:
 
 DEBUG = boolean("DEBUG", True)
 SECRET_KEY = setting("SECRET_KEY", str, "", "text") or (local_secret_key(BASE_DIR / ".secret_key") if DEBUG else "")
-if len(SECRET_KEY.encode()) < 32:
+if len(SECRET_KEY.encode()) < MIN_KEY_BYTES:
     when = "" if DEBUG else " when DEBUG is off"
-    raise ImproperlyConfigured(f"SECRET_KEY must be set to 32 bytes or more of random text{when}.")
+    raise ImproperlyConfigured(f"SECRET_KEY must be set to {KEY_WANTED}{when}.")
 ALLOWED_HOSTS = setting(
     "ALLOWED_HOSTS", read_list, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [], "a comma-separated list of hosts"
 )
@@ -294,12 +208,23 @@ AUTH_PASSWORD_VALIDATORS = [
         *([] if DEBUG else ["CommonPasswordValidator"]),
     )
 ]
+PASSWORD_HASHERS = [
+    "booking.hashers.Argon2Hasher",
+    # What earlier versions used; such a hash is replaced at its user's next sign-in.
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+JWT_SIGNING_KEY = setting("JWT_SIGNING_KEY", read_key, SECRET_KEY, KEY_WANTED)
+JWT_VERIFYING_KEYS: list[str] = setting(
+    "JWT_VERIFYING_KEYS", read_keys, [], f"a comma-separated list of keys, each {KEY_WANTED}"
+)
+REFRESH_TOKEN_LIFETIME = timedelta(days=positive("REFRESH_TOKEN_DAYS", 7))
 SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_SIGNING_KEY,
+    "AUTH_TOKEN_CLASSES": ["booking.tokens.AccessToken"],
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=positive("ACCESS_TOKEN_MINUTES", 15)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=positive("REFRESH_TOKEN_DAYS", 7)),
+    "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
-    "CHECK_REVOKE_TOKEN": True,
     "TOKEN_OBTAIN_SERIALIZER": "booking.serializers.TokenSerializer",
     "TOKEN_REFRESH_SERIALIZER": "booking.serializers.RefreshSerializer",
     "TOKEN_BLACKLIST_SERIALIZER": "booking.serializers.LogoutSerializer",
@@ -333,6 +258,24 @@ MAX_UPLOAD_BYTES = 10_000_000
 MAX_URL_BYTES = 8_000
 MAX_HEADER_BYTES = 16_000
 MAX_JSON_DEPTH = 20
+PASSWORD_RESET_TIMEOUT = 60 * positive("PASSWORD_RESET_MINUTES", 60)
+PASSWORD_RESET_URL = setting(
+    "PASSWORD_RESET_URL", read_reset_url, "", "an address such as https://example.com/reset?uid={uid}&token={token}"
+)
+
+# --- E-mail -----------------------------------------------------------------------------------
+
+# EMAIL_BACKEND, EMAIL_HOST and so on; without an address it goes to the console, in production nowhere.
+vars().update(
+    setting(
+        "EMAIL_URL",
+        read_email_server,
+        {"EMAIL_BACKEND": f"django.core.mail.backends.{'console' if DEBUG else 'dummy'}.EmailBackend"},
+        "an address such as smtp+tls://user:password@host:587",
+    )
+)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = setting("DEFAULT_FROM_EMAIL", read_sender, "tickets@localhost", "an e-mail address")
 
 # --- API --------------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ def anyone() -> APIClient:
 
 def signed_in(user: User) -> APIClient:
     """A client with a real access token of `user`."""
-    from rest_framework_simplejwt.tokens import AccessToken
+    from booking.tokens import AccessToken
 
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")

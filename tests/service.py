@@ -1,4 +1,4 @@
-"""The service as it runs in production: deploy/start in processes of its own, on a database of a test's own."""
+"""The service as it runs in production: deploy/start in processes of its own, on a database of their own or the test's."""
 
 import json
 import os
@@ -11,7 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
+
+from django.db import connection
 
 from tests.factories import make_show, make_user
 
@@ -44,10 +47,37 @@ def run(database_url, *command):
     )
 
 
+def database_url():
+    """The address of the database that the test runs on."""
+    settings = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{settings['NAME']}"
+    password = f":{settings['PASSWORD']}" if settings["PASSWORD"] else ""
+    port = f":{settings['PORT']}" if settings["PORT"] else ""
+    # A folder with a Unix socket is written as a path.
+    host = f"/{settings['HOST']}" if settings["HOST"].startswith("/") else settings["HOST"]
+    return f"postgres://{settings['USER']}{password}@{host}{port}/{settings['NAME']}"
+
+
+def python(*arguments, **environment):
+    """A Python process on the test's database."""
+    own = {"DJANGO_SETTINGS_MODULE": "movieticket.settings", "DATABASE_URL": database_url()}
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT,
+        env={**os.environ, **own, **environment},
+    )
+
+
 def fill():
     """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
     from django.core.management import call_command
-    from rest_framework_simplejwt.tokens import AccessToken
+
+    from booking.tokens import AccessToken
 
     call_command("migrate", verbosity=0)
     shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
@@ -129,7 +159,7 @@ def served(database_url, shows, tokens, folder, **settings):
 
     def is_up():
         assert process.poll() is None, stderr.read_text()
-        return stderr.read_text().count("Started worker-") == WORKERS
+        return stderr.read_text().count("Started worker-") == int(settings["WORKERS"])
 
     try:
         wait_until(is_up)
@@ -141,3 +171,12 @@ def served(database_url, shows, tokens, folder, **settings):
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
+
+
+@contextmanager
+def serving(workers=1, **settings):
+    """The port of the service on the test's own database."""
+    with TemporaryDirectory() as folder:
+        limits = {"LIMIT_BOOKING": "60/minute", "MAX_SEATS_PER_USER": "10"}
+        with served(database_url(), [], [], Path(folder), **(limits | {"WORKERS": str(workers)} | settings)) as service:
+            yield service.port

@@ -63,7 +63,7 @@ def test_no_data_pass():
 def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
     for _ in range(3):
         make_booking(user=user, show=make_show())
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         audit()
 
 
@@ -214,6 +214,20 @@ def test_clocks_may_differ_by_a_minute(show, user):
     make_booking(show=show, user=user, status="cancelled", cancelled_at=NOW - MINUTE)
     make_booking(show=show, user=user, created_at=STARTS_AT + MINUTE)
     assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
+
+
+def test_a_live_booking_of_a_show_to_come_without_a_customer(show):
+    booking = make_block(show=show, seat_number=15)
+    Booking.objects.update(status="booked")
+    breach = f"Show {show.pk}: booking {booking.reference} of seat B5 has no customer before the show"
+    assert audit() == (1, [breach, "1 breach"])
+
+
+def test_past_and_cancelled_bookings_need_no_customer(show):
+    make_block(show=make_show(starts_at=timezone.now() - HOUR), created_at=timezone.now() - 2 * HOUR)
+    Booking.objects.update(status="booked")
+    Booking.objects.create(show=show, seat_number=1, status="cancelled", created_at=NOW, cancelled_at=NOW)
+    assert audit() == (0, ["No breach: 2 shows, 2 bookings checked."])
 
 
 # --- Schedule ---------------------------------------------------------------------------------

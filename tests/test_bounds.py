@@ -11,7 +11,7 @@ from django.test import RequestFactory
 
 from booking.middleware import RequestBounds
 from booking.parsers import is_too_deep
-from tests.production import serving
+from tests.service import serving
 
 LONG = "x" * 10_000
 URL_TOO_LONG = {"detail": "The address must not be longer than 8000 bytes.", "code": "url_too_long"}

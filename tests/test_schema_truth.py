@@ -7,7 +7,6 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -17,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from booking.openapi import JOURNEY
+from booking.tokens import AccessToken, RefreshToken
 from movieticket.wsgi import application
 from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
 
@@ -62,6 +62,8 @@ SENSIBLE = {
     "/signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
     "/token/": st.just({"username": "esha", "password": PASSWORD}),
     "/me/": st.fixed_dictionaries({"email": st.sampled_from(["", "esha@example.com"])}),
+    "/password-reset/": st.fixed_dictionaries({"email": st.sampled_from(["esha@example.com", "x"])}),
+    "/password-reset/confirm/": st.just({"uid": "MQ", "token": "a-b", "new_password": "another-good-one"}),
     "/me/password/": st.just({"current_password": PASSWORD, "new_password": "another-good-one"}),
     "/shows/{id}/book/": st.fixed_dictionaries({"seat_number": SEAT}),
     "/shows/{id}/book-seats/": SEATS,
@@ -92,7 +94,7 @@ def answer(case, user):
 
 @pytest.mark.parametrize("path", JOURNEY)
 def test_every_answer_stands_in_the_document(document, user, booking, path):
-    for method in sorted({"get", "patch", "post"} & set(document[path])):
+    for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):
         operation = document[path][method]
         # What the document allows, and what it doesn't.
         cases = st.one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode)

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken
 
 from booking import services
 from booking.models import Booking
+from booking.tokens import AccessToken
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 
@@ -106,7 +106,7 @@ def expired(user):
         expired,
         lambda user: token_of(user, user_id="x"),
         lambda user: token_of(user, user_id=10**9),
-        lambda user: token_of(user, hash_password="another"),
+        lambda user: token_of(user, key="another"),
         lambda user: token_of(user)[:-4],
         lambda user: f"Bearer {'x' * 5000}",
         lambda user: "Bearer",

@@ -85,6 +85,17 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("LIMIT_SIGNUP", "10/fortnight"),
         ("LIMIT_REFRESH", "0/day"),
         ("SECURE_HSTS_SECONDS", "1.5"),
+        ("JWT_SIGNING_KEY", "k" * 31),
+        ("JWT_VERIFYING_KEYS", f"{'k' * 32},{'v' * 31}"),
+        ("PASSWORD_RESET_MINUTES", "0"),
+        ("PASSWORD_RESET_URL", "https://app.example/reset/{uid}"),
+        ("PASSWORD_RESET_URL", "app.example/{uid}/{token}"),
+        ("LIMIT_PASSWORD_RESET", "10"),
+        ("EMAIL_URL", "mail.example"),
+        ("EMAIL_URL", "smtp://"),
+        ("EMAIL_URL", "smtp+tls://user:secret@mail.example:port"),
+        ("EMAIL_URL", "filemail:///tmp/mail"),
+        ("DEFAULT_FROM_EMAIL", "tickets"),
     ],
 )
 def test_an_unreadable_value_is_refused_by_its_name_and_not_repeated(load, name, value):
@@ -124,6 +135,47 @@ def test_values_are_taken_from_the_environment(load):
     assert settings["REDIS_URL"] == "redis://cache.example/1"
     assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example", "https://b.example"]
     assert settings["DATABASES"]["default"]["PASSWORD"] == "p@ss"
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "tls", "ssl"),
+    [
+        ("smtp://mail.example", 25, False, False),
+        ("smtp+tls://mail.example", 587, True, False),
+        ("smtp+ssl://mail.example", 465, False, True),
+        ("smtp+tls://mail.example:2525", 2525, True, False),
+    ],
+)
+def test_mail_goes_by_the_server_that_is_named(load, address, port, tls, ssl):
+    settings = load(EMAIL_URL=address.replace("//", "//user:p%40ss@"))
+    assert settings["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert [settings[f"EMAIL_{name}"] for name in ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD")] == [
+        "mail.example",
+        port,
+        "user",
+        "p@ss",
+    ]
+    assert (settings.get("EMAIL_USE_TLS", False), settings.get("EMAIL_USE_SSL", False)) == (tls, ssl)
+
+
+@pytest.mark.parametrize(("environment", "name"), [({}, "console"), (PRODUCTION, "dummy")])
+def test_without_a_server_mail_goes_to_the_console_and_in_production_nowhere(load, environment, name):
+    assert load(**environment)["EMAIL_BACKEND"] == f"django.core.mail.backends.{name}.EmailBackend"
+
+
+def test_a_client_may_have_a_page_of_its_own_for_new_passwords(load):
+    page = "https://app.example/#/reset/{uid}/{token}"
+    assert load(PASSWORD_RESET_URL=page)["PASSWORD_RESET_URL"] == page
+
+
+def test_a_sender_may_have_a_name(load):
+    settings = load(DEFAULT_FROM_EMAIL="Cinema <tickets@example.com>")
+    assert settings["DEFAULT_FROM_EMAIL"] == "Cinema <tickets@example.com>"
+
+
+def test_keys_of_tokens_are_taken_apart_from_the_secret_key(load):
+    settings = load(**PRODUCTION, JWT_SIGNING_KEY="s" * 32, JWT_VERIFYING_KEYS=f"{'a' * 32}, {'b' * 32}")
+    assert (settings["JWT_SIGNING_KEY"], settings["JWT_VERIFYING_KEYS"]) == ("s" * 32, ["a" * 32, "b" * 32])
 
 
 def test_production_is_strict(load):

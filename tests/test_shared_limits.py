@@ -11,8 +11,8 @@ from django.conf import settings
 from rest_framework.throttling import SimpleRateThrottle
 
 from booking import services
-from tests.production import python, serving
 from tests.redis_server import redis_server
+from tests.service import python, serving
 from tests.test_race import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -175,6 +175,8 @@ POSTS = [
     "/api/token/refresh/",
     "/api/token/blacklist/",
     "/api/me/password/",
+    "/api/password-reset/",
+    "/api/password-reset/confirm/",
     "/api/shows/{}/book/",
     "/api/bookings/{}/move/",
 ]
@@ -318,10 +320,15 @@ TEXT_FIELDS = [
     ("/api/token/blacklist/", "refresh"),
     ("/api/me/password/", "current_password"),
     ("/api/me/password/", "new_password"),
+    ("/api/password-reset/", "email"),
+    ("/api/password-reset/confirm/", "uid"),
+    ("/api/password-reset/confirm/", "token"),
+    ("/api/password-reset/confirm/", "new_password"),
 ]
 GOOD_TEXTS = {
     "/api/signup/": {"username": "asha", "password": PASSWORD},
     "/api/token/": {"username": "esha", "password": PASSWORD},
+    "/api/password-reset/confirm/": {"uid": "MQ", "token": "a-b", "new_password": "another fine phrase"},
     "/api/me/password/": {"current_password": PASSWORD, "new_password": "another fine phrase"},
 }
 

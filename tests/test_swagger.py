@@ -19,6 +19,10 @@ OPERATIONS = {
     ("post", "/token/blacklist/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
     ("get", "/me/"): (SIGNED_IN, [200, 401, 503]),
     ("patch", "/me/"): (SIGNED_IN, [200, 400, 401, *BODY, 503]),
+    ("delete", "/me/"): (SIGNED_IN, [204, 400, 401, 404, 409, *BODY, 429, 503]),
+    ("post", "/me/logout-everywhere/"): (SIGNED_IN, [204, 401, 503]),
+    ("post", "/password-reset/"): (PUBLIC, [202, 400, *BODY, 429, 503]),
+    ("post", "/password-reset/confirm/"): (PUBLIC, [204, 400, *BODY, 429, 503]),
     ("post", "/me/password/"): (SIGNED_IN, [204, 400, 401, *BODY, 429, 503]),
     ("get", "/movies/"): (PUBLIC, [200, 400, 404, 503]),
     ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
@@ -74,7 +78,7 @@ def test_every_body_has_an_example(schema):
         for parameter in operation["parameters"]
         if parameter["in"] == "body"
     ]
-    assert len(bodies) == 10
+    assert len(bodies) == 13
     assert all("example" in schema["definitions"][name] for name in bodies)
 
 

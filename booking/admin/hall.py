@@ -107,9 +107,10 @@ ACTS: dict[str, tuple[type[HallForm], Act]] = {
 def _title(seat: services.TakenSeat) -> str:
     if seat.status == BLOCKED:
         return f"blocked: {seat.reason}"
+    customer = seat.username or "an account that was deleted"
     if seat.expires_at:
-        return f"held by {seat.username} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
-    return f"sold to {seat.username}, {seat.reference}"
+        return f"held by {customer} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
+    return f"sold to {customer}, {seat.reference}"
 
 
 def _taken_seat(seat: services.TakenSeat, *, may_know: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def make_cheap(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0006_count_bookings_by_index")]
+    dependencies = [("booking", "0007_sign_ins_that_can_be_ended")]
     operations = [
         migrations.CreateModel(
             name="Tries",

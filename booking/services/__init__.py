@@ -1,13 +1,15 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
-from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
+from booking.services.accounts import change_password, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
+from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.limits import count_password_reset, count_sign_in, count_try, trust
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
+from booking.services.password_reset import reset_password, send_reset_links
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
 from booking.services.reports import (
@@ -25,6 +27,7 @@ from booking.services.reports import (
 )
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
+from booking.services.sign_ins import end_all_sign_ins, end_sign_in, forget_ended_sign_ins, refresh_sign_in
 
 __all__ = [
     "IMPORT_COLUMNS",
@@ -55,7 +58,11 @@ __all__ = [
     "count_password_reset",
     "count_sign_in",
     "count_try",
+    "delete_account",
     "delete_show",
+    "end_all_sign_ins",
+    "end_sign_in",
+    "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
     "move_booking",
@@ -66,9 +73,11 @@ __all__ = [
     "read_sales",
     "read_seat_map",
     "read_taken_seats",
+    "refresh_sign_in",
     "release_expired_holds",
-    "rotate_refresh_token",
+    "reset_password",
     "seats_taken",
+    "send_reset_links",
     "sign_up",
     "start_of",
     "trust",

@@ -1,7 +1,5 @@
 """Accounts of customers."""
 
-from typing import Any
-
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,7 +11,7 @@ from booking.services.refusals import InvalidInput
 def sign_up(*, username: str, password: str, email: str = "") -> User:
     """Makes an account for a customer. Raises InvalidInput."""
     user = User(username=username, email=User.objects.normalize_email(email))
-    _check_password(user, password, "password")
+    check_new_password(user, password, "password")
     user.set_password(password)
     try:
         with transaction.atomic(durable=True):
@@ -32,7 +30,7 @@ def update_email(*, user: User, email: str) -> User:
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
-    """Changes the password; every token made before is dead, as each carries the old one's trace.
+    """Changes the password; every token and session made before is dead.
 
     Raises InvalidInput.
     """
@@ -41,20 +39,13 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
         account = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first() or user
         if not account.check_password(current_password):
             raise InvalidInput("current_password", ["This is not your current password."])
-        _check_password(user, new_password, "new_password")
+        check_new_password(user, new_password, "new_password")
         account.set_password(new_password)
-        User.objects.filter(pk=user.pk).update(password=account.password)
+        User.objects.filter(pk=user.pk).update(password=account.password, token_key=account.token_key)
 
 
-def rotate_refresh_token(*, token: Any, user: User) -> Any:
-    """Uses up a refresh token of `user` and returns its successor, both or neither; None if it was used before."""
-    with transaction.atomic(durable=True):
-        # Race: two requests passed the check of the blacklist with one token; one entry in it decides.
-        _, first_use = token.blacklist()
-        return type(token).for_user(user) if first_use else None
-
-
-def _check_password(user: User, password: str, field: str) -> None:
+def check_new_password(user: User, password: str, field: str) -> None:
+    """Raises InvalidInput for the field where the rules for passwords don't let the user have this one."""
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -30,6 +30,7 @@ NEVER_OF_A_BOOKING = {
     "is held for longer than one may": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
     "runs out without being held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
     "is blocked for a customer": BLOCKED & Q(user__isnull=False),
+    "has no customer before the show": (BOOKED | HELD) & Q(user=None, show__starts_at__gt=Now()),
     "is cancelled without a time": CANCELLED & Q(cancelled_at=None),
     "has a time of cancelling without being cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
     "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),

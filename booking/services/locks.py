@@ -1,6 +1,7 @@
 """The transaction and the row locks that every decision on shows and bookings runs under.
 
-Order of locks: the show's row, then its screen's. Whoever needs both takes them in that order.
+Order of locks: the rows of shows by their ids, then a screen's or an account's. Whoever needs several takes them in
+that order.
 """
 
 import functools
@@ -15,7 +16,7 @@ from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from booking.metrics import LOCK_WAITS
-from booking.models import Screen, Show
+from booking.models import Screen, Show, User
 from booking.prepared import PreparedQuery
 from booking.services.refusals import Busy, NotFound
 
@@ -178,3 +179,9 @@ def lock_screen(screen_id: int) -> Screen:
             return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
     except Screen.DoesNotExist:
         raise NotFound from None
+
+
+def lock_account(user_id: int) -> User | None:
+    """The account, if it is there, which nothing new can refer to until the transaction ends. Raises Busy."""
+    with _waiting():
+        return User.objects.select_for_update().filter(pk=user_id).first()

@@ -1,10 +1,12 @@
-"""Signing up, in and out."""
+"""Signing up, in and out, and the account itself."""
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
@@ -12,6 +14,7 @@ from booking import services
 from booking.openapi import TOKEN_REFUSALS, operation
 from booking.serializers import (
     AccountSerializer,
+    DeletionSerializer,
     LogoutSerializer,
     PasswordChangeSerializer,
     RefreshSerializer,
@@ -65,7 +68,10 @@ class RefreshView(jwt_views.TokenRefreshView):
     @operation(
         tag="Account",
         summary="Get new tokens for a refresh token",
-        description="The refresh token sent is used up; the answer holds its successor.",
+        description=(
+            "The refresh token sent is used up; the answer holds its successor. Sent a second time, it may have been "
+            "stolen: then every token of this sign-in is dead."
+        ),
         request=RefreshSerializer,
         answers={200: TokenPairSerializer},
         invalid={"refresh": ["This field is required."]},
@@ -82,11 +88,11 @@ class LogoutView(jwt_views.TokenBlacklistView):
     @operation(
         tag="Account",
         summary="Sign out",
-        description="Makes a refresh token useless. The access token dies by itself within minutes.",
+        description="Every token of this sign-in is dead at once; other devices stay signed in.",
         request=LogoutSerializer,
         answers={200: "Signed out."},
         invalid={"refresh": ["This field is required."]},
-        refusals=["token_not_valid", "throttled"],
+        refusals=[*TOKEN_REFUSALS, "throttled"],
         public=True,
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -94,6 +100,10 @@ class LogoutView(jwt_views.TokenBlacklistView):
 
 
 class MeView(APIView):
+    def get_throttles(self) -> list[BaseThrottle]:
+        # As a change of password, this asks for the password.
+        return [PasswordThrottle()] if self.request.method == "DELETE" else []
+
     @operation(tag="Account", summary="See your account", answers={200: AccountSerializer})
     def get(self, request: Request) -> Response:
         return Response(AccountSerializer(account(request)).data)
@@ -108,6 +118,34 @@ class MeView(APIView):
     def patch(self, request: Request) -> Response:
         user = services.update_email(user=account(request), **validated(AccountSerializer, request))
         return Response(AccountSerializer(user).data)
+
+    @operation(
+        tag="Account",
+        summary="Delete your account",
+        description=(
+            "Cancels your bookings and holds of shows to come; past ones stay without your name. Every token is dead "
+            "at once."
+        ),
+        request=DeletionSerializer,
+        answers={204: "The account is deleted."},
+        invalid={"password": ["This is not your current password."]},
+        refusals=["staff_account", "not_found", "throttled"],
+    )
+    def delete(self, request: Request) -> Response:
+        services.delete_account(user=account(request), now=timezone.now(), **validated(DeletionSerializer, request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class LogoutEverywhereView(APIView):
+    @operation(
+        tag="Account",
+        summary="Sign out everywhere",
+        description="Every token made before is dead at once, on this device and on all others.",
+        answers={204: "Signed out everywhere."},
+    )
+    def post(self, request: Request) -> Response:
+        services.end_all_sign_ins(user=account(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class PasswordView(APIView):

@@ -40,7 +40,7 @@ class Service:
 def environment(folder, *, debug):
     """Settings of a service with its data in the folder, and limits that tests don't reach."""
     names = ("SIGNUP", "TOKEN", "TOKEN_NAME", "TOKEN_ADDRESS", "ADMIN", "ADMIN_ADDRESS", "REFRESH", "BOOKING")
-    limits = {f"LIMIT_{name}": "100000/minute" for name in names}
+    limits = {f"LIMIT_{name}": "100000/minute" for name in (*names, "PASSWORD_RESET", "PASSWORD_RESET_ADDRESS")}
     return {
         **os.environ,
         **limits,

@@ -132,9 +132,13 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Sign in",
         "See your account",
         "Change your e-mail address",
+        "Delete your account",
         "Change your password",
+        "Ask for a new password",
+        "Choose a new password",
         "Get new tokens for a refresh token",
         "Sign out",
+        "Sign out everywhere",
         "Browse movies",
         "See a movie",
         "See a movie's shows to come",
@@ -199,6 +203,16 @@ def test_another_tab_is_not_signed_in(swagger):
     expect(other.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
 
 
+def test_a_duplicated_tab_leaves_the_sign_in_to_the_first(swagger):
+    swagger.sign_in("doubler")
+    with swagger.page.expect_popup() as popup:
+        swagger.page.evaluate("window.open(location.href)")
+    other = Swagger(popup.value, swagger.service).loaded()
+    expect(other.line).to_have_text("Not signed in. Another tab has this sign-in.")
+    swagger.change_tokens(renewAt=0)
+    assert swagger.execute("see_your_account")[1]["username"] == "doubler"
+
+
 # --- Renewal ----------------------------------------------------------------------------------
 
 
@@ -260,6 +274,19 @@ def test_executing_sign_out_signs_the_page_out(swagger):
     swagger.sign_in("executor")
     assert swagger.execute("sign_out")[0] == 200
     expect(swagger.line).to_have_text("Signed out.")
+
+
+def test_executing_sign_out_everywhere_signs_the_page_out(swagger):
+    swagger.sign_in("everywhere")
+    assert swagger.execute("sign_out_everywhere")[0] == 204
+    expect(swagger.line).to_have_text("Signed out everywhere.")
+
+
+def test_a_deleted_account_signs_the_page_out(swagger):
+    swagger.sign_in("deleter")
+    assert swagger.execute("delete_your_account", {"password": PASSWORD})[0] == 204
+    expect(swagger.line).to_have_text("Your account is deleted.")
+    assert call(swagger.service, "POST", "/token/", {"username": "deleter", "password": PASSWORD})[0] == 401
 
 
 def test_the_keyboard_signs_out(swagger):

@@ -5,6 +5,8 @@ const SCHEME = "Bearer";
 const KEY = "sign-in";
 // Before it runs out: the request has a way to go.
 const MARGIN_MS = 10_000;
+// A page that is loaded anew waits so long for its former self to let go.
+const CLAIM_MS = 2_000;
 
 const bar = document.getElementById("sign-in");
 const line = bar.querySelector("p");
@@ -22,6 +24,7 @@ function show(text, isSignedIn) {
 }
 
 function begin({ access, refresh }) {
+  claim(refresh);
   sessionStorage.setItem(KEY, JSON.stringify({ access, refresh, renewAt: Date.now() + lifetime(access) - MARGIN_MS }));
   show("Signed in.", true);
   if (refresh) fillRefreshToken(refresh);
@@ -30,18 +33,47 @@ function begin({ access, refresh }) {
 
 function end(text) {
   sessionStorage.removeItem(KEY);
+  letGo();
   show(text, false);
   ui.authActions.logout([SCHEME]);
 }
 
+function claims(token) {
+  try {
+    return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
+  } catch {
+    return { iat: 0, exp: 0 };
+  }
+}
+
 // By the token's own clock, as this machine's may be wrong.
 function lifetime(token) {
-  try {
-    const { iat, exp } = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-    return (exp - iat) * 1000;
-  } catch {
-    return 0;
-  }
+  const { iat, exp } = claims(token);
+  return (exp - iat) * 1000;
+}
+
+// A duplicated tab begins with a copy of the tokens. Only one tab may use them: a refresh token that is used twice is
+// taken for stolen, and the sign-in ends in both. So the tab that has them holds a lock as long as it is open.
+let claimed = null;
+
+function claim(refresh) {
+  const name = refresh && `${KEY} ${claims(refresh).sign_in}`;
+  if (claimed && claimed.name === name) return claimed.succeeds;
+  letGo();
+  // Where there is no encryption, browsers have no locks.
+  if (!name || !navigator.locks) return Promise.resolve(true);
+  claimed = { name };
+  const held = new Promise((done) => (claimed.letGo = done));
+  claimed.succeeds = new Promise((resolve) => {
+    const hold = () => (resolve(true), held);
+    navigator.locks.request(name, { signal: AbortSignal.timeout(CLAIM_MS) }, hold).catch(() => resolve(false));
+  });
+  return claimed.succeeds;
+}
+
+function letGo() {
+  claimed?.letGo();
+  claimed = null;
 }
 
 async function ask(path, options) {
@@ -120,6 +152,8 @@ swaggerUiConfig.responseInterceptor = (response) => {
     }
   } else if (path === paths.blacklist && status === 200) end("Signed out.");
   else if (path === paths.password && status === 204) end("Your password is changed. Sign in with the new one.");
+  else if (path === paths.everywhere && status === 204) end("Signed out everywhere.");
+  else if (path === paths.me && status === 204) end("Your account is deleted.");
   else if (status === 401 && read()) end("Your sign-in has run out. Sign in again.");
   else if (response.ok) fillBooking(body);
   return response;
@@ -177,9 +211,13 @@ show("Not signed in. Execute POST /token/ to sign in.", false);
 button.addEventListener("click", signOut);
 swaggerUiConfig.plugins.push(signInPlugin);
 swaggerUiConfig.tryItOutEnabled = true;
-swaggerUiConfig.onComplete = () => {
+swaggerUiConfig.onComplete = async () => {
   const tokens = read();
   if (!tokens) return;
+  if (tokens.refresh && !(await claim(tokens.refresh))) {
+    end("Not signed in. Another tab has this sign-in.");
+    return;
+  }
   show("Signed in.", true);
   if (tokens.refresh) fillRefreshToken(tokens.refresh);
   ui.preauthorizeApiKey(SCHEME, `Bearer ${tokens.access}`);

@@ -1,19 +1,18 @@
-"""What is true: fields, choices, named constraints, querysets and predicates."""
+"""Movies, screens, shows and their bookings."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from datetime import datetime
-from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
-from django.contrib.auth.validators import ASCIIUsernameValidator
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, OuterRef, Q
-from django.db.models.functions import Coalesce, Lower
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+
+from booking.models.accounts import User
 
 MAX_SEATS_PER_SHOW = 10_000
 # No letter or digit that could be taken for another one: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
@@ -46,37 +45,6 @@ def seat_number(label: str, seats_per_row: int) -> int:
     for letter in match[1]:
         row = row * 26 + ord(letter) - ord("A") + 1
     return (row - 1) * seats_per_row + int(match[2])
-
-
-class AccountManager(UserManager["User"]):
-    """Finds people by user name whatever its case."""
-
-    def get_by_natural_key(self, username: str | None) -> User:
-        return self.alias(lower_username=Lower("username")).get(lower_username=(username or "").lower())
-
-
-class User(AbstractUser):
-    """A customer or a member of staff."""
-
-    # ASCII alone: no two names that look the same, and one rule of case on every database.
-    username = models.CharField(
-        max_length=150,
-        unique=True,
-        validators=[ASCIIUsernameValidator()],
-        help_text="150 characters or fewer: letters, digits and @ . + - _",
-        error_messages={"unique": "A user with that username already exists."},
-    )
-
-    objects: ClassVar[AccountManager] = AccountManager()
-
-    class Meta(AbstractUser.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                Lower("username"),
-                name="unique_username_ignoring_case",
-                violation_error_message="A user with that username already exists.",
-            )
-        ]
 
 
 class MovieQuerySet(models.QuerySet["Movie"]):
@@ -352,18 +320,6 @@ class IdempotencyKey(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["show", "user", "key"], name="one_answer_per_show_user_and_idempotency_key")
         ]
-
-    def __str__(self) -> str:
-        return self.key
-
-
-class Tries(models.Model):
-    """How often a key of services/counters.py was tried since its window began."""
-
-    key = models.CharField(primary_key=True, max_length=64)
-    number = models.PositiveBigIntegerField()
-    # Seconds since 1970, by the database's clock.
-    ends_at = models.FloatField()
 
     def __str__(self) -> str:
         return self.key

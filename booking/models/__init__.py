@@ -1,0 +1,38 @@
+"""What is true: fields, choices, named constraints, querysets and predicates."""
+
+from booking.models.accounts import AccountManager, EndedSignIn, Tries, User
+from booking.models.cinema import (
+    REFERENCE_ALPHABET,
+    REFERENCE_LENGTH,
+    Booking,
+    BookingQuerySet,
+    CatalogueVersion,
+    IdempotencyKey,
+    Movie,
+    Screen,
+    Show,
+    ShowQuerySet,
+    new_reference,
+    seat_label,
+    seat_number,
+)
+
+__all__ = [
+    "REFERENCE_ALPHABET",
+    "REFERENCE_LENGTH",
+    "AccountManager",
+    "Booking",
+    "BookingQuerySet",
+    "CatalogueVersion",
+    "EndedSignIn",
+    "IdempotencyKey",
+    "Movie",
+    "Screen",
+    "Show",
+    "ShowQuerySet",
+    "Tries",
+    "User",
+    "new_reference",
+    "seat_label",
+    "seat_number",
+]

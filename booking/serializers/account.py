@@ -1,0 +1,153 @@
+"""Accounts and signing in."""
+
+from typing import Any
+
+from django.contrib.auth.validators import ASCIIUsernameValidator
+from django.utils import timezone
+from rest_framework import serializers
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
+
+from booking import services
+from booking.authentication import JWTAuthentication
+from booking.models import User
+from booking.serializers.common import example
+from booking.tokens import SIGN_IN_CLAIM, RefreshToken
+
+MAX_PASSWORD_LENGTH = 128
+MAX_TOKEN_LENGTH = 2000
+USED_BEFORE = "Token was used before; its sign-in has ended"
+
+
+class PasswordField(serializers.CharField):
+    """Text taken as it is: blanks at its ends belong to a password."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            write_only=True,
+            trim_whitespace=False,
+            max_length=MAX_PASSWORD_LENGTH,
+            style={"input_type": "password"},
+            **kwargs,
+        )
+
+
+class EmailField(serializers.EmailField):
+    """An address, or nothing, which no format of JSON Schema has a name for."""
+
+    class Meta:
+        swagger_schema_fields = {"format": "email-or-empty", "description": "An e-mail address, or empty."}
+
+
+class AccountSerializer(serializers.ModelSerializer[User]):
+    email = EmailField(max_length=254, allow_blank=True)
+
+    class Meta:
+        model = User
+        fields = ["id", "username", "email"]
+        read_only_fields = ["id", "username"]
+        swagger_schema_fields = example(id=7, username="esha", email="esha@example.com")
+
+
+class SignupSerializer(serializers.Serializer[User]):
+    username = serializers.CharField(max_length=150, validators=[ASCIIUsernameValidator()])
+    password = PasswordField()
+    email = EmailField(max_length=254, required=False, allow_blank=True, default="")
+
+    class Meta:
+        swagger_schema_fields = example(username="esha", password="red-velvet-seats", email="esha@example.com")
+
+
+class PasswordChangeSerializer(serializers.Serializer[User]):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    class Meta:
+        swagger_schema_fields = example(current_password="red-velvet-seats", new_password="another-good-one")
+
+
+def good_refresh_token(text: str) -> tuple[RefreshToken, User]:
+    """The token and its user, who has to pass the test that an access token's has. Raises TokenError or DRF's own."""
+    token = RefreshToken(text)  # type: ignore[arg-type]
+    return token, JWTAuthentication().get_user(token)
+
+
+class TokenSerializer(TokenObtainPairSerializer):
+    token_class = RefreshToken
+
+    class Meta:
+        swagger_schema_fields = example(username="esha", password="red-velvet-seats")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"] = serializers.CharField(max_length=150, write_only=True)
+        self.fields["password"] = PasswordField()
+
+
+class RefreshSerializer(TokenRefreshSerializer):
+    """SimpleJWT's, but strict about whose token it is and how often it is used."""
+
+    token_class = RefreshToken
+    refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
+
+    class Meta:
+        swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        used, user = good_refresh_token(attrs["refresh"])
+        call = {"token": used, "user": user, "sign_in": used[SIGN_IN_CLAIM], "now": timezone.now()}
+        fresh = services.refresh_sign_in(**call)
+        if fresh is None:
+            raise TokenError(USED_BEFORE)
+        return {"access": str(fresh.access_token), "refresh": str(fresh)}
+
+
+class LogoutSerializer(TokenBlacklistSerializer):
+    token_class = RefreshToken
+    refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH, write_only=True)
+
+    class Meta:
+        swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        token, _ = good_refresh_token(attrs["refresh"])
+        if not services.end_sign_in(token=token, sign_in=token[SIGN_IN_CLAIM], now=timezone.now()):
+            raise TokenError(USED_BEFORE)
+        return {}
+
+
+class DeletionSerializer(serializers.Serializer[User]):
+    password = PasswordField()
+
+    class Meta:
+        swagger_schema_fields = example(password="red-velvet-seats")
+
+
+class PasswordResetSerializer(serializers.Serializer[User]):
+    email = serializers.EmailField(max_length=254)
+
+    class Meta:
+        swagger_schema_fields = example(email="esha@example.com")
+
+
+class NewPasswordSerializer(serializers.Serializer[User]):
+    uid = serializers.CharField(max_length=40, help_text="As it stands in the link.")
+    token = serializers.CharField(max_length=100, help_text="As it stands in the link.")
+    new_password = PasswordField()
+
+    class Meta:
+        swagger_schema_fields = example(uid="Nw", token="d3kmt9-8a1f…", new_password="another-good-one")
+
+
+class TokenPairSerializer(serializers.Serializer[Any]):
+    """What sign-in and refresh answer."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+    class Meta:
+        swagger_schema_fields = example(access="eyJhbGciOiJIUzI1NiIs…", refresh="eyJhbGciOiJIUzI1NiIs…")

@@ -1,0 +1,180 @@
+"""Bookings and holds."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from booking.models import Booking, Show
+from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
+from booking.serializers.common import PlainBooleanField, PlainIntegerField, example
+
+BOOKING_EXAMPLE = {
+    "id": 42,
+    "reference": "K7QXW4NA",
+    "show": {name: SHOW_EXAMPLE[name] for name in ("id", "movie", "screen", "starts_at", "ends_at")},
+    "seat_number": 5,
+    "seat_label": "A5",
+    "status": "booked",
+    "created_at": "2030-01-30T09:15:00Z",
+    "cancelled_at": None,
+    "expires_at": None,
+}
+HOLD_EXAMPLE = BOOKING_EXAMPLE | {"status": "held", "expires_at": "2030-01-30T09:25:00Z"}
+
+
+class SeatSerializer(serializers.Serializer[Booking]):
+    seat_number = PlainIntegerField(help_text="1 is A1, counted row by row.")
+
+    class Meta:
+        swagger_schema_fields = example(seat_number=5)
+
+
+class MoveSerializer(SeatSerializer):
+    """Where to move to."""
+
+    class Meta:
+        swagger_schema_fields = example(seat_number=6)
+
+
+class BookedShowSerializer(serializers.ModelSerializer[Show]):
+    movie = MovieBriefSerializer()
+    screen = ScreenSerializer()
+
+    class Meta:
+        model = Show
+        fields = ["id", "movie", "screen", "starts_at", "ends_at"]
+
+
+class BookingSerializer(serializers.ModelSerializer[Booking]):
+    show = BookedShowSerializer()
+    seat_label = serializers.CharField(help_text="What is printed on the seat, such as C7.")
+
+    class Meta:
+        model = Booking
+        fields = [
+            "id",
+            "reference",
+            "show",
+            "seat_number",
+            "seat_label",
+            "status",
+            "created_at",
+            "cancelled_at",
+            "expires_at",
+        ]
+        extra_kwargs = {
+            "status": {"choices": ["booked", "held", "cancelled"]},
+            "expires_at": {"help_text": "When a hold runs out; null once it is booked."},
+        }
+        swagger_schema_fields = example(**BOOKING_EXAMPLE)
+
+
+def check_number_of_seats(seats: int) -> None:
+    if seats > settings.MAX_SEATS_PER_USER:
+        raise serializers.ValidationError(f"At most {settings.MAX_SEATS_PER_USER} seats.")
+
+
+class SeatNumbersField(serializers.ListField):
+    class Meta:
+        swagger_schema_fields = {"maxItems": settings.MAX_SEATS_PER_USER}
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        # Before each of them is looked at: there may be many.
+        if isinstance(data, list):
+            check_number_of_seats(len(data))
+        numbers: list[Any] = super().to_internal_value(data)
+        return numbers
+
+
+class SeatsSerializer(serializers.Serializer[Booking]):
+    """The seats by their numbers, or the number of seats."""
+
+    seat_numbers = SeatNumbersField(
+        child=PlainIntegerField(), required=False, allow_empty=False, help_text="1 is A1, counted row by row."
+    )
+    count = PlainIntegerField(
+        required=False, min_value=1, help_text="In place of `seat_numbers`: the best seats, so many."
+    )
+    split = PlainBooleanField(
+        required=False, help_text="With `count`: whether the seats may be apart where no row has so many together."
+    )
+
+    class Meta:
+        swagger_schema_fields = example(count=2)
+
+    def validate_seat_numbers(self, seats: list[int]) -> list[int]:
+        twice = sorted(seat for seat, times in Counter(seats).items() if times > 1)
+        if twice:
+            raise serializers.ValidationError([f"Seat {seat} is named twice." for seat in twice])
+        return seats
+
+    def validate_count(self, count: int) -> int:
+        check_number_of_seats(count)
+        return count
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "seat_numbers" in attrs:
+            extra = [name for name in ("count", "split") if name in attrs]
+            if extra:
+                raise serializers.ValidationError({name: ["Not together with seat_numbers."] for name in extra})
+        elif "count" not in attrs:
+            raise serializers.ValidationError({"seat_numbers": ["Name the seats, or give a count."]})
+        return attrs
+
+
+class GroupSerializer(serializers.Serializer[Any]):
+    """Seats that were booked or cancelled together."""
+
+    reference = serializers.CharField()
+    bookings = BookingSerializer(many=True)
+
+    class Meta:
+        swagger_schema_fields = example(reference=BOOKING_EXAMPLE["reference"], bookings=[BOOKING_EXAMPLE])
+
+
+class HoldSerializer(serializers.Serializer[Any]):
+    """Seats that are held together."""
+
+    reference = serializers.CharField()
+    expires_at = serializers.DateTimeField(help_text="When the first of the seats is free again.")
+    expires_in_seconds = serializers.IntegerField(min_value=0)
+    bookings = BookingSerializer(many=True)
+
+    class Meta:
+        swagger_schema_fields = example(
+            reference=HOLD_EXAMPLE["reference"],
+            expires_at=HOLD_EXAMPLE["expires_at"],
+            expires_in_seconds=600,
+            bookings=[HOLD_EXAMPLE],
+        )
+
+
+# --- Whole answers ----------------------------------------------------------------------------
+
+# One serializer for all answers: making its fields anew is most of what a single answer costs.
+represent_booking = BookingSerializer().to_representation
+
+
+def represent_group(bookings: Sequence[Booking]) -> dict[str, Any]:
+    return {"reference": bookings[0].reference, "bookings": [represent_booking(booking) for booking in bookings]}
+
+
+def represent_only(bookings: Sequence[Booking]) -> dict[str, Any]:
+    [booking] = bookings
+    return represent_booking(booking)
+
+
+def represent_hold(holds: Sequence[Booking], now: datetime) -> dict[str, Any]:
+    expires_at = min(hold.expires_at for hold in holds if hold.expires_at)
+    group = represent_group(holds)
+    return {
+        "reference": group["reference"],
+        "expires_at": serializers.DateTimeField().to_representation(expires_at),
+        "expires_in_seconds": math.ceil((expires_at - now).total_seconds()),
+        "bookings": group["bookings"],
+    }

@@ -1,0 +1,51 @@
+"""What becomes of a sign-in: it goes on by a refresh token, and ends.
+
+All tokens that descend from one sign-in carry its number. A refresh token is good for one use; used a second time, it
+is in two hands, of which nobody can tell which is whose, and the sign-in ends for both (RFC 9700, section 4.14.2).
+"""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from booking.models import EndedSignIn, User
+from booking.models.accounts import new_token_key
+
+
+def refresh_sign_in(*, token: Any, user: User, sign_in: int, now: datetime) -> Any:
+    """Uses up a refresh token of `user` and returns its successor; None, and the sign-in ends, if it was used before.
+
+    `now` is UTC.
+    """
+    with transaction.atomic(durable=True):
+        # Race: two requests with one token; one entry among the used ones decides.
+        _, first_use = token.blacklist()
+        if first_use:
+            return type(token).for_user(user, sign_in)
+        _end(sign_in, now)
+    return None
+
+
+def end_sign_in(*, token: Any, sign_in: int, now: datetime) -> bool:
+    """Ends the sign-in, with all its tokens; says whether this was the refresh token's first use. `now` is UTC."""
+    with transaction.atomic(durable=True):
+        _, first_use = token.blacklist()
+        _end(sign_in, now)
+    return bool(first_use)
+
+
+def end_all_sign_ins(*, user: User) -> None:
+    """Signs the user out everywhere; every token and session made before is dead."""
+    User.objects.filter(pk=user.pk).update(token_key=new_token_key())
+
+
+def forget_ended_sign_ins(*, now: datetime) -> int:
+    """Forgets those of which no token can be alive at `now` (UTC); returns how many."""
+    forgotten, _ = EndedSignIn.objects.filter(ended_at__lt=now - settings.REFRESH_TOKEN_LIFETIME).delete()
+    return forgotten
+
+
+def _end(sign_in: int, now: datetime) -> None:
+    EndedSignIn.objects.get_or_create(number=sign_in, defaults={"ended_at": now})

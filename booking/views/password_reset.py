@@ -1,0 +1,88 @@
+"""A forgotten password: the link by e-mail, and what it leads to."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
+from django.http import HttpResponse
+from django.urls import reverse
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from booking import services
+from booking.background import do_later
+from booking.openapi import operation
+from booking.serializers import NewPasswordSerializer, PasswordResetSerializer
+from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle
+from booking.views.common import Public, validated
+
+SENT = "If an account has this address, a link is on its way to it."
+
+
+class PasswordResetView(Public, APIView):
+    throttle_classes = [PasswordResetThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Ask for a new password",
+        description="Mails a link to each account that has this address. Whether there is one is not told.",
+        request=PasswordResetSerializer,
+        answers={202: SENT},
+        invalid={"email": ["Enter a valid email address."]},
+        refusals=["throttled"],
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        # Even the look for accounts comes later, as the time it takes would tell.
+        do_later(partial(services.send_reset_links, **validated(PasswordResetSerializer, request), link=_link(request)))
+        return Response({"detail": SENT}, status.HTTP_202_ACCEPTED)
+
+
+def _link(request: Request) -> Callable[[str, str], str]:
+    """Makes the address of a page that takes a new password: a client's own, or ours."""
+    host = request.build_absolute_uri("/").removesuffix("/")
+
+    def link(uid: str, token: str) -> str:
+        if settings.PASSWORD_RESET_URL:
+            return settings.PASSWORD_RESET_URL.replace("{uid}", uid).replace("{token}", token)
+        return host + reverse("password_reset_confirm", args=[uid, token])
+
+    return link
+
+
+class NewPasswordView(Public, APIView):
+    throttle_classes = [PasswordResetConfirmThrottle]
+
+    @operation(
+        tag="Account",
+        summary="Choose a new password",
+        description="With what stood in the link. Every token made before is dead at once.",
+        request=NewPasswordSerializer,
+        answers={204: "The password is changed."},
+        invalid={"token": ["This link is not valid, or no longer. Ask for another one."]},
+        refusals=["throttled"],
+        public=True,
+    )
+    def post(self, request: Request) -> Response:
+        services.reset_password(**validated(NewPasswordSerializer, request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class NewPasswordPage(PasswordResetConfirmView):
+    """Where the link leads unless PASSWORD_RESET_URL says otherwise: Django's page, with our rule behind it."""
+
+    template_name = "booking/new_password.html"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        call = {"uid": self.kwargs["uidb64"], "new_password": form.cleaned_data["new_password1"]}
+        try:
+            services.reset_password(token=self.request.session.pop(INTERNAL_RESET_SESSION_TOKEN), **call)
+        except services.InvalidInput:
+            # Race: the link was used, or the account switched off, since the page looked.
+            self.validlink = False
+            return self.render_to_response(self.get_context_data())
+        return super(PasswordResetConfirmView, self).form_valid(form)

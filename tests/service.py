@@ -1,4 +1,4 @@
-"""The service as it runs in production: deploy/start in processes of its own, on a database of their own or the test's."""
+"""The service as it runs in production: deploy/start in processes of its own, on their own database or the test's."""
 
 import json
 import os

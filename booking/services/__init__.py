@@ -2,7 +2,7 @@
 
 from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
-from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
+from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
 from booking.services.holds import hold_seats, release_expired_holds
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
@@ -26,6 +26,7 @@ from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_ta
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 
 __all__ = [
+    "CANCELLED",
     "IMPORT_COLUMNS",
     "NIGHT",
     "Bill",

@@ -24,6 +24,7 @@ from django.test import Client, override_settings
 from playwright.sync_api import sync_playwright
 
 from booking.models import User
+from tests.browser import BROWSERS, CHROMIUM
 from tests.factories import make_user
 
 # Playwright runs an event loop in the thread of the tests, and Django takes that for code that must not wait.
@@ -31,8 +32,6 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 GRANIAN = "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 2"
 
 

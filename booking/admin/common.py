@@ -65,10 +65,10 @@ class RivalsOnTheForm:
 class SelectedIds(admin.ModelAdmin):
     """Tells so where what was selected for an action is no row's id, which Django would ask the database for."""
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if all(re.fullmatch(POSITIVE_ID, pk) for pk in selected):
-            return super().response_action(request, queryset)
+            return super().response_action(request, *args, **kwargs)
         messages.error(request, "What was selected is not in this list.")
         return None
 

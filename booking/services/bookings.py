@@ -114,7 +114,7 @@ def _sell(
 
 def _log(by: User, bookings: Sequence[Booking], flag: int, message: str) -> None:
     """Tells the admin's history in the transaction of what is told: neither is there without the other."""
-    LogEntry.objects.log_actions(by.pk, bookings, flag, change_message=message)  # type: ignore[arg-type]
+    LogEntry.objects.log_actions(by.pk, bookings, flag, change_message=message)
 
 
 @retried

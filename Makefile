@@ -10,7 +10,7 @@
 # make lint         format, rules, types, flaws, migrations, deployment
 # make audit-dependencies  asks for known flaws of what is pinned; needs the network
 # make format       what of that can be mended by itself
-# make screenshot   takes the README's picture of a service that `make run` started
+# make screenshot   takes the README's pictures of a service that `make run` started
 # make lock         pins the newest versions that requirements*.in allow
 PORT ?= 8000
 HOST ?= 127.0.0.1
@@ -105,11 +105,8 @@ lock: $(VENV)/.installed-dev
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 
-screenshot:
-	@mkdir -p docs/images
-	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --virtual-time-budget=10000 \
-	  --user-data-dir=$$(mktemp -d) --window-size=1200,1350 --screenshot=docs/images/swagger.png \
-	  http://127.0.0.1:$(PORT)/swagger/
+screenshot: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.browser.screenshots http://127.0.0.1:$(PORT)
 
 clean:
 	rm -rf $(VENV) staticfiles .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -81,6 +81,34 @@ IDEMPOTENCY_KEY = openapi.Parameter(
         "body for the same show, the request is answered as it was the first time, with `Idempotency-Replayed: true`."
     ),
 )
+IF_NONE_MATCH = openapi.Parameter(
+    "If-None-Match",
+    openapi.IN_HEADER,
+    type=openapi.TYPE_STRING,
+    description="The `ETag` of an earlier answer: while it still holds, the answer is 304 without a body.",
+)
+# Swagger 2.0 has no word for a header that is always there.
+ALWAYS = {"x-required": True}
+ETAG = {
+    "ETag": {
+        "type": openapi.TYPE_STRING,
+        "description": "Another one whenever a seat changes; to be sent back in `If-None-Match`.",
+        **ALWAYS,
+    }
+}
+RETRY_AFTER = {
+    "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "In how many seconds to try again.", **ALWAYS}
+}
+# SimpleJWT's reasons why an access token is not valid.
+MESSAGES = openapi.Schema(
+    type=openapi.TYPE_ARRAY,
+    items=openapi.Schema(
+        type=openapi.TYPE_OBJECT,
+        properties={
+            name: openapi.Schema(type=openapi.TYPE_STRING) for name in ("token_class", "token_type", "message")
+        },
+    ),
+)
 # In the order of a customer's journey.
 TAGS = [
     {"name": "Account", "description": "Sign up, sign in, sign out"},
@@ -174,6 +202,7 @@ def operation(
     description: str = "",
     paged: bool = False,
     repeatable: bool = False,
+    conditional: bool = False,
     examples: dict[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
@@ -181,7 +210,8 @@ def operation(
     `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
     example of a 400's reasons and `refusals` are the codes it may answer with; those that every
     such view shares are added. A `public` view may still know its caller, with `token_optional`. A `repeatable`
-    one takes an Idempotency-Key. `examples` are the bodies of the codes that this view answers in its own way.
+    one takes an Idempotency-Key, and a `conditional` one's answers have an ETag. `examples` are the bodies of the
+    codes that this view answers in its own way.
     """
     codes = ["busy", *refusals]
     if not public:
@@ -190,7 +220,10 @@ def operation(
         codes.append("idempotency_key_reused")
     if request is not None:
         codes += ["body_too_large", "unsupported_media_type"]
-    responses: dict[int, Any] = {status: _success(status, answer) for status, answer in (answers or {}).items()}
+    headers = {"headers": ETAG} if conditional else {}
+    responses: dict[int, Any] = {
+        status: _success(status, answer, headers) for status, answer in (answers or {}).items()
+    }
     responses |= _refusals(codes, EXAMPLES | (examples or {}))
     if invalid is not None:
         responses[400] = _invalid(invalid, [code for code in codes if _status(code) == 400])
@@ -199,8 +232,8 @@ def operation(
         options["security"] = [{}, {"Bearer": []}] if token_optional else []
     if request is not None:
         options["request_body"] = request
-    if repeatable:
-        options["manual_parameters"] = [IDEMPOTENCY_KEY]
+    if repeatable or conditional:
+        options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
@@ -217,10 +250,10 @@ def _status(code: str) -> int:
     return (STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code]
 
 
-def _success(status: int, answer: type[BaseSerializer[Any]] | str) -> openapi.Response:
+def _success(status: int, answer: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
     if isinstance(answer, str):
-        return openapi.Response(answer)
-    return openapi.Response(HTTPStatus(status).phrase, answer)
+        return openapi.Response(answer, **headers)
+    return openapi.Response(HTTPStatus(status).phrase, answer, **headers)
 
 
 def _refusals(codes: Sequence[str], examples: dict[str, dict[str, Any]]) -> dict[int, openapi.Response]:
@@ -239,10 +272,13 @@ def _refusal(status: int, codes: list[str], examples: dict[str, dict[str, Any]])
     extras = {name: value for code in codes for name, value in examples.get(code, {}).items() if name != "detail"}
     for name, value in extras.items():
         properties[name] = SEAT_NUMBERS if isinstance(value, list) else openapi.Schema(type=openapi.TYPE_INTEGER)
+    if "not_authenticated" in codes:
+        properties["messages"] = MESSAGES
     return openapi.Response(
         f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
         openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
         examples={"application/json": example},
+        **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
     )
 
 

@@ -21,6 +21,12 @@ def _fast_and_unlimited(settings):
 
 
 @pytest.fixture(autouse=True)
+def _in_utc(settings):
+    """The cinema of the tests is in UTC, wherever they run; one that is elsewhere says so."""
+    settings.TIME_ZONE = "UTC"
+
+
+@pytest.fixture(autouse=True)
 def _long_queue(monkeypatch):
     """Every thread of a test may wait for a lock, as if each were a worker of its own."""
     monkeypatch.setattr(locks, "_queue", BoundedSemaphore(100))

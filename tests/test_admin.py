@@ -130,8 +130,8 @@ def test_an_unreadable_file_is_refused_on_the_form(staff):
     assert Movie.objects.count() == 0
 
 
-def test_a_huge_file_is_refused_on_the_form(staff, monkeypatch):
-    monkeypatch.setattr("booking.forms.MAX_IMPORT_BYTES", 10)
+def test_a_huge_file_is_refused_on_the_form(staff, settings):
+    settings.MAX_UPLOAD_BYTES = 10
     response = upload(staff, HEADER)
     assert response.context["form"].errors["file"] == ["The file is larger than 0 MB."]
 
@@ -431,3 +431,22 @@ def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
     with connection.execute_wrapper(delete_first):
         response = staff.post(f"{SHOWS}add/", show_form(movie, screen))
     assert list(form_errors(response)) == ["movie"]
+
+
+@pytest.mark.parametrize("selected", ["abc", "", "\0", "0", "-1", "1.5", "9" * 30])
+@pytest.mark.parametrize(("of", "action"), [("show", "copy"), ("show", "call_off"), ("booking", "cancel")])
+def test_an_action_on_what_is_no_row_is_refused(staff, of, action, selected):
+    data = {"action": action, "_selected_action": selected, "confirmed": "yes"}
+    response = staff.post(f"/admin/booking/{of}/", data, follow=True)
+    assert (response.status_code, page_messages(response)) == (200, ["What was selected is not in this list."])
+
+
+@pytest.mark.parametrize("show_id", ["abc", "%00", "0", "-1", "1.5", "9" * 30])
+def test_the_hall_of_what_is_no_show_is_not_there(staff, show_id):
+    hall = f"/admin/booking/show/{show_id}/hall/"
+    assert (staff.get(hall).status_code, staff.post(f"{hall}sell/").status_code) == (404, 404)
+
+
+def test_each_page_has_an_icon(staff):
+    icon = '<link rel="icon" type="image/svg+xml" href="/static/booking/icon.svg">'
+    assert [icon in staff.get(f"/admin/{path}").content.decode() for path in ("", "booking/show/add/")] == [True, True]

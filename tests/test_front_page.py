@@ -55,18 +55,30 @@ def test_today_s_shows_are_those_that_start_today():
     assert today() == [shows[1].pk, shows[2].pk]
 
 
-def test_today_is_the_cinema_s(settings):
-    settings.TIME_ZONE = "Europe/London"
-    shows = [make_show(starts_at=NOON + hours * HOUR) for hours in (-13, 10.9, 11)]
-    assert today() == [shows[0].pk, shows[1].pk]
+@pytest.mark.parametrize(("zone", "hours"), [("Europe/London", 1), ("America/New_York", -4)])
+def test_today_is_the_cinema_s(settings, zone, hours):
+    settings.TIME_ZONE = zone
+    midnight = NOON - (12 + hours) * HOUR
+    shows = [make_show(starts_at=midnight + after) for after in (-HOUR / 10, 0 * HOUR, DAY - HOUR / 10, DAY)]
+    assert today() == [shows[1].pk, shows[2].pk]
 
 
 # --- What sells out ---
 
 
 def test_a_show_sells_out_from_90_percent_on():
-    shows = [with_seats_sold(sold, starts_at=NOON + HOUR) for sold in (8, 9, 10)]
-    assert nearly_full() == [shows[1].pk, shows[2].pk]
+    shows = [with_seats_sold(sold, starts_at=NOON + HOUR) for sold in (8, 9)]
+    assert nearly_full() == [shows[1].pk]
+
+
+def test_the_fullest_stand_first_and_of_those_the_soonest():
+    shows = [with_seats_sold(sold, starts_at=NOON + hours * HOUR) for sold, hours in ((9, 1), (10, 3), (10, 2))]
+    assert nearly_full() == [shows[2].pk, shows[1].pk, shows[0].pk]
+
+
+def test_no_more_than_ten_are_named():
+    shows = [with_seats_sold(9, starts_at=NOON + hours * HOUR) for hours in range(1, 12)]
+    assert nearly_full() == [show.pk for show in shows[:10]]
 
 
 def test_it_is_a_show_of_the_next_seven_days():

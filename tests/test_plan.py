@@ -142,6 +142,12 @@ def test_a_day_is_the_cinema_s(staff, london):
     assert blocks(staff) == [("00:30-02:30", 0.5, 2)]
 
 
+def test_so_it_is_west_of_greenwich(staff, settings):
+    settings.TIME_ZONE = "America/New_York"
+    planned(at(1, 30, DAY + timedelta(days=1)))
+    assert blocks(staff) == [("21:30-23:30", 0.5, 2)]
+
+
 def test_on_the_short_day_an_hour_has_no_name(staff, london):
     planned(at(0, 30, date(2026, 3, 29), LONDON), 1.5)
     assert blocks(staff, date(2026, 3, 29)) == [("00:30-03:00", 0.5, 1.5)]

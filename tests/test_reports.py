@@ -112,11 +112,20 @@ def test_a_show_called_off_offers_no_seats_but_its_cancellations_count():
     assert [(of.is_cancelled, of.percent) for of in report.shows] == [(True, 0)]
 
 
-def test_a_day_is_the_cinema_s(settings):
-    settings.TIME_ZONE = "Europe/London"
-    sell(show_on(3, hour=23), 1)
-    sell(make_show(starts_at=datetime(2099, 5, 31, 23, tzinfo=timezone.utc)), 2)
-    assert [line.sold for line in read().days] == [2, 0, 0]
+@pytest.mark.parametrize(("zone", "midnight"), [("Europe/London", -1), ("America/New_York", 4)])
+def test_a_day_is_the_cinema_s(settings, zone, midnight):
+    settings.TIME_ZONE = zone
+    first = datetime(2099, 6, 1, tzinfo=timezone.utc) + timedelta(hours=midnight)
+    sell(make_show(starts_at=first), 2)
+    sell(make_show(starts_at=first + timedelta(days=3, hours=-1)), 1)
+    sell(make_show(starts_at=first + timedelta(days=3)), 4)
+    assert [line.sold for line in read().days] == [2, 0, 1]
+
+
+def test_a_file_has_the_cinema_s_days_and_times(staff, settings):
+    settings.TIME_ZONE = "America/New_York"
+    show_on(2, hour=1)
+    assert [row[:2] for row in download(staff, "shows")[1:]] == [["2099-06-01", "21:00"]]
 
 
 @pytest.mark.parametrize(("sold", "percent"), [(0, 0), (1, 2), (49, 98), (50, 100)])

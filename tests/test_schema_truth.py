@@ -11,6 +11,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
@@ -20,7 +21,12 @@ from booking.tokens import AccessToken, RefreshToken
 from movieticket.wsgi import application
 from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
 
-CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
 # The same ones on each run.
 BOUNDED = settings(
     max_examples=30,
@@ -92,6 +98,27 @@ def answer(case, user):
     return case.call(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"})
 
 
+def undocumented(schema, body, definitions):
+    """The names in a body that its schema doesn't know; JSON Schema would let them pass."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if isinstance(body, list):
+        return {name for item in body for name in undocumented(schema.get("items", {}), item, definitions)}
+    if not isinstance(body, dict) or schema.get("additionalProperties"):
+        return set()
+    known = schema.get("properties", {})
+    inner = (undocumented(known[name], value, definitions) for name, value in body.items() if name in known)
+    return (body.keys() - known.keys()).union(*inner)
+
+
+def unknown_names(document, path, response):
+    operation = document.raw_schema["paths"][path][response.request.method.lower()]
+    documented = operation["responses"][str(response.status_code)]
+    if "schema" not in documented:
+        return set()
+    return undocumented(documented["schema"], response.json(), document.raw_schema["definitions"])
+
+
 @pytest.mark.parametrize("path", JOURNEY)
 def test_every_answer_stands_in_the_document(document, user, booking, path):
     for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):
@@ -107,5 +134,22 @@ def test_every_answer_stands_in_the_document(document, user, booking, path):
             # No body has no type, which Swagger 2.0 can't say.
             typed = [] if response.status_code == 204 else [content_type_conformance]
             request.validate_response(response, checks=CHECKS + typed)
+            assert unknown_names(document, path, response) == set()
 
         check()
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer", "Bearer a b", "Basic abc", ""])
+def test_so_does_the_answer_to_a_bad_token(document, header):
+    case = document["/me/"]["get"].Case()
+    response = case.call(headers={"Authorization": header})
+    assert (response.status_code, unknown_names(document, "/me/", response)) == (401, set())
+    case.validate_response(response, checks=CHECKS)
+
+
+def test_a_seat_map_s_tag_is_answered_as_documented(document, booking):
+    case = document["/shows/{id}/seats/"]["get"].Case(path_parameters={"id": booking.show_id})
+    tag = case.call().headers["etag"][0]
+    known = case.call(headers={"If-None-Match": tag})
+    assert (known.status_code, known.headers["etag"]) == (304, [tag])
+    case.validate_response(known, checks=CHECKS)

@@ -1,29 +1,29 @@
 """Selling and cancelling."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, carry_out
-from booking.admin.history import CANCELLED, events_of_booking, with_bookings
+from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
+from booking.admin.history import events_of_booking, with_bookings
 from booking.admin.reports import ReportsPage
 from booking.forms import (
     SellForm,
 )
-from booking.models import Booking
+from booking.models import Booking, User
 
 
 @admin.register(Booking)
-class BookingAdmin(RefusalsOnTheForm, ReportsPage):
+class BookingAdmin(SelectedIds, RefusalsOnTheForm, ReportsPage):
     """Sells seats and cancels bookings; edits and deletes none."""
 
     form = SellForm
-    list_display = ("reference", "seat_label", "show", "user", "status", "created_at")
+    # What is asked for most stands first: on a narrow screen the rest is a swipe away.
+    list_display = ("reference", "seat_label", "user", "status", "show", "created_at")
     list_filter = ("status", "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
     search_fields = ("user__username", "show__movie__title")
@@ -73,8 +73,8 @@ class BookingAdmin(RefusalsOnTheForm, ReportsPage):
         page = super().history_view(request, object_id, extra_context)
         return with_bookings(self, request, page, events_of_booking)
 
-    def log_addition(self, request: HttpRequest, obj: Booking, message: Any) -> LogEntry:
-        return super().log_addition(request, obj, f"Sold to {obj.user}.")
+    def log_addition(self, request: HttpRequest, obj: Booking, message: Any) -> Any:
+        """The service has done so."""
 
     def save_model(self, request: HttpRequest, obj: Booking, form: Any, change: bool) -> None:
         obj.pk = services.book_seat(
@@ -82,13 +82,13 @@ class BookingAdmin(RefusalsOnTheForm, ReportsPage):
             show_id=form.cleaned_data["show"].pk,
             seat_number=form.cleaned_data["seat_number"],
             now=timezone.now(),
+            sold_by=cast(User, request.user),
         ).pk
         obj.refresh_from_db()
 
     @admin.action(description="Cancel selected bookings", permissions=["cancel"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
         def cancel(booking: Booking) -> None:
-            services.cancel_booking(booking_id=booking.pk, now=timezone.now())
-            self.log_change(request, booking, CANCELLED)
+            services.cancel_booking(booking_id=booking.pk, now=timezone.now(), cancelled_by=cast(User, request.user))
 
         carry_out(request, queryset, "bookings cancelled", cancel)

@@ -1,15 +1,18 @@
 """What the pages share."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import messages
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from booking import services
+from booking.views.common import POSITIVE_ID
 
 
 class RefusalsOnTheForm:
@@ -57,6 +60,17 @@ class RivalsOnTheForm:
             return show(request, *args, **kwargs)
         except IntegrityError:
             return show(request, *args, **kwargs)
+
+
+class SelectedIds(admin.ModelAdmin):
+    """Tells so where what was selected for an action is no row's id, which Django would ask the database for."""
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(re.fullmatch(POSITIVE_ID, pk) for pk in selected):
+            return super().response_action(request, *args, **kwargs)
+        messages.error(request, "What was selected is not in this list.")
+        return None
 
 
 def carry_out(request: HttpRequest, queryset: QuerySet[Any], done: str, service: Callable[[Any], Any]) -> None:

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django.contrib import admin
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
-from django.db.models import Model
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
@@ -19,7 +18,6 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.history import CANCELLED
 from booking.exception_handler import STATUS_OF_CODE
 from booking.forms import (
     BlockSeatsForm,
@@ -42,8 +40,12 @@ def labels(show: Show, seats: Sequence[int]) -> str:
     return ", ".join(show.seat_label(seat) for seat in seats)
 
 
-def _log(request: HttpRequest, things: Sequence[Model], flag: int, message: str) -> None:
-    LogEntry.objects.log_actions(request.user.pk, things, flag, change_message=message)  # type: ignore[arg-type]
+def _log(request: HttpRequest, show: Show, message: str) -> None:
+    LogEntry.objects.log_actions(request.user.pk, [show], CHANGE, change_message=message)  # type: ignore[arg-type]
+
+
+def _staff(request: HttpRequest) -> User:
+    return cast(User, request.user)
 
 
 # --- What staff do, each telling in a sentence what it did ------------------------------------
@@ -51,8 +53,9 @@ def _log(request: HttpRequest, things: Sequence[Model], flag: int, message: str)
 
 def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     customer, seats = data["customer"], data["seats"]
-    bookings = services.book_seats(user=customer, show_id=show.pk, seat_numbers=seats, now=timezone.now())
-    _log(request, bookings, ADDITION, f"Sold to {customer}.")
+    bookings = services.book_seats(
+        user=customer, show_id=show.pk, seat_numbers=seats, now=timezone.now(), sold_by=_staff(request)
+    )
     return f"Sold {labels(show, seats)} to {customer}, {bookings[0].reference}."
 
 
@@ -60,7 +63,7 @@ def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     seats, reason = data["seats"], data["reason"]
     services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
     done = f"Kept from sale: {labels(show, seats)} ({reason})."
-    _log(request, [show], CHANGE, done)
+    _log(request, show, done)
     return done
 
 
@@ -68,13 +71,12 @@ def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     seats = data["seats"]
     services.unblock_seats(show_id=show.pk, seat_numbers=seats)
     done = f"Back on sale: {labels(show, seats)}."
-    _log(request, [show], CHANGE, done)
+    _log(request, show, done)
     return done
 
 
 def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
-    booking = services.cancel_booking(booking_id=data["booking"].pk, now=timezone.now())
-    _log(request, [booking], CHANGE, CANCELLED)
+    booking = services.cancel_booking(booking_id=data["booking"].pk, now=timezone.now(), cancelled_by=_staff(request))
     return f"Cancelled {show.seat_label(booking.seat_number)} of {data['booking'].user}, {booking.reference}."
 
 
@@ -86,7 +88,7 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
         booking_id=booking.pk,
         seat_number=seat,
         now=timezone.now(),
-        moved_by=cast(User, request.user),
+        moved_by=_staff(request),
     )
     return f"Moved {booking.user}, {booking.reference}, from {left} to {show.seat_label(seat)}."
 

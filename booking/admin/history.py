@@ -15,8 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from booking.models import Booking, BookingQuerySet, User
+from booking.services import CANCELLED
 
-CANCELLED = "Cancelled."
 ENTRIES_A_PAGE = 100
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, carry_out
+from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
 from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.admin.plan import PlanPage
@@ -44,7 +44,7 @@ class CalledOffFilter(admin.SimpleListFilter):
 
 
 @admin.register(Show)
-class ShowAdmin(RefusalsOnTheForm, HallAdmin, PlanPage):
+class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     form = ShowForm
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")

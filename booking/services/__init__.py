@@ -2,7 +2,7 @@
 
 from booking.services.accounts import change_password, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
-from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
+from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
@@ -30,6 +30,7 @@ from booking.services.shows import call_off_show, change_show, copy_show, delete
 from booking.services.sign_ins import end_all_sign_ins, end_sign_in, forget_ended_sign_ins, refresh_sign_in
 
 __all__ = [
+    "CANCELLED",
     "IMPORT_COLUMNS",
     "NIGHT",
     "Bill",

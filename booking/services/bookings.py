@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.db import IntegrityError
 
 from booking.metrics import SEATS_BOOKED
@@ -40,20 +40,29 @@ class NotBooked(Refusal):
 
 
 _bookings = PreparedInsert(Booking)
+# How the admin's history tells that staff cancelled a booking.
+CANCELLED = "Cancelled."
 
 
 @retried
 def book_seat(
-    *, user: User, show_id: int, seat_number: int, now: datetime, receipt: Receipt[list[Booking]] | None = None
+    *,
+    user: User,
+    show_id: int,
+    seat_number: int,
+    now: datetime,
+    receipt: Receipt[list[Booking]] | None = None,
+    sold_by: User | None = None,
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
     `now` is UTC. A seat that the user holds becomes booked. A `receipt` makes the same request safe to send
-    again. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached,
-    IdempotencyKeyReused or Busy, and Replay where the receipt shows that this was done before.
+    again. The admin's history tells who of the staff it was `sold_by`. Raises NotFound, ShowCancelled, ShowStarted,
+    NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached, IdempotencyKeyReused or Busy, and Replay where the receipt
+    shows that this was done before.
     """
     claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
-    [booking] = claim.carry_out(partial(_sell, user, now))
+    [booking] = claim.carry_out(partial(_sell, user, now, sold_by))
     SEATS_BOOKED.inc()
     return booking
 
@@ -68,18 +77,21 @@ def book_seats(
     count: int = 0,
     split: bool = False,
     receipt: Receipt[list[Booking]] | None = None,
+    sold_by: User | None = None,
 ) -> list[Booking]:
     """Books these seats, or the best `count` seats, all or none, under one reference.
 
     Otherwise as `book_seat`. SeatTaken names all that are taken, with `alternatives`; raises NoBlock too.
     """
     claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt)
-    bookings = claim.carry_out_or_offer(partial(_sell, user, now))
+    bookings = claim.carry_out_or_offer(partial(_sell, user, now, sold_by))
     SEATS_BOOKED.inc(len(bookings))
     return bookings
 
 
-def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Booking]) -> list[Booking]:
+def _sell(
+    user: User, now: datetime, sold_by: User | None, show: Show, seats: list[int], rows: list[Booking]
+) -> list[Booking]:
     clear_seats(show, rows, now)
     held = {row.seat_number: row for row in rows if row.is_hold_of(user, now)}
     reference = shared_reference(held.values())
@@ -99,7 +111,14 @@ def _sell(user: User, now: datetime, show: Show, seats: list[int], rows: list[Bo
         _bookings.insert(new[0])
     else:
         Booking.objects.bulk_create(new)
+    if sold_by:
+        _log(sold_by, sold, ADDITION, f"Sold to {user}.")
     return sold
+
+
+def _log(by: User, bookings: Sequence[Booking], flag: int, message: str) -> None:
+    """Tells the admin's history in the transaction of what is told: neither is there without the other."""
+    LogEntry.objects.log_actions(by.pk, bookings, flag, change_message=message)
 
 
 @retried
@@ -169,20 +188,22 @@ def _leave_hold_behind(booking: Booking, held_since: datetime, now: datetime) ->
 
 def _log_move(booking: Booking, seat_number: int, by: User) -> None:
     """Nothing else would remember the seat that is left."""
-    move = f"Moved from {booking.seat_label} to {booking.show.seat_label(seat_number)}."
-    LogEntry.objects.log_actions(by.pk, [booking], CHANGE, change_message=move)
+    _log(by, [booking], CHANGE, f"Moved from {booking.seat_label} to {booking.show.seat_label(seat_number)}.")
 
 
 @retried
-def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
+def cancel_booking(
+    *, booking_id: int, now: datetime, user: User | None = None, cancelled_by: User | None = None
+) -> Booking:
     """Cancels a booking or a hold, of `user` alone where one is given, and returns it; its seat is free again.
 
-    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. The admin's history tells who of the staff it was `cancelled_by`. Raises NotFound,
+    AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
         bookings = bookings.filter(user=user)
-    [booking] = _cancel_live(bookings, _find(bookings).show_id, now)
+    [booking] = _cancel_live(bookings, _find(bookings).show_id, now, cancelled_by)
     return booking
 
 
@@ -204,13 +225,17 @@ def _find(bookings: BookingQuerySet) -> Booking:
     return booking
 
 
-def _cancel_live(bookings: BookingQuerySet, show_id: int, now: datetime) -> list[Booking]:
+def _cancel_live(
+    bookings: BookingQuerySet, show_id: int, now: datetime, cancelled_by: User | None = None
+) -> list[Booking]:
     """Cancels those of the bookings that are live, of one show."""
     with write_transaction():
         # Race: a second cancel, a move, another seat booked under the reference, staff calling the show off.
         show = lock_show(show_id)
         live = _live(bookings, show, now)
         _cancel(live, show, now)
+        if cancelled_by:
+            _log(cancelled_by, live, CHANGE, CANCELLED)
     return live
 
 

@@ -4,7 +4,7 @@ A day is the cinema's, from one midnight of its time zone to the next, be it 23 
 by the database; here only what it counted, a row for each show, is summed up.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from datetime import timezone as zones
@@ -20,6 +20,8 @@ from booking.models import Booking, Movie, Show, ShowQuerySet
 NIGHT = timedelta(hours=6)
 SOON = timedelta(days=7)
 NEARLY_FULL_PERCENT = 90
+# As many as one reads.
+MAX_NEARLY_FULL = 10
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -83,7 +85,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Bill:
-    """Today's shows, and those to come soon that are nearly full."""
+    """Today's shows, and those to come soon that are nearly full, the fullest first."""
 
     today: list[ShowFigures]
     nearly_full: list[ShowFigures]
@@ -116,12 +118,14 @@ def read_bill(*, now: datetime) -> Bill:
     tomorrow = start_of(today + timedelta(days=1))
     return Bill(
         [show for show in shows if show.starts_at < tomorrow],
-        [
-            show
-            for show in shows
-            if show.starts_at > now and not show.is_cancelled and show.percent >= NEARLY_FULL_PERCENT
-        ],
+        _fullest(show for show in shows if show.starts_at > now and not show.is_cancelled),
     )
+
+
+def _fullest(shows: Iterable[ShowFigures]) -> list[ShowFigures]:
+    """Of shows in the order of their start the nearly full ones; of two that are equally full the sooner is first."""
+    nearly_full = (show for show in shows if show.percent >= NEARLY_FULL_PERCENT)
+    return sorted(nearly_full, key=lambda show: show.percent, reverse=True)[:MAX_NEARLY_FULL]
 
 
 def read_sales(*, now: datetime) -> Sales:

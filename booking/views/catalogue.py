@@ -124,6 +124,7 @@ class SeatMapView(APIView):
         refusals=["not_found"],
         public=True,
         token_optional=True,
+        conditional=True,
     )
     def get(self, request: Request, pk: str) -> Response:
         user = request.user if request.user.is_authenticated else None

@@ -1,10 +1,12 @@
 """The service as people see it: a real server with demo data, and Chromium.
 
-`service` runs as `make serve` starts it and `local_service` as `make run` does. A `page` fails its test if anything is
-asked of another host or the console has an error to tell, as it has of each breach of the content security policy.
+`service` runs as `make serve` starts it and `local_service` as `make run` does; staff sit before a `live_server`, whose
+data a test can reach. A `page` fails its test if anything is asked of another host or the console has an error to tell,
+as it has of each breach of the content security policy.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -16,12 +18,20 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.test import Client
 from playwright.sync_api import sync_playwright
+
+from booking.models import User
+from tests.browser import BROWSERS, CHROMIUM
+from tests.factories import make_user
+
+# Playwright runs an event loop in the thread of the tests, and Django takes that for code that must not wait.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 GRANIAN = "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 2"
 
 
@@ -172,21 +182,56 @@ class Watch:
             self.hosts.add(request.url.split("/")[2].partition(":")[0])
 
     def _note_error(self, message):
-        # A refusal by the API is an answer; the browser puts it among the errors all the same.
-        # So it does with an icon that a page didn't name.
-        url = message.location["url"]
-        if message.type == "error" and "/api/" not in url and not url.endswith("/favicon.ico"):
+        # A refusal is an answer; the browser puts it among the errors all the same.
+        if message.type == "error" and not re.search("/(api|hall)/", message.location["url"]):
             self.errors.append(message.text)
 
 
 @pytest.fixture
-def page(browser):
-    """A page of a browser that knows nothing yet."""
-    context = browser.new_context()
+def base_url():
+    """What a page's paths are of; for tests that don't name the service each time."""
+
+
+@pytest.fixture
+def context(browser, base_url):
+    """A browser that knows nothing yet."""
+    context = browser.new_context(base_url=base_url, viewport={"width": 1200, "height": 900})
     context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context):
     page = context.new_page()
     watch = Watch(page)
     yield page
-    context.close()
     assert watch.errors == []
-    assert watch.hosts <= {"127.0.0.1"}
+    assert watch.hosts <= {"127.0.0.1", "localhost"}
+
+
+# --- Staff ------------------------------------------------------------------------------------
+
+
+def sign_in(context, user):
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+    context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "localhost", "path": "/"}])
+
+
+@pytest.fixture
+def boss(context, live_server) -> User:
+    boss = User.objects.create_superuser("boss")
+    sign_in(context, boss)
+    return boss
+
+
+@pytest.fixture
+def seller(context, live_server) -> User:
+    """Somebody who may do what the box office may."""
+    seller = make_user(username="seller", is_staff=True)
+    may = ["view_show", "view_booking", "add_booking", "cancel_booking"]
+    seller.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=may))
+    sign_in(context, seller)
+    return seller

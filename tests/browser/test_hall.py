@@ -1,25 +1,19 @@
 """The hall on a show's page, in a browser: by mouse, by keyboard, on a phone, in the dark."""
 
-import os
 import re
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.contrib.auth.models import Permission
-from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from booking import services
 from booking.models import Booking, Show, User
-from tests.browser.conftest import Watch
+from tests.browser.conftest import sign_in
 from tests.factories import make_booking, make_show, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# Playwright runs an event loop in the thread of the tests, and Django takes that for code that must not wait.
-os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-
 # The largest hall takes a busy machine a while.
 expect.set_options(timeout=15_000)
 
@@ -27,29 +21,8 @@ STATES = ("free", "sold", "held", "blocked")
 
 
 @pytest.fixture
-def context(browser, live_server):
-    """Somebody at a browser, before a server whose data the test can reach."""
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(15_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context):
-    page = context.new_page()
-    watch = Watch(page)
-    yield page
-    # A refusal is an answer; the browser puts it among the errors all the same.
-    assert [error for error in watch.errors if not error.startswith("Failed to load resource")] == []
-    assert watch.hosts <= {"localhost"}
-
-
-def sign_in(context, user):
-    client = Client()
-    client.force_login(user)
-    cookie = client.cookies[settings.SESSION_COOKIE_NAME]
-    context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "localhost", "path": "/"}])
+def base_url(live_server):
+    return live_server.url
 
 
 @pytest.fixture
@@ -60,23 +33,6 @@ def show(live_server) -> Show:
 @pytest.fixture
 def esha(live_server) -> User:
     return make_user(username="esha")
-
-
-@pytest.fixture
-def boss(context, live_server) -> User:
-    boss = User.objects.create_superuser("boss")
-    sign_in(context, boss)
-    return boss
-
-
-@pytest.fixture
-def seller(context, live_server) -> User:
-    """Somebody who may do what the box office may."""
-    seller = make_user(username="seller", is_staff=True)
-    may = ["view_show", "view_booking", "add_booking", "cancel_booking"]
-    seller.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=may))
-    sign_in(context, seller)
-    return seller
 
 
 def open_hall(page, show):

@@ -7,6 +7,8 @@ from http.client import HTTPConnection
 import pytest
 from playwright.sync_api import expect
 
+from booking.middleware import CONTENT_SECURITY_POLICY
+
 PASSWORD = "red-velvet-seats"
 
 
@@ -153,6 +155,10 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Cancel a booking",
         "Cancel all seats of a reference",
     ]
+
+
+def test_the_page_comes_with_the_strict_policy(page, service):
+    assert page.goto(f"{service.url}/swagger/").headers["content-security-policy"] == CONTENT_SECURITY_POLICY
 
 
 # --- Signing in -------------------------------------------------------------------------------

@@ -1,0 +1,224 @@
+"""The front page, the day plan and the reports, in a browser: by mouse, by keyboard, on a phone, in the dark."""
+
+import csv
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from django.utils import timezone as django_timezone
+from playwright.sync_api import expect
+
+from booking.middleware import CONTENT_SECURITY_POLICY
+from booking.models import Show
+from tests.factories import make_booking, make_movie, make_screen, make_show
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FRONT_PAGE = "/admin/"
+PLAN = "/admin/booking/show/plan/?day=2099-06-01"
+REPORTS = "/admin/booking/booking/reports/?first_day=2099-06-01&last_day=2099-06-03"
+PAGES = {"front page": FRONT_PAGE, "plan": PLAN, "reports": REPORTS}
+
+
+@pytest.fixture
+def base_url(live_server):
+    return live_server.url
+
+
+@pytest.fixture
+def alien(live_server) -> Show:
+    """A show on 1 June 2099, 14:00, with 2 of 50 seats sold."""
+    show = make_show(starts_at=at(14), movie=make_movie(title="Alien"), screen=make_screen(name="Big"))
+    for seat in (1, 2):
+        make_booking(show=show, seat_number=seat)
+    return show
+
+
+def at(hour, day=1):
+    return datetime(2099, 6, day, hour, tzinfo=timezone.utc)
+
+
+def heading(page):
+    return page.get_by_role("heading", level=1)
+
+
+def test_the_pages_come_with_the_strict_policy(page, boss):
+    assert page.goto(FRONT_PAGE).headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+
+
+# --- Day plan ---
+
+
+def test_the_plan_leads_from_day_to_day(page, boss, alien):
+    page.goto(PLAN)
+    expect(heading(page)).to_have_text("Plan for Monday 1 June 2099")
+    page.get_by_role("link", name="Tue 2 Jun").click()
+    expect(heading(page)).to_have_text("Plan for Tuesday 2 June 2099")
+    expect(page.get_by_text("Nothing is planned for this day.")).to_be_visible()
+    page.get_by_role("link", name="Mon 1 Jun").click()
+    expect(page.get_by_role("link", name="Alien")).to_be_visible()
+    page.get_by_role("link", name="Today", exact=True).click()
+    expect(page.get_by_label("Day:")).to_have_value(f"{django_timezone.localdate()}")
+
+
+def test_a_day_is_chosen_in_the_calendar(page, boss, alien):
+    page.goto("/admin/booking/show/plan/")
+    page.get_by_label("Day:").fill("2099-06-01")
+    page.get_by_role("button", name="Show").click()
+    expect(heading(page)).to_have_text("Plan for Monday 1 June 2099")
+
+
+def test_a_show_in_the_plan_leads_to_its_hall(page, boss, alien):
+    page.goto(PLAN)
+    page.get_by_role("region", name="Big").get_by_role("link", name="14:00\u201316:00 Alien 2 of 50 seats sold").click()
+    expect(page).to_have_url(re.compile(f"/admin/booking/show/{alien.pk}/change/$"))
+    expect(page.get_by_role("grid", name="Hall")).to_be_visible()
+
+
+def test_blocks_stand_to_scale(page, boss, alien):
+    make_show(starts_at=at(17), ends_at=at(18), screen=alien.screen)
+    page.goto(PLAN)
+    first, second = (block.bounding_box() for block in page.locator(".plan-screen li").all())
+    assert first["height"] == pytest.approx(2 * second["height"], abs=1)
+    assert second["y"] - first["y"] == pytest.approx(3 * second["height"], abs=1)
+
+
+def test_a_show_is_added_from_the_plan_unless_it_overlaps(page, boss, alien):
+    page.goto(PLAN)
+    page.get_by_role("link", name="Add a show on Big").click()
+    page.locator(".field-movie .select2-selection").click()
+    page.locator(".select2-search__field").fill("Alien")
+    page.get_by_role("option", name="Alien").click()
+    for time, told in (("15:00", "Overlaps with Alien"), ("17:00", "was added successfully")):
+        page.locator("[name=starts_at_1]").fill(time)
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text(told)).to_be_visible()
+    expect(page.locator(".plan-screen li")).to_contain_text(["14:00\u201316:00", "17:00\u201319:00"])
+
+
+# --- Reports ---
+
+
+def test_a_period_is_chosen(page, boss, alien):
+    page.goto("/admin/booking/booking/reports/")
+    expect(page.get_by_text("No shows start in these days.")).to_be_visible()
+    page.get_by_label("First day:").fill("2099-06-01")
+    page.get_by_label("Last day:").fill("2099-06-03")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".totals")).to_have_text(re.compile(r"Seats sold\s*2\s*Seats on offer\s*50\s*Full\s*4 %"))
+    expect(page.get_by_role("img", name="Seats sold by day; the table below has the numbers")).to_be_visible()
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(page, boss, alien):
+    page.goto(REPORTS)
+    page.get_by_label("Last day:").fill("2099-05-31")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("The last day is before the first day.")).to_be_visible()
+
+
+def test_the_keyboard_unfolds_the_numbers_of_each_day(page, boss, alien):
+    page.goto(REPORTS)
+    page.get_by_text("Numbers of each day").focus()
+    page.keyboard.press("Enter")
+    rows = page.get_by_role("region", name="Seats sold by day").get_by_role("rowheader")
+    expect(rows).to_have_text(["Mon 1 Jun 2099", "Tue 2 Jun 2099", "Wed 3 Jun 2099"])
+
+
+def test_a_table_is_downloaded_without_formulas(page, boss, live_server):
+    make_show(starts_at=at(14), movie=make_movie(title="=1+1"), screen=make_screen(name="@Big"))
+    page.goto(REPORTS)
+    with page.expect_download() as download:
+        page.locator("[href*='/shows.csv']").click()
+    assert download.value.suggested_filename == "shows-2099-06-01-to-2099-06-03.csv"
+    with download.value.path().open(encoding="utf-8-sig", newline="") as lines:
+        assert list(csv.reader(lines))[1][:4] == ["2099-06-01", "14:00", "'=1+1", "'@Big"]
+
+
+# --- Front page ---
+
+
+def test_the_front_page_leads_to_shows_the_plan_and_the_reports(page, boss, live_server):
+    show = make_show(starts_at=django_timezone.now(), movie=make_movie(title="Alien"))
+    page.goto(FRONT_PAGE)
+    for name, path in (("Alien", f"/show/{show.pk}/change/"), ("Day plan", "/show/plan/"), ("Reports", "/reports/")):
+        page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
+        expect(page).to_have_url(re.compile(f"{path}$"))
+        page.go_back()
+
+
+def test_the_front_page_names_what_sells_out(page, boss, live_server):
+    show = make_show(starts_at=django_timezone.now() + timedelta(days=2), total_seats=1)
+    make_booking(show=show, created_at=django_timezone.now())
+    page.goto(FRONT_PAGE)
+    expect(page.get_by_role("region", name="About to sell out").get_by_role("listitem")).to_contain_text(["1 of 1"])
+    expect(page.get_by_role("region", name="Sold today")).to_contain_text("1 seat sold so far.")
+
+
+# --- Every size and look ---
+
+# Text that has too little contrast to what it stands on, by WCAG AA; large text may have less of it.
+HARD_TO_READ = r"""root => {
+  const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const light = (rgb) => {
+    const [r, g, b] = rgb.map((n) => n / 255).map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour[3] !== 0) return colour.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  const hard = [];
+  const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !element.checkVisibility() || element.closest("svg")) continue;
+    const style = getComputedStyle(element);
+    const [one, other] = [light(channels(style.color).slice(0, 3)), light(behind(element))];
+    const ratio = Math.max(one, other) / Math.min(one, other);
+    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) hard.push([texts.currentNode.data.trim(), ratio]);
+  }
+  return hard;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_fits_and_can_be_read(page, boss, alien, name, width, scheme):
+    now = django_timezone.now()
+    long = make_movie(title="The Assassination of Jesse James by the Coward Robert Ford " * 2)
+    make_show(starts_at=at(18), movie=long, screen=alien.screen, cancelled_at=now)
+    make_booking(show=make_show(starts_at=now, movie=long, screen=make_screen(name="W" * 50), total_seats=1))
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    page.goto(PAGES[name])
+    # A table that is wider scrolls in its own box.
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.locator("#content").evaluate(HARD_TO_READ) == []
+
+
+# What a finger has to hit, but for words within a sentence; by WCAG 2.2 AA.
+SMALL = """root => [...root.querySelectorAll("a, button, input, summary")]
+  .filter((each) => each.checkVisibility() && !each.closest("p:not(.download)"))
+  .filter((each) => each.getBoundingClientRect().height < 24)
+  .map((each) => each.textContent)"""
+
+
+@pytest.mark.parametrize("name", ["plan", "reports", "front page"])
+def test_a_finger_finds_what_it_wants(page, boss, alien, name):
+    page.set_viewport_size({"width": 390, "height": 800})
+    make_show(starts_at=django_timezone.now())
+    page.goto(PAGES[name])
+    assert page.locator("#content-main, .front-page").first.evaluate(SMALL) == []
+
+
+def test_the_focus_is_seen(page, boss, alien):
+    page.goto(PLAN)
+    page.get_by_role("link", name="Add a show on Big").focus()
+    page.keyboard.press("Tab")
+    block = page.get_by_role("region", name="Big").get_by_role("link", name="Alien")
+    expect(block).to_be_focused()
+    expect(block).to_have_css("outline-style", "solid")

@@ -1,5 +1,6 @@
 """Who is counted under which limit; services/limits.py counts."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 from django.conf import settings
@@ -35,8 +36,9 @@ class Throttle(BaseThrottle):
     def wait(self) -> float | None:
         return self._seconds
 
+    @abstractmethod
     def seconds_to_wait(self, request: Request) -> int | None:
-        raise NotImplementedError
+        """How long to wait where this try is one too many."""
 
 
 class AddressThrottle(Throttle):

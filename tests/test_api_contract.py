@@ -510,7 +510,7 @@ def test_two_customers_see_their_own_bookings_alone(client, user, show):
     assert (client.get("/api/my-bookings/").json()["count"], other.get("/api/my-bookings/").json()["count"]) == (1, 0)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_page_whose_database_is_away_says_so():
     browser = Client(raise_request_exception=False)
     with connection.execute_wrapper(database_away):

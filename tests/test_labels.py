@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from booking.models import REFERENCE_ALPHABET, new_reference, seat_label, seat_number
+from booking.models import REFERENCE_ALPHABET, Tries, new_reference, seat_label, seat_number
 from tests.factories import make_booking, make_show
 
 
@@ -80,3 +80,7 @@ def test_no_two_characters_of_a_reference_look_alike():
 def test_references_are_8_characters_and_differ():
     references = {new_reference() for _ in range(1000)}
     assert (len(references), {len(reference) for reference in references}) == (1000, {8})
+
+
+def test_rows_that_only_count_are_named_by_what_they_count():
+    assert str(Tries(key="signup:1")) == "signup:1"

@@ -3,7 +3,7 @@
 import logging
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 
 from booking import services
 from booking.models import Tries
@@ -140,6 +140,22 @@ def test_without_its_redis_the_service_counts_in_the_database_and_says_so_once(s
         waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(3)]
     assert [wait is None for wait in waits] == [True, True, False]
     assert caplog.messages == ["Redis did not answer, tries are counted in the database: ConnectionError"]
+
+
+def test_the_log_hears_of_it_once_a_minute_though_redis_is_tried_more_often(settings, caplog, monkeypatch):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(counters, "REDIS_PAUSE_SECONDS", 0.0)
+    for _ in range(2):
+        counters.count(key="a", seconds=60)
+    assert len(caplog.messages) == 1
+
+
+def test_what_is_no_fault_of_the_connection_is_not_taken_for_one():
+    def fail(*_):
+        raise DataError
+
+    with connection.execute_wrapper(fail), pytest.raises(DataError):
+        counters.count(key="a", seconds=60)
 
 
 def test_a_redis_that_came_back_counts_again(settings, redis, monkeypatch):

@@ -4,14 +4,13 @@ import logging
 import sys
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from booking.services import Busy, InvalidInput, Refusal
+from booking.services import Busy, InvalidInput, Refusal, broke_off
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ STATUS_OF_CODE = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Answers every exception of an API view in JSON with a stable code, a crash too."""
-    if isinstance(error, OperationalError | InterfaceError):
+    if broke_off(error):
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
         logger.warning("Busy: %s", error.__cause__ or "a lock stayed held")
@@ -82,7 +81,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+    error = sys.exc_info()[1]
+    if error and broke_off(error):
         # The database is away; the API's own views have said so already.
         headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
         return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)

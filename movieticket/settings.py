@@ -92,6 +92,12 @@ def read_database(raw: str) -> dict[str, Any]:
     return config
 
 
+def read_replica(raw: str) -> dict[str, Any]:
+    if raw.startswith("sqlite://"):
+        raise ValueError("SQLite has no replicas")
+    return read_database(raw)
+
+
 def read_time_zone(raw: str) -> str:
     return ZoneInfo(raw).key
 
@@ -110,6 +116,31 @@ def origins(name: str) -> list[str]:
 
 def rate(name: str, default: str) -> str:
     return setting(name, read_rate, default, "a rate such as 20/hour (second, minute, hour or day)")
+
+
+def postgresql(config: dict[str, Any], connect_timeout: int = 3) -> dict[str, Any]:
+    """A PostgreSQL database as Django is to know it, from what its address says."""
+    options: dict[str, Any] = {
+        "connect_timeout": connect_timeout,
+        # A peer that vanished without a word is found within some 10 seconds, idle or not.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        # After so many times a statement of booking/prepared.py is prepared in the server. Behind a pool that deals
+        # out connections by the transaction never: the next one may be another, which doesn't know the statement.
+        "prepare_threshold": None if DATABASE_POOLED else 2,
+    }
+    options |= config.get("OPTIONS", {})
+    return config | {
+        "ENGINE": "movieticket.postgresql",
+        "OPTIONS": options,
+        "CONN_HEALTH_CHECKS": True,
+        # A pool of ours, where the address asks for one, keeps the connections itself.
+        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        # A cursor in the server would outlive its transaction, and so its connection.
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
+    }
 
 
 def local_secret_key(path: Path) -> str:
@@ -173,6 +204,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # Locally runserver finds static files by itself, uncollected.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
+    "movieticket.deadline.DeadlineMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -209,6 +241,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database ---------------------------------------------------------------------------------
 
+# Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode.
+DATABASE_POOLED = boolean("DATABASE_POOLED", False)
 _database: dict[str, Any] = setting(
     "DATABASE_URL",
     read_database,
@@ -229,13 +263,21 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
-    _database |= {"ENGINE": "movieticket.postgresql", "CONN_HEALTH_CHECKS": True}
-    _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-    # After so many times a statement of booking/prepared.py is prepared in the server.
-    _database["OPTIONS"].setdefault("prepare_threshold", 2)
-    # A pool, where the address asks for one, keeps the connections itself.
-    _database["CONN_MAX_AGE"] = 0 if "pool" in _database["OPTIONS"] else 60
+    _database = postgresql(_database)
 DATABASES = {"default": _database}
+# How long a request over the API may wait for the database, all in all; what staff do takes longer.
+DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
+STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
+
+_replica: dict[str, Any] = setting(
+    "REPLICA_URL", read_replica, {}, "an address such as postgres://user:password@host:5432/name"
+)
+if _replica:
+    if _database["ENGINE"] != "movieticket.postgresql":
+        raise ImproperlyConfigured("REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database.")
+    # Without it there is still the primary, so it is not waited for.
+    DATABASES["replica"] = postgresql(_replica, connect_timeout=1) | {"TEST": {"MIRROR": "default"}}
+DATABASE_ROUTERS = ["movieticket.replica.CatalogueRouter"]
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

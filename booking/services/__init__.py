@@ -5,10 +5,12 @@ from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
 from booking.services.holds import hold_seats, release_expired_holds
+from booking.services.locks import broke_off
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.replica import read_catalogue
 from booking.services.reports import (
     NIGHT,
     Bill,
@@ -44,6 +46,7 @@ __all__ = [
     "block_seats",
     "book_seat",
     "book_seats",
+    "broke_off",
     "call_off_show",
     "cancel_booking",
     "cancel_reference",
@@ -56,6 +59,7 @@ __all__ = [
     "move_booking",
     "plan_show",
     "read_bill",
+    "read_catalogue",
     "read_day",
     "read_report",
     "read_sales",

@@ -16,6 +16,7 @@ from django.db import Error, InterfaceError, OperationalError, connection, trans
 
 from booking.models import Screen, Show
 from booking.prepared import PreparedQuery
+from booking.services.receipts import Replay
 from booking.services.refusals import Busy, NotFound
 
 P = ParamSpec("P")
@@ -61,24 +62,40 @@ class Interrupted(Busy):
 def write_transaction() -> Iterator[None]:
     """A transaction of its own, in which lock_show and lock_screen can be called.
 
+    A Replay commits it: who gets an answer again is told that it is done, so the database has to say so. The first
+    time it may not have; the lock taken now can't be committed on more machines before what was done under it.
+
     Raises Busy where a lock stays held, and Interrupted.
     """
-    committing = False
+    committing, replay = False, None
     try:
         with transaction.atomic(durable=True):
-            yield
+            try:
+                yield
+            except Replay as known:
+                replay = known
             committing = True
     except Error as error:
-        state = getattr(error.__cause__, "sqlstate", None)
-        if state == LOCK_NOT_AVAILABLE:
+        if _state(error) == LOCK_NOT_AVAILABLE:
             raise Busy from error
         if connection.vendor == "sqlite" and isinstance(error, OperationalError):
             raise Busy from error
-        if isinstance(error, OperationalError | InterfaceError) or state in {READ_ONLY, STALE_PLAN}:
+        if broke_off(error) or _state(error) == STALE_PLAN:
             # Whatever is left of this connection, the next attempt makes a new one.
             connection.close()
             raise Interrupted(committing=committing) from error
         raise
+    if replay:
+        raise replay
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def broke_off(error: BaseException) -> bool:
+    """Whether the database is away, or may only be read for now, rather than the statement wrong."""
+    return isinstance(error, OperationalError | InterfaceError) or _state(error) == READ_ONLY
 
 
 @contextmanager

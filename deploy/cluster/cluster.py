@@ -49,6 +49,14 @@ class Cluster:
         for node in self.nodes:
             self.wait_for_service(node)
 
+    def mend(self) -> None:
+        """Returns when all is as it was after the start."""
+        for node in self.nodes:
+            node.mend()
+        self.wait_until_whole()
+        for node in self.nodes:
+            self.wait_for_service(node)
+
     def wait_for_service(self, node: Node) -> None:
         wait_until(lambda: _get(node.door, node.port, "/api/movies/")[0] == 200, f"the service on {node.door}")
 
@@ -143,7 +151,7 @@ def cluster(network: Network | None = None, base_port: int = 9300, **service: st
     network = network or Loopback()
     plan = Plan(network.addresses, network.network, Ports.from_base(base_port), allowed_hosts=",".join(network.doors))
     # Short: the path of PostgreSQL's socket is limited.
-    folder = Path(tempfile.mkdtemp(prefix="mt-", dir="/tmp"))  # noqa: S108
+    folder = Path(tempfile.mkdtemp(prefix="mt-", dir="/tmp"))
     folder.chmod(0o755)
     nodes = [Node(number, folder / f"node{number}", network, plan.ports.service) for number in (1, 2, 3)]
     made = Cluster(nodes, plan, network)
@@ -163,4 +171,6 @@ def _furnish(node: Node, plan: Plan, service: dict[str, str]) -> None:
     files["service.env"] += "".join(f"{name}={value}\n" for name, value in service.items())
     write_files(files, node.folder)
     if os.getuid() == 0:
-        subprocess.run(["chown", "-R", f"{UNPRIVILEGED}:{UNPRIVILEGED}", str(node.folder)], check=True, env={"PATH": PATH})
+        subprocess.run(
+            ["chown", "-R", f"{UNPRIVILEGED}:{UNPRIVILEGED}", str(node.folder)], check=True, env={"PATH": PATH}
+        )

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +84,8 @@ class Node:
         return self.network.doors[self.number - 1]
 
     def start(self, *names: str) -> None:
-        """Starts these programs, or all but the service."""
-        for name in names or PROGRAMS:
+        """Starts these programs, or all."""
+        for name in names or [*PROGRAMS, SERVICE]:
             self._started[name] = self._run(name)
 
     def _run(self, name: str) -> subprocess.Popen[bytes]:
@@ -123,8 +123,12 @@ class Node:
 
     def manage(self, *command: str, **environment: str) -> str:
         """What a command of manage.py prints, run on this node. Raises CalledProcessError."""
+        return self.python(str(PROJECT / "manage.py"), *command, **environment)
+
+    def python(self, *arguments: str, **environment: str) -> str:
+        """What Python prints, run on this node with the service's environment. Raises CalledProcessError."""
         done = subprocess.run(
-            self.network.command(self.number, [sys.executable, str(PROJECT / "manage.py"), *command]),
+            self.network.command(self.number, [sys.executable, *arguments]),
             env=self.service_environment() | environment,
             cwd=self.folder,
             capture_output=True,
@@ -133,27 +137,35 @@ class Node:
         )
         return done.stdout
 
-    def processes(self) -> Iterator[int]:
-        """All that run on this node, however they were started."""
+    def processes(self, within: str = "") -> list[int]:
+        """All that run on this node, or in a folder of it, however they were started."""
+        folder = self.folder / within
+        found = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
-                if entry.name.isdecimal() and Path(os.readlink(entry / "cwd")).is_relative_to(self.folder):
-                    yield int(entry.name)
+                if entry.name.isdecimal() and (entry / "cwd").readlink().is_relative_to(folder):
+                    found.append(int(entry.name))
+        return found
 
-    def signal(self, number: int) -> None:
+    def signal(self, number: int, within: str = "") -> None:
         """Sends it to all of the node's processes."""
-        for pid in list(self.processes()):
+        for pid in self.processes(within):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def kill(self) -> None:
         """As when the machine's power goes: everything at once, nothing said."""
-        while pids := list(self.processes()):
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        while self.processes():
+            self.signal(signal.SIGKILL)
             self._reap()
-        (self.folder / "postgresql" / "postmaster.pid").unlink(missing_ok=True)
+        self._started.clear()
+
+    def kill_postgresql(self) -> None:
+        """PostgreSQL, and Patroni, which would start it again."""
+        self._started.pop("patroni").kill()
+        while self.processes("postgresql"):
+            self.signal(signal.SIGKILL, "postgresql")
+            self._reap()
 
     def _reap(self) -> None:
         for process in self._started.values():
@@ -164,7 +176,14 @@ class Node:
         """Ends these programs, or all of them, in good order."""
         for name in names or reversed(list(self._started)):
             self._started[name].terminate()
-            self._started[name].wait(PATIENCE_SECONDS)
+            self._started.pop(name).wait(PATIENCE_SECONDS)
+
+    def mend(self) -> None:
+        """Wakes the node and starts what it lacks."""
+        self.signal(signal.SIGCONT)
+        lacking = [name for name in (*PROGRAMS, SERVICE) if name not in self._started or name in self.ended()]
+        if lacking:
+            self.start(*lacking)
 
     def ended(self) -> list[str]:
         """Which of the programs that were started run no more."""

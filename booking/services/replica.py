@@ -33,8 +33,8 @@ def read_catalogue(build: Callable[[], T], *, version: Callable[[], int]) -> T:
                 if sum(CatalogueVersion.objects.values_list("number", flat=True)) >= wanted:
                     return build()
         except Error as error:
-            if not broke_off(error):
-                raise
-            _away_until = time.monotonic() + AWAY_SECONDS
+            # Or it lacks a column that a migration has just added.
+            if broke_off(error):
+                _away_until = time.monotonic() + AWAY_SECONDS
             connections[REPLICA].close()
     return build()

@@ -81,21 +81,22 @@ class Cluster:
 
     def primary(self) -> Node | None:
         """The node that says so of itself."""
-        said = [node for node in self.nodes if self.ask(node, "/primary")[0] == 200]
+        said = [node for node in self.nodes if self._is_primary(node)]
         return said[0] if len(said) == 1 else None
 
     def wait_for_primary(self, *, other_than: Node | None = None, seconds: float = 120.0) -> Node:
-        """The primary, once there is one."""
+        """The primary, once there is one among the other nodes, whatever this one takes itself for."""
         found: list[Node] = []
 
         def look() -> bool:
-            node = self.primary()
-            if node and node is not other_than:
-                found.append(node)
-            return bool(found)
+            found[:] = [node for node in self.nodes if node is not other_than and self._is_primary(node)]
+            return len(found) == 1
 
         wait_until(look, "a primary", seconds)
         return found[0]
+
+    def _is_primary(self, node: Node) -> bool:
+        return self.ask(node, "/primary")[0] == 200
 
     def ask(self, node: Node, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
         """Status and answer of the node's Patroni; 0 where there is none."""

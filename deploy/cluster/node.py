@@ -157,20 +157,23 @@ class Node:
         """As when the machine's power goes: everything at once, nothing said."""
         while self.processes():
             self.signal(signal.SIGKILL)
-            self._reap()
+            time.sleep(0.02)
+        for process in self._started.values():
+            process.wait()
         self._started.clear()
 
     def kill_postgresql(self) -> None:
         """PostgreSQL, and Patroni, which would start it again."""
-        self._started.pop("patroni").kill()
+        self.kill_program("patroni")
         while self.processes("postgresql"):
             self.signal(signal.SIGKILL, "postgresql")
-            self._reap()
+            time.sleep(0.02)
 
-    def _reap(self) -> None:
-        for process in self._started.values():
-            process.poll()
-        time.sleep(0.02)
+    def kill_program(self, name: str) -> None:
+        """One program, not what it has started."""
+        process = self._started.pop(name)
+        process.kill()
+        process.wait()
 
     def stop(self, *names: str) -> None:
         """Ends these programs, or all of them, in good order."""

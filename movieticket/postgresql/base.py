@@ -40,14 +40,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         The server says so by a warning, which comes in its language: what can be relied on is where it comes from.
         """
-        warnings: list[Diagnostic] = []
+        sources = []
+
+        def note(warning: Diagnostic) -> None:
+            # Now: later there is nothing left to read in it.
+            sources.append(warning.source_function)
+
         connection = self.connection
-        connection.add_notice_handler(warnings.append)
+        connection.add_notice_handler(note)
         try:
             super()._commit()  # type: ignore[misc]
         finally:
-            connection.remove_notice_handler(warnings.append)
-        if any(warning.source_function == WAIT_FOR_REPLICA for warning in warnings):
+            connection.remove_notice_handler(note)
+        if WAIT_FOR_REPLICA in sources:
             raise OperationalError("The commit was not waited for until a replica had it.")
 
     def prepared_cursor(self) -> Any:

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from itertools import count
@@ -69,7 +69,10 @@ class Crowd:
 
     def _book_on(self, customer):
         doors = self._doors[customer % len(self._doors) :] + self._doors[: customer % len(self._doors)]
-        client = Client(doors, self._shows[customer % SHOWS], self._tokens[customer])
+        with closing(Client(doors, self._shows[customer % SHOWS], self._tokens[customer])) as client:
+            self._book_with(client)
+
+    def _book_with(self, client):
         for seat in count(1):
             key = str(uuid4())
             for number in count(1):
@@ -149,7 +152,11 @@ class Client:
         response = self._connection.getresponse()
         return response.status, json.loads(response.read() or "{}")
 
+    def close(self):
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
     def _go_next_door(self):
-        self._connection.close()
-        self._connection = None
+        self.close()
         self._doors.append(self._doors.pop(0))

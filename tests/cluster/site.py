@@ -11,8 +11,9 @@ from tests.cluster.crowd import Crowd
 
 # Not those of `make cluster`, which may run meanwhile.
 BASE_PORT = int(os.environ.get("CLUSTER_PORT", "9400"))
+DATABASE_SECONDS = 8
 SERVICE = {
-    "DATABASE_SECONDS": "8",
+    "DATABASE_SECONDS": str(DATABASE_SECONDS),
     "ACCESS_TOKEN_MINUTES": "600",
     "LIMIT_BOOKING": "1000000/minute",
     "MAX_SEATS_PER_USER": "10000",
@@ -75,3 +76,12 @@ def open_site(network, base_port):
         except BaseException:
             print(cluster.logs())
             raise
+
+
+def settle(site, crowd, fault, since, results):
+    """What must hold after any fault: all acknowledged bookings are there, no seat was sold twice."""
+    site.cluster.mend()
+    lost, sold_twice = site.lost(crowd), site.sold_twice()
+    results.add(fault, crowd, since, len(lost), sold_twice)
+    assert (lost, sold_twice, site.audit()) == (set(), 0, "No breach")
+    assert crowd.answers <= {201, 409, 503}

@@ -10,17 +10,14 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import aware_utcnow, get_md5_hash_password
 
+from booking import services
 from booking.models import User
-from booking.prepared import PreparedQuery
 
 
 @lru_cache(maxsize=4096)
 def _token(raw_token: bytes) -> AccessToken:
     """A token whose signature is good; the same one comes again and again. Raises TokenError."""
     return AccessToken(raw_token)  # type: ignore[arg-type]
-
-
-_user = PreparedQuery(lambda pk: User.objects.filter(pk=pk), 1)
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
@@ -41,10 +38,9 @@ class JWTAuthentication(authentication.JWTAuthentication):
             user_id = int(validated_token[api_settings.USER_ID_CLAIM])
         except (KeyError, ValueError):
             raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-        users: list[User] = _user(user_id)
-        if not users:
+        user = services.find_account(user_id=user_id)
+        if user is None:
             raise exceptions.AuthenticationFailed("User not found", code="user_not_found")
-        [user] = users
         if not user.is_active:
             raise exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
         if validated_token.get(api_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):

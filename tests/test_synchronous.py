@@ -10,8 +10,8 @@ import sys
 import psycopg
 import pytest
 
-from tests.test_failures import PROJECT, environment, filled, wait_until
 from tests.postgres_server import postgres_server
+from tests.test_failures import PROJECT, environment, filled, wait_until
 
 ASK = "import django; django.setup(); from tests.test_synchronous import ask; ask()"
 
@@ -113,15 +113,15 @@ def test_a_commit_whose_wait_was_ended_with_its_connection_is_no_booking_told(si
 
 
 def test_a_commit_that_waits_too_long_is_busy_and_seen_by_nobody(site):
-    assert answer_of(site.book(7, seconds="1"))[0] == 503
+    assert answer_of(site.book(7, seconds="3"))[0] == 503
     assert (len(site.waiting()), site.seats()) == (1, [])
 
 
 def test_a_replay_is_not_told_before_a_replica_has_the_booking(site):
-    booking = site.book(7, key="k", seconds="4")
+    booking = site.book(7, key="k", seconds="6")
     site.end_wait("pg_cancel_backend")
     assert answer_of(booking)[0] == 503
-    assert answer_of(site.book(7, key="k", seconds="1"))[0] == 503
+    assert answer_of(site.book(7, key="k", seconds="3"))[0] == 503
     site.want_replica("")
     wait_until(lambda: not site.waiting())
     status, replayed, body = answer_of(site.book(7, key="k"))
@@ -129,4 +129,4 @@ def test_a_replay_is_not_told_before_a_replica_has_the_booking(site):
 
 
 def test_reads_go_on_without_a_replica(site):
-    assert answer_of(site.send("/api/movies/", seconds="1"))[0] == 200
+    assert answer_of(site.send("/api/movies/", seconds="3"))[0] == 200

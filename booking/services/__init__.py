@@ -1,6 +1,6 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
-from booking.services.accounts import change_password, rotate_refresh_token, sign_up, update_email
+from booking.services.accounts import change_password, find_account, rotate_refresh_token, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
@@ -54,6 +54,7 @@ __all__ = [
     "change_show",
     "copy_show",
     "delete_show",
+    "find_account",
     "hold_seats",
     "import_movies",
     "move_booking",

@@ -7,7 +7,18 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from booking.models import User
+from booking.prepared import PreparedQuery
+from booking.services.locks import retried
 from booking.services.refusals import InvalidInput
+
+_user = PreparedQuery(lambda pk: User.objects.filter(pk=pk), 1)
+
+
+@retried
+def find_account(*, user_id: int) -> User | None:
+    """The account as the database has it now, if there is one. Raises Interrupted."""
+    users: list[User] = _user(user_id)
+    return users[0] if users else None
 
 
 def sign_up(*, username: str, password: str, email: str = "") -> User:

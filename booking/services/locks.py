@@ -18,6 +18,7 @@ from booking.models import Screen, Show
 from booking.prepared import PreparedQuery
 from booking.services.receipts import Replay
 from booking.services.refusals import Busy, NotFound
+from movieticket.deadline import seconds_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,7 +27,7 @@ LOCK_TIMEOUT_SECONDS = 2.0
 # For those who find the queue full: as long as a lock is held when all is well.
 SHORT_LOCK_TIMEOUT_SECONDS = 0.1
 # How long what is safe to run again is run again while the database is away.
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 4.0
 RETRY_PAUSE_SECONDS = 0.1
 
 # SQLSTATE, PostgreSQL documentation, appendix A.
@@ -125,15 +126,28 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                return service(*args, **kwargs)
+                with _reading():
+                    return service(*args, **kwargs)
             except Interrupted as interruption:
                 lost = interruption.committing and not kwargs.get("receipt")
-                if lost or time.monotonic() >= deadline:
+                if lost or time.monotonic() >= deadline or seconds_left() == 0:
                     raise
             # All who were thrown out together must not come back together.
             time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
 
     return run
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raises Interrupted. What breaks off outside a write_transaction was reading, which is safe to do again."""
+    try:
+        yield
+    except Error as error:
+        if not broke_off(error):
+            raise
+        connection.close()
+        raise Interrupted from error
 
 
 def _locking(*, skip_locked: bool) -> PreparedQuery:

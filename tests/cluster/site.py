@@ -84,4 +84,4 @@ def settle(site, crowd, fault, since, results):
     lost, sold_twice = site.lost(crowd), site.sold_twice()
     results.add(fault, crowd, since, len(lost), sold_twice)
     assert (lost, sold_twice, site.audit()) == (set(), 0, "No breach")
-    assert crowd.answers <= {201, 409, 503}
+    assert crowd.answers <= {201, 409, 503}, site.cluster.logs()

@@ -2,6 +2,8 @@
 # make serve        the service for production, on $(HOST):$(PORT)
 # make test         the whole suite on SQLite and on PostgreSQL
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
+# make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
+# make cluster-test breaks such nodes under load; writes deploy/cluster/RESULTS.md (CLUSTER=--short for a part of it)
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make profile      draws where a booking's time goes: docs/images/profile.svg
@@ -24,7 +26,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser bench bench-reports profile lint format lock screenshot clean
+.PHONY: run serve test test-browser cluster cluster-test bench bench-reports profile lint format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -65,6 +67,12 @@ test: $(VENV)/.installed-dev
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
+
+cluster: $(VENV)/.installed
+	@$(BIN)/python -m deploy.cluster.run
+
+cluster-test: $(VENV)/.installed-dev
+	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest tests/cluster $(CLUSTER)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)

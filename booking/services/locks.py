@@ -12,7 +12,7 @@ from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import Error, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from booking.models import Screen, Show
 from booking.prepared import PreparedQuery
@@ -96,7 +96,10 @@ def _state(error: BaseException) -> str | None:
 
 def broke_off(error: BaseException) -> bool:
     """Whether the database is away, or may only be read for now, rather than the statement wrong."""
-    return isinstance(error, OperationalError | InterfaceError) or _state(error) == READ_ONLY
+    if isinstance(error, InternalError):
+        # Or psycopg got an answer too many: PgBouncer passes on the server's goodbye and adds one of its own.
+        return _state(error) in {READ_ONLY, None}
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def test_the_primarys_postmaster_killed(site, results):
     assert crowd.pause(since) < 30
 
 
+@pytest.mark.long
 def test_the_primarys_node_dead(site, results):
     with site.load() as crowd:
         since = time.monotonic()
@@ -36,6 +37,7 @@ def test_the_primarys_node_dead(site, results):
     assert crowd.pause(since) < 40
 
 
+@pytest.mark.long
 def test_the_primarys_node_frozen_and_awake_again(site, results):
     with site.load() as crowd:
         since = time.monotonic()
@@ -50,6 +52,7 @@ def test_the_primarys_node_frozen_and_awake_again(site, results):
     assert crowd.pause(since) < 40
 
 
+@pytest.mark.long
 def test_both_replicas_dead_and_one_back(site, results):
     with site.load() as crowd:
         primary = site.cluster.wait_for_primary()
@@ -66,6 +69,7 @@ def test_both_replicas_dead_and_one_back(site, results):
     assert max(attempt.seconds for attempt in alone) < DATABASE_SECONDS + 2
 
 
+@pytest.mark.long
 def test_etcds_quorum_lost(site, results):
     with site.load() as crowd:
         primary = site.cluster.wait_for_primary()
@@ -90,6 +94,7 @@ def test_a_planned_switch_over(site, results):
     assert crowd.most_attempts <= 2
 
 
+@pytest.mark.long
 def test_the_service_restarted_node_by_node(site, results):
     with site.load() as crowd:
         since = time.monotonic()

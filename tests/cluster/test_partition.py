@@ -8,7 +8,10 @@ import pytest
 from deploy.cluster.network import Namespaces
 from tests.cluster.site import BASE_PORT, open_site, settle
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="Only root can make network namespaces.")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(os.getuid() != 0, reason="Only root can make network namespaces."),
+]
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from django.db import InternalError, connection
+from django.db import InternalError, close_old_connections, connection
 
 from booking.models import Movie
 from booking.services import broke_off
@@ -25,6 +25,8 @@ def locked(table):
         yield
     finally:
         other.close()
+        # As Django does after each request, but for those of a test.
+        close_old_connections()
 
 
 @postgresql

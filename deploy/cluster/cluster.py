@@ -18,6 +18,8 @@ from deploy.cluster.node import PATH, PROGRAMS, SERVICE, UNPRIVILEGED, Network, 
 
 # A program's own HTTP answers, on the same machine.
 ASK_SECONDS = 3.0
+# Patroni answers a wish for a switch-over when that is done.
+SWITCH_OVER_SECONDS = 60.0
 
 
 @dataclass
@@ -100,7 +102,8 @@ class Cluster:
 
     def ask(self, node: Node, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
         """Status and answer of the node's Patroni; 0 where there is none."""
-        return _get(node.address, self.plan.ports.patroni, path, method, body)
+        seconds = SWITCH_OVER_SECONDS if method == "POST" else ASK_SECONDS
+        return _get(node.address, self.plan.ports.patroni, path, method, body, seconds)
 
     def _ask_any(self, path: str) -> tuple[int, str]:
         answers = (self.ask(node, path) for node in self.nodes)
@@ -131,8 +134,10 @@ class Cluster:
             node.kill()
 
 
-def _get(host: str, port: int, path: str, method: str = "GET", body: Any = None) -> tuple[int, str]:
-    connection = HTTPConnection(host, port, timeout=ASK_SECONDS)
+def _get(
+    host: str, port: int, path: str, method: str = "GET", body: Any = None, seconds: float = ASK_SECONDS
+) -> tuple[int, str]:
+    connection = HTTPConnection(host, port, timeout=seconds)
     try:
         connection.request(method, path, None if body is None else json.dumps(body))
         response = connection.getresponse()

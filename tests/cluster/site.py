@@ -33,6 +33,8 @@ class Site:
     @contextmanager
     def load(self):
         """Customers, who have booked for a while; afterwards the cluster is whole again."""
+        # Whatever a test before may have left.
+        self.cluster.mend()
         made = self.cluster.nodes[0].python("-c", FILL, DJANGO_SETTINGS_MODULE="movieticket.settings")
         doors = [(node.door, node.port) for node in self.cluster.nodes]
         crowd = Crowd(doors, *json.loads(made))

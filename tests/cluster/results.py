@@ -6,12 +6,19 @@ import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 
+from tests.cluster.site import DATABASE_SECONDS
+
 PACKAGES = ("patroni", "etcd-server", "haproxy", "pgbouncer", "postgresql-15")
 INTRODUCTION = """# What the cluster went through
 
-`make cluster-test` wrote this on {date}: three nodes on one machine of {cores} cores ({machine}), {packages}; customers
-book over HTTP through all three service nodes all the while. “Pause” is the longest time in which no booking was
-acknowledged; “lost” are bookings answered with 201 that were not there afterwards.
+`make cluster-test` wrote this on {date}: three nodes on one machine of {cores} cores ({machine}), which others worked
+on too. Customers book over HTTP through all three service nodes all the while, with `DATABASE_SECONDS={seconds}`.
+
+{packages}
+
+“Pause” is the longest time after the fault in which no booking was acknowledged; “lost” are bookings answered with 201
+that were not there when all was mended. A customer who gets no answer (“nobody there”, “broken off”) goes on to the
+next node; whoever isn't served sends the same request again, with the same `Idempotency-Key`.
 
 | fault | pause, s | acknowledged | lost | seats twice | statuses | no answer | most sends of one request |
 |---|---|---|---|---|---|---|---|
@@ -36,7 +43,8 @@ class Results:
             date=datetime.now(timezone.utc).date(),
             cores=os.cpu_count(),
             machine=platform.machine(),
-            packages=", ".join(_versions()),
+            packages="\n".join(f"- {line}" for line in _versions()),
+            seconds=DATABASE_SECONDS,
         )
         Path(path).write_text(introduction + "\n".join(self._rows) + "\n")
 

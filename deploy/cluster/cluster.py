@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,14 +64,20 @@ class Cluster:
         wait_until(lambda: _get(node.door, node.port, "/api/movies/")[0] == 200, f"the service on {node.door}")
 
     def wait_until_whole(self) -> None:
-        """Waits for a primary, a synchronous replica and another one, both of which follow."""
-        wait_until(self.is_whole, "a primary and two replicas")
+        """Waits for a primary, a synchronous replica and another one, and for etcd to be there for all of them."""
+        began = time.time()
+        wait_until(lambda: self.is_whole() and self._see_etcd(began), "a primary, two replicas and etcd")
 
     def is_whole(self) -> bool:
         wanted = {"async", "sync"} if self.is_synchronous() else {"async"}
         primary = self.primary()
         followers = self.followers(primary) if primary else {}
         return len(followers) == 2 and set(followers.values()) == wanted
+
+    def _see_etcd(self, since: float) -> bool:
+        """Whether every node's own etcd works, and its Patroni has got an answer of any since then."""
+        said = [json.loads(self.ask(node, "/patroni")[1] or "{}") for node in self.nodes]
+        return all(map(self._etcd_works, self.nodes)) and all(node.get("dcs_last_seen", 0) > since for node in said)
 
     def followers(self, primary: Node) -> dict[str, str]:
         """Which nodes stream from this one, and whether its commits wait for them: `sync` or `async`."""

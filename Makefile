@@ -3,6 +3,8 @@
 # make test         the whole suite on SQLite and on PostgreSQL
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
 # make test-image   builds and runs what the Dockerfile does, without a container engine
+# make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
+# make cluster-test breaks such nodes under load; writes deploy/cluster/RESULTS.md (CLUSTER=--short for a part of it)
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make bench-migrations  measures what bookings notice of migrations with ten million of them stored
@@ -27,7 +29,8 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser test-image bench bench-reports bench-migrations profile lint audit-dependencies format lock screenshot clean
+.PHONY: run serve test test-browser test-image cluster cluster-test bench bench-reports bench-migrations profile lint \
+  audit-dependencies format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -70,6 +73,12 @@ test-browser: $(VENV)/.installed-dev
 
 test-image: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/image
+
+cluster: $(VENV)/.installed
+	@$(BIN)/python -m deploy.cluster.run
+
+cluster-test: $(VENV)/.installed-dev
+	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest tests/cluster $(CLUSTER)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)

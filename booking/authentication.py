@@ -3,15 +3,14 @@
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Exists
 from rest_framework.request import Request
 from rest_framework_simplejwt import authentication, exceptions
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.utils import aware_utcnow
 
-from booking.models import EndedSignIn, User
-from booking.prepared import PreparedQuery
+from booking import services
+from booking.models import User
 from booking.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 
 
@@ -19,12 +18,6 @@ from booking.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 def _token(raw_token: bytes) -> AccessToken:
     """A token whose signature is good; the same one comes again and again. Raises TokenError."""
     return AccessToken(raw_token)  # type: ignore[arg-type]
-
-
-# The user, unless the sign-in was ended.
-_user = PreparedQuery(
-    lambda user, sign_in: User.objects.filter(~Exists(EndedSignIn.objects.filter(pk=sign_in)), pk=user), 2
-)
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
@@ -45,10 +38,9 @@ class JWTAuthentication(authentication.JWTAuthentication):
             user_id, sign_in = int(validated_token[api_settings.USER_ID_CLAIM]), int(validated_token[SIGN_IN_CLAIM])
         except (KeyError, ValueError):
             raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-        users: list[User] = _user(user_id, sign_in)
-        if not users:
+        user = services.find_account(user_id=user_id, sign_in=sign_in)
+        if user is None:
             raise _refusal(user_id)
-        [user] = users
         if not user.is_active:
             raise exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
         if validated_token.get(USER_KEY_CLAIM) != user.token_key:

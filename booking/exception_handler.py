@@ -4,7 +4,6 @@ import logging
 import sys
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -12,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from booking.metrics import REFUSALS
-from booking.services import Busy, InvalidInput, Refusal
+from booking.services import Busy, InvalidInput, Refusal, broke_off
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ STATUS_OF_CODE = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Answers every exception of an API view in JSON with a stable code, a crash too."""
-    if isinstance(error, OperationalError | InterfaceError):
+    if broke_off(error):
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
         logger.warning("Busy: %s", error.__cause__ or "a lock stayed held")
@@ -85,7 +84,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError | Busy):
+    error = sys.exc_info()[1]
+    if error and (isinstance(error, Busy) or broke_off(error)):
         # The database is away; the API's own views have said so already.
         headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
         return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)

@@ -132,6 +132,12 @@ def read_database(raw: str) -> dict[str, Any]:
     return config
 
 
+def read_replica(raw: str) -> dict[str, Any]:
+    if raw.startswith("sqlite://"):
+        raise ValueError("SQLite has no replicas")
+    return read_database(raw)
+
+
 def read_time_zone(raw: str) -> str:
     return ZoneInfo(raw).key
 

@@ -32,6 +32,7 @@ from movieticket.environment import (
     read_log_format,
     read_proxies,
     read_redis,
+    read_replica,
     read_reset_url,
     read_sender,
     read_time_zone,
@@ -39,6 +40,31 @@ from movieticket.environment import (
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def postgresql(config: dict[str, Any], connect_timeout: int = 3) -> dict[str, Any]:
+    """A PostgreSQL database as Django is to know it, from what its address says."""
+    options: dict[str, Any] = {
+        "connect_timeout": connect_timeout,
+        # A peer that vanished without a word is found within some 10 seconds, idle or not.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        # After so many times a statement of booking/prepared.py is prepared in the server. Behind a pool that deals
+        # out connections by the transaction never: the next one may be another, which doesn't know the statement.
+        "prepare_threshold": None if DATABASE_POOLED else 2,
+    }
+    options |= config.get("OPTIONS", {})
+    return config | {
+        "ENGINE": "movieticket.postgresql",
+        "OPTIONS": options,
+        "CONN_HEALTH_CHECKS": True,
+        # A pool of ours, where the address asks for one, keeps the connections itself.
+        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        # A cursor in the server would outlive its transaction, and so its connection.
+        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
+    }
 
 
 def local_secret_key(path: Path) -> str:
@@ -106,6 +132,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Locally runserver finds static files by itself, uncollected.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
+    "movieticket.deadline.DeadlineMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     # A page of another origin may read what it says; nothing that reads a body comes before it.
     "booking.middleware.RequestBounds",
@@ -143,6 +170,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database ---------------------------------------------------------------------------------
 
+# Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode.
+DATABASE_POOLED = boolean("DATABASE_POOLED", False)
 _database: dict[str, Any] = setting(
     "DATABASE_URL",
     read_database,
@@ -163,12 +192,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
-    _database |= {"ENGINE": "movieticket.postgresql", "CONN_HEALTH_CHECKS": True}
-    _database.setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
-    # After so many times a statement of booking/prepared.py is prepared in the server.
-    _database["OPTIONS"].setdefault("prepare_threshold", 2)
-    # A pool, where the address asks for one, keeps the connections itself.
-    _database["CONN_MAX_AGE"] = 0 if "pool" in _database["OPTIONS"] else 60
+    _database = postgresql(_database)
 DATABASES = {"default": _database}
 # On PostgreSQL a migration waits no longer than that for a table, as all who come after it wait too; one that broke
 # off is started again, and goes on.
@@ -176,6 +200,19 @@ ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
 ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
 ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
+# How long a request over the API may wait for the database, all in all; what staff do takes longer.
+DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
+STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
+
+_replica: dict[str, Any] = setting(
+    "REPLICA_URL", read_replica, {}, "an address such as postgres://user:password@host:5432/name"
+)
+if _replica:
+    if _database["ENGINE"] != "movieticket.postgresql":
+        raise ImproperlyConfigured("REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database.")
+    # Without it there is still the primary, so it is not waited for.
+    DATABASES["replica"] = postgresql(_replica, connect_timeout=1) | {"TEST": {"MIRROR": "default"}}
+DATABASE_ROUTERS = ["movieticket.replica.CatalogueRouter"]
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

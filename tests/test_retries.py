@@ -4,12 +4,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 
 from booking.models import Booking
 from booking.serializers import represent_only
 from booking.services import Receipt, Replay, book_seat, cancel_booking
-from booking.services.locks import Interrupted
+from booking.services.locks import Interrupted, retried
 from tests.factories import NOW, make_booking
 
 pytestmark = [
@@ -80,6 +80,18 @@ def test_a_cancellation_cut_off_is_made_all_the_same(user, show):
     with cut_at('UPDATE "booking_booking"'):
         cancelled = cancel_booking(booking_id=booking.pk, user=user, now=NOW + timedelta(hours=1))
     assert cancelled.status == "cancelled"
+
+
+def test_a_read_cut_off_before_the_transaction_is_made_again(user, show):
+    booking = make_booking(user=user, show=show)
+    with cut_at("SELECT") as left:
+        cancelled = cancel_booking(booking_id=booking.pk, user=user, now=NOW + timedelta(hours=1))
+    assert (left, cancelled.status) == ([], "cancelled")
+
+
+def test_a_statement_that_is_wrong_is_not_tried_again():
+    with pytest.raises(DataError):
+        retried(connection.cursor().execute)("SELECT 1 / 0")
 
 
 def test_retries_end(user, show, monkeypatch):

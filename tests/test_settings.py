@@ -10,7 +10,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).parent.parent
 PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "k" * 32, "ALLOWED_HOSTS": "tickets.example.com"}
-NAMES = [*PRODUCTION, "DATABASE_URL", "TIME_ZONE", "CSRF_TRUSTED_ORIGINS", "CORS_ALLOWED_ORIGINS"]
+NAMES = [
+    *PRODUCTION,
+    "DATABASE_URL",
+    "DATABASE_POOLED",
+    "REPLICA_URL",
+    "TIME_ZONE",
+    "CSRF_TRUSTED_ORIGINS",
+    "CORS_ALLOWED_ORIGINS",
+]
 
 
 @pytest.fixture
@@ -71,6 +79,10 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("TRUSTED_PROXIES", "10.0.0.1, *"),
         ("REDIS_URL", "http://:secret@localhost"),
         ("REDIS_URL", "redis://:secret@localhost:port"),
+        ("DATABASE_POOLED", "maybe"),
+        ("DATABASE_SECONDS", "0"),
+        ("REPLICA_URL", "sqlite:////tmp/replica"),
+        ("REPLICA_URL", "nonsense"),
         ("ACCESS_TOKEN_MINUTES", "10000000000"),
         ("PROXY_SSL_HEADER", "X Foo"),
         ("TIME_ZONE", "Mars/Olympus"),
@@ -111,6 +123,32 @@ def test_a_value_that_begins_with_a_dollar_is_taken_as_it_stands(load):
 def test_a_pool_keeps_the_connections_itself(load):
     database = load(DATABASE_URL="postgres://user@db.example/tickets?pool=true")["DATABASES"]["default"]
     assert database["CONN_MAX_AGE"] == 0
+
+
+def test_behind_a_pool_nothing_is_kept_on_a_connection(load):
+    settings = load(DATABASE_URL="postgres://user@db.example/tickets", DATABASE_POOLED="true")
+    database = settings["DATABASES"]["default"]
+    assert (database["OPTIONS"]["prepare_threshold"], database["DISABLE_SERVER_SIDE_CURSORS"]) == (None, True)
+
+
+def test_what_the_address_says_goes_before_our_own(load):
+    address = "postgres://user@db.example/tickets?connect_timeout=7"
+    options = load(DATABASE_URL=address)["DATABASES"]["default"]["OPTIONS"]
+    assert (options["connect_timeout"], options["keepalives_idle"]) == (7, 5)
+
+
+def test_a_replica_is_a_database_of_its_own_that_is_not_waited_for(load):
+    address = "postgres://user@db.example/tickets"
+    databases = load(DATABASE_URL=address, REPLICA_URL=address.replace("db.", "replica."))["DATABASES"]
+    hosts = {alias: database["HOST"] for alias, database in databases.items()}
+    assert hosts == {"default": "db.example", "replica": "replica.example"}
+    assert [database["OPTIONS"]["connect_timeout"] for database in databases.values()] == [3, 1]
+
+
+def test_sqlite_has_no_replica(load):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(REPLICA_URL="postgres://user@db.example/tickets")
+    assert str(error.value) == "REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database."
 
 
 def test_an_empty_value_is_the_default(load):

@@ -1,17 +1,19 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
-from booking.services.accounts import change_password, sign_up, update_email
+from booking.services.accounts import change_password, find_account, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.limits import count_password_reset, count_sign_in, count_try, trust
+from booking.services.locks import broke_off
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.replica import read_catalogue
 from booking.services.reports import (
     NIGHT,
     Bill,
@@ -49,6 +51,7 @@ __all__ = [
     "block_seats",
     "book_seat",
     "book_seats",
+    "broke_off",
     "call_off_show",
     "cancel_booking",
     "cancel_reference",
@@ -63,12 +66,14 @@ __all__ = [
     "delete_show",
     "end_all_sign_ins",
     "end_sign_in",
+    "find_account",
     "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
     "move_booking",
     "plan_show",
     "read_bill",
+    "read_catalogue",
     "read_day",
     "read_report",
     "read_sales",

@@ -3,9 +3,27 @@
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Exists
 
-from booking.models import User
+from booking.models import EndedSignIn, User
+from booking.prepared import PreparedQuery
+from booking.services.locks import retried
 from booking.services.refusals import InvalidInput
+
+# The user, unless the sign-in was ended.
+_user = PreparedQuery(
+    lambda user, sign_in: User.objects.filter(~Exists(EndedSignIn.objects.filter(pk=sign_in)), pk=user), 2
+)
+
+
+@retried
+def find_account(*, user_id: int, sign_in: int) -> User | None:
+    """The account as the database has it now; None where there is none, or the sign-in of this number was ended.
+
+    Raises Interrupted.
+    """
+    users: list[User] = _user(user_id, sign_in)
+    return users[0] if users else None
 
 
 def sign_up(*, username: str, password: str, email: str = "") -> User:

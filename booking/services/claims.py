@@ -235,10 +235,9 @@ class Claim:
             if self.wish.count:
                 self._best(show)
         except Refusal:
-            # Race: the same request, sent twice, took the seat itself.
-            if self.receipt:
-                self.receipt.look_up(self.user, show)
-            raise
+            # Race: the same request, sent twice, took the seat itself; under the lock it will find out.
+            if not (self.receipt and self.receipt.is_known(self.user, show)):
+                raise
 
     def _carry_out(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:
         """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""

@@ -13,12 +13,14 @@ from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import Error, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from booking.metrics import LOCK_WAITS
 from booking.models import Screen, Show, User
 from booking.prepared import PreparedQuery
+from booking.services.receipts import Replay
 from booking.services.refusals import Busy, NotFound
+from movieticket.deadline import seconds_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +29,7 @@ LOCK_TIMEOUT_SECONDS = 2.0
 # For those who find the queue full: as long as a lock is held when all is well.
 SHORT_LOCK_TIMEOUT_SECONDS = 0.1
 # How long what is safe to run again is run again while the database is away.
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 4.0
 RETRY_PAUSE_SECONDS = 0.1
 
 # SQLSTATE, PostgreSQL documentation, appendix A.
@@ -63,32 +65,51 @@ class Interrupted(Busy):
 def write_transaction() -> Iterator[None]:
     """A transaction of its own, in which lock_show and lock_screen can be called.
 
+    A Replay commits it: who gets an answer again is told that it is done, so the database has to say so. The first
+    time it may not have; the lock taken now can't be committed on more machines before what was done under it.
+
     Raises Busy where a lock stays held, and Interrupted.
     """
-    committing = False
+    committing, replay = False, None
     try:
         with transaction.atomic(durable=True):
-            yield
+            try:
+                yield
+            except Replay as known:
+                replay = known
             committing = True
     except Error as error:
         refusal = refusal_for(error, committing=committing)
         if refusal is None:
             raise
         raise refusal from error
+    if replay:
+        raise replay
 
 
 def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
     """What a statement's failure means, where that is neither a mistake of ours nor a constraint's word."""
-    state = getattr(error.__cause__, "sqlstate", None)
-    if state == LOCK_NOT_AVAILABLE:
+    if _state(error) == LOCK_NOT_AVAILABLE:
         return Busy()
     if connection.vendor == "sqlite" and isinstance(error, OperationalError):
         return Busy()
-    if isinstance(error, OperationalError | InterfaceError) or state in {READ_ONLY, STALE_PLAN}:
+    if broke_off(error) or _state(error) == STALE_PLAN:
         # Whatever is left of this connection, the next attempt makes a new one.
         connection.close()
         return Interrupted(committing=committing)
     return None
+
+
+def _state(error: BaseException) -> str | None:
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def broke_off(error: BaseException) -> bool:
+    """Whether the database is away, or may only be read for now, rather than the statement wrong."""
+    if isinstance(error, InternalError):
+        # Or psycopg got an answer too many: PgBouncer passes on the server's goodbye and adds one of its own.
+        return _state(error) in {READ_ONLY, None}
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 @contextmanager
@@ -119,15 +140,28 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                return service(*args, **kwargs)
+                with _reading():
+                    return service(*args, **kwargs)
             except Interrupted as interruption:
                 lost = interruption.committing and not kwargs.get("receipt")
-                if lost or time.monotonic() >= deadline:
+                if lost or time.monotonic() >= deadline or seconds_left() == 0:
                     raise
             # All who were thrown out together must not come back together.
             time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
 
     return run
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Raises Interrupted. What breaks off outside a write_transaction was reading, which is safe to do again."""
+    try:
+        yield
+    except Error as error:
+        if not broke_off(error):
+            raise
+        connection.close()
+        raise Interrupted from error
 
 
 def _locking(*, skip_locked: bool) -> PreparedQuery:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -15,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from booking import services
+from booking import catalogue, services
 from booking.authentication import OptionalJWTAuthentication
 from booking.catalogue import Keeper, kept_page
 from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
@@ -56,6 +57,12 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     ordering_fields = ["title", "release_date", "duration_minutes"]
     ordering = ["title"]
 
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return catalogue.read(partial(super().list, request, *args, **kwargs))
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return catalogue.read(partial(super().retrieve, request, *args, **kwargs))
+
 
 @method_decorator(
     operation(
@@ -85,12 +92,15 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
         keeper = Keeper(request)
         page = keeper.get()
         if page is None or page["first_start"] <= self.now:
-            page = {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
+            page = catalogue.read(partial(self._page, request, *args, **kwargs))
             keeper.keep(page)
         shows = page["answer"]["results"]
         taken = services.seats_taken([show["id"] for show in shows], self.now)
         counted = [show | {"seats_available": show["total_seats"] - taken.get(show["id"], 0)} for show in shows]
         return Response(page["answer"] | {"results": counted})
+
+    def _page(self, request: Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
 
     def _first_start(self) -> datetime:
         first = self.filter_queryset(self.get_queryset()).first()

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Run by Patroni once, when the cluster is made: the service's role and database. $$1 is how to connect.
+exec ${postgresql_bin}/psql -qX -v ON_ERROR_STOP=1 "$$1" <<SQL
+CREATE ROLE tickets LOGIN PASSWORD '${secret_tickets}';
+ALTER ROLE tickets SET timezone TO 'UTC';
+CREATE DATABASE tickets OWNER tickets;
+SQL

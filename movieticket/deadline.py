@@ -1,0 +1,36 @@
+"""How long a request may wait for the database, all in all.
+
+A server that is frozen, cut off or waiting for a replica that is not there doesn't answer, and nothing on the
+connection tells that from work. Outside a request, as in commands and migrations, there is no end to waiting.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import monotonic
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def seconds_left() -> float | None:
+    """How much longer the request at hand may wait; None where there is no end to it."""
+    deadline = _deadline.get()
+    return None if deadline is None else max(0.0, deadline - monotonic())
+
+
+class DeadlineMiddleware:
+    """Sets each request its deadline. Staff wait longer, for their reports and imports are."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_api = request.path_info.startswith("/api/")
+        token = _deadline.set(monotonic() + (settings.DATABASE_SECONDS if is_api else settings.STAFF_DATABASE_SECONDS))
+        try:
+            return self._get_response(request)
+        finally:
+            _deadline.reset(token)

@@ -1,0 +1,40 @@
+"""A cluster as `make cluster` starts it, under load, and what it went through."""
+
+import os
+
+import pytest
+
+from deploy.cluster.node import missing
+from tests.cluster.results import Results
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--short", action="store_true", help="only those tests of the cluster that take less than a minute"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--short"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        items[:] = [item for item in items if item not in long]
+        config.hook.pytest_deselected(items=long)
+
+
+def pytest_runtest_setup():
+    """Without its programs there is no cluster, except where CI must have them. Said in one line for all."""
+    if missing() and "CI" not in os.environ:
+        pytest.skip(" ".join(missing()))
+
+
+@pytest.fixture(autouse=True)
+def _fast_and_unlimited():
+    """Not here: the service runs elsewhere, with settings of its own."""
+
+
+@pytest.fixture(scope="session")
+def results():
+    results = Results()
+    yield results
+    if path := os.environ.get("CLUSTER_RESULTS"):
+        results.write(path)

@@ -1,0 +1,162 @@
+"""Customers who book one seat after the other over HTTP, and do what a good client does when that fails."""
+
+import json
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from threading import Condition, Event
+from uuid import uuid4
+
+CUSTOMERS = 6
+SHOWS = 3
+# Longer than the service lets a request wait for the database.
+ANSWER_SECONDS = 15.0
+PATIENCE_SECONDS = 120.0
+# What a customer got who got no answer at all: nobody was there, or nobody any more.
+NOBODY, BROKEN = "nobody there", "broken off"
+
+
+def fill():
+    """In a process of its own: shows and customers; prints the shows' ids and the customers' tokens."""
+    from rest_framework_simplejwt.tokens import AccessToken
+
+    from tests.factories import make_show, make_user
+
+    shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
+    tokens = [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)]
+    print(json.dumps([shows, tokens]))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request: its key, whether the first or a later one with it, when it began and ended, and what came of it."""
+
+    key: str
+    number: int
+    began: float
+    ended: float
+    outcome: int | str
+    booking: tuple[int, int, int] | None
+
+    @property
+    def seconds(self):
+        return self.ended - self.began
+
+
+class Crowd:
+    """Two customers after the same seats of each show."""
+
+    def __init__(self, doors, shows, tokens):
+        self._doors, self._shows, self._tokens = doors, shows, tokens
+        self.attempts = []
+        self._news = Condition()
+        self._home_time = Event()
+
+    @contextmanager
+    def booking(self):
+        with ThreadPoolExecutor(CUSTOMERS) as pool:
+            customers = [pool.submit(self._book_on, customer) for customer in range(CUSTOMERS)]
+            try:
+                yield
+            finally:
+                self._home_time.set()
+        for customer in customers:
+            customer.result()
+
+    def _book_on(self, customer):
+        doors = self._doors[customer % len(self._doors) :] + self._doors[: customer % len(self._doors)]
+        with closing(Client(doors, self._shows[customer % SHOWS], self._tokens[customer])) as client:
+            self._book_with(client)
+
+    def _book_with(self, client):
+        for seat in count(1):
+            key = str(uuid4())
+            for number in count(1):
+                if self._home_time.is_set():
+                    return
+                attempt = client.book(seat, key, number)
+                with self._news:
+                    self.attempts.append(attempt)
+                    self._news.notify_all()
+                if attempt.outcome in {201, 409}:
+                    break
+                self._home_time.wait(1 if attempt.outcome == 503 else 0.1)
+
+    def wait_for(self, number, outcome, *, since=0.0):
+        """Returns when there were so many attempts with this outcome that began at the time or later."""
+        with self._news:
+            done = self._news.wait_for(lambda: len(self.begun(since, outcome)) >= number, PATIENCE_SECONDS)
+        assert done, f"{self.outcomes()} after {PATIENCE_SECONDS} seconds"
+
+    def begun(self, since, outcome=None):
+        """The attempts that began at the time or later, all or with this outcome."""
+        return [
+            attempt
+            for attempt in list(self.attempts)
+            if attempt.began >= since and (outcome is None or attempt.outcome == outcome)
+        ]
+
+    def outcomes(self):
+        return Counter(attempt.outcome for attempt in list(self.attempts))
+
+    @property
+    def answers(self):
+        """The statuses that there were."""
+        return {outcome for outcome in self.outcomes() if isinstance(outcome, int)}
+
+    @property
+    def acknowledged(self):
+        """Booking, show and seat."""
+        return {attempt.booking for attempt in self.attempts if attempt.booking}
+
+    def pause(self, since):
+        """The longest time (seconds) without an acknowledged booking from then on."""
+        times = sorted(attempt.ended for attempt in self.attempts if attempt.booking and attempt.ended >= since)
+        return max(later - earlier for earlier, later in zip([since, *times], times, strict=False))
+
+    @property
+    def most_attempts(self):
+        """How often the unluckiest request was sent."""
+        return max(attempt.number for attempt in self.attempts)
+
+
+class Client:
+    """Keeps to one of the doors as long as somebody answers there."""
+
+    def __init__(self, doors, show, token):
+        self._doors, self._show, self._token = list(doors), show, token
+        self._connection = None
+
+    def book(self, seat, key, number):
+        began = time.monotonic()
+        try:
+            outcome, body = self._post(seat, key)
+        except ConnectionRefusedError:
+            outcome, body = NOBODY, {}
+        except (OSError, HTTPException):
+            outcome, body = BROKEN, {}
+        if not isinstance(outcome, int):
+            self._go_next_door()
+        booking = (body["id"], body["show"]["id"], body["seat_number"]) if outcome == 201 else None
+        return Attempt(key, number, began, time.monotonic(), outcome, booking)
+
+    def _post(self, seat, key):
+        if self._connection is None:
+            self._connection = HTTPConnection(*self._doors[0], timeout=ANSWER_SECONDS)
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json", "Idempotency-Key": key}
+        self._connection.request("POST", f"/api/shows/{self._show}/book/", json.dumps({"seat_number": seat}), headers)
+        response = self._connection.getresponse()
+        return response.status, json.loads(response.read() or "{}")
+
+    def close(self):
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    def _go_next_door(self):
+        self.close()
+        self._doors.append(self._doors.pop(0))

@@ -1,0 +1,89 @@
+"""A cluster that runs and sells: its shows, its customers and what became of their bookings."""
+
+import json
+import os
+from contextlib import contextmanager
+
+import psycopg
+
+from deploy.cluster.cluster import cluster as make_cluster
+from tests.cluster.crowd import Crowd
+
+# Not those of `make cluster`, which may run meanwhile.
+BASE_PORT = int(os.environ.get("CLUSTER_PORT", "9400"))
+DATABASE_SECONDS = 8
+SERVICE = {
+    "DATABASE_SECONDS": str(DATABASE_SECONDS),
+    "ACCESS_TOKEN_MINUTES": "600",
+    "LIMIT_BOOKING": "1000000/minute",
+    "MAX_SEATS_PER_USER": "10000",
+}
+FILL = "import django; django.setup(); from tests.cluster.crowd import fill; fill()"
+
+
+class Site:
+    """A running cluster with shows and customers, whose bookings are kept account of."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        node = cluster.nodes[0]
+        node.manage("migrate", "--verbosity", "0")
+        cluster.start_services()
+
+    @contextmanager
+    def load(self):
+        """Customers, who have booked for a while; afterwards the cluster is whole again."""
+        # Whatever a test before may have left.
+        self.cluster.mend()
+        made = self.cluster.nodes[0].python("-c", FILL, DJANGO_SETTINGS_MODULE="movieticket.settings")
+        doors = [(node.door, node.port) for node in self.cluster.nodes]
+        crowd = Crowd(doors, *json.loads(made))
+        with crowd.booking():
+            crowd.wait_for(60, 201)
+            yield crowd
+
+    def stored(self):
+        """Booking, show and seat of all live bookings, as the primary has them."""
+        plan = self.cluster.plan
+        with psycopg.connect(
+            host=self.cluster.wait_for_primary().address,
+            port=plan.ports.postgresql,
+            user="tickets",
+            password=plan.secrets["tickets"],
+            dbname="tickets",
+        ) as connection:
+            return connection.execute(
+                "SELECT id, show_id, seat_number FROM booking_booking WHERE status = 'booked'"
+            ).fetchall()
+
+    def lost(self, crowd):
+        """The bookings that were acknowledged and are not there."""
+        return crowd.acknowledged - set(self.stored())
+
+    def sold_twice(self):
+        seats = [(show, seat) for _, show, seat in self.stored()]
+        return len(seats) - len(set(seats))
+
+    def audit(self):
+        return self.cluster.nodes[0].manage("audit")[:9]
+
+
+@contextmanager
+def open_site(network, base_port):
+    """A cluster with its logs told where a test of it fails to start."""
+    with make_cluster(network, base_port, **SERVICE) as cluster:
+        try:
+            cluster.start()
+            yield Site(cluster)
+        except BaseException:
+            print(cluster.logs())
+            raise
+
+
+def settle(site, crowd, fault, since, results):
+    """What must hold after any fault: all acknowledged bookings are there, no seat was sold twice."""
+    site.cluster.mend()
+    lost, sold_twice = site.lost(crowd), site.sold_twice()
+    results.add(fault, crowd, since, len(lost), sold_twice)
+    assert (lost, sold_twice, site.audit()) == (set(), 0, "No breach")
+    assert crowd.answers <= {201, 409, 503}, site.cluster.logs()

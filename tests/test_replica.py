@@ -14,7 +14,7 @@ import pytest
 
 from movieticket.replica import REPLICA, CatalogueRouter
 from tests.postgres_server import postgres_server
-from tests.test_failures import PROJECT, environment, filled, wait_until
+from tests.service import PROJECT, environment, filled, wait_until
 
 SERVE = "import django; django.setup(); from tests.test_replica import serve; serve()"
 
@@ -57,7 +57,7 @@ def running(primary, replica_url, shows, tokens):
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE],
         cwd=PROJECT,
-        env=environment(primary.url) | {"REPLICA_URL": replica_url},
+        env=environment(primary.url, REPLICA_URL=replica_url, LOG_FORMAT="text"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -79,7 +79,7 @@ def primary():
 
 @pytest.fixture(scope="module")
 def fillings(primary):
-    return filled(primary)
+    return filled(primary.url)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.postgres_server import postgres_server
-from tests.test_failures import PROJECT, environment, filled, wait_until
+from tests.service import PROJECT, environment, filled, wait_until
 
 ASK = "import django; django.setup(); from tests.test_synchronous import ask; ask()"
 
@@ -29,7 +29,7 @@ def ask():
 class Site:
     def __init__(self, database):
         self.database = database
-        self.shows, self.tokens = filled(database)
+        self.shows, self.tokens = filled(database.url)
 
     def run(self, sql):
         """As a superuser whose own commits wait for nobody."""
@@ -47,7 +47,7 @@ class Site:
         process = subprocess.Popen(
             [sys.executable, "-c", ASK],
             cwd=PROJECT,
-            env=environment(self.database.url) | {"DATABASE_SECONDS": seconds},
+            env=environment(self.database.url, DATABASE_SECONDS=seconds, LOG_FORMAT="text"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

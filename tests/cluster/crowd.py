@@ -22,7 +22,7 @@ NOBODY, BROKEN = "nobody there", "broken off"
 
 def fill():
     """In a process of its own: shows and customers; prints the shows' ids and the customers' tokens."""
-    from rest_framework_simplejwt.tokens import AccessToken
+    from booking.tokens import AccessToken
 
     from tests.factories import make_show, make_user
 

@@ -18,7 +18,7 @@ LONG_RUN = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 
 
 def bounded(examples, **more):
-    """Settings for a test: so many examples in a short run, FUZZ_EXAMPLES in a long one, which shrinks what it finds."""
+    """So many examples in a short run; FUZZ_EXAMPLES in a long one, which shrinks what it finds."""
     phases = [Phase.generate, Phase.shrink] if LONG_RUN else [Phase.generate]
     return settings(
         max_examples=LONG_RUN or examples,
@@ -38,9 +38,11 @@ def bounded(examples, **more):
 RAW_VALUES = [
     "null", "true", "false", "0", "-0", "-1", "1", "5", "51", "2147483648", "9223372036854775808", "1" * 40,
     "-" + "9" * 30, "1.0", "5.5", "1e3", "1e999", "-1e-999", "0.1e-5", "NaN", "Infinity", "-Infinity", "05", "0x5",
-    '""', '" "', '"5"', '" 5"', '"5\\n"', '"\\u0000"', '"a\\u0000b"', '"\\ud800"', '"\\udfff\\ud800"', '"\\uD83D\\uDE00"',
+    '""', '" "', '"5"', '" 5"', '"5\\n"', '"\\u0000"', '"a\\u0000b"', '"\\ud800"', '"\\udfff\\ud800"',
+    '"\\uD83D\\uDE00"',
     '"٤"', '"\\u202e"', '"\'; DROP TABLE booking_booking; --"', '"{{7*7}}"', '"%s%n"', '"../../etc/passwd"',
-    '"a\\r\\nSet-Cookie: a=b"', '"<script>"', "[]", "[[]]", "[1,1]", "[true]", "[null]", "{}", '{"a":1}', '{"$ne":null}',
+    '"a\\r\\nSet-Cookie: a=b"', '"<script>"', "[]", "[[]]", "[1,1]", "[true]", "[null]", "{}", '{"a":1}',
+    '{"$ne":null}',
     "[" * 30 + "]" * 30, '{"a":' * 30 + "1" + "}" * 30, "[" * 20_000, "[" * 20_000 + "]" * 20_000, f'"{"x" * 70_000}"',
     "[" + "1," * 5_000 + "1]", "1" * 5_000, "", "undefined", "'5'", '"\t"', '"unended', "\ufeff1",
 ]  # fmt: skip
@@ -71,13 +73,15 @@ def bodies(good, names):
 # --- Everything else of a request -------------------------------------------------------------
 
 SEGMENTS = [
-    b"0", b"-1", b"007", b"1e3", b"9223372036854775807", b"9223372036854775808", b"9" * 40, b"9" * 3000, b"%00", b"1%00",
+    b"0", b"-1", b"007", b"1e3", b"9223372036854775807", b"9223372036854775808", b"9" * 40, b"9" * 3000,
+    b"%00", b"1%00",
     b"%FF", b"%C0%AF", b"%E0%80%AF", b"%ED%A0%80", b"%F8%80%80%80%AF", b"%0d%0aSet-Cookie:%20a=b", b"%0A", b"%2F",
     b"..", b"%2e%2e%2f", b".", b"", b"%25", b"%", b"%2", b"%zz", b"%u0031", b";a=b", b"\xc3\xa9", b"\xff", b"%D9%A4",
     b"null", b"1 OR 1=1", b"<script>", b"*", b"{id}", b"ACDEFGHJ", b"acdefghj", b"%20", b"+", b"\\",
 ]  # fmt: skip
 QUERY_VALUES = [
-    b"", b"0", b"-1", b"1", b"2", b"last", b"1e9", b"1.5", b"9" * 40, b"9" * 2000, b"%00", b"a%00b", b"%FF", b"%ED%A0%80",
+    b"", b"0", b"-1", b"1", b"2", b"last", b"1e9", b"1.5", b"9" * 40, b"9" * 2000, b"%00", b"a%00b", b"%FF",
+    b"%ED%A0%80",
     b"%C0%80", b"%D9%A4", b"%F0%9F%8E%AC", b"null", b"NaN", b"true", b"2099-13-01", b"0000-00-00", b"0001-01-01",
     b"9999-12-31", b"10000-01-01", b"2099-06-01T00:00:00Z", b"%25%25", b"_", b"%5C", b"'", b"%22", b"(", b"-title",
     b"title,-title", b"password", b"user__password", b"booked", b"blocked", b"a" * 3000, b"a+" * 200, b"%0D%0A", b"[]",
@@ -90,7 +94,8 @@ QUERY_NAMES = [
 # What WSGI gives an application: bytes of Latin-1, of which a server lets no CR or LF through; it may be another one.
 HEADER_VALUES = [
     "", " ", "a" * 256, "a" * 5000, "key-1", "\x00", "a\x00b", "a\r\nX-Injected: yes", "a\nb", "a\rb", "\x7f", "é",
-    "\xff\xfe", "\u00ed\u00a0\u0080", '"', "*", 'W/"', '"a", *', "W/W/", "Bearer", "Bearer ", "Bearer a b", "Bearer \x00",
+    "\xff\xfe", "\u00ed\u00a0\u0080", '"', "*", 'W/"', '"a", *', "W/W/", "Bearer", "Bearer ", "Bearer a b",
+    "Bearer \x00",
     "Bearer é", "Basic YTpi", "Bearer " + "a." * 3000, "Bearer eyJhbGciOiJub25lIn0.eyJ1c2VyX2lkIjoiMSJ9.", "Token x",
     "1", "-1", "1e9", "0, 1", "chunked", "%0d%0a", "text/html", "application/xml;q=x", "en;q=999", "bytes=0-", "null",
     "gzip", "Thu, 99 Foo 2099", "a=b; sessionid=x", "127.0.0.1, ::1, x", "[::1", "::ffff:1.2.3.4%25",
@@ -104,11 +109,20 @@ HEADERS = [
 CONTENT_TYPES = [
     "", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x",
     "application/json; charset=utf-16", "application/json; charset=\x00", "application/json; charset*=utf-8''%00",
-    "application/json; charset*=bogus''utf-8", "application/json; x*0*=rot13''%ff", "multipart/form-data; boundary*=''x",
+    "application/json; charset*=bogus''utf-8", "application/json; x*0*=rot13''%ff",
+    "multipart/form-data; boundary*=''x",
     "application/xml", "application/problem+json",
     "é", ";", "/", "application/json, text/html", "a" * 3000,
 ]  # fmt: skip
-HOSTS = ["testserver", "testserver"] * 8 + ["evil.example", "", "a b", "testserver\r\nX: y", "[::1", "é", "testserver:99999"]
+HOSTS = ["testserver", "testserver"] * 8 + [
+    "evil.example",
+    "",
+    "a b",
+    "testserver\r\nX: y",
+    "[::1",
+    "é",
+    "testserver:99999",
+]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "get", "\xe9"]
 
 
@@ -128,10 +142,15 @@ def often(good, bad):
     return st.integers(0, 3).flatmap(lambda n: bad if n == 0 else good)
 
 
+def segments_of(template, ids):
+    """The parts of a path, ids of things that are there filled in."""
+    return [ids[name] if (name := part.strip("{}")) in ids else part.encode() for part in template.split("/")]
+
+
 @st.composite
 def paths(draw, template, ids):
-    """A path of the API, ids of things that are there filled in, or rubbish for one of them or in its end."""
-    segments = [ids[name] if (name := part.strip("{}")) in ids else part.encode() for part in template.split("/")]
+    """A path of the API, or one with rubbish in it."""
+    segments = segments_of(template, ids)
     if draw(st.integers(0, 2)) == 0:
         strange = st.sampled_from(SEGMENTS) | st.binary(max_size=8).map(lambda raw: quote_from_bytes(raw).encode())
         segments[draw(st.integers(1, len(segments) - 1))] = draw(strange)
@@ -140,13 +159,18 @@ def paths(draw, template, ids):
 
 @st.composite
 def requests(draw, template, method, ids, token, good, names):
+    usual = {"CONTENT_TYPE": "application/json", "HTTP_HOST": "testserver", "HTTP_AUTHORIZATION": f"Bearer {token}"}
+    if draw(st.integers(0, 7)) == 0:
+        # As a client means it, so that the others meet data that change.
+        path = b"/api" + b"/".join(segments_of(template, ids))
+        return Hostile(method, path, b"", usual, json.dumps(draw(good)).encode())
     pairs = st.tuples(st.sampled_from(QUERY_NAMES), st.sampled_from(QUERY_VALUES))
     query = b"&".join(b"=".join(pair) for pair in draw(st.lists(pairs, max_size=3)))
     headers = draw(st.dictionaries(st.sampled_from(HEADERS), st.sampled_from(HEADER_VALUES), max_size=3))
     headers["CONTENT_TYPE"] = draw(often(st.just("application/json"), st.sampled_from(CONTENT_TYPES)))
     headers["HTTP_HOST"] = draw(st.sampled_from(HOSTS))
     if draw(st.integers(0, 4)):
-        headers["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        headers["HTTP_AUTHORIZATION"] = usual["HTTP_AUTHORIZATION"]
     wanted = draw(often(st.just(method), st.sampled_from(METHODS)))
     return Hostile(wanted, draw(paths(template, ids)), query, headers, draw(bodies(good, names)))
 

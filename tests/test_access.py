@@ -128,7 +128,7 @@ def ask(world, name, method, who):
 
 
 def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
-    assert ENDPOINTS == sorted(TABLE)
+    assert sorted(TABLE) == ENDPOINTS
 
 
 def test_what_has_no_name_answers_nothing():

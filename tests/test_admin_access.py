@@ -48,7 +48,9 @@ def own_pages():
     for model in apps.get_app_config("booking").get_models():
         if model_admin := admin.site._registry.get(model):
             django_s = {pattern.name for pattern in ModelAdmin(model, admin.site).get_urls()}
-            yield from {pattern.name for pattern in model_admin.get_urls()} - django_s - {None, "auth_user_password_change"}
+            yield from (
+                {pattern.name for pattern in model_admin.get_urls()} - django_s - {None, "auth_user_password_change"}
+            )
 
 
 def own_actions():
@@ -126,7 +128,12 @@ def carry_out(who, model, action, booking, *, token=True):
     client = client_of(who)
     selected = booking.show_id if model == "show" else booking.pk
     form = {"action": action, "_selected_action": selected, "confirmed": "yes"}
-    form |= {"first_day": "2099-07-01", "last_day": "2099-07-01", "times": "20:00", "seats": "A6" if action == "unblock" else "A5"}
+    form |= {
+        "first_day": "2099-07-01",
+        "last_day": "2099-07-01",
+        "times": "20:00",
+        "seats": "A6" if action == "unblock" else "A5",
+    }
     form["reason"] = "House seats"
     return client.post(f"/admin/booking/{model}/", with_csrf_token(client, form) if token else form)
 

@@ -91,7 +91,9 @@ def test_no_body_breaks_the_server(service, send, raw):
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 @pytest.mark.parametrize("path", [b"POST /api/signup/", b"GET /api/movies/", b"POST /admin/login/", b"GET /healthz"])
 def test_no_content_type_breaks_the_server(send, path, content_type):
-    reply = send(request(path, b"Content-Type: " + as_bytes(content_type), b"Cookie: csrftoken=" + b"a" * 32, body=b"x"))
+    reply = send(
+        request(path, b"Content-Type: " + as_bytes(content_type), b"Cookie: csrftoken=" + b"a" * 32, body=b"x")
+    )
     assert reply is None or reply.status < 500
 
 
@@ -108,13 +110,17 @@ def test_a_content_type_whose_parameters_make_no_sense_is_read_without_them(serv
 
 
 @pytest.mark.parametrize("header", [b"Idempotency-Key", b"X-Request-ID", b"Accept", b"Host"])
-@pytest.mark.parametrize("end", [b"\r\nX-Injected: yes", b"\nX-Injected: yes", b"\rX-Injected: yes", b"%0d%0aX-Injected: yes"])
+@pytest.mark.parametrize(
+    "end", [b"\r\nX-Injected: yes", b"\nX-Injected: yes", b"\rX-Injected: yes", b"%0d%0aX-Injected: yes"]
+)
 def test_no_header_of_a_client_becomes_one_of_the_answer(service, send, header, end):
     reply = send(booking_of(service, b'{"seat_number": 0}', header + b": a" + end))
     assert reply is None or (reply.status, "X-Injected" in reply.headers) == (400, False)
 
 
-@pytest.mark.parametrize("path", [b"/api/movies%0d%0aX-Injected:%20yes/", b"/%0d%0aX-Injected:%20yes", b"/swagger%0d%0a"])
+@pytest.mark.parametrize(
+    "path", [b"/api/movies%0d%0aX-Injected:%20yes/", b"/%0d%0aX-Injected:%20yes", b"/swagger%0d%0a"]
+)
 def test_no_path_becomes_a_header_of_the_answer(send, path):
     reply = send(request(b"GET " + path))
     assert (reply.status, "X-Injected" in reply.headers) == (404, False)
@@ -162,6 +168,7 @@ def test_the_server_goes_on_and_has_sold_nothing_twice(service, send):
         send(booking_of(service, b'{"seat_number": 9}'))
     assert send(request(b"GET /api/movies/")).status == 200
     with closing(sqlite3.connect(service.database)) as database:
-        live = "SELECT COUNT(*), COUNT(DISTINCT show_id * 100000 + seat_number) FROM booking_booking WHERE status = 'booked'"
-        [(rows, seats)] = database.execute(live)
+        seats = "COUNT(DISTINCT show_id * 100000 + seat_number)"
+        query = f"SELECT COUNT(*), {seats} FROM booking_booking WHERE status = 'booked'"
+        [(rows, seats)] = database.execute(query)
     assert rows == seats > 0

@@ -126,6 +126,9 @@ HOSTS = ["testserver", "testserver"] * 8 + [
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "get", "\xe9"]
 
 
+# With them the form gets as far as its fields.
+COOKIES = f"csrftoken={'a' * 32}; sessionid={'b' * 32}"
+FORM_NAMES = [b"username", b"password", b"next", b"csrfmiddlewaretoken=" + b"a" * 32 + b"&x", b"%00", b"", b"uid", b"q"]
 # Stands for the header of who is signed in when the request is sent.
 SIGNED_IN = "Bearer of-the-user"
 
@@ -179,6 +182,18 @@ def requests(draw, template, method, ids, good, names):
     return Hostile(wanted, draw(paths(template, ids)), query, headers, draw(bodies(good, names)))
 
 
+@st.composite
+def page_requests(draw, path):
+    """For a page outside the API: the path or one below it, and a form."""
+    request = draw(requests(path, draw(st.sampled_from(["GET", "POST"])), {}, st.just({}), ["username"]))
+    below = draw(often(st.just(b""), st.sampled_from(SEGMENTS)))
+    pairs = st.tuples(st.sampled_from(FORM_NAMES), st.sampled_from([*SEGMENTS, *QUERY_VALUES]))
+    request.path, request.body = path.encode() + below, b"&".join(b"=".join(pair) for pair in draw(st.lists(pairs)))
+    request.headers |= {"HTTP_HOST": "testserver", "CONTENT_TYPE": "application/x-www-form-urlencoded"}
+    request.headers["HTTP_COOKIE"] = draw(st.sampled_from([COOKIES, *HEADER_VALUES]))
+    return request
+
+
 # --- Asking, and what comes back --------------------------------------------------------------
 
 
@@ -215,11 +230,15 @@ def ask(request, token):
     return Reply(int(status.split()[0]), dict(headers), body)
 
 
+def check_headers(reply):
+    assert not any("\r" in text or "\n" in text for item in reply.headers.items() for text in item), reply
+    assert "X-Injected" not in reply.headers, reply
+
+
 def check(reply):
     """Raises AssertionError unless the answer is one that a client was promised."""
     assert reply.status < 500, reply
-    assert not any("\r" in text or "\n" in text for item in reply.headers.items() for text in item), reply
-    assert "X-Injected" not in reply.headers, reply
+    check_headers(reply)
     if reply.body:
         assert reply.headers["Content-Type"] == "application/json", reply
     if reply.status >= 400 and reply.body:

@@ -19,7 +19,7 @@ from booking.services.audit import find_breaches
 from movieticket.wsgi import application
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking
-from tests.hostile import Reply, ask, bounded, check, requests
+from tests.hostile import Reply, ask, bounded, check, check_headers, page_requests, requests
 
 SEAT = st.integers(1, 50)
 SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
@@ -131,3 +131,18 @@ def test_an_operation_survives_hostile_requests(document, user, booking, path):
         # Most are refused; where all were, little would have been tried.
         assert min(statuses) < 300 or operation in NEVER_CARRIED_OUT
     check_data()
+
+
+PAGES = ["/", "/api", "/swagger/", "/redoc/", "/swagger.json", "/swagger.yaml", "/admin/", "/admin/login/", "/healthz"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/readyz", "/metrics", "/static/", "/admin/booking/show/"])
+def test_a_page_survives_hostile_requests(user, path):
+    @bounded(40)
+    @given(page_requests(path))
+    def send(request):
+        reply = ask(request, token_of(user))
+        assert reply.status < 500, reply
+        check_headers(reply)
+
+    send()

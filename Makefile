@@ -2,6 +2,7 @@
 # make serve        the service for production, on $(HOST):$(PORT)
 # make test         the whole suite on SQLite and on PostgreSQL
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
+# make fuzz         sends hostile requests for long, on both databases (EXAMPLES=2000 a test; SEED=… repeats a run)
 # make test-image   builds and runs what the Dockerfile does, without a container engine
 # make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
 # make cluster-test breaks such nodes under load; writes deploy/cluster/RESULTS.md (CLUSTER=--short for a part of it)
@@ -19,6 +20,8 @@ HOST ?= 127.0.0.1
 WORKERS ?= 2
 THREADS ?= 2
 PYTHON ?= python3
+EXAMPLES ?= 2000
+SEED ?= $(shell date +%s)
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
@@ -29,7 +32,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser test-image cluster cluster-test bench bench-reports bench-migrations profile lint \
+.PHONY: run serve test test-browser fuzz test-image cluster cluster-test bench bench-reports bench-migrations profile lint \
   audit-dependencies format lock screenshot clean
 
 ifdef UV
@@ -70,6 +73,14 @@ test: $(VENV)/.installed-dev
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
+
+fuzz: FUZZ = $(BIN)/python -m pytest -n 2 --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzz.py tests/test_fuzz_hall.py
+fuzz: FUZZ_SEED := $(SEED)
+fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
+fuzz: $(VENV)/.installed-dev
+	@echo "The same run again: make fuzz EXAMPLES=$(EXAMPLES) SEED=$(FUZZ_SEED)"
+	env -u DATABASE_URL $(FUZZ) tests/test_hostile_server.py
+	$(BIN)/python -m tests.postgres_server $(FUZZ)
 
 test-image: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/image

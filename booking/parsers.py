@@ -1,9 +1,9 @@
 """Reading a request's body without letting it harm the service."""
 
+import json
 import re
-from collections.abc import Mapping
-from io import BytesIO
-from typing import IO, Any
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NoReturn
 
 from django.conf import settings
 from rest_framework.exceptions import ParseError
@@ -13,7 +13,7 @@ NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BoundedJSONParser(JSONParser):
-    """DRF's parser with a limit on depth; booking/middleware.py has the one on size."""
+    """DRF's parser with a limit on depth, and each key once; booking/middleware.py has the limit on size."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -21,8 +21,7 @@ class BoundedJSONParser(JSONParser):
         body = stream.read()
         if is_too_deep(body):
             raise ParseError("JSON parse error - nested too deep.")
-        # JSON is UTF-8 (RFC 8259, section 8.1), whatever charset a client names.
-        return super().parse(BytesIO(body), media_type, {**(parser_context or {}), "encoding": "utf-8"})
+        return read_json(body)
 
 
 def is_too_deep(body: bytes) -> bool:
@@ -37,3 +36,25 @@ def is_too_deep(body: bytes) -> bool:
         if depth > settings.MAX_JSON_DEPTH:
             return True
     return False
+
+
+def read_json(body: bytes) -> Any:
+    """What the body says, where that can be read in one way alone. Raises ParseError."""
+    try:
+        # JSON is UTF-8 (RFC 8259, section 8.1), whatever charset a client names.
+        text = body.decode("utf-8")
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
+    except ValueError as error:
+        raise ParseError(f"JSON parse error - {error}") from None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON.")
+
+
+def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Of two values for one key a proxy may have checked the one and we would take the other (RFC 8259, section 4)."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("A key occurs twice in one object.")
+    return members

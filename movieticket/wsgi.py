@@ -2,12 +2,27 @@
 
 import os
 import sys
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
+
+
+class Request(WSGIRequest):
+    """Leaves out parameters of a Content-Type that can't be read, at which Django breaks off before any handler."""
+
+    def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        try:
+            super()._set_content_type_params(meta)  # type: ignore[misc]
+        except ValueError:
+            meta["CONTENT_TYPE"] = meta["CONTENT_TYPE"].partition(";")[0]
+            super()._set_content_type_params(meta)  # type: ignore[misc]
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
     application = get_wsgi_application()
+    application.request_class = Request
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")

@@ -197,6 +197,9 @@ NO_JSON = {
     "utf-8 surrogate": b'{"seat_number": "\xed\xa0\x80"}',
     "utf-16": '{"seat_number": 5}'.encode("utf-16"),
     "nan": b"NaN",
+    "a key twice": b'{"seat_number": 5, "seat_number": 6}',
+    "a key twice, once escaped": b'{"seat_number": 5, "seat\\u005fnumber": 5}',
+    "a key twice within": b'{"seat_number": {"a": 1, "a": 1}}',
     "deep": DEEP.encode(),
     "deep object": b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
     "deep value": f'{{"seat_number": {DEEP}}}'.encode(),
@@ -218,6 +221,14 @@ def post_to(client, show):
 @pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in NO_JSON.items() if body])
 def test_a_body_that_is_not_json_is_refused(post_to, path, body):
     assert reasons(post_to(path, body), 400)["code"] == "parse_error"
+
+
+def test_a_key_that_occurs_twice_is_named_as_the_reason(client, show):
+    answer = send(client, book_path(show), '{"seat_number": 5, "seat_number": 6}')
+    assert reasons(answer, 400) == {
+        "detail": "JSON parse error - A key occurs twice in one object.",
+        "code": "parse_error",
+    }
 
 
 @pytest.mark.parametrize("path", POSTS)

@@ -1,0 +1,172 @@
+"""Who may do what in the admin: the pages and actions that this project adds, asked by everybody.
+
+The pages are those of the admin's URL configuration; one without a row fails, and so does a row without a page.
+"""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from booking.models import Booking, Show, User
+from tests.factories import make_block, make_booking, make_movie, make_user
+
+WHO = ["nobody", "customer", "box office", "superuser"]
+SIGN_IN = 302
+# Page, its arguments, and how it is asked; "show" stands for the show's id.
+#                                                     nobody customer box office superuser
+TABLE = {
+    ("booking_movie_import", "", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_movie_import", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_show_plan", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_customers", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_hall", "show", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_hall_act", "show sell", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_hall_act", "show block", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_show_hall_act", "show unblock", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_show_hall_act", "show cancel", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_hall_act", "show move", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+}
+# What becomes of the show and of the seat that is booked when an action is carried out.
+ACTIONS = {
+    ("show", "call_off"): {"box office": False, "superuser": True},
+    ("show", "copy"): {"box office": False, "superuser": True},
+    ("show", "block"): {"box office": False, "superuser": True},
+    ("show", "unblock"): {"box office": False, "superuser": True},
+    ("booking", "cancel"): {"box office": True, "superuser": True},
+}
+
+
+def own_pages():
+    """The names of the pages that the project adds to Django's."""
+    for model in apps.get_app_config("booking").get_models():
+        if model_admin := admin.site._registry.get(model):
+            django_s = {pattern.name for pattern in ModelAdmin(model, admin.site).get_urls()}
+            yield from (
+                {pattern.name for pattern in model_admin.get_urls()} - django_s - {None, "auth_user_password_change"}
+            )
+
+
+def own_actions():
+    for model, model_admin in admin.site._registry.items():
+        for action in model_admin.actions:
+            yield model._meta.model_name, action
+
+
+@pytest.fixture
+def booking(show, user):
+    """On seat A1; A6 is kept from sale."""
+    make_block(show=show, seat_number=6)
+    return make_booking(show=show, user=user, seat_number=1)
+
+
+def client_of(who):
+    """A browser that asks for CSRF tokens as real ones are asked."""
+    client = Client(enforce_csrf_checks=True)
+    if who == "customer":
+        client.force_login(make_user())
+    if who == "box office":
+        seller = make_user(is_staff=True)
+        seller.groups.add(Group.objects.get(name="Box office"))
+        client.force_login(seller)
+    if who == "superuser":
+        client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def form_of(page, arguments, booking):
+    if page == "booking_movie_import":
+        return {"file": SimpleUploadedFile("movies.csv", b"title\n", content_type="text/csv")}
+    return {"seats": "6" if "unblock" in arguments else "5", "customer": "esha", "reason": "x", "booking": booking.pk}
+
+
+def with_csrf_token(client, form):
+    token = client.get("/admin/login/?next=/admin/", follow=True).context["csrf_token"]
+    return form | {"csrfmiddlewaretoken": str(token)}
+
+
+def send(client, page, arguments, method, booking, *, token=True):
+    path = reverse(f"admin:{page}", args=[part.replace("show", str(booking.show_id)) for part in arguments.split()])
+    if method == "GET":
+        return client.get(path)
+    form = form_of(page, arguments, booking)
+    return client.post(path, with_csrf_token(client, form) if token else form)
+
+
+def test_every_page_has_a_row_and_every_row_a_page():
+    assert set(own_pages()) == {page for page, _, _ in TABLE}
+
+
+def test_every_action_has_a_row_and_every_row_an_action():
+    assert set(own_actions()) == set(ACTIONS)
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize(("page", "arguments", "method"), TABLE)
+def test_everybody_sees_what_the_table_says(booking, page, arguments, method, who):
+    answer = send(client_of(who), page, arguments, method, booking)
+    assert answer.status_code == TABLE[page, arguments, method][WHO.index(who)]
+    if answer.status_code == SIGN_IN:
+        assert answer.url.startswith("/admin/login/?next=/admin/booking/")
+
+
+@pytest.mark.parametrize("who", ["box office", "superuser"])
+@pytest.mark.parametrize(("page", "arguments", "method"), [row for row in TABLE if row[2] == "POST"])
+def test_no_page_takes_a_form_without_a_csrf_token(booking, page, arguments, method, who):
+    before = list(Booking.objects.values())
+    assert send(client_of(who), page, arguments, method, booking, token=False).status_code == 403
+    assert list(Booking.objects.values()) == before
+
+
+def carry_out(who, model, action, booking, *, token=True):
+    client = client_of(who)
+    selected = booking.show_id if model == "show" else booking.pk
+    form = {"action": action, "_selected_action": selected, "confirmed": "yes"}
+    form |= {
+        "first_day": "2099-07-01",
+        "last_day": "2099-07-01",
+        "times": "20:00",
+        "seats": "A6" if action == "unblock" else "A5",
+    }
+    form["reason"] = "House seats"
+    return client.post(f"/admin/booking/{model}/", with_csrf_token(client, form) if token else form)
+
+
+def state():
+    return list(Show.objects.order_by("pk").values()), list(Booking.objects.order_by("pk").values())
+
+
+@pytest.mark.parametrize("who", WHO)
+@pytest.mark.parametrize(("model", "action"), ACTIONS)
+def test_an_action_is_carried_out_for_those_alone_whom_the_table_names(booking, model, action, who):
+    before = state()
+    carry_out(who, model, action, booking)
+    assert (state() != before) is ACTIONS[model, action].get(who, False)
+
+
+@pytest.mark.parametrize("who", ["box office", "superuser"])
+@pytest.mark.parametrize(("model", "action"), ACTIONS)
+def test_no_action_is_carried_out_without_a_csrf_token(booking, model, action, who):
+    before = state()
+    assert carry_out(who, model, action, booking, token=False).status_code == 403
+    assert state() == before
+
+
+@pytest.mark.parametrize("who", ["nobody", "customer"])
+@pytest.mark.parametrize("path", ["/admin/", "/admin/booking/booking/", "/admin/booking/user/", "/admin/auth/group/"])
+def test_django_s_own_pages_are_for_staff_alone(db, path, who):
+    answer = client_of(who).get(path)
+    assert (answer.status_code, answer.url) == (SIGN_IN, f"/admin/login/?next={path}")
+
+
+def test_the_box_office_gives_itself_no_rights(booking):
+    make_movie()
+    seller = client_of("box office")
+    paths = ["/admin/booking/user/", "/admin/auth/group/", "/admin/booking/movie/", "/admin/booking/screen/"]
+    assert [seller.get(path).status_code for path in paths] == [403] * 4

@@ -1,0 +1,163 @@
+"""Fields that nobody asked for change nothing, whatever the body they come in.
+
+Each writing operation is carried out twice from the same data, with and without them, and what it changed in all
+tables is compared.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.tokens import default_token_generator
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.http import urlsafe_base64_encode
+from rest_framework.test import APIClient
+
+from booking.models import Booking, User
+from booking.openapi import JOURNEY
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_booking, make_show, make_user
+
+# Known again wherever they turn up.
+NUMBER, TEXT, TIME = 987_654_321, "POISONED", "1999-09-09T09:09:09Z"
+NEW_PASSWORD = "another fine phrase"
+BODIES = {
+    "POST /signup/": {"username": "newcomer", "password": PASSWORD, "email": "newcomer@example.com"},
+    "POST /token/": {"username": "esha", "password": PASSWORD},
+    "POST /token/refresh/": {"refresh": "…"},
+    "POST /token/blacklist/": {"refresh": "…"},
+    "PATCH /me/": {"email": "new@example.com"},
+    "DELETE /me/": {"password": PASSWORD},
+    "POST /me/logout-everywhere/": {},
+    "POST /password-reset/": {"email": "esha@example.com"},
+    "POST /password-reset/confirm/": {"uid": "…", "token": "…", "new_password": NEW_PASSWORD},
+    "POST /me/password/": {"current_password": PASSWORD, "new_password": NEW_PASSWORD},
+    "POST /shows/{id}/book/": {"seat_number": 7},
+    "POST /shows/{id}/book-seats/": {"seat_numbers": [7, 8]},
+    "POST /shows/{id}/hold/": {"seat_numbers": [7, 8]},
+    "POST /bookings/{id}/move/": {"seat_number": 7},
+    "POST /bookings/{id}/cancel/": {},
+    "POST /references/{reference}/cancel/": {},
+}
+# Of random or of the clock; that such a value changed is compared, and the value isn't.
+VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField)
+VOLATILE_NAMES = {"reference", "password", "jti", "token", "answer", "object_id", "object_repr", "token_key"}
+
+
+@dataclass
+class World:
+    client: APIClient
+    booking: Booking
+    victim: User
+    refresh: str
+    uid: str
+    token: str
+
+    def path(self, template):
+        ids = {"shows": self.booking.show_id, "bookings": self.booking.pk}
+        return "/api" + template.format(id=ids.get(template.split("/")[1]), reference=self.booking.reference)
+
+
+@pytest.fixture
+def world(user):
+    show = make_show(starts_at=timezone.now() + timedelta(days=1))
+    booking = make_booking(user=user, show=show, created_at=timezone.now())
+    answer = APIClient().post("/api/token/", {"username": user.username, "password": PASSWORD})
+    link = (urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user))
+    return World(signed_in(user), booking, make_user(username="victim"), answer.json()["refresh"], *link)
+
+
+def poison(world):
+    """A value for each column that there is, and for what a client might think there is."""
+    fields = {}
+    for model in apps.get_models():
+        for column in model._meta.concrete_fields:
+            fields |= dict.fromkeys([column.name, column.attname], poison_for(column))
+    more = {"seat_label": TEXT, "groups": [NUMBER], "user_permissions": [NUMBER], "is_admin": True, "role": TEXT}
+    whose = {"user": world.victim.pk, "user_id": world.victim.pk, "customer": "victim", "status": "cancelled"}
+    return fields | more | whose
+
+
+def poison_for(column):
+    if isinstance(column, models.BooleanField):
+        return not column.get_default()
+    if isinstance(column, models.DateTimeField | models.DateField):
+        return TIME
+    return NUMBER if isinstance(column, models.IntegerField | models.ForeignKey) else TEXT
+
+
+def snapshot():
+    """All rows of all tables."""
+    rows = {}
+    for model in apps.get_models():
+        for row in model._base_manager.order_by("pk").values():
+            rows[model._meta.label, row[model._meta.pk.attname]] = row
+    return rows
+
+
+def is_volatile(label, name):
+    column = next(column for column in apps.get_model(label)._meta.concrete_fields if column.attname == name)
+    is_key_of_new = isinstance(column, models.ForeignKey) and column.name == "token"
+    return name in VOLATILE_NAMES or isinstance(column, VOLATILE) or is_key_of_new
+
+
+def changes(before, after):
+    """What became of each row, a new one known by its order."""
+    told = [(label, pk, "gone") for label, pk in before.keys() - after.keys()]
+    for label, pk in sorted(after.keys(), key=str):
+        old, new = before.get((label, pk)), after[label, pk]
+        for name, value in new.items():
+            if old is None or old[name] != value:
+                shown = bool(value) if is_volatile(label, name) else value
+                told.append((label, "new" if old is None else pk, name, shown))
+    return told
+
+
+def carry_out(world, operation, extra):
+    """What the operation changes, and the rows and the answer after it; then it is undone."""
+    method, template = operation.split()
+    body = {name: getattr(world, name) if value == "…" else value for name, value in BODIES[operation].items()}
+    savepoint = transaction.savepoint()
+    before = snapshot()
+    answer = getattr(world.client, method.lower())(world.path(template), extra | body)
+    after = snapshot()
+    transaction.savepoint_rollback(savepoint)
+    assert 200 <= answer.status_code < 300, answer.json()
+    return changes(before, after), after, answer.content.decode()
+
+
+def test_every_writing_operation_has_a_body(client, db):
+    paths = client.get("/swagger.json").json()["paths"]
+    assert list(paths) == JOURNEY
+    writing = {"post", "put", "patch", "delete"}
+    operations = {f"{method.upper()} {path}" for path, of_path in paths.items() for method in writing & set(of_path)}
+    assert operations == set(BODIES)
+
+
+@pytest.mark.parametrize("operation", BODIES)
+def test_fields_that_nobody_asked_for_change_nothing(world, operation):
+    plain, _, _ = carry_out(world, operation, {})
+    poisoned, rows, answer = carry_out(world, operation, poison(world))
+    assert poisoned == plain
+    values = {str(value) for row in rows.values() for value in row.values()}
+    assert not {str(NUMBER), TEXT} & values
+    assert not any(value.startswith("1999-09-09") for value in values)
+    assert not any(mark in answer for mark in (str(NUMBER), TEXT, "1999-09-09"))
+
+
+@pytest.mark.parametrize("operation", ["POST /signup/", "PATCH /me/"])
+def test_nobody_makes_himself_staff(world, user, operation):
+    method, template = operation.split()
+    extra = {"is_staff": True, "is_superuser": True, "groups": [1], "user_permissions": [1], "is_active": False}
+    answer = getattr(world.client, method.lower())(world.path(template), BODIES[operation] | extra)
+    account = User.objects.get(pk=answer.json()["id"])
+    assert (account.is_staff, account.is_superuser, account.is_active) == (False, False, True)
+    assert (account.groups.count(), account.user_permissions.count()) == (0, 0)
+
+
+def test_a_booking_is_for_who_is_signed_in_alone(world, user):
+    extra = {"user": world.victim.pk, "user_id": world.victim.pk, "customer": "victim"}
+    answer = world.client.post(world.path("/shows/{id}/book/"), {"seat_number": 7} | extra)
+    assert Booking.objects.get(pk=answer.json()["id"]).user == user

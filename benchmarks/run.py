@@ -165,6 +165,12 @@ def cpu(bench: Bench) -> Row:
     return Row("CPU of one booking request, in process", "a bare Django view", "≤ 18", measured, booking / bare)
 
 
+def signing_in(bench: Bench) -> Row:
+    whole, hashing = map(float, bench.python("benchmarks.cpu", "signin", max(1, bench.size.samples // 20)).split())
+    measured = f"{whole:.1f} ms against {hashing:.1f} ms"
+    return Row("CPU of signing in, in process", "the hash of the password alone", "tens of ms", measured, whole / hashing)
+
+
 def latencies(bench: Bench, ports: Sequence[int]) -> dict[str, list[float]]:
     """The median milliseconds at each port, by what is asked for; one request after another, the ports in turns."""
     bench.next_seat += 1
@@ -279,7 +285,7 @@ def measure(size: Size, images: Path) -> list[Row]:
         with serve(bench.environment) as (bench.port, _):
             rows = throughput(bench)
             clients(bench, images)
-        rows += [cpu(bench), choosing_seats(bench)]
+        rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
         with serve(bench.environment) as (bench.port, pid):
             rows.append(memory(bench, pid))
         return rows + growth(bench, images)

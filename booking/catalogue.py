@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from django.core.cache import caches
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -57,7 +57,9 @@ def kept_page(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             keeper = Keeper(request) if request.method == "GET" else None
-        except (OperationalError, InterfaceError):
+        except Error as error:
+            if not services.broke_off(error):
+                raise
             # The view will find the same and knows how to say it.
             keeper = None
         content = keeper and keeper.get()

@@ -4,7 +4,8 @@ A server that is frozen, cut off or waiting for a replica that is not there does
 connection tells that from work. Outside a request, as in commands and migrations, there is no end to waiting.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic
 
@@ -21,6 +22,16 @@ def seconds_left() -> float | None:
     return None if deadline is None else max(0.0, deadline - monotonic())
 
 
+@contextmanager
+def waiting_at_most(seconds: float) -> Iterator[None]:
+    """Sets what runs within it a deadline."""
+    token = _deadline.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
 class DeadlineMiddleware:
     """Sets each request its deadline. Staff wait longer, for their reports and imports are."""
 
@@ -29,8 +40,5 @@ class DeadlineMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         is_api = request.path_info.startswith("/api/")
-        token = _deadline.set(monotonic() + (settings.DATABASE_SECONDS if is_api else settings.STAFF_DATABASE_SECONDS))
-        try:
+        with waiting_at_most(settings.DATABASE_SECONDS if is_api else settings.STAFF_DATABASE_SECONDS):
             return self._get_response(request)
-        finally:
-            _deadline.reset(token)

@@ -30,6 +30,18 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
+class RouteFilter(logging.Filter):
+    """Names the route in the place of the path, which may hold the secret of a link."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = record.__dict__.pop("request", None)
+        if request is not None and isinstance(record.args, tuple):
+            match = request.resolver_match
+            route = match.view_name if match else "no route"
+            record.args = tuple(route if argument == request.path else argument for argument in record.args)
+        return True
+
+
 class QueryCounter:
     """Counts what the database is sent while it is in place."""
 

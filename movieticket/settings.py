@@ -365,7 +365,10 @@ LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json",
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "movieticket.requests.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "movieticket.requests.RequestIdFilter"},
+        "route": {"()": "movieticket.requests.RouteFilter"},
+    },
     "formatters": {
         "text": {"format": "{levelname} {message}", "style": "{"},
         "json": {
@@ -390,7 +393,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # What a client did wrong is told to the client; the log keeps what is ours to mend.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["route"]},
         "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
         "movieticket.requests": {
             "handlers": ["stdout"],
@@ -399,5 +402,5 @@ LOGGING = {
         },
     },
 }
-# For who asks for /metrics; without one, all may.
+# For who asks for /metrics; without one there is no such page, but locally.
 METRICS_TOKEN = setting("METRICS_TOKEN", str, "", "text")

@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from booking.models import User
+from booking.models import Tries, User
 from tests.factories import PASSWORD
 
 URL = "/admin/login/?next=/admin/"
@@ -59,3 +59,13 @@ def test_the_empty_form_is_as_it_was():
 
 def test_who_is_signed_in_already_goes_on(box_office):
     assert box_office.get("/admin/login/?next=/").status_code in (200, 302)
+
+
+def test_without_a_password_nobody_is_trusted():
+    sign_in(password="")
+    assert not Tries.objects.filter(key__startswith="trusted:").exists()
+
+
+def test_an_address_that_the_owner_signed_in_from_is_trusted():
+    sign_in(password=PASSWORD)
+    assert Tries.objects.filter(key__startswith="trusted:").count() == 1

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, InternalError, connection
 from django.utils import timezone
 
 from booking import services
@@ -103,3 +103,24 @@ def test_a_booking_does_not_change_the_catalogue(show, django_assert_num_queries
     before = version()
     make_booking(show=show)
     assert version() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_may_only_be_read_for_now_is_busy(anyone):
+    def say_goodbye(*_):
+        raise InternalError
+
+    with connection.execute_wrapper(say_goodbye):
+        answer = anyone.get("/api/movies/")
+    assert (answer.status_code, answer.json()["code"]) == (503, "busy")
+
+
+@pytest.mark.django_db
+def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(anyone):
+    def fail(*_):
+        raise DataError
+
+    anyone.raise_request_exception = False
+    with connection.execute_wrapper(fail):
+        answer = anyone.get("/api/movies/")
+    assert (answer.status_code, answer.json()["code"]) == (500, "server_error")

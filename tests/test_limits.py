@@ -7,7 +7,7 @@ from django.db import DataError, connection
 
 from booking import services
 from booking.models import Tries
-from booking.services import counters
+from booking.services import counters, limits
 from tests.redis_server import redis_server
 
 pytestmark = pytest.mark.django_db
@@ -202,6 +202,22 @@ def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
     services.trust(username="esha", address="198.51.100.1")
     assert [sign_in(address=f"192.0.2.{number}") for number in range(5)][-1] is False
     assert sign_in(" Esha", "198.51.100.1")
+
+
+@pytest.mark.usefixtures("_store")
+def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
+    monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1)
+    services.trust(username="esha", address="198.51.100.1")
+    monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1000)
+    services.trust(username="esha", address="198.51.100.1")
+    key = limits._trusted(limits._pair("esha", "198.51.100.1"))
+    assert counters.count(key=key, seconds=1).seconds_left > 900
+
+
+def test_an_address_past_its_limit_uses_up_nobody_s_tries(settings):
+    limit(settings, token_address=1, token_name=1)
+    assert [sign_in("asha"), sign_in("esha")] == [True, False]
+    assert sign_in("esha", "198.51.100.1")
 
 
 def test_an_address_is_trusted_with_the_name_that_signed_in_there_alone(settings):

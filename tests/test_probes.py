@@ -39,14 +39,35 @@ def test_a_migration_of_a_newer_version_does_no_harm(probe):
     assert probe.get("/readyz").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_without_its_database_it_says_so(probe, settings, path):
-    def fail(*_):
-        raise OperationalError
+def database_away(*_):
+    raise OperationalError
 
+
+def test_without_its_database_it_is_not_ready(probe):
+    with connection.execute_wrapper(database_away):
+        response = probe.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
+
+
+def test_without_the_database_there_are_figures_but_for_what_it_alone_knows(probe, settings):
     settings.DEBUG = True
-    with connection.execute_wrapper(fail):
-        response = probe.get(path)
+    with connection.execute_wrapper(database_away):
+        response = probe.get("/metrics")
+    names = {line.split()[2] for line in response.content.decode().splitlines() if line.startswith("# TYPE")}
+    assert (response.status_code, "refusals_total" in names, "live_holds" in names) == (200, True, False)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is no server to wait for")
+def test_a_probe_waits_for_no_database_that_does_not_answer(probe, monkeypatch):
+    monkeypatch.setattr("movieticket.probes.PROBE_SECONDS", 0.2)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE django_migrations IN ACCESS EXCLUSIVE MODE")
+        response = probe.get("/readyz")
+    finally:
+        other.close()
     assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
 
 

@@ -2,14 +2,16 @@
 
 import logging
 import re
+from contextlib import suppress
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
+from django.urls import Resolver404, resolve
 from prometheus_client import REGISTRY
 
-from movieticket.requests import RequestIdFilter
+from movieticket.requests import RequestIdFilter, RouteFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +105,20 @@ def test_a_method_of_a_clients_own_has_no_figure_of_its_own(anyone):
     before = counted("other", "movie-list", 405)
     anyone.generic("BREW", "/api/movies/")
     assert (counted("other", "movie-list", 405), counted("BREW", "movie-list", 405)) == (before + 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/password-reset/MQ/secret-token/", "password_reset_confirm"), ("/nowhere/secret", "no route")]
+)
+def test_a_page_s_path_does_not_get_into_the_log(path, name):
+    request = RequestFactory().get(path)
+    with suppress(Resolver404):
+        request.resolver_match = resolve(path)
+    record = logging.makeLogRecord({"msg": "%s: %s", "args": ("Internal Server Error", path), "request": request})
+    assert RouteFilter().filter(record)
+    assert (record.getMessage(), hasattr(record, "request")) == (f"Internal Server Error: {name}", False)
+
+
+def test_another_line_stays_as_it_is():
+    record = logging.makeLogRecord({"msg": "%s", "args": ("/a",)})
+    assert (RouteFilter().filter(record), record.getMessage()) == (True, "/a")

@@ -27,7 +27,9 @@ class LimitedLoginForm(AdminAuthenticationForm):
         if self.wait is not None:
             raise ValidationError(f"Too many tries. Please try again in {self.wait} seconds.", code="throttled")
         data: dict[str, Any] = super().clean()
-        services.trust(**who)
+        # Without a password nothing was looked at, and nothing raised.
+        if self.user_cache is not None:
+            services.trust(**who)
         return data
 
 

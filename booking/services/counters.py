@@ -43,10 +43,14 @@ ON CONFLICT (key) DO UPDATE SET
   ends_at = CASE WHEN tries.ends_at <= {NOW} THEN excluded.ends_at ELSE tries.ends_at END
 RETURNING number, ends_at - {NOW}
 """  # noqa: S608 (nothing in it comes from outside)
+REMEMBER = f"""
+INSERT INTO booking_tries AS tries (key, number, ends_at) VALUES (%s, 1, {NOW} + %s)
+ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at
+"""  # noqa: S608
 IS_COUNTING = f"SELECT EXISTS (SELECT 1 FROM booking_tries WHERE key = %s AND ends_at > {NOW})"  # noqa: S608
-# Two sweeps at once must not wait for each other's rows.
+# So many at once that no request is long about it. Two sweeps must not wait for each other's rows.
 SWEEP = (
-    f"DELETE FROM booking_tries WHERE key IN (SELECT key FROM booking_tries WHERE ends_at <= {NOW}"  # noqa: S608
+    f"DELETE FROM booking_tries WHERE key IN (SELECT key FROM booking_tries WHERE ends_at <= {NOW} LIMIT 1000"  # noqa: S608
     f"{' FOR UPDATE SKIP LOCKED' if connection.features.has_select_for_update_skip_locked else ''})"
 )
 # A script runs whole or not at all: no key is left that never ends.
@@ -90,6 +94,12 @@ def count(*, key: str, seconds: int) -> Count:
     return _in_redis(lambda redis: _count_in_redis(redis, key, seconds)) or _count_in_database(key, seconds)
 
 
+def remember(*, key: str, seconds: int) -> None:
+    """Begins a window of `key` now, in the place of one that may have begun before. Raises Busy."""
+    if not _in_redis(lambda redis: redis.set(REDIS_PREFIX + key, 1, ex=seconds)):
+        _remember_in_database(key, seconds)
+
+
 def is_counting(*, key: str) -> bool:
     """Whether `key` has been counted and its window is not over. Raises Busy."""
     found = _in_redis(lambda redis: bool(redis.exists(REDIS_PREFIX + key)))
@@ -104,6 +114,11 @@ def _count_in_database(key: str, seconds: int) -> Count:
     if _sweeping.is_due():
         _run(SWEEP, [])
     return Count(*_run(COUNT, [key, float(seconds)]))
+
+
+@retried
+def _remember_in_database(key: str, seconds: int) -> None:
+    _run(REMEMBER, [key, float(seconds)])
 
 
 @retried

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from django.conf import settings
 
-from booking.services.counters import count, is_counting
+from booking.services.counters import count, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
 TRUST_SECONDS = 30 * 24 * 3600
@@ -22,7 +22,7 @@ def count_try(*, limit: str, who: str) -> int | None:
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:
-    """Counts a try to sign in, by name and address, by name and by address, as far as the first that says no.
+    """Counts a try to sign in, by name and address, by address and by name, as far as the first that says no.
 
     So nobody who guesses at one name uses up the tries of others at his address. Nor does he lock out the name's
     owner: an address that the owner signed in from is past the limit by name. Returns the seconds to wait, or None.
@@ -30,10 +30,10 @@ def count_sign_in(*, username: str, address: str, page: str = "token") -> int | 
     """
     pair = _pair(username, address)
     wait = count_try(limit=page, who=pair)
-    if wait is None and not is_counting(key=_trusted(pair)):
-        wait = count_try(limit="token_name", who=_name(username))
     if wait is None:
         wait = count_try(limit=f"{page}_address", who=address)
+    if wait is None and not is_counting(key=_trusted(pair)):
+        wait = count_try(limit="token_name", who=_name(username))
     return wait
 
 
@@ -47,8 +47,8 @@ def count_password_reset(*, email: str, address: str) -> int | None:
 
 
 def trust(*, username: str, address: str) -> None:
-    """Remembers that the name's owner signs in from this address. Raises Busy."""
-    count(key=_trusted(_pair(username, address)), seconds=TRUST_SECONDS)
+    """Remembers, anew each time, that the name's owner signs in from this address. Raises Busy."""
+    remember(key=_trusted(_pair(username, address)), seconds=TRUST_SECONDS)
 
 
 def _name(username: str) -> str:

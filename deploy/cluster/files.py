@@ -45,7 +45,8 @@ class Plan:
     # The one that the nodes' own connections come from, as in pg_hba.conf.
     network: str
     ports: Ports = field(default_factory=Ports)
-    allowed_hosts: str = "*"
+    # None by default, so that the service does not start before somebody has named them.
+    allowed_hosts: str = ""
     secrets: dict[str, str] = field(default_factory=lambda: {name: secrets.token_hex(24) for name in SECRETS})
 
     def files(self, number: int, etc: Path, data: Path) -> dict[str, str]:

@@ -26,10 +26,11 @@ PROGRAMS = {
     "pgbouncer": (["pgbouncer", "{etc}/pgbouncer.ini"], "pgbouncer"),
 }
 SERVICE = "service"
-# As `make serve` starts it.
+# As deploy/start does, which would leave the node's folder, by which its processes are found.
 GRANIAN = (
-    "-m granian --interface wsgi --host {host} --port {port} --workers {workers} --blocking-threads {threads} "
-    "--respawn-failed-workers --workers-kill-timeout 10 movieticket.wsgi:application"
+    "-m granian --interface wsgi --host {host} --port {port} --workers {workers} --blocking-threads {threads} --no-ws "
+    "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000 --respawn-failed-workers "
+    "--workers-kill-timeout 10 movieticket.wsgi:application"
 )
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
@@ -120,6 +121,11 @@ class Node:
         lines = [line for line in (self.folder / "service.env").read_text().splitlines() if line[:1] not in {"", "#"}]
         own = dict(line.split("=", 1) for line in lines)
         return {**os.environ, "PYTHONPATH": str(PROJECT), **own}
+
+    def migrate(self) -> None:
+        """Past PgBouncer, as migrations set things on their connection. Raises CalledProcessError."""
+        url = self.service_environment()["MIGRATIONS_URL"]
+        self.manage("migrate", "--verbosity", "0", DATABASE_URL=url, DATABASE_POOLED="false")
 
     def manage(self, *command: str, **environment: str) -> str:
         """What a command of manage.py prints, run on this node. Raises CalledProcessError."""

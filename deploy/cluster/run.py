@@ -16,9 +16,9 @@ BASE_PORT = 9300
 
 
 def fill(cluster: Cluster) -> None:
-    """Tables, static files and demo data, which come over the first node's PgBouncer as the service does."""
+    """Tables, static files and demo data."""
     node = cluster.nodes[0]
-    node.manage("migrate", "--verbosity", "0")
+    node.migrate()
     node.manage("collectstatic", "--no-input", "--verbosity", "0")
     # Only locally has the demo logins.
     print(node.manage("demo", DEBUG="true"))

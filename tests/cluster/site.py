@@ -27,7 +27,7 @@ class Site:
     def __init__(self, cluster):
         self.cluster = cluster
         node = cluster.nodes[0]
-        node.manage("migrate", "--verbosity", "0")
+        node.migrate()
         cluster.start_services()
 
     @contextmanager

@@ -68,6 +68,8 @@ def test_a_probe_waits_for_no_database_that_does_not_answer(probe, monkeypatch):
         response = probe.get("/readyz")
     finally:
         other.close()
+        # As at the end of a request.
+        connection.close()
     assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
 
 

@@ -36,7 +36,7 @@ class JWTAuthentication(authentication.JWTAuthentication):
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
         try:
             user_id, sign_in = int(validated_token[api_settings.USER_ID_CLAIM]), int(validated_token[SIGN_IN_CLAIM])
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
         user = services.find_account(user_id=user_id, sign_in=sign_in)
         if user is None:

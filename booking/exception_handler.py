@@ -48,7 +48,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     response = drf_exception_handler(error, context)
     if response is None:
         # Never a traceback to a client, with DEBUG on neither; the log has it.
-        logger.error("Crash in %s", context["request"].path, exc_info=error)
+        request = context["request"]
+        logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
         return Response({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
     _add_code(response, error)
     return response

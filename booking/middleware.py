@@ -1,5 +1,6 @@
 """What holds for each request and each answer, whatever view they belong to."""
 
+import codecs
 from collections.abc import Callable
 
 from django.conf import settings
@@ -61,10 +62,26 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     if sum(len(name) + len(meta[name]) for name in meta if name.startswith("HTTP_")) > settings.MAX_HEADER_BYTES:
         detail = f"The headers must not be larger than {settings.MAX_HEADER_BYTES} bytes."
         return refused(request, 431, detail, "headers_too_large")
+    if "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
+        return refused(request, 411, "Say with Content-Length how long the body is.", "length_required")
+    if _is_unreadable(request):
+        return refused(request, 400, "Bad request.", "bad_request")
     length = _body_bytes(request)
     if length > settings.MAX_BODY_BYTES and length > (most := _most_bytes(request)):
         return refused(request, 413, f"The body must not be larger than {most} bytes.", "body_too_large")
     return None
+
+
+def _is_unreadable(request: HttpRequest) -> bool:
+    """Whether the pages outside the API, which are Django's, would break at it rather than refuse it."""
+    meta = request.META
+    if request.path_info.startswith("/api/"):
+        return False
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    if is_form and request.encoding and codecs.lookup(request.encoding).name != "utf-8":
+        return True
+    # No text that PostgreSQL takes has a NUL; a cookie may write it as an octal escape.
+    return "%00" in meta.get("QUERY_STRING", "") or "\\000" in meta.get("HTTP_COOKIE", "")
 
 
 def _body_bytes(request: HttpRequest) -> int:

@@ -93,6 +93,12 @@ def read_log_format(raw: str) -> str:
     return {"json": "json", "text": "text"}[raw.lower()]
 
 
+def read_text(raw: str) -> str:
+    # What was no UTF-8 can't be written as such.
+    raw.encode()
+    return raw
+
+
 def read_key(raw: str) -> str:
     if len(raw.encode()) < MIN_KEY_BYTES:
         raise ValueError("too short")

@@ -35,6 +35,7 @@ from movieticket.environment import (
     read_replica,
     read_reset_url,
     read_sender,
+    read_text,
     read_time_zone,
     setting,
 )
@@ -83,7 +84,9 @@ def local_secret_key(path: Path) -> str:
 # --- Security ---------------------------------------------------------------------------------
 
 DEBUG = boolean("DEBUG", True)
-SECRET_KEY = setting("SECRET_KEY", str, "", "text") or (local_secret_key(BASE_DIR / ".secret_key") if DEBUG else "")
+SECRET_KEY = setting("SECRET_KEY", read_text, "", "text") or (
+    local_secret_key(BASE_DIR / ".secret_key") if DEBUG else ""
+)
 if len(SECRET_KEY.encode()) < MIN_KEY_BYTES:
     when = "" if DEBUG else " when DEBUG is off"
     raise ImproperlyConfigured(f"SECRET_KEY must be set to {KEY_WANTED}{when}.")
@@ -125,9 +128,9 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
 ]
 MIDDLEWARE = [
+    "booking.middleware.SecurityHeaders",
     "movieticket.probes.ProbeMiddleware",
     "movieticket.requests.RequestMiddleware",
-    "booking.middleware.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     # Locally runserver finds static files by itself, uncollected.
@@ -380,12 +383,12 @@ LOGGING = {
         },
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id"]},
+        "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id", "route"]},
         "stdout": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": LOG_FORMAT,
-            "filters": ["request_id"],
+            "filters": ["request_id", "route"],
         },
         "null": {"class": "logging.NullHandler"},
     },
@@ -393,7 +396,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # What a client did wrong is told to the client; the log keeps what is ours to mend.
-        "django.request": {"level": "ERROR", "filters": ["route"]},
+        "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
         "movieticket.requests": {
             "handlers": ["stdout"],
@@ -403,4 +406,4 @@ LOGGING = {
     },
 }
 # For who asks for /metrics; without one there is no such page, but locally.
-METRICS_TOKEN = setting("METRICS_TOKEN", str, "", "text")
+METRICS_TOKEN = setting("METRICS_TOKEN", read_text, "", "text")

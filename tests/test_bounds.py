@@ -7,7 +7,7 @@ from http.client import HTTPResponse
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from booking.middleware import RequestBounds
 from booking.parsers import is_too_deep
@@ -181,3 +181,31 @@ def test_the_server_does_not_wait_for_a_body_that_is_too_large(port):
         port, "POST /api/token/ HTTP/1.1", b"Content-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n{"
     )
     assert (status, json.loads(body)["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/admin/login/", {"CONTENT_TYPE": "application/x-www-form-urlencoded; charset=utf-16"}),
+        ("/admin/login/?next=%00", {}),
+        ("/admin/", {"HTTP_COOKIE": 'sessionid="\\000abc12345"'}),
+    ],
+)
+def test_what_would_break_a_page_is_a_bad_request(path, headers):
+    content_type = headers.pop("CONTENT_TYPE", "text/plain")
+    assert Client().generic("POST", path, "a=1", content_type=content_type, **headers).status_code == 400
+
+
+@pytest.mark.django_db
+def test_a_form_in_utf_8_is_read():
+    answer = Client().generic(
+        "POST", "/admin/login/", "", content_type="application/x-www-form-urlencoded; charset=UTF8"
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_body_in_chunks_needs_a_length(anyone):
+    answer = anyone.generic("POST", "/api/signup/", HTTP_TRANSFER_ENCODING="chunked")
+    assert (answer.status_code, answer.json()["code"]) == (411, "length_required")

@@ -258,3 +258,13 @@ def test_the_booking_list_leads_to_the_reports(staff):
 @pytest.mark.parametrize("file", ["", "days.csv"])
 def test_the_reports_are_for_those_who_see_bookings(permission, status, file):
     assert staff_with(permission).get(f"{REPORTS}{file}").status_code == status
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "\n=", "\ufeff=", "\uff1d"])
+def test_no_cell_is_a_formula_however_it_starts(start):
+    assert safe_cell(f"{start}1") == f"'{start}1"
+
+
+@pytest.mark.parametrize("text", ["", " ", "Amélie", "1=1", "\uff11"])
+def test_other_cells_stay_as_they_are(text):
+    assert safe_cell(text) == text

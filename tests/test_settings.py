@@ -74,6 +74,8 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("DATABASE_URL", "postgres://localhost"),
         ("DATABASE_URL", "sqlite://:memory:"),
         ("LOG_FORMAT", "xml"),
+        ("SECRET_KEY", "\udcff" * 40),
+        ("METRICS_TOKEN", "\udcff"),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TRUSTED_PROXIES", "10.0.0.1, *"),

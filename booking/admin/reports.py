@@ -1,6 +1,7 @@
 """Sales of a period: a page, and files for a spreadsheet."""
 
 import csv
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -52,7 +53,9 @@ TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
 def safe_cell(value: object) -> str:
     """The value as text that no spreadsheet takes for a formula."""
     text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    # Some leave out what is blank at its start, and take wide letters for their narrow sisters.
+    start = unicodedata.normalize("NFKC", text.lstrip("\ufeff\n ")[:1])
+    return f"'{text}" if start and start in FORMULA_STARTS else text
 
 
 def csv_response(name: str, rows: Iterable[Row]) -> HttpResponse:

@@ -25,6 +25,7 @@ TOO_SHORT = "This password is too short. It must contain at least 8 characters."
 BAD_PASSWORDS = [
     ("", [TOO_SHORT]),
     ("qw3rty!", [TOO_SHORT]),
+    ("long " * 28, ["This password is too long. It must contain at most 128 characters."]),
     ("19980612", ["This password is entirely numeric."]),
     ("1998", [TOO_SHORT, "This password is entirely numeric."]),
     ("esha.kapoor", ["The password is too similar to the username."]),

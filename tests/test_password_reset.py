@@ -239,8 +239,8 @@ def page_of(browser):
     return browser.get("/password-reset/{}/{}/".format(*link_of()), follow=True)
 
 
-def submit(browser, page, second=NEW_PASSWORD):
-    return browser.post(page.request["PATH_INFO"], {"new_password1": NEW_PASSWORD, "new_password2": second})
+def submit(browser, page, second=NEW_PASSWORD, first=NEW_PASSWORD):
+    return browser.post(page.request["PATH_INFO"], {"new_password1": first, "new_password2": second})
 
 
 def test_the_page_sets_a_new_password_and_kills_every_token(user):
@@ -259,6 +259,15 @@ def test_the_page_asks_again_for_two_passwords_that_differ(user):
     browser = Client()
     assert submit(browser, page_of(browser), "other").status_code == 200
     assert sign_in().status_code == 200
+
+
+@pytest.mark.parametrize(("length", "status"), [(128, 302), (129, 200), (140, 200)])
+def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status):
+    browser, password = Client(), "long" * 32 + "x" * (length - 128)
+    answer = submit(browser, page_of(browser), password, password)
+    too_long = "It must contain at most 128 characters." in answer.content.decode()
+    assert (answer.status_code, too_long) == (status, status == 200)
+    assert sign_in(password=password).status_code == (200 if status == 302 else 400)
 
 
 def test_the_page_says_when_its_link_was_used_meanwhile(user):

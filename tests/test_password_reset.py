@@ -270,6 +270,25 @@ def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status
     assert sign_in(password=password).status_code == (200 if status == 302 else 400)
 
 
+@pytest.mark.usefixtures("_two_an_hour")
+def test_the_page_is_tried_so_often(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [submit(browser, page, "other").status_code for _ in range(2)] == [200, 200]
+    answer = submit(browser, page)
+    assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 3600) == (429, True)
+    assert f"Please try again in {answer['Retry-After']} seconds." in answer.content.decode()
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.usefixtures("_two_an_hour")
+def test_tries_of_the_page_and_of_the_api_are_counted_together(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [confirm("MQ", "a-b").status_code for _ in range(2)] == [400, 400]
+    assert submit(browser, page).status_code == 429
+
+
 def test_the_page_says_when_its_link_was_used_meanwhile(user):
     browser = Client()
     page = page_of(browser)

@@ -7,7 +7,7 @@ from django.db.models import Exists
 
 from booking.models import EndedSignIn, User
 from booking.prepared import PreparedQuery
-from booking.services.locks import retried
+from booking.services.locks import retried, write_transaction
 from booking.services.refusals import InvalidInput
 
 # The user, unless the sign-in was ended.
@@ -41,9 +41,11 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
 
 
 def update_email(*, user: User, email: str) -> User:
-    """Changes the account's e-mail address."""
+    """Changes the account's e-mail address. Raises Busy and Interrupted."""
     user.email = User.objects.normalize_email(email)
-    User.objects.filter(pk=user.pk).update(email=user.email)
+    # Links for a new password go there, so it has to be on more than one machine.
+    with write_transaction():
+        User.objects.filter(pk=user.pk).update(email=user.email)
     return user
 
 

@@ -158,7 +158,7 @@ class PasswordView(APIView):
         request=PasswordChangeSerializer,
         answers={204: "The password is changed."},
         invalid={"current_password": ["This is not your current password."]},
-        refusals=["throttled"],
+        refusals=["not_found", "throttled"],
     )
     def post(self, request: Request) -> Response:
         services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))

@@ -239,14 +239,17 @@ TIME_ZONE = setting("TIME_ZONE", read_time_zone, "UTC", "the name of a time zone
 
 AUTH_USER_MODEL = "booking.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "NumericPasswordValidator",
-        # Locally off, so that a walk-through may use a password that people can remember.
-        *([] if DEBUG else ["CommonPasswordValidator"]),
-    )
+    {"NAME": "booking.passwords.MaximumLengthValidator"},
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in (
+            "UserAttributeSimilarityValidator",
+            "MinimumLengthValidator",
+            "NumericPasswordValidator",
+            # Locally off, so that a walk-through may use a password that people can remember.
+            *([] if DEBUG else ["CommonPasswordValidator"]),
+        )
+    ),
 ]
 PASSWORD_HASHERS = [
     "booking.hashers.Argon2Hasher",

@@ -1,12 +1,27 @@
 """The rules of accounts, each called directly, and how they are told over HTTP."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.contrib.auth.tokens import default_token_generator
+from django.db import connection
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 
 from booking.models import User
-from booking.services import InvalidInput, change_password, sign_up, update_email
-from tests.factories import PASSWORD
+from booking.services import (
+    Busy,
+    InvalidInput,
+    NotFound,
+    change_password,
+    end_all_sign_ins,
+    reset_password,
+    sign_up,
+    update_email,
+)
+from tests.factories import PASSWORD, make_user
 from tests.test_race import at_once
 
 NEW_PASSWORD = "another fine phrase"
@@ -25,6 +40,7 @@ TOO_SHORT = "This password is too short. It must contain at least 8 characters."
 BAD_PASSWORDS = [
     ("", [TOO_SHORT]),
     ("qw3rty!", [TOO_SHORT]),
+    ("long " * 28, ["This password is too long. It must contain at most 128 characters."]),
     ("19980612", ["This password is entirely numeric."]),
     ("1998", [TOO_SHORT, "This password is entirely numeric."]),
     ("esha.kapoor", ["The password is too similar to the username."]),
@@ -134,6 +150,82 @@ def test_a_weak_new_password_is_refused(user, password, reasons):
     assert refusal == ("new_password", reasons)
     user.refresh_from_db()
     assert user.check_password(PASSWORD)
+
+
+# --- Who comes in between ---------------------------------------------------------------------
+
+
+class Hasher(MD5PasswordHasher):
+    """Lets others act while it works, and notes whether a transaction waited for it."""
+
+    acts, in_transaction = [], []
+
+    def encode(self, password, salt):
+        self.in_transaction.append(connection.in_atomic_block)
+        if self.acts:
+            self.acts.pop()()
+        return super().encode(password, salt)
+
+
+@pytest.fixture
+def meanwhile(settings, transactional_db):
+    settings.PASSWORD_HASHERS = [f"{__name__}.Hasher"]
+    Hasher.acts, Hasher.in_transaction = [], []
+    return Hasher.acts
+
+
+def change(user):
+    change_password(user=user, current_password=PASSWORD, new_password=NEW_PASSWORD)
+
+
+def reset(user):
+    uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+    reset_password(uid=uid, token=token, new_password=NEW_PASSWORD)
+
+
+@pytest.mark.parametrize(("service", "hashes"), [(change, 2), (reset, 1)])
+def test_no_lock_is_held_while_a_password_is_hashed(meanwhile, service, hashes):
+    user = make_user()
+    Hasher.in_transaction.clear()
+    service(user)
+    assert Hasher.in_transaction == [False] * hashes
+
+
+def test_of_two_changes_the_second_has_to_know_the_first_one_s_password(meanwhile):
+    user = make_user()
+    meanwhile.append(lambda: change(user))
+    assert refusal_of(change, user=user) == ("current_password", ["This is not your current password."])
+
+
+def test_a_password_is_changed_though_all_devices_are_signed_out_meanwhile(meanwhile):
+    user = make_user()
+    meanwhile.append(lambda: end_all_sign_ins(user=user))
+    change(user)
+    assert User.objects.get().check_password(NEW_PASSWORD)
+
+
+def test_one_who_signs_out_everywhere_all_the_time_is_asked_to_try_again(meanwhile):
+    user = make_user()
+    # Two hashes an attempt.
+    meanwhile.extend([partial(end_all_sign_ins, user=user)] * 4)
+    with pytest.raises(Busy):
+        change(user)
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.parametrize(("service", "refusal"), [(change, NotFound), (reset, InvalidInput)])
+def test_an_account_deleted_meanwhile_gets_no_password(meanwhile, service, refusal):
+    user = make_user()
+    meanwhile.append(User.objects.all().delete)
+    with pytest.raises(refusal):
+        service(user)
+
+
+def test_an_account_switched_off_meanwhile_gets_no_password(meanwhile):
+    user = make_user()
+    meanwhile.append(lambda: User.objects.update(is_active=False))
+    assert refusal_of(reset, user=user)[0] == "token"
+    assert User.objects.get().check_password(PASSWORD)
 
 
 # --- Over HTTP --------------------------------------------------------------------------------

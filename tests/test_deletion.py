@@ -195,6 +195,13 @@ def test_a_password_changed_in_between_has_to_be_known(user, between_look_and_lo
 
 
 @postgresql_alone
+def test_an_account_made_one_of_staff_in_between_stays(user, between_look_and_lock):
+    between_look_and_lock.append(lambda: User.objects.filter(pk=user.pk).update(is_staff=True))
+    assert code_of(lambda: delete(user)) == "staff_account"
+    assert User.objects.filter(pk=user.pk).exists()
+
+
+@postgresql_alone
 def test_an_account_deleted_in_between_is_not_found(user, between_look_and_lock):
     between_look_and_lock.append(lambda: delete(user))
     assert code_of(lambda: delete(user)) == "not_found"

@@ -239,8 +239,8 @@ def page_of(browser):
     return browser.get("/password-reset/{}/{}/".format(*link_of()), follow=True)
 
 
-def submit(browser, page, second=NEW_PASSWORD):
-    return browser.post(page.request["PATH_INFO"], {"new_password1": NEW_PASSWORD, "new_password2": second})
+def submit(browser, page, second=NEW_PASSWORD, first=NEW_PASSWORD):
+    return browser.post(page.request["PATH_INFO"], {"new_password1": first, "new_password2": second})
 
 
 def test_the_page_sets_a_new_password_and_kills_every_token(user):
@@ -259,6 +259,34 @@ def test_the_page_asks_again_for_two_passwords_that_differ(user):
     browser = Client()
     assert submit(browser, page_of(browser), "other").status_code == 200
     assert sign_in().status_code == 200
+
+
+@pytest.mark.parametrize(("length", "status"), [(128, 302), (129, 200), (140, 200)])
+def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status):
+    browser, password = Client(), "long" * 32 + "x" * (length - 128)
+    answer = submit(browser, page_of(browser), password, password)
+    too_long = "It must contain at most 128 characters." in answer.content.decode()
+    assert (answer.status_code, too_long) == (status, status == 200)
+    assert sign_in(password=password).status_code == (200 if status == 302 else 400)
+
+
+@pytest.mark.usefixtures("_two_an_hour")
+def test_the_page_is_tried_so_often(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [submit(browser, page, "other").status_code for _ in range(2)] == [200, 200]
+    answer = submit(browser, page)
+    assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 3600) == (429, True)
+    assert f"Please try again in {answer['Retry-After']} seconds." in answer.content.decode()
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.usefixtures("_two_an_hour")
+def test_tries_of_the_page_and_of_the_api_are_counted_together(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [confirm("MQ", "a-b").status_code for _ in range(2)] == [400, 400]
+    assert submit(browser, page).status_code == 429
 
 
 def test_the_page_says_when_its_link_was_used_meanwhile(user):

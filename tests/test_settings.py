@@ -226,7 +226,7 @@ def test_production_is_strict(load):
     assert "whitenoise.middleware.WhiteNoiseMiddleware" in settings["MIDDLEWARE"]
 
 
-@pytest.mark.parametrize(("environment", "count"), [({}, 3), (PRODUCTION, 4)])
+@pytest.mark.parametrize(("environment", "count"), [({}, 4), (PRODUCTION, 5)])
 def test_common_passwords_are_refused_in_production_alone(load, environment, count):
     assert len(load(**environment)["AUTH_PASSWORD_VALIDATORS"]) == count
 

@@ -157,6 +157,17 @@ def test_a_password_set_in_the_admin_kills_tokens(user, staff):
     assert status_and_code(me(access)) == (401, "password_changed")
 
 
+def test_a_password_set_in_the_admin_is_one_that_signs_in(user, staff):
+    new = {"usable_password": "true", "password1": "long " * 28, "password2": "long " * 28}
+    page = staff.post(f"/admin/booking/user/{user.pk}/password/", new)
+    assert "It must contain at most 128 characters." in page.content.decode()
+
+
+def test_who_sets_a_password_in_the_admin_is_told_how_long_it_may_be(user, staff):
+    page = staff.get(f"/admin/booking/user/{user.pk}/password/")
+    assert "Your password must contain at most 128 characters." in page.content.decode()
+
+
 @pytest.mark.parametrize(
     "change",
     [

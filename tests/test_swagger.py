@@ -23,7 +23,7 @@ OPERATIONS = {
     ("post", "/me/logout-everywhere/"): (SIGNED_IN, [204, 401, 503]),
     ("post", "/password-reset/"): (PUBLIC, [202, 400, *BODY, 429, 503]),
     ("post", "/password-reset/confirm/"): (PUBLIC, [204, 400, *BODY, 429, 503]),
-    ("post", "/me/password/"): (SIGNED_IN, [204, 400, 401, *BODY, 429, 503]),
+    ("post", "/me/password/"): (SIGNED_IN, [204, 400, 401, 404, *BODY, 429, 503]),
     ("get", "/movies/"): (PUBLIC, [200, 400, 404, 503]),
     ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),

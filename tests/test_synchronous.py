@@ -42,7 +42,7 @@ class Site:
         self.run("SELECT pg_reload_conf()")
         wait_until(lambda: self.run("SHOW synchronous_standby_names").fetchone() == (name,))
 
-    def send(self, path, body=None, key=None, seconds="60"):
+    def send(self, path, body=None, key=None, seconds="60", customer=0):
         """A request that is under way."""
         process = subprocess.Popen(
             [sys.executable, "-c", ASK],
@@ -52,7 +52,7 @@ class Site:
             stdout=subprocess.PIPE,
             text=True,
         )
-        json.dump([self.tokens[0], path, body, key], process.stdin)
+        json.dump([self.tokens[customer], path, body, key], process.stdin)
         process.stdin.flush()
         process.stdin.close()
         process.stdin = None
@@ -126,6 +126,13 @@ def test_a_replay_is_not_told_before_a_replica_has_the_booking(site):
     wait_until(lambda: not site.waiting())
     status, replayed, body = answer_of(site.book(7, key="k"))
     assert (status, replayed, body["seat_number"]) == (201, "true", 7)
+
+
+def test_signing_out_everywhere_is_not_told_before_a_replica_knows(site):
+    signing_out = site.send("/api/me/logout-everywhere/", {"everywhere": True}, customer=1)
+    site.end_wait("pg_cancel_backend")
+    status, _, body = answer_of(signing_out)
+    assert (status, body["code"]) == (503, "busy")
 
 
 def test_reads_go_on_without_a_replica(site):

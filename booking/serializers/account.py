@@ -12,13 +12,12 @@ from rest_framework_simplejwt.serializers import (
     TokenRefreshSerializer,
 )
 
-from booking import services
+from booking import passwords, services
 from booking.authentication import JWTAuthentication
 from booking.models import User
 from booking.serializers.common import example
 from booking.tokens import SIGN_IN_CLAIM, RefreshToken
 
-MAX_PASSWORD_LENGTH = 128
 MAX_TOKEN_LENGTH = 2000
 USED_BEFORE = "Token was used before; its sign-in has ended"
 
@@ -30,7 +29,7 @@ class PasswordField(serializers.CharField):
         super().__init__(
             write_only=True,
             trim_whitespace=False,
-            max_length=MAX_PASSWORD_LENGTH,
+            max_length=passwords.MAX_LENGTH,
             style={"input_type": "password"},
             **kwargs,
         )

@@ -7,8 +7,11 @@ from django.db.models import Exists
 
 from booking.models import EndedSignIn, User
 from booking.prepared import PreparedQuery
-from booking.services.locks import retried
-from booking.services.refusals import InvalidInput
+from booking.services.locks import retried, write_transaction
+from booking.services.refusals import Busy, InvalidInput, NotFound
+
+# Each change of a password costs two hashes; who signs out everywhere that often meanwhile may try again.
+ATTEMPTS = 2
 
 # The user, unless the sign-in was ended.
 _user = PreparedQuery(
@@ -41,25 +44,39 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
 
 
 def update_email(*, user: User, email: str) -> User:
-    """Changes the account's e-mail address."""
+    """Changes the account's e-mail address. Raises Busy and Interrupted."""
     user.email = User.objects.normalize_email(email)
-    User.objects.filter(pk=user.pk).update(email=user.email)
+    # Links for a new password go there, so it has to be on more than one machine.
+    with write_transaction():
+        User.objects.filter(pk=user.pk).update(email=user.email)
     return user
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
     """Changes the password; every token and session made before is dead.
 
-    Raises InvalidInput.
+    Raises InvalidInput, NotFound, Busy and Interrupted.
     """
-    with transaction.atomic(durable=True):
-        # Race: two changes from one old password; the second has to know the first one's.
-        account = User.objects.select_for_update(no_key=True).filter(pk=user.pk).first() or user
+    for _ in range(ATTEMPTS):
+        account = User.objects.filter(pk=user.pk).first()
+        if account is None:
+            raise NotFound
         if not account.check_password(current_password):
             raise InvalidInput("current_password", ["This is not your current password."])
         check_new_password(user, new_password, "new_password")
-        account.set_password(new_password)
-        User.objects.filter(pk=user.pk).update(password=account.password, token_key=account.token_key)
+        if _replace_password(account, new_password):
+            return
+    raise Busy
+
+
+def _replace_password(account: User, password: str) -> bool:
+    """Whether the account was still what it was read as, and has the new password now. Raises Busy and Interrupted."""
+    # Race: two changes from one old password; the second has to know the first one's.
+    unchanged = User.objects.filter(pk=account.pk, token_key=account.token_key)
+    # Before anything is locked, as it takes long.
+    account.set_password(password)
+    with write_transaction():
+        return bool(unchanged.update(password=account.password, token_key=account.token_key))
 
 
 def check_new_password(user: User, password: str, field: str) -> None:

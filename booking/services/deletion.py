@@ -6,7 +6,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import TextField
 from django.db.models.functions import Cast
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from booking.models import Booking, IdempotencyKey, Show, User
 from booking.services.claims import clear_seats
@@ -45,14 +44,19 @@ def delete_account(*, user: User, password: str, now: datetime) -> None:
         # Before anything is locked, as it takes long.
         if not account.check_password(password):
             raise InvalidInput("password", ["This is not your current password."])
-        if account.is_staff or account.is_superuser or _has_changed_things(account):
-            raise StaffAccount
+        _check_is_customer(account)
         try:
             _delete(account, now)
         except Overtaken:
             continue
         return
     raise Busy
+
+
+def _check_is_customer(account: User) -> None:
+    """Raises StaffAccount."""
+    if account.is_staff or account.is_superuser or _has_changed_things(account):
+        raise StaffAccount
 
 
 def _has_changed_things(account: User) -> bool:
@@ -64,7 +68,7 @@ def _has_changed_things(account: User) -> bool:
 
 
 def _delete(account: User, now: datetime) -> None:
-    """Raises Overtaken. Order of locks: the shows by id, then the account."""
+    """Raises Overtaken and StaffAccount. Order of locks: the shows by id, then the account."""
     with write_transaction():
         shows = [lock_show(show_id) for show_id in _shows_to_come(account, now)]
         # Race: a booking by another device. It is checked at its commit that the account is there still: either it
@@ -72,13 +76,15 @@ def _delete(account: User, now: datetime) -> None:
         locked = lock_account(account.pk)
         if locked is None or locked.token_key != account.token_key:
             raise Overtaken
+        # Race: somebody makes the account one of staff.
+        _check_is_customer(locked)
         if not set(_shows_to_come(account, now)) <= {show.pk for show in shows}:
             raise Overtaken
         for show in shows:
             _give_back(account, show, now)
         Booking.objects.filter(user=account).update(user=None)
         IdempotencyKey.objects.filter(user=account).delete()
-        OutstandingToken.objects.filter(user=account).delete()
+        account.outstandingtoken_set.all().delete()
         account.delete()
 
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage, get_connection
-from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from booking.models import User
 from booking.services.accounts import check_new_password
+from booking.services.locks import write_transaction
 from booking.services.refusals import InvalidInput
 
 SUBJECT = "Your new password"
@@ -39,16 +40,24 @@ def send_reset_links(*, email: str, link: Callable[[str, str], str]) -> int:
 def reset_password(*, uid: str, token: str, new_password: str) -> None:
     """Sets a new password for who has the link; every token, session and link made before is dead.
 
-    Raises InvalidInput.
+    Raises InvalidInput, Busy and Interrupted.
     """
-    with transaction.atomic(durable=True):
+    user = _owner(User.objects.all(), uid, token)
+    check_new_password(user, new_password, "new_password")
+    # Before anything is locked, as it takes long.
+    user.set_password(new_password)
+    with write_transaction():
         # Race: two new passwords by one link; the first changes what the link is good with.
-        user = User.objects.select_for_update(no_key=True).filter(pk=_id_of(uid), is_active=True).first()
-        if user is None or not user.has_usable_password() or not default_token_generator.check_token(user, token):
-            raise InvalidInput("token", ["This link is not valid, or no longer. Ask for another one."])
-        check_new_password(user, new_password, "new_password")
-        user.set_password(new_password)
+        _owner(User.objects.select_for_update(no_key=True), uid, token)
         User.objects.filter(pk=user.pk).update(password=user.password, token_key=user.token_key)
+
+
+def _owner(users: QuerySet[User], uid: str, token: str) -> User:
+    """The account that the link is good for. Raises InvalidInput."""
+    user = users.filter(pk=_id_of(uid), is_active=True).first()
+    if user is None or not user.has_usable_password() or not default_token_generator.check_token(user, token):
+        raise InvalidInput("token", ["This link is not valid, or no longer. Ask for another one."])
+    return user
 
 
 def _message(user: User, link: Callable[[str, str], str]) -> EmailMessage:

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from booking.models import EndedSignIn, User
 from booking.models.accounts import new_token_key
+from booking.services.locks import write_transaction
 
 
 def refresh_sign_in(*, token: Any, user: User, sign_in: int, now: datetime) -> Any:
@@ -37,8 +38,10 @@ def end_sign_in(*, token: Any, sign_in: int, now: datetime) -> bool:
 
 
 def end_all_sign_ins(*, user: User) -> None:
-    """Signs the user out everywhere; every token and session made before is dead."""
-    User.objects.filter(pk=user.pk).update(token_key=new_token_key())
+    """Signs the user out everywhere; every token and session made before is dead. Raises Busy and Interrupted."""
+    # A statement by itself would be committed without a word of the replica that doesn't have it.
+    with write_transaction():
+        User.objects.filter(pk=user.pk).update(token_key=new_token_key())
 
 
 def forget_ended_sign_ins(*, now: datetime) -> int:

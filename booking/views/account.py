@@ -70,7 +70,8 @@ class RefreshView(jwt_views.TokenRefreshView):
         summary="Get new tokens for a refresh token",
         description=(
             "The refresh token sent is used up; the answer holds its successor. Sent a second time, it may have been "
-            "stolen: then every token of this sign-in is dead."
+            "stolen: then every token of this sign-in is dead. So it is when an answer got lost and the request is "
+            "sent again; sign in again then."
         ),
         request=RefreshSerializer,
         answers={200: TokenPairSerializer},
@@ -158,7 +159,7 @@ class PasswordView(APIView):
         request=PasswordChangeSerializer,
         answers={204: "The password is changed."},
         invalid={"current_password": ["This is not your current password."]},
-        refusals=["throttled"],
+        refusals=["not_found", "throttled"],
     )
     def post(self, request: Request) -> Response:
         services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from rest_framework import status
 from rest_framework.request import Request
@@ -15,9 +15,10 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.background import do_later
+from booking.models import User
 from booking.openapi import operation
 from booking.serializers import NewPasswordSerializer, PasswordResetSerializer
-from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle
+from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of
 from booking.views.common import Public, validated
 
 SENT = "If an account has this address, a link is on its way to it."
@@ -76,6 +77,14 @@ class NewPasswordPage(PasswordResetConfirmView):
     """Where the link leads unless PASSWORD_RESET_URL says otherwise: Django's page, with our rule behind it."""
 
     template_name = "booking/new_password.html"
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        wait = services.count_try(limit=PasswordResetConfirmThrottle.limit, who=address_of(request))
+        if wait is None:
+            return super().post(request, *args, **kwargs)
+        # An empty form: what was sent is not looked at.
+        context = self.get_context_data(form=self.form_class(cast(User, self.user)), wait=wait)
+        return self.render_to_response(context, status=429, headers={"Retry-After": str(wait)})
 
     def form_valid(self, form: Any) -> HttpResponse:
         call = {"uid": self.kwargs["uidb64"], "new_password": form.cleaned_data["new_password1"]}

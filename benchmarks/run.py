@@ -86,7 +86,9 @@ class Bench:
 
     def python(self, module: str, *arguments: object, **environment: str) -> str:
         command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
-        return subprocess.check_output(command, env=self.environment | environment, text=True)
+        # What is printed is the answer, and no line of the log is among it.
+        own = {"LOG_FORMAT": "text", **environment}
+        return subprocess.check_output(command, env=self.environment | own, text=True)
 
     def sql(self, statement: str) -> str:
         command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA", "-c"]

@@ -148,6 +148,31 @@ def read_time_zone(raw: str) -> str:
     return ZoneInfo(raw).key
 
 
+def postgresql(config: dict[str, Any], *, pooled: bool, connect_timeout: int = 3) -> dict[str, Any]:
+    """A PostgreSQL database as Django is to know it, from what its address says."""
+    options: dict[str, Any] = {
+        "connect_timeout": connect_timeout,
+        # A peer that vanished without a word is found within some 10 seconds, idle or not.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        # After so many times a statement of booking/prepared.py is prepared in the server. Behind a pool that deals
+        # out connections by the transaction never: the next one may be another, which doesn't know the statement.
+        "prepare_threshold": None if pooled else 2,
+    }
+    options |= config.get("OPTIONS", {})
+    return config | {
+        "ENGINE": "movieticket.postgresql",
+        "OPTIONS": options,
+        "CONN_HEALTH_CHECKS": True,
+        # A pool of ours, where the address asks for one, keeps the connections itself.
+        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        # A cursor in the server would outlive its transaction, and so its connection.
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+    }
+
+
 def boolean(name: str, default: bool) -> bool:
     return setting(name, read_boolean, default, "true or false")
 

@@ -21,6 +21,7 @@ from movieticket.environment import (
     boolean,
     origins,
     positive,
+    postgresql,
     rate,
     read_count,
     read_database,
@@ -41,31 +42,6 @@ from movieticket.environment import (
 )
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-
-
-def postgresql(config: dict[str, Any], connect_timeout: int = 3) -> dict[str, Any]:
-    """A PostgreSQL database as Django is to know it, from what its address says."""
-    options: dict[str, Any] = {
-        "connect_timeout": connect_timeout,
-        # A peer that vanished without a word is found within some 10 seconds, idle or not.
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-        # After so many times a statement of booking/prepared.py is prepared in the server. Behind a pool that deals
-        # out connections by the transaction never: the next one may be another, which doesn't know the statement.
-        "prepare_threshold": None if DATABASE_POOLED else 2,
-    }
-    options |= config.get("OPTIONS", {})
-    return config | {
-        "ENGINE": "movieticket.postgresql",
-        "OPTIONS": options,
-        "CONN_HEALTH_CHECKS": True,
-        # A pool of ours, where the address asks for one, keeps the connections itself.
-        "CONN_MAX_AGE": 0 if "pool" in options else 60,
-        # A cursor in the server would outlive its transaction, and so its connection.
-        "DISABLE_SERVER_SIDE_CURSORS": DATABASE_POOLED,
-    }
 
 
 def local_secret_key(path: Path) -> str:
@@ -195,7 +171,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
-    _database = postgresql(_database)
+    _database = postgresql(_database, pooled=DATABASE_POOLED)
 DATABASES = {"default": _database}
 # On PostgreSQL a migration waits no longer than that for a table, as all who come after it wait too; one that broke
 # off is started again, and goes on.
@@ -214,7 +190,9 @@ if _replica:
     if _database["ENGINE"] != "movieticket.postgresql":
         raise ImproperlyConfigured("REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database.")
     # Without it there is still the primary, so it is not waited for.
-    DATABASES["replica"] = postgresql(_replica, connect_timeout=1) | {"TEST": {"MIRROR": "default"}}
+    DATABASES["replica"] = postgresql(_replica, pooled=DATABASE_POOLED, connect_timeout=1) | {
+        "TEST": {"MIRROR": "default"}
+    }
 DATABASE_ROUTERS = ["movieticket.replica.CatalogueRouter"]
 
 CACHES = {

@@ -8,6 +8,9 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 import psycopg
 import pytest
@@ -146,11 +149,32 @@ def test_a_booking_is_seen_at_once_however_far_behind_the_replica_is(service, be
     assert (seat["seat_number"], seat["mine"]) == (7, True)
 
 
-def test_a_replica_that_is_away_is_done_without_and_not_asked_again_at_once(primary, fillings, add):
+class HangUp(BaseRequestHandler):
+    """Notes that somebody came, and says nothing."""
+
+    def handle(self):
+        self.server.visits.append(self.client_address)
+
+
+@pytest.fixture
+def silent():
+    """Where a replica was: a port on which each connection is closed at once."""
+    with ThreadingTCPServer(("127.0.0.1", 0), HangUp) as server:
+        server.visits = []
+        thread = Thread(target=partial(server.serve_forever, poll_interval=0.05))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_replica_that_is_away_is_done_without_and_not_asked_again_at_once(primary, fillings, add, silent):
     add("Casablanca")
-    with running(primary, "postgres://postgres@127.0.0.1:1/postgres", *fillings) as service:
+    with running(primary, f"postgres://postgres@127.0.0.1:{silent.server_address[1]}/postgres", *fillings) as service:
         assert service.titles("Casablanca") == (["Casablanca"], False)
+        visits = len(silent.visits)
         assert service.titles("casablanca") == (["Casablanca"], False)
+    assert (visits > 0, len(silent.visits)) == (True, visits)
 
 
 def test_a_replica_without_the_tables_of_this_version_is_done_without(primary, fillings, add):

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from booking.services import Busy
+from movieticket.deadline import waiting_at_most
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,9 @@ def wait() -> None:
 
 def _do(work: Callable[[], Any]) -> None:
     try:
-        work()
+        # A server that is frozen must not keep the only thread for ever.
+        with waiting_at_most(settings.STAFF_DATABASE_SECONDS):
+            work()
     except Exception as error:  # noqa: BLE001 (nobody is there to be told)
         # Not the error's text: a mail server's has the customer's address in it.
         logger.error("Work in the background failed: %s", type(error).__name__)  # noqa: TRY400

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 
 from booking.models import EndedSignIn, User
 from booking.models.accounts import new_token_key
@@ -18,9 +17,9 @@ from booking.services.locks import write_transaction
 def refresh_sign_in(*, token: Any, user: User, sign_in: int, now: datetime) -> Any:
     """Uses up a refresh token of `user` and returns its successor; None, and the sign-in ends, if it was used before.
 
-    `now` is UTC.
+    `now` is UTC. Raises Busy and Interrupted.
     """
-    with transaction.atomic(durable=True):
+    with write_transaction():
         # Race: two requests with one token; one entry among the used ones decides.
         _, first_use = token.blacklist()
         if first_use:
@@ -30,8 +29,11 @@ def refresh_sign_in(*, token: Any, user: User, sign_in: int, now: datetime) -> A
 
 
 def end_sign_in(*, token: Any, sign_in: int, now: datetime) -> bool:
-    """Ends the sign-in, with all its tokens; says whether this was the refresh token's first use. `now` is UTC."""
-    with transaction.atomic(durable=True):
+    """Ends the sign-in, with all its tokens; says whether this was the refresh token's first use.
+
+    `now` is UTC. Raises Busy and Interrupted.
+    """
+    with write_transaction():
         _, first_use = token.blacklist()
         _end(sign_in, now)
     return bool(first_use)

@@ -11,15 +11,17 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import NotSupportedError, connection
-from django.db.models import Field, Model, QuerySet, sql
+from django.db.models import AutoField, Expression, Field, Model, QuerySet, Value, sql
 from django.db.models.query import ModelIterable, get_related_populators
 
 M = TypeVar("M", bound=Model)
+Argument = int | datetime | str
 
 # Stands for the first argument while a query is compiled: no number that a query would hold itself, and one
 # that fits a 32-bit column, as Django drops a comparison with a number that a column can't hold.
 STAND_IN = 1_741_852_963
 STAND_IN_TIME = datetime(1741, 8, 5, 2, 9, 6, 3, tzinfo=timezone.utc)
+STAND_IN_TEXT = "\N{MEDIUM SHADE}"
 
 
 def _cursor() -> Any:
@@ -27,37 +29,31 @@ def _cursor() -> Any:
     return connection.prepared_cursor()  # type: ignore[attr-defined]
 
 
-def _adapted(argument: int | datetime) -> Any:
+# The same for all threads, and not looked up through each one's connection.
+_adapt_time = connection.ops.adapt_datetimefield_value
+
+
+def _adapted(argument: Argument) -> Any:
     """An argument as a statement's parameter."""
-    return connection.ops.adapt_datetimefield_value(argument) if isinstance(argument, datetime) else argument
-
-
-def _typed(values: dict[Any, Any], parameter: Any) -> Any:
-    """The value that `parameter` stands for, in the type of its column.
-
-    By the size of a plain number psycopg would take it for one type or another, each with a plan of its own.
-    """
-    if parameter not in values:
-        return parameter
-    value = values[parameter]
-    return type(parameter)(value) if isinstance(parameter, int) else value
+    return _adapt_time(argument) if isinstance(argument, datetime) else argument
 
 
 class PreparedQuery:
-    """A queryset as a function of whole numbers, such as ids, and times; it gives a list of instances, or of rows.
+    """A queryset as a function of whole numbers, such as ids, times and texts; gives a list of instances, or of rows.
 
-    `build` makes the queryset from so many `numbers` and then so many `times`. Where it locks rows, the
+    `build` makes the queryset from so many `numbers`, then so many `times` and `texts`. Where it locks rows, the
     first call has to be in a transaction, as every later one.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], numbers: int, times: int = 0) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], numbers: int, times: int = 0, texts: int = 0) -> None:
         self._build = build
-        self._stand_ins: list[int | datetime] = [
+        self._stand_ins: list[Argument] = [
             *(STAND_IN + n for n in range(numbers)),
             *(STAND_IN_TIME + timedelta(microseconds=n) for n in range(times)),
+            *(STAND_IN_TEXT + str(n) for n in range(texts)),
         ]
 
-    def __call__(self, *arguments: int | datetime) -> list[Any]:
+    def __call__(self, *arguments: Argument) -> list[Any]:
         try:
             return self._run(*arguments)
         except NotSupportedError:
@@ -67,19 +63,111 @@ class PreparedQuery:
             connection.close()
             return self._run(*arguments)
 
-    def _run(self, *arguments: int | datetime) -> list[Any]:
-        plan = self._plan
-        values = dict(zip(plan.stand_ins, map(_adapted, arguments), strict=True))
+    def _run(self, *arguments: Argument) -> list[Any]:
         with _cursor() as cursor:
-            cursor.execute(plan.text, [_typed(values, parameter) for parameter in plan.parameters])
-            return plan.results(cursor.fetchall())
+            cursor.execute(self.text, self.parameters(*arguments))
+            return self.results(cursor.fetchall())
+
+    @property
+    def text(self) -> str:
+        """Its SQL, with %s for each parameter."""
+        return self._plan.text
+
+    def parameters(self, *arguments: Argument) -> list[Any]:
+        """What stands for the text's %s, one after another."""
+        plan = self._plan
+        if len(arguments) != len(plan.stand_ins):
+            raise TypeError(f"{len(arguments)} arguments in the place of {len(plan.stand_ins)}")
+        values = [*map(_adapted, arguments), *plan.constants]
+        return [values[place] for place in plan.places]
+
+    def results(self, rows: list[Any]) -> list[Any]:
+        """What rows that the database gave are to the caller."""
+        return self._plan.results(rows)
 
     @cached_property
     def _plan(self) -> "_Plan":
         plan = _Plan(self._build(*self._stand_ins), [_adapted(stand_in) for stand_in in self._stand_ins])
-        if not set(plan.stand_ins) <= set(plan.parameters):
+        if not set(range(len(self._stand_ins))) <= set(plan.places):
             raise ValueError(f"An argument went missing in {plan.text}")
         return plan
+
+
+class PreparedInsertSelect(PreparedQuery):
+    """Inserts an instance of a model where a query finds a row; `build` makes the two.
+
+    `ending` is SQL: what to do on a conflict, and what to give.
+    """
+
+    def __init__(
+        self,
+        model: type[Model],
+        build: Callable[..., tuple[Model, QuerySet[Any, Any]]],
+        ending: str,
+        numbers: int,
+        times: int = 0,
+        texts: int = 0,
+    ) -> None:
+        super().__init__(lambda *arguments: _values(*build(*arguments)), numbers, times, texts)
+        self._model, self._ending = model, ending
+
+    @cached_property
+    def text(self) -> str:
+        columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in _written_fields(self._model))
+        table = connection.ops.quote_name(self._model._meta.db_table)
+        return f"INSERT INTO {table} ({columns}) {self._plan.text} {self._ending}"
+
+
+def _written_fields(model: type[Model]) -> "list[Field[Any, Any]]":
+    return [field for field in model._meta.local_concrete_fields if not isinstance(field, AutoField)]
+
+
+def _values(instance: Model, rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """The instance's values in the place of what the rows hold."""
+    values = [(getattr(instance, field.attname), field) for field in _written_fields(type(instance))]
+    return rows.order_by().values_list(
+        *(value if isinstance(value, Expression) else Value(value, output_field=field) for value, field in values)
+    )
+
+
+class PreparedText:
+    """A statement as it stands here, with %s for each argument; gives rows."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def parameters(self, *arguments: Argument) -> list[Any]:
+        return list(arguments)
+
+    def results(self, rows: list[Any]) -> list[Any]:
+        return rows
+
+
+class PreparedTransaction:
+    """Statements that make a whole transaction, which PostgreSQL is sent at once: BEGIN, they, COMMIT.
+
+    It is called within atomic(), before anything else is done there.
+    """
+
+    def __init__(self, *statements: PreparedQuery | PreparedText) -> None:
+        self._statements = statements
+
+    def __call__(self, *arguments: Sequence[Argument]) -> list[list[Any]]:
+        """What each of the statements gives, called with these arguments."""
+        calls = list(zip(self._statements, arguments, strict=True))
+        with _cursor() as cursor:
+            cursor.execute(self._text, [value for statement, own in calls for value in statement.parameters(*own)])
+            results = []
+            for statement, _ in calls:
+                results.append(statement.results(cursor.fetchall()))
+                cursor.nextset()
+            return results
+
+    @cached_property
+    def _text(self) -> str:
+        from movieticket.postgresql.cursor import Transaction
+
+        return Transaction(*(statement.text for statement in self._statements))
 
 
 class _Plan:
@@ -88,8 +176,12 @@ class _Plan:
     def __init__(self, queryset: QuerySet[Any, Any], stand_ins: list[Any]) -> None:
         compiler = queryset.query.get_compiler(queryset.db)
         self.stand_ins = stand_ins
-        text, parameters = compiler.as_sql()
-        self.text, self.parameters = _with_constants(text, parameters, stand_ins)
+        text, own = compiler.as_sql()
+        self.text, parameters = _with_constants(text, own, stand_ins)
+        # The text's parameters are each an argument or a constant; here is which, counted through.
+        self.constants = [value for value in parameters if value not in stand_ins]
+        constants = iter(range(len(stand_ins), len(stand_ins) + len(self.constants)))
+        self.places = [stand_ins.index(value) if value in stand_ins else next(constants) for value in parameters]
         select: Any = compiler.select
         klass_info: Any = compiler.klass_info
         if queryset._iterable_class is not ModelIterable:
@@ -100,6 +192,7 @@ class _Plan:
         self._model = queryset.model
         self._own = slice(positions[0], positions[-1] + 1)
         self._names = [column[0].target.attname for column in select[self._own]]
+        self._annotations = compiler.annotation_col_map
         self._related = get_related_populators(klass_info, select, queryset.db)  # type: ignore[call-arg]
         self._converters = compiler.get_converters([column[0] for column in select])
         self._apply_converters = compiler.apply_converters
@@ -114,6 +207,8 @@ class _Plan:
         instance = self._model.from_db(self._alias, self._names, row[self._own])
         for related in self._related:
             related.populate(row, instance)
+        for name, position in self._annotations.items():
+            setattr(instance, name, row[position])
         return instance
 
 
@@ -146,12 +241,12 @@ class PreparedInsert(Generic[M]):
         with _cursor() as cursor:
             cursor.execute(self._text, values)
             instance.pk = cursor.fetchone()[0]
-        instance._state.adding, instance._state.db = False, connection.alias
+        mark_saved(instance)
         return instance
 
     @cached_property
     def _fields(self) -> "list[Field[Any, Any]]":
-        return [field for field in self._model._meta.local_concrete_fields if not field.primary_key]
+        return _written_fields(self._model)
 
     @cached_property
     def _text(self) -> str:
@@ -161,3 +256,8 @@ class PreparedInsert(Generic[M]):
         compiler.returning_fields = [self._model._meta.pk]
         [(text, _)] = compiler.as_sql()
         return str(text)
+
+
+def mark_saved(instance: Model) -> None:
+    """Has Django know that the instance is stored."""
+    instance._state.adding, instance._state.db = False, connection.alias

@@ -157,8 +157,8 @@ def postgresql(config: dict[str, Any], *, pooled: bool, connect_timeout: int = 3
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        # After so many times a statement of booking/prepared.py is prepared in the server. Behind a pool that deals
-        # out connections by the transaction never: the next one may be another, which doesn't know the statement.
+        # Whether the statements of booking/prepared.py are prepared in the server. Behind a pool that deals out
+        # connections by the transaction they are not: the next one may be another, which doesn't know the statement.
         "prepare_threshold": None if pooled else 2,
     }
     options |= config.get("OPTIONS", {})

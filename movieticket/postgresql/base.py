@@ -4,8 +4,8 @@ Its migrations lock no table for longer than a moment (django-pg-zero-downtime-m
 concurrently, constraints checked after they are made, and nothing is undone by a transaction; what broke off is
 started again.
 
-Before a kept connection serves another request, Django asks the server `SELECT 1`: one of seven round trips of a
-booking. A server that ended the connection has closed its socket, and the kernel knows; only then, or where
+Before a kept connection serves another request, Django asks the server `SELECT 1`: a round trip for each
+request. A server that ended the connection has closed its socket, and the kernel knows; only then, or where
 something else came in unasked, is the server asked. A peer that vanished without a word is found by TCP keepalives.
 
 No request waits on a server beyond its deadline (connection.py), and a commit that is on one machine alone where it
@@ -16,19 +16,15 @@ import select
 import warnings
 from typing import Any
 
-from django.db import OperationalError
 from django.db.backends.postgresql import base
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
-from psycopg.errors import Diagnostic
 
 from movieticket.postgresql.connection import Connection
+from movieticket.postgresql.cursor import PreparedCursor
 
 # The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
 # ours to having none.
 warnings.filterwarnings("ignore", category=UnsafeOperationWarning)
-
-# The server's function that a commit waits in for its replica; it warns where it was told to wait no longer.
-WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -47,26 +43,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return not poll.poll(0) or super().is_usable()
 
-    def _commit(self) -> None:
-        """Raises OperationalError too where a replica should have the transaction and may not have it.
-
-        The server says so by a warning, which comes in its language: what can be relied on is where it comes from.
-        """
-        sources = []
-
-        def note(warning: Diagnostic) -> None:
-            # Now: later there is nothing left to read in it.
-            sources.append(warning.source_function)
-
-        connection = self.connection
-        connection.add_notice_handler(note)
-        try:
-            super()._commit()  # type: ignore[misc]
-        finally:
-            connection.remove_notice_handler(note)
-        if WAIT_FOR_REPLICA in sources:
-            raise OperationalError("The commit was not waited for until a replica had it.")
-
     def prepared_cursor(self) -> Any:
         """A cursor whose statements the server parses and plans once a connection rather than each time.
 
@@ -74,4 +50,4 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(base.ServerBindingCursor(self.connection))  # type: ignore[attr-defined, call-arg]
+            return self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]

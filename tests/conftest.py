@@ -7,7 +7,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
-from booking.services import counters, locks
+from booking.services import bookings, counters, locks
 from tests.factories import make_show, make_user
 
 
@@ -40,6 +40,12 @@ def _no_show_is_contested():
 @pytest.fixture(autouse=True)
 def _no_sweep_meanwhile(monkeypatch):
     monkeypatch.setattr(counters, "_sweeping", counters.Pace(counters.SWEEP_SECONDS, at_once=False))
+
+
+@pytest.fixture
+def _step_by_step(monkeypatch):
+    """No booking is sent to the database as a whole transaction."""
+    monkeypatch.setattr(bookings, "CAN_SELL_AT_ONCE", False)
 
 
 @pytest.fixture

@@ -217,6 +217,7 @@ def test_a_customer_at_the_limit_is_told_first_that_a_seat_is_taken(user, show, 
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_step_by_step")
 def test_a_seat_written_past_the_lock_is_taken_by_the_constraint_s_word(user, show):
     rival = make_user()
 
@@ -241,7 +242,7 @@ def test_a_show_that_stays_locked_makes_the_service_busy(user, show, monkeypatch
     with transaction.atomic():
         Show.objects.select_for_update().get(pk=show.pk)
         refusals = at_once([lambda: impatiently(refusal_of, book, user, show)])
-    assert refusals == [(Busy, "busy", {})]
+    assert [refusal[1:] for refusal in refusals] == [("busy", {})]
     assert live_seats(show) == []
 
 

@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models import UniqueConstraint
 
 from booking.models import Booking, Show, User
+from booking.prepared import PreparedQuery, PreparedText, PreparedTransaction
 from booking.services import (
     Refusal,
     blocks,
@@ -30,6 +31,7 @@ from booking.services import (
     locks,
     shows,
 )
+from booking.services import at_once as whole
 from booking.services.audit import find_breaches
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_show, make_user
@@ -256,6 +258,7 @@ def test_other_shows_sell_while_one_is_waited_for(queue_of_2, client, show):
 
 @parallel_writers
 def test_who_finds_the_queue_full_gives_up_before_those_in_it(queue_of_2, client, show):
+    locks._contested[show.pk] = float("inf")
     waiters = [signed_in(user) for user in make_users(2)]
     with ThreadPoolExecutor(2) as pool:
         with held(show):
@@ -272,7 +275,7 @@ def test_who_wants_a_taken_seat_of_a_contested_show_neither_waits_nor_locks(clie
     make_booking(show=show, seat_number=7)
     with held(show):
         assert post(client, show).json()["code"] == "seat_taken"
-        with django_assert_num_queries(4) as asked:
+        with django_assert_num_queries(2) as asked:
             assert post(client, show).json()["code"] == "seat_taken"
     assert not any("FOR NO KEY UPDATE" in query["sql"] for query in asked)
 
@@ -353,7 +356,7 @@ def test_two_processes_on_one_sqlite_file_sell_each_seat_once(tmp_path):
 
 
 @pytest.fixture
-def _no_lock(monkeypatch):
+def _no_lock(monkeypatch, _step_by_step):
     """Shows are read without a lock."""
 
     def read(show_id):
@@ -392,6 +395,65 @@ def all_read_before_one_writes(calls):
             return call()
 
     return at_once([partial(run, call) for call in calls])
+
+
+@pytest.fixture
+def _no_lock_at_once(monkeypatch):
+    """A booking that is sent as a whole transaction reads the show without a lock."""
+    shows = Show.objects.select_related("movie", "screen").order_by()
+    read = PreparedQuery(lambda show: shows.filter(pk=show), 1)
+    nothing = PreparedText("SELECT 1")
+    transaction = PreparedTransaction(nothing, read, whole._insert, whole._show)
+    monkeypatch.setattr(whole, "_transaction", lambda _milliseconds: transaction)
+
+
+@pytest.fixture
+def all_insert_before_one_commits(transactional_db):
+    """A function for the results of calls, each of which has decided to insert before the first one does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END'"
+        )
+        cursor.execute("CREATE TRIGGER meet BEFORE INSERT ON booking_booking FOR EACH ROW EXECUTE FUNCTION meet()")
+
+    def run(calls):
+        with ThreadPoolExecutor(len(calls)) as pool:
+            other = connection.copy()
+            with other.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_lock(1)")
+            running = [start(pool, call) for call in calls]
+            wait_for_waiters(len(calls))
+            other.close()
+            return [call.result() for call in running]
+
+    yield run
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION meet CASCADE")
+
+
+@parallel_writers
+@pytest.mark.usefixtures("_no_lock_at_once")
+def test_sold_at_once_without_the_lock_a_seat_is_sold_once_by_the_constraint(show, all_insert_before_one_commits):
+    outcomes = all_insert_before_one_commits([purchase(user, show) for user in make_users(20)])
+    assert Counter(outcomes) == {"done": 1, "seat_taken": 19}
+    assert live_seats(show) == [7]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("_no_lock_at_once", "_no_constraint")
+def test_sold_at_once_without_either_a_seat_is_sold_more_than_once(show, all_insert_before_one_commits):
+    outcomes = all_insert_before_one_commits([purchase(user, show) for user in make_users(20)])
+    assert outcomes == ["done"] * 20
+    assert live_seats(show) == [7] * 20
+
+
+@parallel_writers
+@pytest.mark.usefixtures("_no_lock_at_once")
+def test_sold_at_once_without_the_lock_the_seat_limit_is_exceeded(user, show, all_insert_before_one_commits):
+    outcomes = all_insert_before_one_commits([purchase(user, show, 1 + n) for n in range(20)])
+    assert outcomes == ["done"] * 20
+    assert live_seats(show) == list(range(1, 21))
 
 
 @parallel_writers

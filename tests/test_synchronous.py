@@ -30,6 +30,8 @@ class Site:
     def __init__(self, database):
         self.database = database
         self.shows, self.tokens = filled(database.url)
+        # Who is the first to read a row may mark it, and such a mark, made with a count of tries, waits for a replica.
+        self.run("VACUUM")
 
     def run(self, sql):
         """As a superuser whose own commits wait for nobody."""
@@ -98,7 +100,7 @@ def site(filled_site):
 
 
 def test_a_commit_whose_wait_was_cancelled_is_no_booking_told(site):
-    booking = site.book(7)
+    booking = site.book(7, seconds="6")
     site.end_wait("pg_cancel_backend")
     status, _, body = answer_of(booking)
     assert (status, body["code"]) == (503, "busy")
@@ -107,9 +109,18 @@ def test_a_commit_whose_wait_was_cancelled_is_no_booking_told(site):
 
 
 def test_a_commit_whose_wait_was_ended_with_its_connection_is_no_booking_told(site):
-    booking = site.book(7)
+    booking = site.book(7, seconds="6")
     site.end_wait("pg_terminate_backend")
     assert answer_of(booking)[0] == 503
+
+
+def test_a_commit_whose_wait_was_cancelled_is_told_once_a_replica_is_not_wanted_any_more(site):
+    booking = site.book(7)
+    site.end_wait("pg_cancel_backend")
+    wait_until(site.waiting)
+    site.want_replica("")
+    status, _, body = answer_of(booking)
+    assert (status, body["seat_number"], site.seats()) == (201, 7, [(7,)])
 
 
 def test_a_commit_that_waits_too_long_is_busy_and_seen_by_nobody(site):

@@ -22,7 +22,11 @@ REFERENCE_LENGTH = 8
 
 def new_reference() -> str:
     """A booking's reference, as people read it out at the counter."""
-    return "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(REFERENCE_LENGTH))
+    number, letters = secrets.randbelow(len(REFERENCE_ALPHABET) ** REFERENCE_LENGTH), ""
+    for _ in range(REFERENCE_LENGTH):
+        number, place = divmod(number, len(REFERENCE_ALPHABET))
+        letters += REFERENCE_ALPHABET[place]
+    return letters
 
 
 def seat_label(seat_number: int, seats_per_row: int) -> str:
@@ -121,6 +125,18 @@ class ShowQuerySet(models.QuerySet["Show"]):
     def on_the_bill(self) -> ShowQuerySet:
         """Those that were not called off."""
         return self.filter(cancelled_at=None)
+
+    def where_free(self, seat_number: int) -> ShowQuerySet:
+        """Those that have the seat, and nobody's row on it."""
+        on_seat = Booking.objects.on_a_seat().filter(show=OuterRef("pk"), seat_number=seat_number)
+        return self.filter(~models.Exists(on_seat), total_seats__gte=seat_number)
+
+    def where_on_fewer_seats(self, user_id: int, number: int) -> ShowQuerySet:
+        """Those in which the user has rows on fewer seats than so many."""
+        # Counted among all of the user's rows, as PostgreSQL else reads everybody's that is on a seat.
+        own = Booking.objects.filter(show=OuterRef("pk"), user=user_id).order_by().values("show")
+        seats = own.annotate(n=models.Count("status", filter=Q(status__in=Booking.ON_A_SEAT))).values("n")
+        return self.alias(seats=Coalesce(models.Subquery(seats), 0)).filter(seats__lt=number)
 
     def with_seats_sold(self) -> ShowQuerySet:
         """Adds `seats_sold`, the number of seats that are booked."""
@@ -247,8 +263,8 @@ class Booking(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
-            # All that a count of a show's seats asks for.
-            models.Index(fields=["show", "status", "expires_at"], name="booking_by_show_and_status"),
+            # All that a count of a show's seats asks for, of one customer's too.
+            models.Index(fields=["show", "user", "status", "expires_at"], name="booking_by_show_and_user"),
             models.Index(fields=["reference"], name="booking_by_reference"),
             models.Index(fields=["expires_at"], condition=Q(status="held"), name="hold_by_end"),
         ]

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from booking.metrics import SEATS_BOOKED
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.prepared import PreparedInsert
+from booking.services.at_once import CAN_SELL_AT_ONCE, sell_at_once
 from booking.services.claims import (
     Claim,
     ShowStarted,
@@ -44,7 +45,6 @@ _bookings = PreparedInsert(Booking)
 CANCELLED = "Cancelled."
 
 
-@retried
 def book_seat(
     *,
     user: User,
@@ -62,12 +62,14 @@ def book_seat(
     shows that this was done before.
     """
     claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
-    [booking] = claim.carry_out(partial(_sell, user, now, sold_by))
+    # What is kept beside the booking, in its transaction, names its id.
+    is_alone = CAN_SELL_AT_ONCE and not receipt and not sold_by
+    at_once = partial(sell_at_once, user=user, show_id=show_id, seat_number=seat_number, now=now)
+    [booking] = claim.carry_out(partial(_sell, user, now, sold_by), at_once if is_alone else None)
     SEATS_BOOKED.inc()
     return booking
 
 
-@retried
 def book_seats(
     *,
     user: User,

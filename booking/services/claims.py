@@ -2,17 +2,27 @@
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet, Subquery
 
 from booking.models import Booking, Show, User, new_reference
 from booking.prepared import PreparedQuery
-from booking.services.locks import Contested, is_contested, lock_show, lock_show_if_free, write_transaction
+from booking.services.locks import (
+    Contested,
+    Interrupted,
+    is_contested,
+    lock_show,
+    lock_show_if_free,
+    mark_contested,
+    retried,
+    write_transaction,
+)
 from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, Refusal
 from booking.services.seating import best_seats, largest_block, nearest_block
@@ -103,9 +113,15 @@ live_seats = PreparedQuery(
 
 @lru_cache
 def _on_seats(seats: int) -> PreparedQuery:
-    """Whoever is on so many seats of a show, with the show."""
-    on_a_seat = Booking.objects.on_a_seat().select_related("show").order_by()
-    return PreparedQuery(lambda show, *numbers: on_a_seat.filter(show=show, seat_number__in=numbers), 1 + seats)
+    """Whoever is on so many seats of a show, with the show, and `seats_taken` there, which is counted if anybody is."""
+
+    def build(show: int, *arguments: Any) -> QuerySet[Booking]:
+        *numbers, now = arguments
+        live = Booking.objects.live(now).filter(show=show).order_by().values("show").annotate(n=Count("*"))
+        on_a_seat = Booking.objects.on_a_seat().select_related("show").order_by()
+        return on_a_seat.filter(show=show, seat_number__in=numbers).annotate(seats_taken=Subquery(live.values("n")))
+
+    return PreparedQuery(build, 1 + seats, times=1)
 
 
 @lru_cache
@@ -152,8 +168,18 @@ def check_seats(show: Show, seats: Sequence[int]) -> None:
         raise NoSuchSeat(show)
 
 
-def check_free(show: Show, rows: Sequence[Booking], seats: Sequence[int], user: User | None, now: datetime) -> None:
-    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds."""
+def check_free(
+    show: Show,
+    rows: Sequence[Booking],
+    seats: Sequence[int],
+    user: User | None,
+    now: datetime,
+    count: Callable[[], int] | None = None,
+) -> None:
+    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds.
+
+    `count` tells how many seats of the show can't be had, if that is known already.
+    """
     taken = [
         row.seat_number
         for row in rows
@@ -162,7 +188,7 @@ def check_free(show: Show, rows: Sequence[Booking], seats: Sequence[int], user: 
     if not taken:
         return
     has_others = user is not None and any(row.is_hold_of(user, now) for row in rows)
-    if not has_others and seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats:
+    if not has_others and (count() if count else seats_taken([show.pk], now).get(show.pk, 0)) >= show.total_seats:
         raise SoldOut
     raise SeatTaken(show, sorted(taken))
 
@@ -187,9 +213,9 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Claim:
-    """What a customer wants of a show at a time (UTC), by what request."""
+    """What a customer wants of a show at a time (UTC), by what request. By the time it knows what it has got."""
 
     user: User
     show_id: int
@@ -198,32 +224,58 @@ class Claim:
     receipt: Receipt[list[Booking]] | None
     # Seats not to be chosen for this customer, though they are free.
     avoid: Callable[[Show], Collection[int]] = lambda _: ()
+    _may_be_done: bool = field(default=False, init=False)
 
-    def carry_out(self, write: Callable[[Show, list[int], list[Booking]], list[Booking]]) -> list[Booking]:
+    @retried
+    def carry_out(
+        self,
+        write: Callable[[Show, list[int], list[Booking]], list[Booking]],
+        at_once: Callable[..., list[Booking]] | None = None,
+    ) -> list[Booking]:
         """Lets `write` put the customer on the seats, if the rules allow it, and returns what that returns.
 
-        `write` gets the show, locked; the seats; and the rows that are on them, none of them in the way. Raises
-        NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, NoBlock, SeatLimitReached,
-        IdempotencyKeyReused, Busy or Replay.
+        `write` gets the show, locked; the seats; and the rows that are on them, none of them in the way. `at_once`,
+        told whether to be patient, does all of that where nothing is in the way; else it gives nothing, or raises
+        Contested. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, NoBlock,
+        SeatLimitReached, IdempotencyKeyReused, Busy or Replay.
         """
         try:
-            if not is_contested(self.show_id):
-                with suppress(Contested):
-                    return self._carry_out(write, lock_show_if_free)
-            # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which
-            # stays free for those who still have a chance.
-            self._look()
-            return self._carry_out(write, lock_show)
+            return self._carry_out(write, at_once)
+        except Interrupted as interruption:
+            # Then it is looked for, so that it is safe to run this again whatever has happened.
+            self._may_be_done = self._may_be_done or interruption.committing
+            raise Interrupted from interruption
         except IntegrityError as error:
             # The constraint has the last word should a seat ever be written without the lock.
             self._look()
             # The user was deleted at this very moment; asked again, the request is refused for it.
             raise Busy from error
 
+    def _carry_out(
+        self,
+        write: Callable[[Show, list[int], list[Booking]], list[Booking]],
+        at_once: Callable[..., list[Booking]] | None,
+    ) -> list[Booking]:
+        if self._may_be_done:
+            return self._in_transaction(write, lock_show)
+        if not is_contested(self.show_id):
+            with suppress(Contested):
+                if at_once is None:
+                    return self._in_transaction(write, lock_show_if_free)
+                if done := at_once(patient=False):
+                    return done
+                at_once = None
+        # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which stays
+        # free for those who still have a chance.
+        self._look()
+        if at_once and (done := at_once(patient=True)):
+            return done
+        return self._in_transaction(write, lock_show)
+
     def _look(self) -> None:
         """Refuses what is hopeless."""
         seats = [seat for seat in self.wish.seat_numbers if 1 <= seat <= LARGEST_SEAT_NUMBER]
-        rows: list[Booking] = _on_seats(len(seats))(self.show_id, *seats) if seats else []
+        rows: list[Any] = _on_seats(len(seats))(self.show_id, *seats, self.now) if seats else []
         show = rows[0].show if rows else None
         if self.wish.count:
             show = Show.objects.filter(pk=self.show_id).first()
@@ -231,31 +283,37 @@ class Claim:
             return
         try:
             check_on_sale(show, self.now)
-            check_free(show, rows, seats, self.user, self.now)
+            check_free(show, rows, seats, self.user, self.now, lambda: rows[0].seats_taken)
             if self.wish.count:
                 self._best(show)
         except Refusal:
             # Race: the same request, sent twice, took the seat itself; under the lock it will find out.
             if not (self.receipt and self.receipt.is_known(self.user, show)):
+                mark_contested(self.show_id)
                 raise
 
-    def _carry_out(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:
+    def _in_transaction(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:
         """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""
         with write_transaction():
             show = lock(self.show_id)
             if self.receipt:
                 self.receipt.look_up(self.user, show)
-            try:
-                seats, rows = self._decide(show)
-            except Refusal as reason:
-                refusal = reason
-            else:
-                done = write(show, seats, rows)
-                if self.receipt:
-                    self.receipt.keep(self.user, show, done)
-                return done
-        # Out here, as with a rollback psycopg would forget the statements it has prepared.
-        raise refusal
+            if self._may_be_done:
+                done = self._done(show)
+                # A hold of some that were held already is found in part, and made again.
+                if len(done) == (self.wish.count or len(self.wish.seat_numbers)):
+                    return done
+            done = write(show, *self._decide(show))
+            if self.receipt:
+                self.receipt.keep(self.user, show, done)
+            return done
+
+    def _done(self, show: Show) -> list[Booking]:
+        """What an earlier try has got whose commit was not heard of."""
+        done = list(Booking.objects.live(self.now).filter(show=show, user=self.user, created_at=self.now))
+        for booking in done:
+            booking.show = show
+        return sorted(done, key=lambda booking: booking.seat_number)
 
     def _decide(self, show: Show) -> tuple[list[int], list[Booking]]:
         """The seats to be had, and the rows on them."""
@@ -293,6 +351,7 @@ class Claim:
             refusal.extra["alternatives"] = self._alternatives(refusal.show)
             raise
 
+    @retried
     def _alternatives(self, show: Show) -> list[int]:
         live = Booking.objects.live(self.now).filter(show=show).order_by()
         held_by_user = Q(user=self.user, status=Booking.Status.HELD)

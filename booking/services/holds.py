@@ -26,7 +26,6 @@ class HoldLimitReached(Refusal):
         super().__init__(f"You have held {labels} for as long as one may; book now or choose again.", seats=list(seats))
 
 
-@retried
 def hold_seats(
     *,
     user: User,

@@ -37,6 +37,10 @@ LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"
 # A prepared statement whose columns were changed by a migration.
 STALE_PLAN = "0A000"
+# One that the server has forgotten.
+UNKNOWN_STATEMENT = "26000"
+# With these, a transaction that was sent whole has ended before its COMMIT.
+NOTHING_DONE = {READ_ONLY, STALE_PLAN, UNKNOWN_STATEMENT}
 
 # For so long a show counts as contested after somebody found its lock held.
 CONTENTION_SECONDS = 1.0
@@ -53,6 +57,10 @@ class Contested(Exception):
     """Somebody else holds the show's lock."""
 
 
+class LockHeld(Busy):
+    """Somebody else held a lock for longer than one may wait for it."""
+
+
 class Interrupted(Busy):
     """The database broke off; `committing` says that the commit may have gone through all the same."""
 
@@ -62,15 +70,15 @@ class Interrupted(Busy):
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
-    """A transaction of its own, in which lock_show and lock_screen can be called.
+def write_transaction(*, sent_whole: bool = False) -> Iterator[None]:
+    """A transaction of its own, in which lock_show and lock_screen can be called; or which is `sent_whole`.
 
     A Replay commits it: who gets an answer again is told that it is done, so the database has to say so. The first
     time it may not have; the lock taken now can't be committed on more machines before what was done under it.
 
     Raises Busy where a lock stays held, and Interrupted.
     """
-    committing, replay = False, None
+    committing, replay = sent_whole, None
     try:
         with transaction.atomic(durable=True):
             try:
@@ -90,13 +98,13 @@ def write_transaction() -> Iterator[None]:
 def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
     """What a statement's failure means, where that is neither a mistake of ours nor a constraint's word."""
     if _state(error) == LOCK_NOT_AVAILABLE:
-        return Busy()
+        return LockHeld()
     if connection.vendor == "sqlite" and isinstance(error, OperationalError):
         return Busy()
-    if broke_off(error) or _state(error) == STALE_PLAN:
+    if broke_off(error) or _state(error) in {STALE_PLAN, UNKNOWN_STATEMENT}:
         # Whatever is left of this connection, the next attempt makes a new one.
         connection.close()
-        return Interrupted(committing=committing)
+        return Interrupted(committing=committing and _state(error) not in NOTHING_DONE)
     return None
 
 
@@ -113,26 +121,32 @@ def broke_off(error: BaseException) -> bool:
 
 
 @contextmanager
-def _waiting() -> Iterator[None]:
-    """Lets a lock be waited for: long for those who find a place in the queue, else a moment."""
-    has_place = _queue.acquire(blocking=False)
+def place_in_queue(*, patient: bool = True) -> Iterator[int]:
+    """The milliseconds that a lock may be waited for: long for the `patient` who find a place there, else a moment."""
+    has_place = patient and _queue.acquire(blocking=False)
     try:
-        if connection.vendor == "postgresql":
-            timeout = LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {timeout * 1000:.0f}")
-        with LOCK_WAITS.time():
-            yield
+        yield round(1000 * (LOCK_TIMEOUT_SECONDS if has_place else SHORT_LOCK_TIMEOUT_SECONDS))
     finally:
         if has_place:
             _queue.release()
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Lets a lock be waited for."""
+    with place_in_queue() as milliseconds:
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {milliseconds}")
+        with LOCK_WAITS.time():
+            yield
 
 
 def retried(service: Callable[P, T]) -> Callable[P, T]:
     """Runs a service again, for RETRY_SECONDS, when the database broke off before it could have changed anything.
 
     A commit whose answer got lost may have gone through; then only a service that knows its own earlier
-    answer, by a `receipt`, is run again.
+    answer, by a `receipt`, is run again. What knows itself otherwise says so by an Interrupted without `committing`.
     """
 
     @functools.wraps(service)
@@ -181,7 +195,8 @@ def lock_show(show_id: int) -> Show:
     Raises NotFound, and Busy where somebody else keeps the lock.
     """
     with _waiting():
-        shows: list[Show] = _lock_show(show_id)
+        # Who waited while staff gave the show another movie or screen gets nothing of the join at first.
+        shows: list[Show] = _lock_show(show_id) or _lock_show(show_id)
     if not shows:
         raise NotFound
     return shows[0]
@@ -195,14 +210,19 @@ def lock_show_if_free(show_id: int) -> Show:
     shows: list[Show] = _lock_show_if_free(show_id)
     if shows:
         return shows[0]
-    if len(_contested) >= MAX_CONTESTED:
-        _contested.clear()
-    _contested[show_id] = time.monotonic() + CONTENTION_SECONDS
+    mark_contested(show_id)
     raise Contested
 
 
+def mark_contested(show_id: int) -> None:
+    """Has those who come in the next moment look whether there is any hope before they ask for the show's lock."""
+    if len(_contested) >= MAX_CONTESTED:
+        _contested.clear()
+    _contested[show_id] = time.monotonic() + CONTENTION_SECONDS
+
+
 def is_contested(show_id: int) -> bool:
-    """Whether the show's lock was found held a moment ago."""
+    """Whether somebody was in somebody else's way there a moment ago."""
     return time.monotonic() < _contested.get(show_id, 0.0)
 
 

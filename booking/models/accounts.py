@@ -31,6 +31,11 @@ class AccountManager(UserManager["User"]):
         """The accounts that have this address."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
+    def signed_in(self, user_id: int, sign_in: int, key: str) -> models.QuerySet[User]:
+        """The account, if a token of this sign-in is good that was made when the account had this key."""
+        ended = EndedSignIn.objects.filter(pk=sign_in)
+        return self.filter(~models.Exists(ended), pk=user_id, is_active=True, token_key=key)
+
 
 class User(AbstractUser):
     """A customer or a member of staff."""

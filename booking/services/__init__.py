@@ -6,7 +6,7 @@ from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_b
 from booking.services.claims import seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
-from booking.services.limits import count_password_reset, count_sign_in, count_try, trust
+from booking.services.limits import count_password_reset, count_sign_in, count_try, find_account_and_count, trust
 from booking.services.locks import broke_off
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
@@ -67,6 +67,7 @@ __all__ = [
     "end_all_sign_ins",
     "end_sign_in",
     "find_account",
+    "find_account_and_count",
     "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",

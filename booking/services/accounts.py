@@ -3,9 +3,8 @@
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Exists
 
-from booking.models import EndedSignIn, User
+from booking.models import User
 from booking.prepared import PreparedQuery
 from booking.services.locks import retried, write_transaction
 from booking.services.refusals import Busy, InvalidInput, NotFound
@@ -13,19 +12,23 @@ from booking.services.refusals import Busy, InvalidInput, NotFound
 # Each change of a password costs two hashes; who signs out everywhere that often meanwhile may try again.
 ATTEMPTS = 2
 
-# The user, unless the sign-in was ended.
-_user = PreparedQuery(
-    lambda user, sign_in: User.objects.filter(~Exists(EndedSignIn.objects.filter(pk=sign_in)), pk=user), 2
+# Without what no request asks for.
+_signed_in = PreparedQuery(
+    lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).defer(
+        "first_name", "last_name", "last_login", "date_joined"
+    ),
+    2,
+    texts=1,
 )
 
 
 @retried
-def find_account(*, user_id: int, sign_in: int) -> User | None:
-    """The account as the database has it now; None where there is none, or the sign-in of this number was ended.
+def find_account(*, user_id: int, sign_in: int, key: str) -> User | None:
+    """The account as the database has it now; None where a token that says all this is not good.
 
     Raises Interrupted.
     """
-    users: list[User] = _user(user_id, sign_in)
+    users: list[User] = _signed_in(user_id, sign_in, key)
     return users[0] if users else None
 
 

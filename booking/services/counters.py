@@ -35,14 +35,14 @@ NOW = {
     "postgresql": "extract(epoch FROM now())::float8",
     "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
 }[connection.vendor]
-# One statement, so that no two tries can both be the tenth.
-COUNT = f"""
-INSERT INTO booking_tries AS tries (key, number, ends_at) VALUES (%s, 1, {NOW} + %s)
+# Counts within the statement that would begin to, so that no two tries can both be the tenth.
+COUNT_ON = f"""
 ON CONFLICT (key) DO UPDATE SET
-  number = CASE WHEN tries.ends_at <= {NOW} THEN 1 ELSE tries.number + 1 END,
-  ends_at = CASE WHEN tries.ends_at <= {NOW} THEN excluded.ends_at ELSE tries.ends_at END
+  number = CASE WHEN booking_tries.ends_at <= {NOW} THEN 1 ELSE booking_tries.number + 1 END,
+  ends_at = CASE WHEN booking_tries.ends_at <= {NOW} THEN excluded.ends_at ELSE booking_tries.ends_at END
 RETURNING number, ends_at - {NOW}
-"""  # noqa: S608 (nothing in it comes from outside)
+"""
+COUNT = f"INSERT INTO booking_tries (key, number, ends_at) VALUES (%s, 1, {NOW} + %s) {COUNT_ON}"  # noqa: S608
 REMEMBER = f"""
 INSERT INTO booking_tries AS tries (key, number, ends_at) VALUES (%s, 1, {NOW} + %s)
 ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at
@@ -109,11 +109,18 @@ def is_counting(*, key: str) -> bool:
 # --- The database -----------------------------------------------------------------------------
 
 
-@retried
 def _count_in_database(key: str, seconds: int) -> Count:
+    [tries] = count_by(COUNT, [key, float(seconds)])
+    return tries
+
+
+@retried
+def count_by(statement: str, parameters: list[Any]) -> list[Count]:
+    """What a statement that counts a try gives, if it does. Raises Busy and Interrupted."""
     if _sweeping.is_due():
         _run(SWEEP, [])
-    return Count(*_run(COUNT, [key, float(seconds)]))
+    row = _run(statement, parameters)
+    return [Count(*row)] if row else []
 
 
 @retried
@@ -144,7 +151,7 @@ def _run(statement: str, parameters: list[Any]) -> Any:
 def _first_row(statement: str, parameters: list[Any]) -> Any:
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
-        return cursor.fetchone() if cursor.description else None
+        return cursor.fetchone()
 
 
 # --- Redis ------------------------------------------------------------------------------------

@@ -4,8 +4,13 @@ import math
 from hashlib import sha256
 
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models.expressions import RawSQL
 
-from booking.services.counters import count, is_counting, remember
+from booking.models import Tries, User
+from booking.prepared import PreparedInsertSelect
+from booking.services.accounts import find_account
+from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
 TRUST_SECONDS = 30 * 24 * 3600
@@ -16,9 +21,41 @@ def count_try(*, limit: str, who: str) -> int | None:
 
     Returns the whole seconds to wait, at least 1, where it is one too many. Raises Busy.
     """
-    most, seconds = settings.LIMITS[limit]
-    number, seconds_left = count(key=f"{limit}:{_digest(who)}", seconds=seconds)
-    return None if number <= most else max(1, math.ceil(seconds_left))
+    return _seconds_to_wait(limit, count(key=_key(limit, who), seconds=settings.LIMITS[limit][1]))
+
+
+def _key(limit: str, who: str) -> str:
+    return f"{limit}:{_digest(who)}"
+
+
+def _seconds_to_wait(limit: str, tries: Count) -> int | None:
+    return None if tries.number <= settings.LIMITS[limit][0] else max(1, math.ceil(tries.seconds_left))
+
+
+# Counts where the account is found, in one trip; nobody uses up the tries of others with a token that is dead.
+_count_signed_in = PreparedInsertSelect(
+    Tries,
+    lambda user, sign_in, seconds, key, counted: (
+        Tries(key=counted, number=1, ends_at=RawSQL(f"{NOW} + %s", [seconds])),  # noqa: S611
+        User.objects.signed_in(user, sign_in, key),
+    ),
+    COUNT_ON,
+    3,
+    texts=2,
+)
+
+
+def find_account_and_count(*, limit: str, user_id: int, sign_in: int, key: str) -> tuple[User, int | None] | None:
+    """As `find_account` and `count_try` of that account; of the account the id alone is read yet.
+
+    Raises Busy and Interrupted.
+    """
+    if settings.REDIS_URL:
+        user = find_account(user_id=user_id, sign_in=sign_in, key=key)
+        return (user, count_try(limit=limit, who=str(user_id))) if user else None
+    arguments = (user_id, sign_in, settings.LIMITS[limit][1], key, _key(limit, str(user_id)))
+    tries = count_by(_count_signed_in.text, _count_signed_in.parameters(*arguments))
+    return (User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id]), _seconds_to_wait(limit, tries[0])) if tries else None
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:

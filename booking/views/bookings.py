@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from booking import services
+from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
 from booking.models import Booking
 from booking.openapi import operation
@@ -50,9 +51,16 @@ SEATS_EXAMPLES = {
 }
 
 
-class BookView(APIView):
-    throttle_classes = [BookingThrottle]
+# Each request is counted under the limit for bookings.
+COUNTED: dict[str, Any] = {"authentication_classes": [BookingAuthentication], "throttle_classes": [BookingThrottle]}
 
+
+class Counted:
+    authentication_classes = COUNTED["authentication_classes"]
+    throttle_classes = COUNTED["throttle_classes"]
+
+
+class BookView(Counted, APIView):
     @operation(
         tag="Bookings",
         summary="Book a seat",
@@ -80,9 +88,7 @@ class BookView(APIView):
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
 
-class BookSeatsView(APIView):
-    throttle_classes = [BookingThrottle]
-
+class BookSeatsView(Counted, APIView):
     @operation(
         tag="Bookings",
         summary="Book several seats",
@@ -106,9 +112,7 @@ class BookSeatsView(APIView):
         return Response(answer, status.HTTP_201_CREATED, headers=headers)
 
 
-class HoldView(APIView):
-    throttle_classes = [BookingThrottle]
-
+class HoldView(Counted, APIView):
     @operation(
         tag="Bookings",
         summary="Hold seats",
@@ -179,7 +183,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         answers={200: BookingSerializer},
         refusals=["not_found", "already_cancelled", "show_started", "throttled"],
     )
-    @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
+    @action(detail=True, methods=["post"], **COUNTED)
     def cancel(self, request: Request, pk: str) -> Response:
         booking = services.cancel_booking(user=account(request), booking_id=int(pk), now=timezone.now())
         return Response(represent_booking(booking))
@@ -203,7 +207,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         ],
         repeatable=True,
     )
-    @action(detail=True, methods=["post"], throttle_classes=[BookingThrottle])
+    @action(detail=True, methods=["post"], **COUNTED)
     def move(self, request: Request, pk: str) -> Response:
         data = validated(MoveSerializer, request)
         receipt = receipt_of(request, "move", {"booking": int(pk), **data}, represent_only)
@@ -212,9 +216,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         return Response(answer, headers=headers)
 
 
-class CancelReferenceView(APIView):
-    throttle_classes = [BookingThrottle]
-
+class CancelReferenceView(Counted, APIView):
     @operation(
         tag="Bookings",
         summary="Cancel all seats of a reference",

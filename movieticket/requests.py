@@ -2,14 +2,15 @@
 
 import logging
 import re
+import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 from contextvars import ContextVar
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import empty
 
@@ -42,14 +43,24 @@ class RouteFilter(logging.Filter):
         return True
 
 
-class QueryCounter:
-    """Counts what the database is sent while it is in place."""
+class QueryCounter(threading.local):
+    """Counts what each thread sends its databases."""
 
     number = 0
 
     def __call__(self, execute: Callable[..., Any], *arguments: Any) -> Any:
         self.number += 1
         return execute(*arguments)
+
+    def watch(self, connection: BaseDatabaseWrapper, **_: Any) -> None:
+        """Counts what is sent over the connection from now on."""
+        if self not in connection.execute_wrappers:
+            # First, as who adds a wrapper for a while takes the last one off again.
+            connection.execute_wrappers.insert(0, self)
+
+
+_queries = QueryCounter()
+connection_created.connect(_queries.watch)
 
 
 class RequestMiddleware:
@@ -62,14 +73,11 @@ class RequestMiddleware:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else uuid4().hex
         token = _request_id.set(request_id)
-        queries = QueryCounter()
+        sent_before = _queries.number
         begin = perf_counter()
         try:
-            with ExitStack() as stack:
-                for connection in connections.all():
-                    stack.enter_context(connection.execute_wrapper(queries))
-                response = self.get_response(request)
-            self._tell(request, response, perf_counter() - begin, queries.number)
+            response = self.get_response(request)
+            self._tell(request, response, perf_counter() - begin, _queries.number - sent_before)
         finally:
             _request_id.reset(token)
         response["X-Request-ID"] = request_id

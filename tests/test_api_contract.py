@@ -1,14 +1,28 @@
 """What the API promises: statuses, whole bodies, codes and headers, endpoint by endpoint."""
 
+import json
+from functools import partial
+
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
 from booking.exception_handler import bad_request, not_found, server_error
 from booking.models import Booking, User
+from booking.serializers import BookingSerializer
 from booking.views import catalogue
 from tests.conftest import signed_in
-from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
+from tests.factories import (
+    NOW,
+    PASSWORD,
+    STARTS_AT,
+    make_booking,
+    make_hold,
+    make_movie,
+    make_screen,
+    make_show,
+    make_user,
+)
 from tests.test_race import at_once
 
 PAST = STARTS_AT.replace(year=2020)
@@ -521,3 +535,13 @@ def test_a_page_whose_database_is_away_says_so():
 
 def database_away(execute, sql, params, many, context):
     raise OperationalError("the connection is closed")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("zone", ["UTC", "Europe/London", "America/St_Johns"])
+@pytest.mark.parametrize("make", [make_booking, partial(make_booking, status="cancelled"), make_hold])
+def test_a_booking_s_answer_is_what_its_fields_say(settings, zone, make):
+    settings.TIME_ZONE = zone
+    booking, serializer = make(), BookingSerializer()
+    by_fields = super(BookingSerializer, serializer).to_representation(booking)
+    assert json.dumps(serializer.to_representation(booking)) == json.dumps(by_fields)

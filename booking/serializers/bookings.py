@@ -3,10 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from rest_framework import serializers
 
 from booking.models import Booking, Show
@@ -72,6 +73,41 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
             "expires_at": {"help_text": "When a hold runs out; null once it is booked."},
         }
         swagger_schema_fields = example(**BOOKING_EXAMPLE)
+
+    def to_representation(self, instance: Booking) -> dict[str, Any]:
+        """What the fields say, written out, which takes less than asking each of them."""
+        show, zone = instance.show, timezone.get_current_timezone()
+        movie, screen = show.movie, show.screen
+        return {
+            "id": instance.pk,
+            "reference": instance.reference,
+            "show": {
+                "id": show.pk,
+                "movie": {
+                    "id": movie.pk,
+                    "title": movie.title,
+                    "duration_minutes": movie.duration_minutes,
+                    "certificate": movie.certificate,
+                },
+                "screen": {"id": screen.pk, "name": screen.name},
+                "starts_at": represent_time(show.starts_at, zone),
+                "ends_at": represent_time(show.ends_at, zone),
+            },
+            "seat_number": instance.seat_number,
+            "seat_label": instance.seat_label,
+            "status": instance.status,
+            "created_at": represent_time(instance.created_at, zone),
+            "cancelled_at": represent_time(instance.cancelled_at, zone),
+            "expires_at": represent_time(instance.expires_at, zone),
+        }
+
+
+def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
+    """As DRF's DateTimeField does it: ISO 8601 with an offset, Z for none."""
+    if moment is None:
+        return None
+    text = moment.astimezone(zone).isoformat()
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
 def check_number_of_seats(seats: int) -> None:
@@ -156,7 +192,7 @@ class HoldSerializer(serializers.Serializer[Any]):
 
 # --- Whole answers ----------------------------------------------------------------------------
 
-# One serializer for all answers: making its fields anew is most of what a single answer costs.
+# One serializer for all answers: making another costs more than the answer.
 represent_booking = BookingSerializer().to_representation
 
 

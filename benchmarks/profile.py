@@ -12,15 +12,12 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 
 # Functions by the end of their file's name, none of which calls another.
 STEPS = {
-    "sign in": [("rest_framework_simplejwt/authentication.py", "authenticate")],
-    "limits": [("rest_framework/views.py", "check_throttles")],
+    "find the user, count the try": [("rest_framework_simplejwt/authentication.py", "authenticate")],
     "read the body": [("booking/views/common.py", "validated")],
-    "begin and commit": [("db/transaction.py", "__enter__"), ("db/transaction.py", "__exit__")],
-    "lock the show": [("services/locks.py", "lock_show_if_free")],
-    "rules": [("services/claims.py", "_decide")],
-    "insert": [("booking/prepared.py", "insert")],
-    "make the answer": [("rest_framework/serializers.py", "to_representation")],
+    "sell the seat": [("services/at_once.py", "sell_at_once")],
+    "make the answer": [("booking/serializers/bookings.py", "to_representation")],
     "write the answer": [("rest_framework/response.py", "rendered_content")],
+    "tell the log and the metrics": [("movieticket/requests.py", "_tell")],
 }
 
 

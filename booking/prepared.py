@@ -165,6 +165,7 @@ class PreparedTransaction:
 
     @cached_property
     def _text(self) -> str:
+        # Here, as SQLite has no use for it.
         from movieticket.postgresql.cursor import Transaction
 
         return Transaction(*(statement.text for statement in self._statements))

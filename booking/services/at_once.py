@@ -43,8 +43,6 @@ def _unhindered(
 _insert = PreparedInsertSelect(
     Booking, _unhindered, "RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8", 4, times=1, texts=1
 )
-
-
 # By itself: of a join, whoever waited for the lock would get nothing where the show has moved to another screen.
 _lock = PreparedQuery(
     lambda pk: Show.objects.select_for_update(no_key=True).filter(pk=pk).order_by().values_list("pk"), 1

@@ -43,7 +43,7 @@ def read_json(body: bytes) -> Any:
     try:
         # JSON is UTF-8 (RFC 8259, section 8.1), whatever charset a client names.
         text = body.decode("utf-8")
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
+        return _decoder.decode(text)
     except ValueError as error:
         raise ParseError(f"JSON parse error - {error}") from None
 
@@ -58,3 +58,6 @@ def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         raise ValueError("A key occurs twice in one object.")
     return members
+
+
+_decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)

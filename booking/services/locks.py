@@ -154,8 +154,7 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                with _reading():
-                    return service(*args, **kwargs)
+                return _reading(service, *args, **kwargs)
             except Interrupted as interruption:
                 lost = interruption.committing and not kwargs.get("receipt")
                 if lost or time.monotonic() >= deadline or seconds_left() == 0:
@@ -166,11 +165,10 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
+def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Raises Interrupted. What breaks off outside a write_transaction was reading, which is safe to do again."""
     try:
-        yield
+        return service(*args, **kwargs)
     except Error as error:
         if not broke_off(error):
             raise

@@ -4,6 +4,9 @@ import codecs
 from collections.abc import Callable
 
 from django.conf import settings
+from django.contrib.auth import middleware as auth
+from django.contrib.messages import middleware as messages
+from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
@@ -42,6 +45,27 @@ class SecurityHeaders:
 def _is_personal(request: HttpRequest) -> bool:
     """Whether an answer may be meant for the asker alone: it was asked for with a token, or holds one."""
     return request.method not in ("GET", "HEAD") or "HTTP_AUTHORIZATION" in request.META
+
+
+class ForPages:
+    """A middleware that requests to the API go past: they know nothing of cookies, and much of a short one is this."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith("/api/"):
+            return self.get_response(request)  # type: ignore[attr-defined,no-any-return]
+        return super().__call__(request)  # type: ignore[misc,no-any-return]
+
+
+class SessionMiddleware(ForPages, sessions.SessionMiddleware):
+    """Knows who is signed in to the admin."""
+
+
+class AuthenticationMiddleware(ForPages, auth.AuthenticationMiddleware):
+    """The API has its own, booking/authentication.py."""
+
+
+class MessageMiddleware(ForPages, messages.MessageMiddleware):
+    """Tells staff what came of what they did."""
 
 
 class RequestBounds:

@@ -115,11 +115,11 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     # A page of another origin may read what it says; nothing that reads a body comes before it.
     "booking.middleware.RequestBounds",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "booking.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "booking.middleware.AuthenticationMiddleware",
+    "booking.middleware.MessageMiddleware",
 ]
 ROOT_URLCONF = "movieticket.urls"
 WSGI_APPLICATION = "movieticket.wsgi.application"

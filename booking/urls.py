@@ -16,15 +16,6 @@ router.register("my-bookings", bookings.MyBookingsViewSet, "my-bookings")
 router.register("bookings", bookings.BookingViewSet, "booking")
 
 urlpatterns = [
-    re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
-    re_path("^token/?$", account.TokenView.as_view(), name="token"),
-    re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),
-    re_path("^token/blacklist/?$", account.LogoutView.as_view(), name="token-blacklist"),
-    re_path("^me/?$", account.MeView.as_view(), name="me"),
-    re_path("^me/password/?$", account.PasswordView.as_view(), name="me-password"),
-    re_path("^me/logout-everywhere/?$", account.LogoutEverywhereView.as_view(), name="me-logout-everywhere"),
-    re_path("^password-reset/?$", password_reset.PasswordResetView.as_view(), name="password-reset"),
-    re_path("^password-reset/confirm/?$", password_reset.NewPasswordView.as_view(), name="password-reset-confirm"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book/?$", bookings.BookView.as_view(), name="show-book"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book-seats/?$", bookings.BookSeatsView.as_view(), name="show-book-seats"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/hold/?$", bookings.HoldView.as_view(), name="show-hold"),
@@ -34,6 +25,15 @@ urlpatterns = [
         bookings.CancelReferenceView.as_view(),
         name="reference-cancel",
     ),
+    re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
+    re_path("^token/?$", account.TokenView.as_view(), name="token"),
+    re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),
+    re_path("^token/blacklist/?$", account.LogoutView.as_view(), name="token-blacklist"),
+    re_path("^me/?$", account.MeView.as_view(), name="me"),
+    re_path("^me/password/?$", account.PasswordView.as_view(), name="me-password"),
+    re_path("^me/logout-everywhere/?$", account.LogoutEverywhereView.as_view(), name="me-logout-everywhere"),
+    re_path("^password-reset/?$", password_reset.PasswordResetView.as_view(), name="password-reset"),
+    re_path("^password-reset/confirm/?$", password_reset.NewPasswordView.as_view(), name="password-reset-confirm"),
     *router.urls,
     re_path("", NoSuchPathView.as_view()),
 ]

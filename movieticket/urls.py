@@ -15,9 +15,9 @@ class SchemaView(get_schema_view(public=True, authentication_classes=(), permiss
 
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="swagger")),
-    path("api", NoSuchPathView.as_view()),
     path("api/", include("booking.urls")),
+    path("api", NoSuchPathView.as_view()),
+    path("", RedirectView.as_view(pattern_name="swagger")),
     path("admin/", admin.site.urls),
     # Django's names for these two, by which its views and templates find them.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),

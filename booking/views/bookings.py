@@ -1,6 +1,7 @@
 """Booking, holding, moving and cancelling seats."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -84,8 +85,14 @@ class BookView(Counted, APIView):
         receipt = receipt_of(request, "book", data, represent_only)
         call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), **data}
         answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
-        location = request.build_absolute_uri(f"{reverse('booking-detail', args=[answer['id']])}/")
+        location = f"{_path_of_bookings(request.META['SCRIPT_NAME'])}{answer['id']}/"
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+
+
+@lru_cache
+def _path_of_bookings(_script_name: str) -> str:
+    """Where reverse says that they are; it is under the request's script name."""
+    return reverse("booking-detail", args=[1]).removesuffix("1")
 
 
 class BookSeatsView(Counted, APIView):

@@ -5,7 +5,8 @@ of a booking it is more than all else together. The ORM still writes these state
 kept; PostgreSQL keeps its plan besides. They serve the few that every booking runs and nothing else.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -67,6 +68,23 @@ class PreparedQuery:
         with _cursor() as cursor:
             cursor.execute(self.text, self.parameters(*arguments))
             return self.results(cursor.fetchall())
+
+    @contextmanager
+    def going_along(self, *arguments: Argument) -> Iterator[Callable[[], list[Any] | None]]:
+        """Sends it with the first statement that is sent within the block, so that it takes no trip of its own.
+
+        Gives a function that knows what came of it; None where it was not sent.
+        """
+        if connection.vendor == "sqlite" or connection.connection is None:
+            yield lambda: None
+            return
+        with connection.connection.going_along(self.text, self.parameters(*arguments)) as answer:
+
+            def results() -> list[Any] | None:
+                rows = answer()
+                return None if rows is None else self.results(rows)
+
+            yield results
 
     @property
     def text(self) -> str:
@@ -154,14 +172,12 @@ class PreparedTransaction:
 
     def __call__(self, *arguments: Sequence[Argument]) -> list[list[Any]]:
         """What each of the statements gives, called with these arguments."""
-        calls = list(zip(self._statements, arguments, strict=True))
+        calls = zip(self._statements, arguments, strict=True)
+        parameters = [value for statement, own in calls for value in statement.parameters(*own)]
         with _cursor() as cursor:
-            cursor.execute(self._text, [value for statement, own in calls for value in statement.parameters(*own)])
-            results = []
-            for statement, _ in calls:
-                results.append(statement.results(cursor.fetchall()))
-                cursor.nextset()
-            return results
+            cursor.execute(self._text, parameters)
+            rows = cursor.fetch_each()
+        return [statement.results(own) for statement, own in zip(self._statements, rows, strict=True)]
 
     @cached_property
     def _text(self) -> str:

@@ -18,6 +18,7 @@ from booking.metrics import REQUESTS
 
 logger = logging.getLogger("movieticket.requests")
 
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -70,8 +71,8 @@ class RequestMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", given) else uuid4().hex
+        given = request.META.get("HTTP_X_REQUEST_ID")
+        request_id = given if given and REQUEST_ID.fullmatch(given) else uuid4().hex
         token = _request_id.set(request_id)
         sent_before = _queries.number
         begin = perf_counter()

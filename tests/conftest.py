@@ -7,7 +7,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
-from booking.services import bookings, counters, locks
+from booking.services import bookings, claims, counters, kept_shows, locks
 from tests.factories import make_show, make_user
 
 
@@ -33,8 +33,10 @@ def _long_queue(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _no_show_is_contested():
+def _no_show_is_known():
     locks._contested.clear()
+    kept_shows._kept.clear()
+    claims._left.clear()
 
 
 @pytest.fixture(autouse=True)

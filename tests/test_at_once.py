@@ -1,22 +1,25 @@
 """The sale that is one trip to PostgreSQL: made where nothing is in the way, and never against the rules."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.forms.models import model_to_dict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from booking.models import Booking, Show
+from booking.models import Booking, Movie, Screen, Show
 from booking.prepared import PreparedQuery, PreparedText, PreparedTransaction
-from booking.services import Refusal, at_once, book_seat, claims
+from booking.services import NotFound, Refusal, at_once, book_seat, claims, kept_shows
 from booking.services.at_once import sell_at_once
 from booking.services.claims import Claim, Wish
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, make_user
-from tests.test_contention import held, start, wait_for_waiters
+from tests.test_contention import held, post, start, wait_for_waiters
+from tests.test_retries import cut
 
 MOMENT = timedelta(microseconds=1)
 
@@ -196,6 +199,87 @@ def test_what_is_committed_while_the_lock_is_waited_for_is_seen(user, show, sett
         other.commit()
         assert waiting.result() == []
     other.close()
+
+
+# --- The show in the answer -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["movie", "screen", "show"])
+def test_a_sale_is_answered_with_the_show_as_it_is(user, show, change):
+    sell(user, show, 1)
+    renamed = {
+        "movie": lambda: Movie.objects.filter(pk=show.movie_id).update(title="Another"),
+        "screen": lambda: Screen.objects.filter(pk=show.screen_id).update(name="Another"),
+        "show": lambda: Show.objects.filter(pk=show.pk).update(ends_at=show.ends_at + MOMENT),
+    }[change]
+    renamed()
+    [sold] = sell(user, show, 2)
+    stored = Show.objects.select_related("movie", "screen").get()
+    assert [model_to_dict(part) for part in (sold.show, sold.show.movie, sold.show.screen)] == [
+        model_to_dict(part) for part in (stored, stored.movie, stored.screen)
+    ]
+
+
+def test_only_so_many_shows_are_kept(user, monkeypatch):
+    monkeypatch.setattr(kept_shows, "MAX_KEPT", 2)
+    for _ in range(5):
+        show = make_show()
+        assert sell(user, show)[0].show == show
+        assert 1 <= len(kept_shows._kept) <= 2
+
+
+@contextmanager
+def before_the_show_is_read(act):
+    """Has something happen when the sale is done, and its show not read yet."""
+    left = [act]
+
+    def intercept(execute, sql, *arguments):
+        if left and '"booking_movie"' in sql:
+            left.pop()()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(intercept):
+        yield
+    assert not left
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_cut_after_the_sale_gives_the_booking_all_the_same(client, show):
+    with before_the_show_is_read(cut):
+        answer = post(client, show)
+    assert (answer.status_code, answer.json()["id"]) == (201, Booking.objects.get().pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_forgotten_after_the_sale_gives_the_booking_all_the_same(user, show):
+    sell(make_user(), show, 1)
+    kept_shows._kept.clear()
+
+    def forget():
+        connection.connection.execute("DEALLOCATE ALL")
+
+    with before_the_show_is_read(forget):
+        sold = book_seat(user=user, show_id=show.pk, seat_number=2, now=NOW)
+    assert Booking.objects.get(seat_number=2) == sold
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_show_deleted_right_after_the_sale_is_not_found(user, show):
+    def delete():
+        Booking.objects.all().delete()
+        Show.objects.all().delete()
+
+    with before_the_show_is_read(delete), pytest.raises(NotFound):
+        book_seat(user=user, show_id=show.pk, seat_number=2, now=NOW)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_error_of_ours_in_reading_the_show_is_told_as_it_is(user, show):
+    def fail():
+        connection.connection.execute("SELECT 1 / 0")
+
+    with before_the_show_is_read(fail), pytest.raises(psycopg.errors.DivisionByZero):
+        sell(user, show)
 
 
 # --- The transaction --------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from booking.services.accounts import change_password, find_account, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
-from booking.services.claims import seats_taken
+from booking.services.claims import Look, looking_ahead, seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.limits import count_password_reset, count_sign_in, count_try, find_account_and_count, trust
@@ -39,6 +39,7 @@ __all__ = [
     "Busy",
     "InvalidInput",
     "Line",
+    "Look",
     "NotFound",
     "Receipt",
     "Refusal",
@@ -71,6 +72,7 @@ __all__ = [
     "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
+    "looking_ahead",
     "move_booking",
     "plan_show",
     "read_bill",

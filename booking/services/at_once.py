@@ -11,18 +11,21 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 from django.db.models import QuerySet
 
 from booking.metrics import LOCK_WAITS
 from booking.models import Booking, Show, User, new_reference
 from booking.prepared import PreparedInsertSelect, PreparedQuery, PreparedText, PreparedTransaction, mark_saved
 from booking.services.claims import LARGEST_SEAT_NUMBER
+from booking.services.kept_shows import CATALOGUE, find_show
 from booking.services.locks import (
     Contested,
+    Interrupted,
     LockHeld,
     mark_contested,
     place_in_queue,
+    refusal_for,
     write_transaction,
 )
 
@@ -41,13 +44,17 @@ def _unhindered(
 
 # How long the lock was waited for is what PostgreSQL knows best.
 _insert = PreparedInsertSelect(
-    Booking, _unhindered, "RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8", 4, times=1, texts=1
+    Booking,
+    _unhindered,
+    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CATALOGUE}",
+    4,
+    times=1,
+    texts=1,
 )
 # By itself: of a join, whoever waited for the lock would get nothing where the show has moved to another screen.
 _lock = PreparedQuery(
     lambda pk: Show.objects.select_for_update(no_key=True).filter(pk=pk).order_by().values_list("pk"), 1
 )
-_show = PreparedQuery(lambda pk: Show.objects.select_related("movie", "screen").filter(pk=pk).order_by(), 1)
 
 
 @lru_cache
@@ -56,7 +63,7 @@ def _transaction(milliseconds: int) -> PreparedTransaction:
 
     What comes after the lock sees what was committed before it was got: each statement has a snapshot of its own.
     """
-    return PreparedTransaction(PreparedText(f"SET LOCAL lock_timeout = {milliseconds}"), _lock, _insert, _show)
+    return PreparedTransaction(PreparedText(f"SET LOCAL lock_timeout = {milliseconds}"), _lock, _insert)
 
 
 def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, patient: bool) -> list[Booking]:
@@ -72,7 +79,7 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
     try:
         # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
         with write_transaction(sent_whole=True), place_in_queue(patient=patient) as milliseconds:
-            _, _, sold, shows = _transaction(milliseconds)([], [show_id], sale, [show_id])
+            _, _, sold = _transaction(milliseconds)([], [show_id], sale)
     except LockHeld:
         LOCK_WAITS.observe(milliseconds / 1000)
         if patient:
@@ -81,8 +88,23 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
         raise Contested from None
     if not sold:
         return []
-    [(pk, waited)] = sold
+    [(pk, waited, catalogue)] = sold
     LOCK_WAITS.observe(waited)
-    booking = Booking(pk=pk, user=user, show=shows[0], seat_number=seat_number, reference=reference, created_at=now)
+    show = _as_sold(show_id, catalogue)
+    booking = Booking(pk=pk, user_id=user.pk, show=show, seat_number=seat_number, reference=reference, created_at=now)
     mark_saved(booking)
     return [booking]
+
+
+def _as_sold(show_id: int, catalogue: int) -> Show:
+    """The show, for the answer. Raises Interrupted: the sale is done."""
+    try:
+        show = find_show(show_id, catalogue)
+    except Error as error:
+        if refusal_for(error) is None:
+            raise
+        raise Interrupted(committing=True) from error
+    if show is None:
+        # Race: staff deleted it, and the booking with it.
+        raise Interrupted(committing=True)
+    return show

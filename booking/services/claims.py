@@ -1,7 +1,7 @@
 """Claiming seats of a show for a customer: what a booking and a hold have in common."""
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -10,10 +10,14 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError
 from django.db.models import Count, F, Q, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
+from django.utils.functional import cached_property
 
 from booking.models import Booking, Show, User, new_reference
 from booking.prepared import PreparedQuery
+from booking.services.kept_shows import CATALOGUE, find_show
 from booking.services.locks import (
+    MAX_CONTESTED,
     Contested,
     Interrupted,
     is_contested,
@@ -29,6 +33,10 @@ from booking.services.seating import best_seats, largest_block, nearest_block
 
 # What fits the column; a hall never has so many.
 LARGEST_SEAT_NUMBER = 2**31 - 1
+
+# A seat of each contested show that was free when this process last looked for one. As long as it is, the show is not
+# sold out.
+_left: dict[int, int] = {}
 
 
 class SeatTaken(Refusal):
@@ -111,15 +119,26 @@ live_seats = PreparedQuery(
 )
 
 
+def _on_seats(show: int, numbers: Sequence[int]) -> QuerySet[Booking]:
+    """Whoever is on the seats: what a look needs of them, and the number of the `catalogue`."""
+    rows = Booking.objects.on_a_seat().filter(show=show, seat_number__in=numbers).order_by()
+    return rows.only("user", "seat_number", "status", "expires_at").annotate(catalogue=RawSQL(CATALOGUE, ()))  # noqa: S611
+
+
 @lru_cache
-def _on_seats(seats: int) -> PreparedQuery:
-    """Whoever is on so many seats of a show, with the show, and `seats_taken` there, which is counted if anybody is."""
+def _look_at(seats: int) -> PreparedQuery:
+    """Whoever is on so many seats of a show."""
+    return PreparedQuery(lambda show, *numbers: _on_seats(show, numbers), 1 + seats)
+
+
+@lru_cache
+def _look_and_count(seats: int) -> PreparedQuery:
+    """The same with `seats_taken`, which is counted if anybody is on the seats."""
 
     def build(show: int, *arguments: Any) -> QuerySet[Booking]:
         *numbers, now = arguments
         live = Booking.objects.live(now).filter(show=show).order_by().values("show").annotate(n=Count("*"))
-        on_a_seat = Booking.objects.on_a_seat().select_related("show").order_by()
-        return on_a_seat.filter(show=show, seat_number__in=numbers).annotate(seats_taken=Subquery(live.values("n")))
+        return _on_seats(show, numbers).annotate(seats_taken=Subquery(live.values("n")))
 
     return PreparedQuery(build, 1 + seats, times=1)
 
@@ -154,6 +173,11 @@ def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
     return dict(_count_taken(len(shows))(*shows, now)) if shows else {}
 
 
+def is_sold_out(show: Show, now: datetime) -> bool:
+    """Whether no seat of the show can be had at `now` (UTC)."""
+    return seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats
+
+
 def check_on_sale(show: Show, now: datetime) -> None:
     """Raises ShowCancelled or ShowStarted."""
     if show.is_cancelled:
@@ -174,12 +198,9 @@ def check_free(
     seats: Sequence[int],
     user: User | None,
     now: datetime,
-    count: Callable[[], int] | None = None,
+    is_sold_out: Callable[[Show, datetime], bool] = is_sold_out,
 ) -> None:
-    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds.
-
-    `count` tells how many seats of the show can't be had, if that is known already.
-    """
+    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds."""
     taken = [
         row.seat_number
         for row in rows
@@ -188,7 +209,7 @@ def check_free(
     if not taken:
         return
     has_others = user is not None and any(row.is_hold_of(user, now) for row in rows)
-    if not has_others and (count() if count else seats_taken([show.pk], now).get(show.pk, 0)) >= show.total_seats:
+    if not has_others and is_sold_out(show, now):
         raise SoldOut
     raise SeatTaken(show, sorted(taken))
 
@@ -213,6 +234,69 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
         )
 
 
+class Look:
+    """A look at seats of a show, without a lock and at `now` (UTC), that finds out whether there is any hope."""
+
+    def __init__(self, show_id: int, seats: Sequence[int], now: datetime) -> None:
+        self._left = _left.get(show_id)
+        self._query = _look_and_count(len(seats)) if self._left is None else _look_at(len(seats) + 1)
+        self._arguments: list[Any] = [show_id, *seats, now if self._left is None else self._left]
+        self._now = now
+        self._ahead: Callable[[], list[Any] | None] = lambda: None
+
+    @contextmanager
+    def goes_along(self) -> Iterator[None]:
+        """Has it take place with the first statement that is sent within, where there is one."""
+        with self._query.going_along(*self._arguments) as self._ahead:
+            yield
+
+    # Django's: in Python 3.11 that of functools has all threads wait while one of them asks.
+    @cached_property
+    def rows(self) -> list[Any]:
+        """Whoever is on the seats, and on one more, with the number of the `catalogue`."""
+        rows = self._ahead()
+        return self._query(*self._arguments) if rows is None else rows
+
+    def finds_sold_out(self, show: Show, now: datetime) -> bool:
+        """Whether no seat can be had; a seat that was left the last time, and still is, says no without counting."""
+        if self._left is None:
+            sold_out: bool = self.rows[0].seats_taken >= show.total_seats
+        elif show.has_seat(self._left) and not any(
+            row.seat_number == self._left and row.is_live(now) for row in self.rows
+        ):
+            return False
+        else:
+            sold_out = is_sold_out(show, now)
+        if sold_out:
+            _left.pop(show.pk, None)
+        else:
+            _remember_seat_left(show, now)
+        return sold_out
+
+
+def _remember_seat_left(show: Show, now: datetime) -> None:
+    taken = {seat_number for seat_number, *_ in live_seats(show.pk, now)}
+    # From the back, where people sit down last.
+    seats_left = (seat for seat in range(show.total_seats, 0, -1) if seat not in taken)
+    if len(_left) >= MAX_CONTESTED:
+        _left.clear()
+    _left[show.pk] = next(seats_left, 1)
+
+
+@contextmanager
+def looking_ahead(*, show_id: int, seat_number: int, now: datetime) -> Iterator[Look | None]:
+    """Looks at a seat that will be asked for in the same trip as what is sent within, if that has a point.
+
+    That is where many want the same: most are refused by a look, and a trip costs more than the look.
+    """
+    if not is_contested(show_id) or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
+        yield None
+        return
+    look = Look(show_id, [seat_number], now)
+    with look.goes_along():
+        yield look
+
+
 @dataclass
 class Claim:
     """What a customer wants of a show at a time (UTC), by what request. By the time it knows what it has got."""
@@ -224,6 +308,8 @@ class Claim:
     receipt: Receipt[list[Booking]] | None
     # Seats not to be chosen for this customer, though they are free.
     avoid: Callable[[Show], Collection[int]] = lambda _: ()
+    # What was looked at already, for the seats and at the time of the wish.
+    look: Look | None = None
     _may_be_done: bool = field(default=False, init=False)
 
     @retried
@@ -275,15 +361,18 @@ class Claim:
     def _look(self) -> None:
         """Refuses what is hopeless."""
         seats = [seat for seat in self.wish.seat_numbers if 1 <= seat <= LARGEST_SEAT_NUMBER]
-        rows: list[Any] = _on_seats(len(seats))(self.show_id, *seats, self.now) if seats else []
-        show = rows[0].show if rows else None
+        # Once: whoever tries again is to see what is there then.
+        look, self.look = self.look or Look(self.show_id, seats, self.now), None
+        rows = look.rows if seats else []
+        show = find_show(self.show_id, rows[0].catalogue) if rows else None
         if self.wish.count:
             show = Show.objects.filter(pk=self.show_id).first()
         if show is None:
             return
         try:
             check_on_sale(show, self.now)
-            check_free(show, rows, seats, self.user, self.now, lambda: rows[0].seats_taken)
+            wanted = [row for row in rows if row.seat_number in seats]
+            check_free(show, wanted, seats, self.user, self.now, look.finds_sold_out)
             if self.wish.count:
                 self._best(show)
         except Refusal:

@@ -12,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -62,6 +63,22 @@ class Counted:
 
 
 class BookView(Counted, APIView):
+    _wish: dict[str, Any]
+    _look: services.Look | None = None
+    _error: APIException | None = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Looks at the seat in the same trip to the database, where that has a point."""
+        try:
+            self._wish = {"show_id": int(self.kwargs["pk"]), **validated(SeatSerializer, request)}
+        except APIException as error:
+            # Told when it is known who asks.
+            self._error = error
+            super().perform_authentication(request)
+            return
+        with services.looking_ahead(now=timezone.now(), **self._wish) as self._look:
+            super().perform_authentication(request)
+
     @operation(
         tag="Bookings",
         summary="Book a seat",
@@ -81,9 +98,10 @@ class BookView(Counted, APIView):
         repeatable=True,
     )
     def post(self, request: Request, pk: str) -> Response:
-        data = validated(SeatSerializer, request)
-        receipt = receipt_of(request, "book", data, represent_only)
-        call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), **data}
+        if self._error:
+            raise self._error
+        receipt = receipt_of(request, "book", {"seat_number": self._wish["seat_number"]}, represent_only)
+        call = {"user": account(request), "now": timezone.now(), "look": self._look, **self._wish}
         answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
         location = f"{_path_of_bookings(request.META['SCRIPT_NAME'])}{answer['id']}/"
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})

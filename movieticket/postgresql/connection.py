@@ -1,9 +1,10 @@
 """A connection that a request doesn't wait on for ever, and that makes few trips to the server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import psycopg
@@ -25,6 +26,9 @@ WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
 
 class Connection(psycopg.Connection[Any]):
+    # Goes along with the next that is run outside a transaction.
+    _along: "_Along | None" = None
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's, but no longer than the request at hand may wait. Raises OperationalError then.
 
@@ -41,6 +45,9 @@ class Connection(psycopg.Connection[Any]):
 
     def commit(self) -> None:
         """Raises OperationalError too where a replica should have the transaction and may not have it."""
+        if self.pgconn.transaction_status == TransactionStatus.IDLE:
+            # `run` has committed already, as a rule.
+            return
         with self._replica_waited_for():
             super().commit()
 
@@ -53,17 +60,36 @@ class Connection(psycopg.Connection[Any]):
 
         psycopg's own cursors take more CPU, and its pipeline waits for BEGIN and COMMIT apart.
         """
-        begins = not self.autocommit and self.pgconn.transaction_status == TransactionStatus.IDLE
+        is_idle = self.pgconn.transaction_status == TransactionStatus.IDLE
+        begins = not self.autocommit and is_idle
         commits = begins and commit
+        if self._along and is_idle and not begins:
+            along, self._along = self._along, None
+            along.result, *results = self._sent(self._commands([along.call, *calls]))
+            return results
         all_calls = [*[BEGIN] * begins, *calls, *[COMMIT] * commits]
-        commands = [self._command(text, parameters) for text, parameters in all_calls]
+        commands = self._commands(all_calls)
         if not commits:
             return self._sent(commands)[begins:]
         with self._replica_waited_for():
             return self._sent(commands)[1:-1]
 
+    @contextmanager
+    def going_along(self, text: str, parameters: Sequence[Any]) -> Iterator[Callable[[], list[Any] | None]]:
+        """Sends the statement with the first that is run within the block, outside a transaction, if one is.
+
+        Gives a function that knows its rows; None where it was not sent.
+        """
+        along = self._along = _Along((text, parameters))
+        try:
+            yield lambda: None if along.result is None else self.rows(along.result)
+        finally:
+            self._along = None
+
     def rows(self, result: Any) -> list[tuple[Any, ...]]:
         """The rows of a result of `run`."""
+        if not result.ntuples:
+            return []
         self._transformer.set_pgresult(result)
         rows: list[tuple[Any, ...]] = self._transformer.load_rows(0, result.ntuples, tuple)
         return rows
@@ -85,11 +111,14 @@ class Connection(psycopg.Connection[Any]):
         if WAIT_FOR_REPLICA in sources:
             raise psycopg.OperationalError("The commit was not waited for until a replica had it.")
 
-    def _command(self, text: str, parameters: Sequence[Any]) -> Any:
+    def _commands(self, calls: Sequence[Call]) -> list[Any]:
+        parameters = [parameter for _, own in calls for parameter in own]
         # As text, so that the server finds their types in the statement: by its size, psycopg would take a number for
         # one type or another, each with a plan of its own.
-        values = self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
-        statement = _numbered(text, len(parameters))
+        values = iter(self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters)))
+        return [self._command(_numbered(text, len(own)), list(islice(values, len(own)))) for text, own in calls]
+
+    def _command(self, statement: bytes, values: Sequence[Any]) -> Any:
         if self.prepare_threshold is None:
             return partial(self.pgconn.send_query_params, statement, values)
         return partial(self.pgconn.send_query_prepared, self._name(statement), values)
@@ -150,6 +179,12 @@ class Connection(psycopg.Connection[Any]):
     @cached_property
     def _transformer(self) -> Any:
         return Transformer(self)
+
+
+@dataclass
+class _Along:
+    call: Call
+    result: Any = None
 
 
 @lru_cache(maxsize=1000)

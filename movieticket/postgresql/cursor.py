@@ -1,21 +1,27 @@
 """What Django asks of a cursor, for statements that are prepared."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
-from movieticket.postgresql.connection import Connection
+from movieticket.postgresql.connection import Call, Connection
 
 
 class Transaction(str):
     """Statements that make a whole transaction, from its BEGIN to its COMMIT."""
 
-    statements: tuple[str, ...]
+    _statements: list[tuple[str, slice]]
 
     def __new__(cls, *statements: str) -> "Transaction":
         self = super().__new__(cls, ";\n".join(statements))
-        self.statements = statements
+        ends = [0, *accumulate(statement.replace("%%", "").count("%s") for statement in statements)]
+        self._statements = list(zip(statements, map(slice, ends, ends[1:]), strict=True))
         return self
+
+    def calls(self, parameters: Sequence[Any]) -> list[Call]:
+        """Each statement with those of the parameters that are its own."""
+        return [(statement, parameters[own]) for statement, own in self._statements]
 
 
 class PreparedCursor:
@@ -29,16 +35,10 @@ class PreparedCursor:
     def execute(self, text: str, parameters: Sequence[Any]) -> None:
         """Runs a statement, or a Transaction, whose parameters stand one after another."""
         self._text = text
-        if not isinstance(text, Transaction):
+        if isinstance(text, Transaction):
+            self._results = self._connection.run(text.calls(parameters), commit=True)
+        else:
             self._results = self._connection.run([(text, parameters)])
-            return
-        left = list(parameters)
-        calls = []
-        for statement in text.statements:
-            number = statement.replace("%%", "").count("%s")
-            calls.append((statement, left[:number]))
-            left = left[number:]
-        self._results = self._connection.run(calls, commit=True)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._connection.rows(self._results[0])
@@ -47,9 +47,9 @@ class PreparedCursor:
         rows = self.fetchall()
         return rows[0] if rows else None
 
-    def nextset(self) -> bool:
-        self._results = self._results[1:]
-        return bool(self._results)
+    def fetch_each(self) -> list[list[tuple[Any, ...]]]:
+        """The rows of each statement of a Transaction."""
+        return [self._connection.rows(result) for result in self._results]
 
     @property
     def _query(self) -> Any:

@@ -90,8 +90,11 @@ class RequestMiddleware:
         route = request.resolver_match.view_name if request.resolver_match else ""
         status = response.status_code
         REQUESTS.labels(method, route, status).observe(seconds)
-        line = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-        logger.info("request", extra={**line, "queries": queries, "user_id": _user_id(request)})
+        if logger.isEnabledFor(logging.INFO):
+            line = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            line |= {"queries": queries, "user_id": _user_id(request)}
+            # Not by info(), which would look up from where in the code it is called.
+            logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=line))
 
 
 def _user_id(request: HttpRequest) -> int | None:

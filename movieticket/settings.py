@@ -5,6 +5,7 @@ The README's table lists every variable. A value that can't be used stops the st
 sentence that names its variable.
 """
 
+import logging
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -304,7 +305,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["booking.authentication.JWTAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["booking.parsers.BoundedJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["booking.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.negotiation.JSONAlways",
     "DEFAULT_PAGINATION_CLASS": "booking.pagination.Pagination",
     "EXCEPTION_HANDLER": "booking.exception_handler.exception_handler",
@@ -345,6 +346,8 @@ SWAGGER_SETTINGS = {
 # --- Log --------------------------------------------------------------------------------------
 
 # Locally runserver tells of each request itself.
+# No line tells any of it, and asking for it takes time.
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json", "json or text")
 LOGGING = {
     "version": 1,

@@ -30,7 +30,8 @@ def serve(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
     port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", str(WORKERS), "--blocking-threads", THREADS, "--no-ws", "movieticket.wsgi:application"),
+        *("--workers", str(WORKERS), "--blocking-threads", THREADS, "--no-ws", "--runtime-mode", "st"),
+        "movieticket.wsgi:application",
     ]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

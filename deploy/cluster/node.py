@@ -29,7 +29,7 @@ SERVICE = "service"
 # As deploy/start does, which would leave the node's folder, by which its processes are found.
 GRANIAN = (
     "-m granian --interface wsgi --host {host} --port {port} --workers {workers} --blocking-threads {threads} --no-ws "
-    "--http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000 --respawn-failed-workers "
+    "--runtime-mode st --http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000 --respawn-failed-workers "
     "--workers-kill-timeout 10 movieticket.wsgi:application"
 )
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"

@@ -123,3 +123,13 @@ def test_what_is_too_large_is_said_to_a_named_origin_too(settings, anyone):
     settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
     answer = anyone.get("/api/" + "x" * 9_000, HTTP_ORIGIN=ORIGIN)
     assert (answer.status_code, answer["Access-Control-Allow-Origin"]) == (414, ORIGIN)
+
+
+@pytest.mark.django_db
+def test_the_api_knows_nothing_of_a_session(staff, django_assert_num_queries):
+    """Nor does it ask for one; a page does."""
+    with django_assert_num_queries(0):
+        answer = staff.get("/api/me/")
+    assert answer.status_code == 401
+    assert not {"session", "user", "_messages"} & vars(answer.wsgi_request).keys()
+    assert {"session", "user", "_messages"} <= vars(staff.get("/admin/").wsgi_request).keys()

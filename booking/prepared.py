@@ -73,7 +73,8 @@ class PreparedQuery:
     def going_along(self, *arguments: Argument) -> Iterator[Callable[[], list[Any] | None]]:
         """Sends it with the first statement that is sent within the block, so that it takes no trip of its own.
 
-        Gives a function that knows what came of it; None where it was not sent.
+        Gives a function that knows what came of it; None where it was not sent: on SQLite, in a transaction, and
+        where there is no connection yet, as at the begin of a request that takes one from a pool.
         """
         if connection.vendor == "sqlite" or connection.connection is None:
             yield lambda: None
@@ -176,7 +177,8 @@ class PreparedTransaction:
         parameters = [value for statement, own in calls for value in statement.parameters(*own)]
         with _cursor() as cursor:
             cursor.execute(self._text, parameters)
-            rows = cursor.fetch_each()
+            with connection.wrap_database_errors:
+                rows = cursor.fetch_each()
         return [statement.results(own) for statement, own in zip(self._statements, rows, strict=True)]
 
     @cached_property

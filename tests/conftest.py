@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from booking.models import Show, User
 from booking.services import bookings, claims, counters, kept_shows, locks
+from movieticket.postgresql.connection import Connection
 from tests.factories import make_show, make_user
 
 
@@ -36,7 +37,7 @@ def _long_queue(monkeypatch):
 def _no_show_is_known():
     locks._contested.clear()
     kept_shows._kept.clear()
-    claims._left.clear()
+    claims._seats_left.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,19 @@ def _no_sweep_meanwhile(monkeypatch):
 def _step_by_step(monkeypatch):
     """No booking is sent to the database as a whole transaction."""
     monkeypatch.setattr(bookings, "CAN_SELL_AT_ONCE", False)
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """The number of statements in each trip to PostgreSQL."""
+    made, send = [], Connection._sent
+
+    def spy(self, commands):
+        made.append(len(commands))
+        return send(self, commands)
+
+    monkeypatch.setattr(Connection, "_sent", spy)
+    return made
 
 
 @pytest.fixture

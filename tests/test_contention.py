@@ -271,7 +271,10 @@ def test_who_finds_the_queue_full_gives_up_before_those_in_it(queue_of_2, client
 
 
 @parallel_writers
-def test_who_wants_a_taken_seat_of_a_contested_show_neither_waits_nor_locks(client, show, django_assert_num_queries):
+def test_who_wants_a_taken_seat_of_a_contested_show_neither_waits_nor_locks(
+    client, show, monkeypatch, django_assert_num_queries
+):
+    monkeypatch.setattr(locks, "CONTENTION_SECONDS", 600.0)
     make_booking(show=show, seat_number=7)
     with held(show):
         assert post(client, show).json()["code"] == "seat_taken"
@@ -401,8 +404,11 @@ def all_read_before_one_writes(calls):
 def _no_lock_at_once(monkeypatch):
     """A booking that is sent as a whole transaction reads the show without a lock."""
     read = PreparedQuery(lambda show: Show.objects.filter(pk=show).values_list("pk"), 1)
-    transaction = PreparedTransaction(PreparedText("SELECT 1"), read, whole._insert)
-    monkeypatch.setattr(whole, "_transaction", lambda _milliseconds: transaction)
+
+    def transaction(_milliseconds, *, shows=False):
+        return PreparedTransaction(PreparedText("SELECT 1"), read, whole._insert, *[whole.read_show] * shows)
+
+    monkeypatch.setattr(whole, "_transaction", transaction)
 
 
 @pytest.fixture

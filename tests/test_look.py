@@ -1,13 +1,13 @@
 """The look at a show that many want, by which most of them are refused."""
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from booking.models import Booking, Screen, Show, User
+from booking.models import Booking, Screen, Show, Tries, User
 from booking.prepared import PreparedQuery
 from booking.services import claims, locks
 from booking.services.claims import SeatTaken, SoldOut
-from tests.factories import NOW, make_block, make_booking, make_hold, make_show
+from tests.factories import NOW, make_block, make_booking, make_hold, make_show, make_user
 from tests.test_contention import post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,10 +24,14 @@ def _contested_for_long(monkeypatch):
 def small_show():
     """Four seats, of which the first three are sold, and many come."""
     show = make_show(total_seats=4, seats_per_row=2)
-    for seat in (1, 2, 3):
-        make_booking(show=show, seat_number=seat)
+    make_bookings(show, 1, 2, 3)
     locks.mark_contested(show.pk)
     return show
+
+
+def make_bookings(show, *seats):
+    for seat in seats:
+        make_booking(show=show, seat_number=seat)
 
 
 def look(show, user, *seats, now=NOW):
@@ -83,11 +87,18 @@ def test_a_blocked_seat_is_not_left(small_show, user):
     assert refusal(small_show, user, 1) == "sold_out"
 
 
-def test_a_seat_that_the_customer_holds_is_no_reason_to_say_sold_out(small_show, user):
-    assert refusal(small_show, user, 1) == "seat_taken"
+@pytest.mark.parametrize("is_left_known", [True, False])
+def test_to_who_holds_the_last_seat_the_show_is_not_sold_out(small_show, user, is_left_known):
+    if is_left_known:
+        assert refusal(small_show, user, 1) == "seat_taken"
     make_hold(user=user, show=small_show, seat_number=4)
-    assert refusal(small_show, user, 1, 4) == "seat_taken"
-    assert [refusal(small_show, user, 1) for _ in range(2)] == ["sold_out"] * 2
+    assert [refusal(small_show, user, *seats) for seats in [(1,), (1, 4), (1,)]] == ["seat_taken"] * 3
+    assert refusal(small_show, make_user(), 1) == "sold_out"
+
+
+def test_the_last_seat_that_the_customer_holds_is_his_to_book(small_show, user):
+    make_hold(user=user, show=small_show, seat_number=4)
+    look(small_show, user, 4)
 
 
 def test_a_hall_that_shrank_has_no_seat_left_beyond_it(small_show, user):
@@ -105,7 +116,7 @@ def test_only_so_many_seats_are_remembered(user, monkeypatch):
     for _ in range(5):
         show = make_booking(seat_number=7).show
         assert refusal(show, user, 7) == "seat_taken"
-        assert len(claims._left) <= 2
+        assert len(claims._seats_left) <= 2
 
 
 def test_a_refusal_names_the_seat_as_the_hall_has_it_now(small_show, user):
@@ -137,11 +148,29 @@ def hot_show():
 
 
 @on_postgresql
-def test_a_refusal_is_one_trip(client, hot_show, django_assert_num_queries):
-    post(client, hot_show)
-    with django_assert_num_queries(1):
-        answer = post(client, hot_show)
-    assert (answer.status_code, answer.json()["code"]) == (409, "seat_taken")
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_a_refusal_is_one_trip(client, hot_show, trips, is_pooled):
+    connection.ensure_connection()
+    if is_pooled:
+        connection.connection.prepare_threshold = None
+    for _ in range(2):
+        post(client, hot_show)
+    trips.clear()
+    answer = post(client, hot_show)
+    connection.close()
+    assert (answer.status_code, answer.json()["code"], trips) == (409, "seat_taken", [2])
+
+
+@on_postgresql
+def test_no_seats_are_counted_before_it_is_known_who_asks(client, user, hot_show, trips):
+    """Nor for who has to wait."""
+    Show.objects.update(total_seats=7)
+    make_bookings(hot_show, 1, 2, 3, 4, 5, 6)
+    assert post(client, hot_show).json()["code"] == "sold_out"
+    trips.clear()
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert post(client, hot_show).status_code == 401
+    assert trips == [1]
 
 
 def test_a_seat_looked_at_and_free_is_sold(client, hot_show):
@@ -183,9 +212,11 @@ def test_a_refused_token_or_one_try_too_many_is_told_before_the_seat_is(client, 
     assert post(client, hot_show).json()["code"] == "user_inactive"
 
 
+read = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("pk"), 1)
+
+
 @on_postgresql
 def test_what_was_to_go_along_with_nothing_is_not_sent_later():
-    read = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("pk"), 1)
     assert read(1) == []
     with read.going_along(1) as answer:
         pass
@@ -195,7 +226,6 @@ def test_what_was_to_go_along_with_nothing_is_not_sent_later():
 
 @on_postgresql
 def test_what_goes_along_is_answered_with_what_it_goes_along_with():
-    read = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("pk"), 1)
     screen = make_show().screen
     assert read(0) == []
     with read.going_along(screen.pk) as answer:
@@ -206,20 +236,44 @@ def test_what_goes_along_is_answered_with_what_it_goes_along_with():
 
 
 @on_postgresql
+def test_into_a_transaction_nothing_goes_along():
+    screen = make_show().screen
+    assert read(0) == []
+    with read.going_along(screen.pk) as answer:
+        with transaction.atomic():
+            assert read(0) == []
+            assert answer() is None
+        assert read(0) == []
+        assert answer() == [(screen.pk,)]
+
+
+@on_postgresql
+def test_of_two_that_would_go_along_the_later_does():
+    screen = make_show().screen
+    assert read(0) == []
+    with read.going_along(0) as earlier:
+        with read.going_along(screen.pk) as later:
+            pass
+        with read.going_along(screen.pk) as last:
+            assert read(0) == []
+    assert (earlier(), later(), last()) == (None, None, [(screen.pk,)])
+
+
+@on_postgresql
 def test_nothing_goes_along_on_a_connection_that_is_not_there_yet():
     connection.close()
-    read = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("pk"), 1)
     with read.going_along(1) as answer:
         assert read(1) == []
     assert answer() is None
 
 
 @on_postgresql
-def test_a_look_cut_off_is_had_again(client, hot_show):
-    """The server forgets the statements: the try isn't counted with them, and both are sent again."""
-    post(client, hot_show)
+def test_statements_forgotten_are_sent_again_and_the_try_is_counted_once(client, hot_show):
+    for _ in range(2):
+        post(client, hot_show)
     connection.connection.execute("DEALLOCATE ALL")
     assert post(client, hot_show).json()["code"] == "seat_taken"
+    assert Tries.objects.get(key__startswith="booking:").number == 3
 
 
 def test_who_has_no_account_any_more_is_told_nothing_of_the_seat(client, hot_show, user):
@@ -230,9 +284,10 @@ def test_who_has_no_account_any_more_is_told_nothing_of_the_seat(client, hot_sho
 
 def test_a_look_is_used_once(small_show, user):
     """Whoever tries again after a connection broke sees what is there then."""
-    look_of_before = claims.Look(small_show.pk, [1], NOW)
-    claim = claims.Claim(user, small_show.pk, claims.Wish([1]), NOW, None, look=look_of_before)
+    before = claims.Look(small_show.pk, [1], 4)
+    assert len(before.rows) == 1
+    claim = claims.Claim(user, small_show.pk, claims.Wish([1]), NOW, None, look=before)
     with pytest.raises(SeatTaken):
-        claim._look()
+        claim.carry_out(lambda *_: pytest.fail("The seat is taken"))
     Booking.objects.filter(seat_number=1).update(status="cancelled", cancelled_at=NOW)
-    claim._look()
+    assert claim.carry_out(lambda show, seats, rows: seats) == [1]

@@ -7,7 +7,7 @@ from booking.services.claims import Look, looking_ahead, seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.limits import count_password_reset, count_sign_in, count_try, find_account_and_count, trust
-from booking.services.locks import broke_off
+from booking.services.locks import broke_off, is_contested
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links
@@ -72,6 +72,7 @@ __all__ = [
     "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
+    "is_contested",
     "looking_ahead",
     "move_booking",
     "plan_show",

@@ -6,6 +6,7 @@ costs more than most of what is done in it. The rules are not here but in claims
 do, writes nothing where that isn't so, and then the rules are asked, who may still allow it.
 """
 
+import logging
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,16 +19,17 @@ from booking.metrics import LOCK_WAITS
 from booking.models import Booking, Show, User, new_reference
 from booking.prepared import PreparedInsertSelect, PreparedQuery, PreparedText, PreparedTransaction, mark_saved
 from booking.services.claims import LARGEST_SEAT_NUMBER
-from booking.services.kept_shows import CATALOGUE, find_show
+from booking.services.kept_shows import CATALOGUE_VERSION, find_show, keep_show, kept_show, read_show
 from booking.services.locks import (
     Contested,
-    Interrupted,
     LockHeld,
+    broke_off,
     mark_contested,
     place_in_queue,
-    refusal_for,
     write_transaction,
 )
+
+logger = logging.getLogger(__name__)
 
 # SQLite is asked without a trip, and has no lock of a row.
 CAN_SELL_AT_ONCE = connection.vendor == "postgresql"
@@ -46,7 +48,7 @@ def _unhindered(
 _insert = PreparedInsertSelect(
     Booking,
     _unhindered,
-    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CATALOGUE}",
+    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CATALOGUE_VERSION}",
     4,
     times=1,
     texts=1,
@@ -58,12 +60,13 @@ _lock = PreparedQuery(
 
 
 @lru_cache
-def _transaction(milliseconds: int) -> PreparedTransaction:
-    """The sale where the lock is waited for so long.
+def _transaction(milliseconds: int, *, shows: bool = False) -> PreparedTransaction:
+    """The sale where the lock is waited for so long; it may read the show, for the answer.
 
     What comes after the lock sees what was committed before it was got: each statement has a snapshot of its own.
     """
-    return PreparedTransaction(PreparedText(f"SET LOCAL lock_timeout = {milliseconds}"), _lock, _insert)
+    timeout = PreparedText(f"SET LOCAL lock_timeout = {milliseconds}")
+    return PreparedTransaction(timeout, _lock, _insert, *[read_show] * shows)
 
 
 def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, patient: bool) -> list[Booking]:
@@ -74,12 +77,15 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
     """
     if not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
         return []
-    reference = new_reference()
+    show, reference = kept_show(show_id), new_reference()
     sale = (user.pk, show_id, seat_number, settings.MAX_SEATS_PER_USER, now, reference)
     try:
         # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
         with write_transaction(sent_whole=True), place_in_queue(patient=patient) as milliseconds:
-            _, _, sold = _transaction(milliseconds)([], [show_id], sale)
+            if show:
+                _, _, sold = _transaction(milliseconds)([], [show_id], sale)
+            else:
+                _, _, sold, shows = _transaction(milliseconds, shows=True)([], [show_id], sale, [show_id])
     except LockHeld:
         LOCK_WAITS.observe(milliseconds / 1000)
         if patient:
@@ -88,23 +94,24 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
         raise Contested from None
     if not sold:
         return []
-    [(pk, waited, catalogue)] = sold
+    [(pk, waited, version)] = sold
     LOCK_WAITS.observe(waited)
-    show = _as_sold(show_id, catalogue)
+    if show:
+        show = _as_sold(show, version)
+    else:
+        [show] = shows
+        keep_show(show, version)
     booking = Booking(pk=pk, user_id=user.pk, show=show, seat_number=seat_number, reference=reference, created_at=now)
     mark_saved(booking)
     return [booking]
 
 
-def _as_sold(show_id: int, catalogue: int) -> Show:
-    """The show, for the answer. Raises Interrupted: the sale is done."""
+def _as_sold(known: Show, version: int) -> Show:
+    """The show as it is now, or else as it was known: the booking is made, and its customer is to be told."""
     try:
-        show = find_show(show_id, catalogue)
+        return find_show(known.pk, version) or known
     except Error as error:
-        if refusal_for(error) is None:
-            raise
-        raise Interrupted(committing=True) from error
-    if show is None:
-        # Race: staff deleted it, and the booking with it.
-        raise Interrupted(committing=True)
-    return show
+        logger.exception("A show could not be read again after a sale")
+        if broke_off(error):
+            connection.close()
+        return known

@@ -15,7 +15,7 @@ from django.utils.functional import cached_property
 
 from booking.models import Booking, Show, User, new_reference
 from booking.prepared import PreparedQuery
-from booking.services.kept_shows import CATALOGUE, find_show
+from booking.services.kept_shows import CATALOGUE_VERSION, find_show
 from booking.services.locks import (
     MAX_CONTESTED,
     Contested,
@@ -36,7 +36,7 @@ LARGEST_SEAT_NUMBER = 2**31 - 1
 
 # A seat of each contested show that was free when this process last looked for one. As long as it is, the show is not
 # sold out.
-_left: dict[int, int] = {}
+_seats_left: dict[int, int] = {}
 
 
 class SeatTaken(Refusal):
@@ -119,28 +119,30 @@ live_seats = PreparedQuery(
 )
 
 
-def _on_seats(show: int, numbers: Sequence[int]) -> QuerySet[Booking]:
-    """Whoever is on the seats: what a look needs of them, and the number of the `catalogue`."""
-    rows = Booking.objects.on_a_seat().filter(show=show, seat_number__in=numbers).order_by()
-    return rows.only("user", "seat_number", "status", "expires_at").annotate(catalogue=RawSQL(CATALOGUE, ()))  # noqa: S611
+def _look_at(show: int, rows: Q) -> QuerySet[Booking]:
+    """What a look needs of these rows of a show, and the `version` of the catalogue."""
+    on_a_seat = Booking.objects.on_a_seat().filter(rows, show=show).order_by()
+    version = RawSQL(CATALOGUE_VERSION, ())  # noqa: S611
+    return on_a_seat.only("user", "seat_number", "status", "expires_at").annotate(version=version)
 
 
 @lru_cache
-def _look_at(seats: int) -> PreparedQuery:
+def _on_seats(seats: int) -> PreparedQuery:
     """Whoever is on so many seats of a show."""
-    return PreparedQuery(lambda show, *numbers: _on_seats(show, numbers), 1 + seats)
+    return PreparedQuery(lambda show, *numbers: _look_at(show, Q(seat_number__in=numbers)), 1 + seats)
 
 
 @lru_cache
-def _look_and_count(seats: int) -> PreparedQuery:
-    """The same with `seats_taken`, which is counted if anybody is on the seats."""
+def _on_seats_and_count(seats: int) -> PreparedQuery:
+    """The same, and what the customer holds, with `seats_taken`, which is counted if there is anybody."""
 
-    def build(show: int, *arguments: Any) -> QuerySet[Booking]:
+    def build(show: int, user: int, *arguments: Any) -> QuerySet[Booking]:
         *numbers, now = arguments
         live = Booking.objects.live(now).filter(show=show).order_by().values("show").annotate(n=Count("*"))
-        return _on_seats(show, numbers).annotate(seats_taken=Subquery(live.values("n")))
+        rows = _look_at(show, Q(seat_number__in=numbers) | Q(user=user, status=Booking.Status.HELD))
+        return rows.annotate(seats_taken=Subquery(live.values("n")))
 
-    return PreparedQuery(build, 1 + seats, times=1)
+    return PreparedQuery(build, 2 + seats, times=1)
 
 
 @lru_cache
@@ -173,11 +175,6 @@ def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
     return dict(_count_taken(len(shows))(*shows, now)) if shows else {}
 
 
-def is_sold_out(show: Show, now: datetime) -> bool:
-    """Whether no seat of the show can be had at `now` (UTC)."""
-    return seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats
-
-
 def check_on_sale(show: Show, now: datetime) -> None:
     """Raises ShowCancelled or ShowStarted."""
     if show.is_cancelled:
@@ -198,9 +195,12 @@ def check_free(
     seats: Sequence[int],
     user: User | None,
     now: datetime,
-    is_sold_out: Callable[[Show, datetime], bool] = is_sold_out,
+    is_sold_out: bool | None = None,
 ) -> None:
-    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds."""
+    """Raises SoldOut or SeatTaken where one of the rows is on one of the seats, but for the user's own holds.
+
+    Whether the show `is_sold_out` is counted if it isn't known.
+    """
     taken = [
         row.seat_number
         for row in rows
@@ -209,7 +209,9 @@ def check_free(
     if not taken:
         return
     has_others = user is not None and any(row.is_hold_of(user, now) for row in rows)
-    if not has_others and is_sold_out(show, now):
+    if is_sold_out is None:
+        is_sold_out = seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats
+    if is_sold_out and not has_others:
         raise SoldOut
     raise SeatTaken(show, sorted(taken))
 
@@ -235,13 +237,12 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
 
 
 class Look:
-    """A look at seats of a show, without a lock and at `now` (UTC), that finds out whether there is any hope."""
+    """A look, without a lock, at seats of a show and at one that was left: if it still is, nobody has to count."""
 
-    def __init__(self, show_id: int, seats: Sequence[int], now: datetime) -> None:
-        self._left = _left.get(show_id)
-        self._query = _look_and_count(len(seats)) if self._left is None else _look_at(len(seats) + 1)
-        self._arguments: list[Any] = [show_id, *seats, now if self._left is None else self._left]
-        self._now = now
+    def __init__(self, show_id: int, seats: Sequence[int], seat_left: int) -> None:
+        self._seat_left = seat_left
+        self._query = _on_seats(len(seats) + 1)
+        self._arguments = (show_id, *seats, seat_left)
         self._ahead: Callable[[], list[Any] | None] = lambda: None
 
     @contextmanager
@@ -253,46 +254,39 @@ class Look:
     # Django's: in Python 3.11 that of functools has all threads wait while one of them asks.
     @cached_property
     def rows(self) -> list[Any]:
-        """Whoever is on the seats, and on one more, with the number of the `catalogue`."""
+        """Whoever is on all these seats."""
         rows = self._ahead()
         return self._query(*self._arguments) if rows is None else rows
 
-    def finds_sold_out(self, show: Show, now: datetime) -> bool:
-        """Whether no seat can be had; a seat that was left the last time, and still is, says no without counting."""
-        if self._left is None:
-            sold_out: bool = self.rows[0].seats_taken >= show.total_seats
-        elif show.has_seat(self._left) and not any(
-            row.seat_number == self._left and row.is_live(now) for row in self.rows
-        ):
-            return False
-        else:
-            sold_out = is_sold_out(show, now)
-        if sold_out:
-            _left.pop(show.pk, None)
-        else:
-            _remember_seat_left(show, now)
-        return sold_out
+    def finds_seat_left(self, show: Show, now: datetime) -> bool:
+        """Whether the one that was left still is, at `now` (UTC)."""
+        taken = any(row.seat_number == self._seat_left and row.is_live(now) for row in self.rows)
+        return show.has_seat(self._seat_left) and not taken
 
 
 def _remember_seat_left(show: Show, now: datetime) -> None:
     taken = {seat_number for seat_number, *_ in live_seats(show.pk, now)}
     # From the back, where people sit down last.
-    seats_left = (seat for seat in range(show.total_seats, 0, -1) if seat not in taken)
-    if len(_left) >= MAX_CONTESTED:
-        _left.clear()
-    _left[show.pk] = next(seats_left, 1)
+    seat_left = next((seat for seat in range(show.total_seats, 0, -1) if seat not in taken), None)
+    if seat_left is None:
+        return
+    if len(_seats_left) >= MAX_CONTESTED and show.pk not in _seats_left:
+        _seats_left.clear()
+    _seats_left[show.pk] = seat_left
 
 
 @contextmanager
-def looking_ahead(*, show_id: int, seat_number: int, now: datetime) -> Iterator[Look | None]:
+def looking_ahead(*, show_id: int, seat_number: int) -> Iterator[Look | None]:
     """Looks at a seat that will be asked for in the same trip as what is sent within, if that has a point.
 
-    That is where many want the same: most are refused by a look, and a trip costs more than the look.
+    That is where many want the same: most are refused by a look, and a trip costs more than the look. A count of the
+    show's seats is not made ahead, before it is known whether somebody may ask.
     """
-    if not is_contested(show_id) or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
+    seat_left = _seats_left.get(show_id)
+    if seat_left is None or not is_contested(show_id) or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
         yield None
         return
-    look = Look(show_id, [seat_number], now)
+    look = Look(show_id, [seat_number], seat_left)
     with look.goes_along():
         yield look
 
@@ -308,7 +302,7 @@ class Claim:
     receipt: Receipt[list[Booking]] | None
     # Seats not to be chosen for this customer, though they are free.
     avoid: Callable[[Show], Collection[int]] = lambda _: ()
-    # What was looked at already, for the seats and at the time of the wish.
+    # Had already, at the seats of the wish.
     look: Look | None = None
     _may_be_done: bool = field(default=False, init=False)
 
@@ -342,6 +336,8 @@ class Claim:
         write: Callable[[Show, list[int], list[Booking]], list[Booking]],
         at_once: Callable[..., list[Booking]] | None,
     ) -> list[Booking]:
+        # Once: whoever tries again is to see what is there then.
+        look, self.look = self.look, None
         if self._may_be_done:
             return self._in_transaction(write, lock_show)
         if not is_contested(self.show_id):
@@ -353,33 +349,60 @@ class Claim:
                 at_once = None
         # Most who come while a hot show sells want a seat that is gone. They are told without the lock, which stays
         # free for those who still have a chance.
-        self._look()
+        self._look(look)
         if at_once and (done := at_once(patient=True)):
             return done
         return self._in_transaction(write, lock_show)
 
-    def _look(self) -> None:
-        """Refuses what is hopeless."""
-        seats = [seat for seat in self.wish.seat_numbers if 1 <= seat <= LARGEST_SEAT_NUMBER]
-        # Once: whoever tries again is to see what is there then.
-        look, self.look = self.look or Look(self.show_id, seats, self.now), None
-        rows = look.rows if seats else []
-        show = find_show(self.show_id, rows[0].catalogue) if rows else None
-        if self.wish.count:
-            show = Show.objects.filter(pk=self.show_id).first()
-        if show is None:
-            return
+    def _look(self, look: Look | None = None) -> None:
+        """Refuses what is hopeless; by the `look` that was had, if one was."""
         try:
-            check_on_sale(show, self.now)
-            wanted = [row for row in rows if row.seat_number in seats]
-            check_free(show, wanted, seats, self.user, self.now, look.finds_sold_out)
             if self.wish.count:
-                self._best(show)
+                self._look_for_count()
+            elif seats := [seat for seat in self.wish.seat_numbers if 1 <= seat <= LARGEST_SEAT_NUMBER]:
+                self._look_at_seats(seats, look)
         except Refusal:
             # Race: the same request, sent twice, took the seat itself; under the lock it will find out.
-            if not (self.receipt and self.receipt.is_known(self.user, show)):
+            if not (self.receipt and self.receipt.is_known(self.user, self.show_id)):
                 mark_contested(self.show_id)
                 raise
+
+    def _look_for_count(self) -> None:
+        show = Show.objects.filter(pk=self.show_id).first()
+        if show:
+            check_on_sale(show, self.now)
+            self._best(show)
+
+    def _look_at_seats(self, seats: list[int], look: Look | None) -> None:
+        seat_left = _seats_left.get(self.show_id)
+        if look is None and seat_left is not None:
+            look = Look(self.show_id, seats, seat_left)
+        if look:
+            show = self._show_on_sale(look.rows)
+            wanted = [row for row in look.rows if row.seat_number in seats]
+            if show is None or not wanted:
+                return
+            if look.finds_seat_left(show, self.now):
+                check_free(show, wanted, seats, self.user, self.now, is_sold_out=False)
+                return
+            _seats_left.pop(self.show_id, None)
+        rows: list[Any] = _on_seats_and_count(len(seats))(self.show_id, self.user.pk, *seats, self.now)
+        show = self._show_on_sale(rows)
+        if show is None:
+            return
+        is_sold_out = (rows[0].seats_taken or 0) >= show.total_seats
+        try:
+            check_free(show, rows, seats, self.user, self.now, is_sold_out)
+        except SeatTaken:
+            _remember_seat_left(show, self.now)
+            raise
+
+    def _show_on_sale(self, rows: list[Any]) -> Show | None:
+        """The show of rows that a look found. Raises ShowCancelled or ShowStarted."""
+        show = find_show(self.show_id, rows[0].version) if rows else None
+        if show:
+            check_on_sale(show, self.now)
+        return show
 
     def _in_transaction(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:
         """Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show."""

@@ -47,9 +47,9 @@ class Receipt(Generic[T]):
         """A digest by which another request under the same key is told apart."""
         return hashlib.sha256(json.dumps([self.action, self.body], sort_keys=True).encode()).hexdigest()
 
-    def is_known(self, user: User, show: Show) -> bool:
+    def is_known(self, user: User, show_id: int) -> bool:
         """Whether a request was carried out under the key."""
-        return IdempotencyKey.objects.filter(user=user, show=show, key=self.key).exists()
+        return IdempotencyKey.objects.filter(user=user, show=show_id, key=self.key).exists()
 
     def look_up(self, user: User, show: Show) -> None:
         """Raises Replay where this very request was carried out, IdempotencyKeyReused where another one was.

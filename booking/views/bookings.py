@@ -12,7 +12,6 @@ from django.utils.decorators import method_decorator
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -35,7 +34,7 @@ from booking.serializers import (
     represent_only,
 )
 from booking.throttling import BookingThrottle
-from booking.views.common import POSITIVE_ID, account, receipt_of, repeatable, validated
+from booking.views.common import POSITIVE_ID, account, receipt_of, repeatable, validated, validated_early
 
 SEATS_REFUSALS = [
     "not_found",
@@ -62,21 +61,24 @@ class Counted:
     throttle_classes = COUNTED["throttle_classes"]
 
 
+# No id of a booking.
+STAND_IN = 10**17
+
+
 class BookView(Counted, APIView):
-    _wish: dict[str, Any]
+    # Of this request's own instance.
+    _data: dict[str, Any] | None = None
     _look: services.Look | None = None
-    _error: APIException | None = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Looks at the seat in the same trip to the database, where that has a point."""
-        try:
-            self._wish = {"show_id": int(self.kwargs["pk"]), **validated(SeatSerializer, request)}
-        except APIException as error:
-            # Told when it is known who asks.
-            self._error = error
+        """On a show that many want, looks at the seat in the trip to the database that finds who asks."""
+        show_id = int(self.kwargs["pk"])
+        if services.is_contested(show_id):
+            self._data = validated_early(SeatSerializer, request)
+        if self._data is None:
             super().perform_authentication(request)
             return
-        with services.looking_ahead(now=timezone.now(), **self._wish) as self._look:
+        with services.looking_ahead(show_id=show_id, **self._data) as self._look:
             super().perform_authentication(request)
 
     @operation(
@@ -98,19 +100,19 @@ class BookView(Counted, APIView):
         repeatable=True,
     )
     def post(self, request: Request, pk: str) -> Response:
-        if self._error:
-            raise self._error
-        receipt = receipt_of(request, "book", {"seat_number": self._wish["seat_number"]}, represent_only)
-        call = {"user": account(request), "now": timezone.now(), "look": self._look, **self._wish}
+        data = self._data or validated(SeatSerializer, request)
+        receipt = receipt_of(request, "book", data, represent_only)
+        call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), "look": self._look, **data}
         answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
-        location = f"{_path_of_bookings(request.META['SCRIPT_NAME'])}{answer['id']}/"
+        location = _path_of_booking(request.META["SCRIPT_NAME"]) % answer["id"]
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
 
 @lru_cache
-def _path_of_bookings(_script_name: str) -> str:
-    """Where reverse says that they are; it is under the request's script name."""
-    return reverse("booking-detail", args=[1]).removesuffix("1")
+def _path_of_booking(_script_name: str) -> str:
+    """Where reverse says that a booking is, with %d for its id; it begins with the request's script name."""
+    path = reverse("booking-detail", args=[STAND_IN]).rstrip("/")
+    return path.replace("%", "%%").replace(str(STAND_IN), "%d") + "/"
 
 
 class BookSeatsView(Counted, APIView):

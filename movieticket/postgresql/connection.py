@@ -65,7 +65,9 @@ class Connection(psycopg.Connection[Any]):
         commits = begins and commit
         if self._along and is_idle and not begins:
             along, self._along = self._along, None
-            along.result, *results = self._sent(self._commands([along.call, *calls]))
+            result, *results = self._sent(self._commands([along.call, *calls]))
+            # Now: the connection may be somebody else's when they are looked at.
+            along.rows = self.rows(result)
             return results
         all_calls = [*[BEGIN] * begins, *calls, *[COMMIT] * commits]
         commands = self._commands(all_calls)
@@ -82,9 +84,10 @@ class Connection(psycopg.Connection[Any]):
         """
         along = self._along = _Along((text, parameters))
         try:
-            yield lambda: None if along.result is None else self.rows(along.result)
+            yield lambda: along.rows
         finally:
-            self._along = None
+            if self._along is along:
+                self._along = None
 
     def rows(self, result: Any) -> list[tuple[Any, ...]]:
         """The rows of a result of `run`."""
@@ -184,7 +187,7 @@ class Connection(psycopg.Connection[Any]):
 @dataclass
 class _Along:
     call: Call
-    result: Any = None
+    rows: list[tuple[Any, ...]] | None = None
 
 
 @lru_cache(maxsize=1000)

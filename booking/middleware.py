@@ -2,7 +2,9 @@
 
 import codecs
 from collections.abc import Callable
+from typing import Any
 
+from corsheaders import middleware as cors
 from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
@@ -66,6 +68,13 @@ class AuthenticationMiddleware(ForPages, auth.AuthenticationMiddleware):
 
 class MessageMiddleware(ForPages, messages.MessageMiddleware):
     """Tells staff what came of what they did."""
+
+
+class CorsMiddleware(cors.CorsMiddleware):
+    """Tells browsers which pages of other origins may read an answer, if there are any."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if settings.CORS_ALLOWED_ORIGINS else self.get_response(request)
 
 
 class RequestBounds:

@@ -113,7 +113,7 @@ MIDDLEWARE = [
     # Locally runserver finds static files by itself, uncollected.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
     "movieticket.deadline.DeadlineMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "booking.middleware.CorsMiddleware",
     # A page of another origin may read what it says; nothing that reads a body comes before it.
     "booking.middleware.RequestBounds",
     "booking.middleware.SessionMiddleware",

@@ -76,16 +76,15 @@ class PreparedQuery:
         Gives a function that knows what came of it; None where it was not sent: on SQLite, in a transaction, and
         where there is no connection yet, as at the begin of a request that takes one from a pool.
         """
-        if connection.vendor == "sqlite" or connection.connection is None:
+        server = connection.connection
+        if connection.vendor == "sqlite" or server is None:
             yield lambda: None
             return
-        with connection.connection.going_along(self.text, self.parameters(*arguments)) as answer:
-
-            def results() -> list[Any] | None:
-                rows = answer()
-                return None if rows is None else self.results(rows)
-
-            yield results
+        along = server.go_along(self.text, self.parameters(*arguments))
+        try:
+            yield lambda: None if along.rows is None else self.results(along.rows)
+        finally:
+            server.withdraw(along)
 
     @property
     def text(self) -> str:

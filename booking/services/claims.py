@@ -239,24 +239,20 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
 class Look:
     """A look, without a lock, at seats of a show and at one that was left: if it still is, nobody has to count."""
 
+    # What came of it, where it went along with another statement.
+    ahead: Callable[[], list[Any] | None] = staticmethod(lambda: None)
+
     def __init__(self, show_id: int, seats: Sequence[int], seat_left: int) -> None:
         self._seat_left = seat_left
-        self._query = _on_seats(len(seats) + 1)
-        self._arguments = (show_id, *seats, seat_left)
-        self._ahead: Callable[[], list[Any] | None] = lambda: None
-
-    @contextmanager
-    def goes_along(self) -> Iterator[None]:
-        """Has it take place with the first statement that is sent within, where there is one."""
-        with self._query.going_along(*self._arguments) as self._ahead:
-            yield
+        self.query = _on_seats(len(seats) + 1)
+        self.arguments = (show_id, *seats, seat_left)
 
     # Django's: in Python 3.11 that of functools has all threads wait while one of them asks.
     @cached_property
     def rows(self) -> list[Any]:
         """Whoever is on all these seats."""
-        rows = self._ahead()
-        return self._query(*self._arguments) if rows is None else rows
+        rows = self.ahead()
+        return self.query(*self.arguments) if rows is None else rows
 
     def finds_seat_left(self, show: Show, now: datetime) -> bool:
         """Whether the one that was left still is, at `now` (UTC)."""
@@ -287,7 +283,7 @@ def looking_ahead(*, show_id: int, seat_number: int) -> Iterator[Look | None]:
         yield None
         return
     look = Look(show_id, [seat_number], seat_left)
-    with look.goes_along():
+    with look.query.going_along(*look.arguments) as look.ahead:
         yield look
 
 

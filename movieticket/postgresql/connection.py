@@ -1,6 +1,6 @@
 """A connection that a request doesn't wait on for ever, and that makes few trips to the server."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -27,7 +27,7 @@ WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
 class Connection(psycopg.Connection[Any]):
     # Goes along with the next that is run outside a transaction.
-    _along: "_Along | None" = None
+    _along: "Along | None" = None
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's, but no longer than the request at hand may wait. Raises OperationalError then.
@@ -76,18 +76,15 @@ class Connection(psycopg.Connection[Any]):
         with self._replica_waited_for():
             return self._sent(commands)[1:-1]
 
-    @contextmanager
-    def going_along(self, text: str, parameters: Sequence[Any]) -> Iterator[Callable[[], list[Any] | None]]:
-        """Sends the statement with the first that is run within the block, outside a transaction, if one is.
+    def go_along(self, text: str, parameters: Sequence[Any]) -> "Along":
+        """Has the statement sent with the next that is run outside a transaction."""
+        self._along = Along((text, parameters))
+        return self._along
 
-        Gives a function that knows its rows; None where it was not sent.
-        """
-        along = self._along = _Along((text, parameters))
-        try:
-            yield lambda: along.rows
-        finally:
-            if self._along is along:
-                self._along = None
+    def withdraw(self, along: "Along") -> None:
+        """Has it not sent any more."""
+        if self._along is along:
+            self._along = None
 
     def rows(self, result: Any) -> list[tuple[Any, ...]]:
         """The rows of a result of `run`."""
@@ -185,7 +182,9 @@ class Connection(psycopg.Connection[Any]):
 
 
 @dataclass
-class _Along:
+class Along:
+    """A statement that goes along with another, in its trip, and the rows that it gave when it did."""
+
     call: Call
     rows: list[tuple[Any, ...]] | None = None
 

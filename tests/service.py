@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -159,7 +160,7 @@ def served(database_url, shows, tokens, folder, **settings):
 
     def is_up():
         assert process.poll() is None, stderr.read_text()
-        return stderr.read_text().count("Started worker-") == int(settings["WORKERS"])
+        return len(re.findall(r'"Started worker-\d+"', stderr.read_text())) == int(settings["WORKERS"])
 
     try:
         wait_until(is_up)

@@ -135,6 +135,10 @@ def read_database(raw: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(raw)
     if config["NAME"] in ("", ":memory:"):
         raise ValueError("no database named")
+    options = config.get("OPTIONS", {})
+    if "pool" in options:
+        # Of all that an address may say to a server's driver, this alone is Django's, which takes any text for yes.
+        options["pool"] = read_boolean(options["pool"])
     return config
 
 
@@ -167,7 +171,7 @@ def postgresql(config: dict[str, Any], *, pooled: bool, connect_timeout: int = 3
         "OPTIONS": options,
         "CONN_HEALTH_CHECKS": True,
         # A pool of ours, where the address asks for one, keeps the connections itself.
-        "CONN_MAX_AGE": 0 if "pool" in options else 60,
+        "CONN_MAX_AGE": 0 if options.get("pool") else 60,
         # A cursor in the server would outlive its transaction, and so its connection.
         "DISABLE_SERVER_SIDE_CURSORS": pooled,
     }

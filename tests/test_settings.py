@@ -122,9 +122,15 @@ def test_a_value_that_begins_with_a_dollar_is_taken_as_it_stands(load):
     assert load(**(PRODUCTION | {"SECRET_KEY": "$" * 32}))["SECRET_KEY"] == "$" * 32
 
 
-def test_a_pool_keeps_the_connections_itself(load):
-    database = load(DATABASE_URL="postgres://user@db.example/tickets?pool=true")["DATABASES"]["default"]
-    assert database["CONN_MAX_AGE"] == 0
+@pytest.mark.parametrize(("pool", "seconds"), [("true", 0), ("false", 60)])
+def test_a_pool_keeps_the_connections_itself(load, pool, seconds):
+    database = load(DATABASE_URL=f"postgres://user@db.example/tickets?pool={pool}")["DATABASES"]["default"]
+    assert (database["OPTIONS"]["pool"], database["CONN_MAX_AGE"]) == (pool == "true", seconds)
+
+
+def test_a_pool_is_there_or_not(load):
+    with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL must be"):
+        load(DATABASE_URL="postgres://user@db.example/tickets?pool=large")
 
 
 def test_behind_a_pool_nothing_is_kept_on_a_connection(load):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from booking.models import Booking, Movie, Screen, Show
 from booking.prepared import PreparedQuery, PreparedText, PreparedTransaction
-from booking.services import Refusal, at_once, book_seat, claims, kept_shows
+from booking.services import Refusal, at_once, book_seat, claims, kept_shows, locks
 from booking.services.at_once import sell_at_once
 from booking.services.claims import Claim, Wish
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, make_user
@@ -270,14 +270,28 @@ def delete():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("happens", [cut, forget, fail, delete])
+@pytest.mark.parametrize("happens", [forget, fail, delete])
 def test_a_sale_is_answered_whatever_becomes_of_the_show_after_it(user, show, happens):
     """It is made; better told with the show as it was known than not at all."""
     with catalogue_changed(show, happens):
         sold = book_seat(user=user, show_id=show.pk, seat_number=2, now=NOW)
     assert (sold.show, sold.show.movie.title, sold.seat_number) == (show, show.movie.title, 2)
     assert list(Booking.objects.filter(seat_number=2)) == [sold] * (happens != delete)
-    assert book_seat(user=user, show_id=make_show().pk, seat_number=3, now=NOW).seat_number == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_cut_after_the_sale_is_made_anew_for_the_show(user, show):
+    with catalogue_changed(show, cut):
+        sold = book_seat(user=user, show_id=show.pk, seat_number=2, now=NOW)
+    assert (sold.show.movie.title, list(Booking.objects.filter(seat_number=2))) == ("Another", [sold])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_no_connection_can_be_had_after_the_sale_it_is_answered_all_the_same(user, show, monkeypatch):
+    monkeypatch.setattr(locks, "RETRY_SECONDS", 0.0)
+    with catalogue_changed(show, cut):
+        sold = book_seat(user=user, show_id=show.pk, seat_number=2, now=NOW)
+    assert (sold.show.movie.title, list(Booking.objects.filter(seat_number=2))) == (show.movie.title, [sold])
 
 
 # --- The transaction --------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The look at a show that many want, by which most of them are refused."""
 
+from http.client import HTTPConnection
+
 import pytest
 from django.db import connection, transaction
 
@@ -7,7 +9,9 @@ from booking.models import Booking, Screen, Show, Tries, User
 from booking.prepared import PreparedQuery
 from booking.services import claims, locks
 from booking.services.claims import SeatTaken, SoldOut
+from booking.tokens import AccessToken
 from tests.factories import NOW, make_block, make_booking, make_hold, make_show, make_user
+from tests.service import PATIENCE_SECONDS, database_url, serving
 from tests.test_contention import post
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,6 +139,15 @@ def test_a_show_that_is_off_sale_since_it_was_looked_at_is_refused_for_that(smal
     with pytest.raises(claims.Refusal) as raised:
         look(small_show, user, 1)
     assert raised.value.code == code
+
+
+@pytest.mark.parametrize("seats", [(1, 5), (5, 1), (1, 0), (1, 2**31), (1, 10**20)])
+def test_a_seat_that_the_hall_does_not_have_comes_before_one_that_is_taken(small_show, user, seats):
+    """As it does on a show that nobody else wants."""
+    for _ in range(2):
+        with pytest.raises(claims.NoSuchSeat):
+            look(small_show, user, *seats)
+        assert refusal(small_show, user, 1) == "seat_taken"
 
 
 # --- In the trip that finds the account -------------------------------------------------------
@@ -291,3 +304,18 @@ def test_a_look_is_used_once(small_show, user):
         claim.carry_out(lambda *_: pytest.fail("The seat is taken"))
     Booking.objects.filter(seat_number=1).update(status="cancelled", cancelled_at=NOW)
     assert claim.carry_out(lambda show, seats, rows: seats) == [1]
+
+
+@on_postgresql
+def test_with_a_pool_of_connections_seats_are_sold_and_refused(user, show, settings):
+    with serving(DATABASE_URL=f"{database_url()}?pool=true", SECRET_KEY=settings.SECRET_KEY) as port:
+        connection_to_it = HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+        headers = {"Authorization": f"Bearer {AccessToken.for_user(user)}", "Content-Type": "application/json"}
+        statuses = []
+        for seat in (7, 7, 7, 8):
+            connection_to_it.request("POST", f"/api/shows/{show.pk}/book/", f'{{"seat_number": {seat}}}', headers)
+            answer = connection_to_it.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+        connection_to_it.close()
+    assert statuses == [201, 409, 409, 201]

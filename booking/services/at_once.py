@@ -22,10 +22,11 @@ from booking.services.claims import LARGEST_SEAT_NUMBER
 from booking.services.kept_shows import CATALOGUE_VERSION, find_show, keep_show, kept_show, read_show
 from booking.services.locks import (
     Contested,
+    Interrupted,
     LockHeld,
-    broke_off,
     mark_contested,
     place_in_queue,
+    retried,
     write_transaction,
 )
 
@@ -106,12 +107,13 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
     return [booking]
 
 
+_find_show = retried(find_show)
+
+
 def _as_sold(known: Show, version: int) -> Show:
     """The show as it is now, or else as it was known: the booking is made, and its customer is to be told."""
     try:
-        return find_show(known.pk, version) or known
-    except Error as error:
+        return _find_show(known.pk, version) or known
+    except (Error, Interrupted):
         logger.exception("A show could not be read again after a sale")
-        if broke_off(error):
-            connection.close()
         return known

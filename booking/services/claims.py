@@ -394,10 +394,11 @@ class Claim:
             raise
 
     def _show_on_sale(self, rows: list[Any]) -> Show | None:
-        """The show of rows that a look found. Raises ShowCancelled or ShowStarted."""
+        """The show of rows that a look found. Raises ShowCancelled, ShowStarted or NoSuchSeat."""
         show = find_show(self.show_id, rows[0].version) if rows else None
         if show:
             check_on_sale(show, self.now)
+            check_seats(show, self.wish.seat_numbers)
         return show
 
     def _in_transaction(self, write: Callable[..., list[Booking]], lock: Callable[[int], Show]) -> list[Booking]:

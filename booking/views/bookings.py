@@ -73,7 +73,7 @@ class BookView(Counted, APIView):
     def perform_authentication(self, request: Request) -> None:
         """On a show that many want, looks at the seat in the trip to the database that finds who asks."""
         show_id = int(self.kwargs["pk"])
-        if services.is_contested(show_id):
+        if services.is_contested(show_id) and BookingAuthentication().has_good_token(request):
             self._data = validated_early(SeatSerializer, request)
         if self._data is None:
             super().perform_authentication(request)

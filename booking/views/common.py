@@ -37,7 +37,7 @@ def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
 def validated_early(serializer_class: Any, request: Request) -> dict[str, Any] | None:
     """The same before it is known who asks; None where the body isn't a short one of JSON, as good as can be.
 
-    Nobody who may not ask has much read for him, and what is wrong with a body is told later.
+    What is wrong with a body is told later.
     """
     meta = request.META
     if meta.get("CONTENT_TYPE") != "application/json" or not SHORT_LENGTH.fullmatch(meta.get("CONTENT_LENGTH") or ""):

@@ -34,14 +34,11 @@ class JWTAuthentication(authentication.JWTAuthentication):
 
     def has_good_token(self, request: Request) -> bool:
         """Whether it brings a token of ours that has not expired; its account may not be there any more."""
-        raw_token = self.get_raw_token(self.get_header(request) or b"")
-        if raw_token is None:
-            return False
         try:
-            self.get_validated_token(raw_token)
-        except exceptions.InvalidToken:
+            raw_token = self.get_raw_token(self.get_header(request) or b"")
+            return raw_token is not None and self.get_validated_token(raw_token) is not None
+        except exceptions.AuthenticationFailed:
             return False
-        return True
 
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""

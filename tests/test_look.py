@@ -217,6 +217,18 @@ def test_what_is_wrong_with_a_body_is_told_to_who_is_signed_in_alone(
     assert anyone.post(path, body, content_type=content_type).status_code == 401
 
 
+@pytest.mark.parametrize("is_hot", [True, False])
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer junk", "Bearer two tokens", "Basic x"])
+def test_nothing_is_read_of_who_brings_no_good_token(anyone, hot_show, header, is_hot, django_assert_num_queries):
+    if not is_hot:
+        locks._contested.clear()
+    headers = {} if header is None else {"Authorization": header}
+    with django_assert_num_queries(0):
+        answer = post(anyone, hot_show, **headers)
+    assert answer.status_code == 401
+    assert not hasattr(answer.wsgi_request, "_body")
+
+
 def test_a_refused_token_or_one_try_too_many_is_told_before_the_seat_is(client, user, hot_show, settings):
     assert post(client, hot_show).status_code == 409
     settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}

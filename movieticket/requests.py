@@ -37,7 +37,8 @@ class RouteFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = record.__dict__.pop("request", None)
-        if request is not None and isinstance(record.args, tuple):
+        # That of runserver's own lines is a socket.
+        if hasattr(request, "resolver_match") and isinstance(record.args, tuple):
             match = request.resolver_match
             route = match.view_name if match else "no route"
             record.args = tuple(route if argument == request.path else argument for argument in record.args)

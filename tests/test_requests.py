@@ -3,6 +3,7 @@
 import logging
 import re
 from contextlib import suppress
+from socket import socket
 
 import pytest
 from django.db import connection
@@ -122,3 +123,10 @@ def test_a_page_s_path_does_not_get_into_the_log(path, name):
 def test_another_line_stays_as_it_is():
     record = logging.makeLogRecord({"msg": "%s", "args": ("/a",)})
     assert (RouteFilter().filter(record), record.getMessage()) == (True, "/a")
+
+
+def test_a_line_of_runserver_s_own_stays_as_it_is():
+    with socket() as peer:
+        record = logging.makeLogRecord({"msg": '"%s" %s', "args": ("GET / HTTP/1.1", "200"), "request": peer})
+        assert RouteFilter().filter(record)
+    assert record.getMessage() == '"GET / HTTP/1.1" 200'

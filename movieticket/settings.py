@@ -345,9 +345,9 @@ SWAGGER_SETTINGS = {
 
 # --- Log --------------------------------------------------------------------------------------
 
-# Locally runserver tells of each request itself.
 # No line tells any of it, and asking for it takes time.
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+# Locally runserver tells of each request itself.
 LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json", "json or text")
 LOGGING = {
     "version": 1,

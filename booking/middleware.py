@@ -50,7 +50,7 @@ def _is_personal(request: HttpRequest) -> bool:
 
 
 class ForPages:
-    """A middleware that requests to the API go past: they know nothing of cookies, and much of a short one is this."""
+    """A middleware that requests to the API go past: they know nothing of cookies, and each takes its time."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.path_info.startswith("/api/"):

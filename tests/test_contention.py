@@ -405,8 +405,8 @@ def _no_lock_at_once(monkeypatch):
     """A booking that is sent as a whole transaction reads the show without a lock."""
     read = PreparedQuery(lambda show: Show.objects.filter(pk=show).values_list("pk"), 1)
 
-    def transaction(_milliseconds, *, shows=False):
-        return PreparedTransaction(PreparedText("SELECT 1"), read, whole._insert, *[whole.read_show] * shows)
+    def transaction(_milliseconds, *, reads_show=False):
+        return PreparedTransaction(PreparedText("SELECT 1"), read, whole._insert, *[whole.read_show] * reads_show)
 
     monkeypatch.setattr(whole, "_transaction", transaction)
 

@@ -61,13 +61,13 @@ _lock = PreparedQuery(
 
 
 @lru_cache
-def _transaction(milliseconds: int, *, shows: bool = False) -> PreparedTransaction:
+def _transaction(milliseconds: int, *, reads_show: bool = False) -> PreparedTransaction:
     """The sale where the lock is waited for so long; it may read the show, for the answer.
 
     What comes after the lock sees what was committed before it was got: each statement has a snapshot of its own.
     """
     timeout = PreparedText(f"SET LOCAL lock_timeout = {milliseconds}")
-    return PreparedTransaction(timeout, _lock, _insert, *[read_show] * shows)
+    return PreparedTransaction(timeout, _lock, _insert, *([read_show] if reads_show else []))
 
 
 def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, patient: bool) -> list[Booking]:
@@ -86,7 +86,7 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
             if show:
                 _, _, sold = _transaction(milliseconds)([], [show_id], sale)
             else:
-                _, _, sold, shows = _transaction(milliseconds, shows=True)([], [show_id], sale, [show_id])
+                _, _, sold, shows = _transaction(milliseconds, reads_show=True)([], [show_id], sale, [show_id])
     except LockHeld:
         LOCK_WAITS.observe(milliseconds / 1000)
         if patient:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from booking.metrics import REFUSALS
+from booking.paths import is_api
 from booking.services import Busy, InvalidInput, Refusal, broke_off
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,6 @@ def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpRe
 
 
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
-    if not request.path_info.startswith("/api/"):
+    if not is_api(request):
         return None
     return JsonResponse({"detail": detail, "code": code}, status=status)

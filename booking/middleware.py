@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from booking.exception_handler import refused
+from booking.paths import is_api
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -39,7 +40,7 @@ class SecurityHeaders:
         headers = response.headers
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         headers["Permissions-Policy"] = PERMISSIONS_POLICY
-        if request.path_info.startswith("/api/") and _is_personal(request):
+        if is_api(request) and _is_personal(request):
             response.setdefault("Cache-Control", "no-store")
         return response
 
@@ -53,7 +54,7 @@ class ForPages:
     """A middleware that requests to the API go past: they know nothing of cookies, and each takes its time."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path_info.startswith("/api/"):
+        if is_api(request):
             return self.get_response(request)  # type: ignore[attr-defined,no-any-return]
         return super().__call__(request)  # type: ignore[misc,no-any-return]
 
@@ -108,7 +109,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
 def _is_unreadable(request: HttpRequest) -> bool:
     """Whether the pages outside the API, which are Django's, would break at it rather than refuse it."""
     meta = request.META
-    if request.path_info.startswith("/api/"):
+    if is_api(request):
         return False
     is_form = request.content_type == "application/x-www-form-urlencoded"
     if is_form and request.encoding and codecs.lookup(request.encoding).name != "utf-8":

@@ -13,6 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from booking.paths import is_api
+
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -39,6 +41,5 @@ class DeadlineMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        is_api = request.path_info.startswith("/api/")
-        with waiting_at_most(settings.DATABASE_SECONDS if is_api else settings.STAFF_DATABASE_SECONDS):
+        with waiting_at_most(settings.DATABASE_SECONDS if is_api(request) else settings.STAFF_DATABASE_SECONDS):
             return self._get_response(request)

@@ -317,6 +317,9 @@ class CatalogueVersion(models.Model):
     table = models.CharField(primary_key=True, max_length=20)
     number = models.PositiveBigIntegerField()
 
+    # The sum that is the version, for a statement to bring along.
+    SUM = "(SELECT CAST(sum(number) AS bigint) FROM booking_catalogueversion)"
+
     def __str__(self) -> str:
         return f"{self.table} {self.number}"
 

@@ -16,10 +16,10 @@ from django.db import Error, connection
 from django.db.models import QuerySet
 
 from booking.metrics import LOCK_WAITS
-from booking.models import Booking, Show, User, new_reference
+from booking.models import Booking, CatalogueVersion, Show, User, new_reference
 from booking.prepared import PreparedInsertSelect, PreparedQuery, PreparedText, PreparedTransaction, mark_saved
 from booking.services.claims import LARGEST_SEAT_NUMBER
-from booking.services.kept_shows import CATALOGUE_VERSION, find_show, keep_show, kept_show, read_show
+from booking.services.kept_shows import find_show, keep_show, kept_show, read_show
 from booking.services.locks import (
     Contested,
     Interrupted,
@@ -49,7 +49,7 @@ def _unhindered(
 _insert = PreparedInsertSelect(
     Booking,
     _unhindered,
-    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CATALOGUE_VERSION}",
+    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CatalogueVersion.SUM}",
     4,
     times=1,
     texts=1,

@@ -13,9 +13,9 @@ from django.db.models import Count, F, Q, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils.functional import cached_property
 
-from booking.models import Booking, Show, User, new_reference
+from booking.models import Booking, CatalogueVersion, Show, User, new_reference
 from booking.prepared import PreparedQuery
-from booking.services.kept_shows import CATALOGUE_VERSION, find_show
+from booking.services.kept_shows import find_show
 from booking.services.locks import (
     MAX_CONTESTED,
     Contested,
@@ -122,7 +122,7 @@ live_seats = PreparedQuery(
 def _look_at(show: int, rows: Q) -> QuerySet[Booking]:
     """What a look needs of these rows of a show, and the `version` of the catalogue."""
     on_a_seat = Booking.objects.on_a_seat().filter(rows, show=show).order_by()
-    version = RawSQL(CATALOGUE_VERSION, ())  # noqa: S611
+    version = RawSQL(CatalogueVersion.SUM, ())  # noqa: S611
     return on_a_seat.only("user", "seat_number", "status", "expires_at").annotate(version=version)
 
 

@@ -7,8 +7,6 @@ along the catalogue's version, and only where that is another one is the show re
 from booking.models import Show
 from booking.prepared import PreparedQuery
 
-# For a statement; as catalogue.py asks for it.
-CATALOGUE_VERSION = "(SELECT CAST(sum(number) AS bigint) FROM booking_catalogueversion)"
 MAX_KEPT = 2000
 
 # Without what is long and nobody needs here.

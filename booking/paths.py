@@ -1,0 +1,6 @@
+from django.http import HttpRequest
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether it asks for the API: that answers in JSON alone and knows no cookies."""
+    return request.path_info.startswith("/api/")

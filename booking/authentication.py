@@ -32,27 +32,33 @@ class JWTAuthentication(authentication.JWTAuthentication):
             return super().get_validated_token(raw_token)
         return token
 
-    def has_good_token(self, request: Request) -> bool:
-        """Whether it brings a token of ours that has not expired; its account may not be there any more."""
+    def good_claims(self, request: Request) -> services.Claims | None:
+        """What a token says that is ours and has not expired; its account may not be there any more."""
         try:
             raw_token = self.get_raw_token(self.get_header(request) or b"")
-            return raw_token is not None and self.get_validated_token(raw_token) is not None
+            return None if raw_token is None else _claims(self.get_validated_token(raw_token))
         except exceptions.AuthenticationFailed:
-            return False
+            return None
 
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
-        try:
-            user_id, sign_in = int(validated_token[api_settings.USER_ID_CLAIM]), int(validated_token[SIGN_IN_CLAIM])
-        except (KeyError, TypeError, ValueError):
-            raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-        user = self._find(user_id=user_id, sign_in=sign_in, key=str(validated_token.get(USER_KEY_CLAIM)))
+        claims = _claims(validated_token)
+        user = self._find(claims)
         if user is None:
-            raise _refusal(user_id, sign_in)
+            raise _refusal(claims)
         return user
 
-    def _find(self, **claims: Any) -> User | None:
-        return services.find_account(**claims)
+    def _find(self, claims: services.Claims) -> User | None:
+        return services.find_account(**claims._asdict())
+
+
+def _claims(token: Any) -> services.Claims:
+    """Raises InvalidToken."""
+    try:
+        user_id, sign_in = int(token[api_settings.USER_ID_CLAIM]), int(token[SIGN_IN_CLAIM])
+    except (KeyError, TypeError, ValueError):
+        raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
+    return services.Claims(user_id, sign_in, str(token.get(USER_KEY_CLAIM)))
 
 
 class CountingJWTAuthentication(JWTAuthentication):
@@ -60,25 +66,24 @@ class CountingJWTAuthentication(JWTAuthentication):
 
     limit: ClassVar[str]
 
-    def _find(self, **claims: Any) -> User | None:
-        found = services.find_account_and_count(limit=self.limit, **claims)
+    def _find(self, claims: services.Claims) -> User | None:
+        found = services.find_account_and_count(limit=self.limit, claims=claims)
         if found is None:
             return None
-        user, seconds = found
-        user.seconds_to_wait = seconds  # type: ignore[attr-defined]
-        return user
+        found.user.seconds_to_wait = found.seconds_to_wait  # type: ignore[attr-defined]
+        return found.user
 
 
 class BookingAuthentication(CountingJWTAuthentication):
     limit = "booking"
 
 
-def _refusal(user_id: int, sign_in: int) -> exceptions.AuthenticationFailed:
+def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
     """Why the token is not good."""
-    user = User.objects.filter(pk=user_id).first()
+    user = User.objects.filter(pk=claims.user_id).first()
     if user is None:
         return exceptions.AuthenticationFailed("User not found", code="user_not_found")
-    if EndedSignIn.objects.filter(pk=sign_in).exists():
+    if EndedSignIn.objects.filter(pk=claims.sign_in).exists():
         return exceptions.InvalidToken("This sign-in has ended")
     if not user.is_active:
         return exceptions.AuthenticationFailed("User is inactive", code="user_inactive")

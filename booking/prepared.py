@@ -5,8 +5,7 @@ of a booking it is more than all else together. The ORM still writes these state
 kept; PostgreSQL keeps its plan besides. They serve the few that every booking runs and nothing else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -68,23 +67,6 @@ class PreparedQuery:
         with _cursor() as cursor:
             cursor.execute(self.text, self.parameters(*arguments))
             return self.results(cursor.fetchall())
-
-    @contextmanager
-    def going_along(self, *arguments: Argument) -> Iterator[Callable[[], list[Any] | None]]:
-        """Sends it with the first statement that is sent within the block, so that it takes no trip of its own.
-
-        Gives a function that knows what came of it; None where it was not sent: on SQLite, in a transaction, and
-        where there is no connection yet, as at the begin of a request that takes one from a pool.
-        """
-        server = connection.connection
-        if connection.vendor == "sqlite" or server is None:
-            yield lambda: None
-            return
-        along = server.go_along(self.text, self.parameters(*arguments))
-        try:
-            yield lambda: None if along.rows is None else self.results(along.rows)
-        finally:
-            server.withdraw(along)
 
     @property
     def text(self) -> str:
@@ -148,6 +130,32 @@ def _values(instance: Model, rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     )
 
 
+class PreparedPair:
+    """Two statements as one, of which the second may ask what the first one, `found`, gives.
+
+    The first one gives at most one row, of so many `columns`; the second one's have an id, or so, in the first column.
+    """
+
+    def __init__(self, first: PreparedQuery, second: PreparedQuery, columns: int) -> None:
+        self._first, self._second, self._columns = first, second, columns
+
+    @cached_property
+    def text(self) -> str:
+        """Its SQL, with %s for each parameter."""
+        statements = f"WITH found AS ({self._first.text}), asked AS ({self._second.text})"
+        return f"{statements} SELECT * FROM found LEFT JOIN asked ON true"  # noqa: S608
+
+    def parameters(self, first: Sequence[Argument], second: Sequence[Argument]) -> list[Any]:
+        """What stands for the text's %s, from the arguments of the one and of the other."""
+        return [*self._first.parameters(*first), *self._second.parameters(*second)]
+
+    def results(self, rows: list[Any]) -> tuple[list[Any], list[Any]]:
+        """The first one's row, if there is one, and what the second one gives."""
+        columns = self._columns
+        asked = [row[columns:] for row in rows if row[columns] is not None]
+        return [row[:columns] for row in rows[:1]], self._second.results(asked)
+
+
 class PreparedText:
     """A statement as it stands here, with %s for each argument; gives rows."""
 
@@ -167,10 +175,10 @@ class PreparedTransaction:
     It is called within atomic(), before anything else is done there.
     """
 
-    def __init__(self, *statements: PreparedQuery | PreparedText) -> None:
+    def __init__(self, *statements: PreparedQuery | PreparedPair | PreparedText) -> None:
         self._statements = statements
 
-    def __call__(self, *arguments: Sequence[Argument]) -> list[list[Any]]:
+    def __call__(self, *arguments: Sequence[Any]) -> list[Any]:
         """What each of the statements gives, called with these arguments."""
         calls = zip(self._statements, arguments, strict=True)
         parameters = [value for statement, own in calls for value in statement.parameters(*own)]

@@ -20,7 +20,9 @@ from django.db.models import UniqueConstraint
 from booking.models import Booking, Show, User
 from booking.prepared import PreparedQuery, PreparedText, PreparedTransaction
 from booking.services import (
+    Claims,
     Refusal,
+    attempt_booking,
     blocks,
     book_seat,
     bookings,
@@ -65,6 +67,21 @@ def purchase(user, show, seat_number=7):
     return partial(outcome, book_seat, user=user, show_id=show.pk, seat_number=seat_number, now=NOW)
 
 
+def requested(*, user, show_id, seat_number, now):
+    """Books as the API does, in the trip that finds the user."""
+    claims = Claims(user.pk, 1, user.token_key)
+    place = {"show_id": show_id, "seat_number": seat_number, "now": now}
+    attempt = attempt_booking(limit="booking", claims=claims, may_sell=True, **place)
+    return book_seat(user=user, attempt=attempt, **place)
+
+
+def request(user, show, seat_number=7):
+    return partial(outcome, requested, user=user, show_id=show.pk, seat_number=seat_number, now=NOW)
+
+
+by_service_and_by_request = pytest.mark.parametrize("purchase", [purchase, request])
+
+
 def cancellation(booking):
     return partial(outcome, cancel_booking, booking_id=booking.pk, now=NOW)
 
@@ -98,13 +115,15 @@ def held(show):
 # --- Seats ------------------------------------------------------------------------------------
 
 
-def test_one_seat_wanted_by_50_is_sold_once(show):
+@by_service_and_by_request
+def test_one_seat_wanted_by_50_is_sold_once(show, purchase):
     outcomes = at_once([purchase(user, show) for user in make_users(50)])
     assert Counter(outcomes) == {"done": 1, "seat_taken": 49}
     assert live_seats(show) == [7]
 
 
-def test_a_hall_that_sells_out_has_each_seat_sold_once():
+@by_service_and_by_request
+def test_a_hall_that_sells_out_has_each_seat_sold_once(purchase):
     show = make_show(total_seats=25)
     outcomes = at_once([purchase(user, show, 1 + n % 25) for n, user in enumerate(make_users(50))])
     assert Counter(outcomes)["done"] == 25
@@ -127,7 +146,8 @@ def test_a_seat_cancelled_and_rebooked_by_8_at_once_changes_hands_once(show, use
     assert live_seats(show) == [7]
 
 
-def test_the_seat_limit_holds_for_a_customer_who_books_30_seats_at_once(user, show, settings):
+@by_service_and_by_request
+def test_the_seat_limit_holds_for_a_customer_who_books_30_seats_at_once(user, show, settings, purchase):
     outcomes = at_once([purchase(user, show, 1 + n) for n in range(30)])
     limit = settings.MAX_SEATS_PER_USER
     assert Counter(outcomes) == {"done": limit, "seat_limit_reached": 30 - limit}
@@ -405,8 +425,8 @@ def _no_lock_at_once(monkeypatch):
     """A booking that is sent as a whole transaction reads the show without a lock."""
     read = PreparedQuery(lambda show: Show.objects.filter(pk=show).values_list("pk"), 1)
 
-    def transaction(_milliseconds, *, reads_show=False):
-        return PreparedTransaction(PreparedText("SELECT 1"), read, whole._insert, *[whole.read_show] * reads_show)
+    def transaction(insert, _milliseconds, *, reads_show=False):
+        return PreparedTransaction(PreparedText("SELECT 1"), read, insert, *[whole.read_show] * reads_show)
 
     monkeypatch.setattr(whole, "_transaction", transaction)
 
@@ -438,7 +458,10 @@ def all_insert_before_one_commits(transactional_db):
 
 @parallel_writers
 @pytest.mark.usefixtures("_no_lock_at_once")
-def test_sold_at_once_without_the_lock_a_seat_is_sold_once_by_the_constraint(show, all_insert_before_one_commits):
+@by_service_and_by_request
+def test_sold_at_once_without_the_lock_a_seat_is_sold_once_by_the_constraint(
+    show, all_insert_before_one_commits, purchase
+):
     outcomes = all_insert_before_one_commits([purchase(user, show) for user in make_users(20)])
     assert Counter(outcomes) == {"done": 1, "seat_taken": 19}
     assert live_seats(show) == [7]
@@ -446,7 +469,8 @@ def test_sold_at_once_without_the_lock_a_seat_is_sold_once_by_the_constraint(sho
 
 @parallel_writers
 @pytest.mark.usefixtures("_no_lock_at_once", "_no_constraint")
-def test_sold_at_once_without_either_a_seat_is_sold_more_than_once(show, all_insert_before_one_commits):
+@by_service_and_by_request
+def test_sold_at_once_without_either_a_seat_is_sold_more_than_once(show, all_insert_before_one_commits, purchase):
     outcomes = all_insert_before_one_commits([purchase(user, show) for user in make_users(20)])
     assert outcomes == ["done"] * 20
     assert live_seats(show) == [7] * 20

@@ -66,10 +66,10 @@ def test_a_customer_is_counted_where_he_is_found_and_nobody_for_a_dead_token(set
     limit(settings, booking=1)
 
     def find(key):
-        return services.find_account_and_count(limit="booking", user_id=user.pk, sign_in=1, key=key)
+        return services.find_account_and_count(limit="booking", claims=services.Claims(user.pk, 1, key))
 
     assert [find("dead") for _ in range(3)] == [None] * 3
-    (found, wait), (again, long_wait) = find(user.token_key), find(user.token_key)
+    (found, wait, _), (again, long_wait, _) = find(user.token_key), find(user.token_key)
     assert (found, wait, again) == (user, None, user)
     assert 3590 <= long_wait <= 3600
 

@@ -1,13 +1,21 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
 from booking.services.accounts import change_password, find_account, sign_up, update_email
+from booking.services.attempts import Attempt, attempt_booking
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
-from booking.services.claims import Look, looking_ahead, seats_taken
+from booking.services.claims import seats_taken
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
-from booking.services.limits import count_password_reset, count_sign_in, count_try, find_account_and_count, trust
-from booking.services.locks import broke_off, is_contested
+from booking.services.limits import (
+    Claims,
+    count_password_reset,
+    count_sign_in,
+    count_try,
+    find_account_and_count,
+    trust,
+)
+from booking.services.locks import broke_off
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links
@@ -35,11 +43,12 @@ __all__ = [
     "CANCELLED",
     "IMPORT_COLUMNS",
     "NIGHT",
+    "Attempt",
     "Bill",
     "Busy",
+    "Claims",
     "InvalidInput",
     "Line",
-    "Look",
     "NotFound",
     "Receipt",
     "Refusal",
@@ -49,6 +58,7 @@ __all__ = [
     "SeatMap",
     "ShowFigures",
     "TakenSeat",
+    "attempt_booking",
     "block_seats",
     "book_seat",
     "book_seats",
@@ -72,8 +82,6 @@ __all__ = [
     "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
-    "is_contested",
-    "looking_ahead",
     "move_booking",
     "plan_show",
     "read_bill",

@@ -7,19 +7,31 @@ do, writes nothing where that isn't so, and then the rules are asked, who may st
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import QuerySet
+from django.db.models import BooleanField, QuerySet
+from django.db.models.expressions import RawSQL
 
 from booking.metrics import LOCK_WAITS
 from booking.models import Booking, CatalogueVersion, Show, User, new_reference
-from booking.prepared import PreparedInsertSelect, PreparedQuery, PreparedText, PreparedTransaction, mark_saved
+from booking.prepared import (
+    Argument,
+    PreparedInsertSelect,
+    PreparedPair,
+    PreparedQuery,
+    PreparedText,
+    PreparedTransaction,
+    mark_saved,
+)
 from booking.services.claims import LARGEST_SEAT_NUMBER
+from booking.services.counters import Count, sweep_if_due
 from booking.services.kept_shows import find_show, keep_show, kept_show, read_show
+from booking.services.limits import Claims, counting
 from booking.services.locks import (
     Contested,
     Interrupted,
@@ -38,22 +50,26 @@ CAN_SELL_AT_ONCE = connection.vendor == "postgresql"
 
 def _unhindered(
     user: int, show: int, seat_number: int, most: int, now: datetime, reference: str
-) -> tuple[Booking, QuerySet[Any, Any]]:
+) -> tuple[Booking, QuerySet[Show]]:
     """The booking, and the show if it can surely be made."""
     booking = Booking(user_id=user, show_id=show, seat_number=seat_number, reference=reference, created_at=now)
     shows = Show.objects.to_come(now).where_free(seat_number).where_on_fewer_seats(user, most)
     return booking, shows.filter(pk=show)
 
 
+def _unhindered_and_found(
+    user: int, show: int, seat_number: int, most: int, tries: int, *others: Any
+) -> tuple[Booking, QuerySet[Show]]:
+    """The same where the account was found, and has tried no more than so often."""
+    booking, shows = _unhindered(user, show, seat_number, most, *others)
+    condition = "EXISTS (SELECT FROM found WHERE number <= %s)"
+    return booking, shows.filter(RawSQL(condition, [tries], output_field=BooleanField()))  # noqa: S611
+
+
 # How long the lock was waited for is what PostgreSQL knows best.
-_insert = PreparedInsertSelect(
-    Booking,
-    _unhindered,
-    f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CatalogueVersion.SUM}",
-    4,
-    times=1,
-    texts=1,
-)
+GIVEN = f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CatalogueVersion.SUM}"
+_insert = PreparedInsertSelect(Booking, _unhindered, GIVEN, 4, times=1, texts=1)
+_insert_if_found = PreparedInsertSelect(Booking, _unhindered_and_found, GIVEN, 5, times=1, texts=1)
 # By itself: of a join, whoever waited for the lock would get nothing where the show has moved to another screen.
 _lock = PreparedQuery(
     lambda pk: Show.objects.select_for_update(no_key=True).filter(pk=pk).order_by().values_list("pk"), 1
@@ -61,13 +77,20 @@ _lock = PreparedQuery(
 
 
 @lru_cache
-def _transaction(milliseconds: int, *, reads_show: bool = False) -> PreparedTransaction:
+def _count_and_insert(count: PreparedQuery) -> PreparedPair:
+    return PreparedPair(count, _insert_if_found, len(Count._fields))
+
+
+@lru_cache
+def _transaction(
+    insert: PreparedQuery | PreparedPair, milliseconds: int, *, reads_show: bool = False
+) -> PreparedTransaction:
     """The sale where the lock is waited for so long; it may read the show, for the answer.
 
     What comes after the lock sees what was committed before it was got: each statement has a snapshot of its own.
     """
     timeout = PreparedText(f"SET LOCAL lock_timeout = {milliseconds}")
-    return PreparedTransaction(timeout, _lock, _insert, *([read_show] if reads_show else []))
+    return PreparedTransaction(timeout, _lock, insert, *([read_show] if reads_show else []))
 
 
 def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, patient: bool) -> list[Booking]:
@@ -78,33 +101,69 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
     """
     if not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
         return []
-    show, reference = kept_show(show_id), new_reference()
-    sale = (user.pk, show_id, seat_number, settings.MAX_SEATS_PER_USER, now, reference)
-    try:
-        # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
-        with write_transaction(sent_whole=True), place_in_queue(patient=patient) as milliseconds:
-            if show:
-                _, _, sold = _transaction(milliseconds)([], [show_id], sale)
-            else:
-                _, _, sold, shows = _transaction(milliseconds, reads_show=True)([], [show_id], sale, [show_id])
-    except LockHeld:
-        LOCK_WAITS.observe(milliseconds / 1000)
-        if patient:
-            raise
-        mark_contested(show_id)
-        raise Contested from None
-    if not sold:
-        return []
-    [(pk, waited, version)] = sold
-    LOCK_WAITS.observe(waited)
-    if show:
-        show = _as_sold(show, version)
-    else:
-        [show] = shows
-        keep_show(show, version)
-    booking = Booking(pk=pk, user_id=user.pk, show=show, seat_number=seat_number, reference=reference, created_at=now)
-    mark_saved(booking)
-    return [booking]
+    sale = _Sale(user.pk, show_id, seat_number, now)
+    return sale.bookings(sale.carry_out(_insert, sale.arguments(), patient=patient))
+
+
+def count_and_sell_at_once(
+    *, limit: str, claims: Claims, show_id: int, seat_number: int, now: datetime
+) -> tuple[list[Count], list[Booking]]:
+    """The same for the account of a token, not patient, in the trip that finds it and counts its try.
+
+    There is no Count where the account isn't found, and no booking where the try is one too many. Raises Busy,
+    Interrupted, Contested, and IntegrityError where the account was deleted at this very moment.
+    """
+    sweep_if_due()
+    sale = _Sale(claims.user_id, show_id, seat_number, now)
+    count, counted = counting(limit, claims)
+    arguments = (counted, sale.arguments(settings.LIMITS[limit][0]))
+    found, sold = sale.carry_out(_count_and_insert(count), arguments, patient=False)
+    return [Count(*row) for row in found], sale.bookings(sold)
+
+
+class _Sale:
+    def __init__(self, user_id: int, show_id: int, seat_number: int, now: datetime) -> None:
+        self._user_id, self._show_id, self._seat_number, self._now = user_id, show_id, seat_number, now
+        self._show = kept_show(show_id)
+        self._reference = new_reference()
+
+    def arguments(self, *tries: int) -> tuple[Argument, ...]:
+        """Those of the insert."""
+        seats = (self._user_id, self._show_id, self._seat_number, settings.MAX_SEATS_PER_USER)
+        return (*seats, *tries, self._now, self._reference)
+
+    def carry_out(self, insert: PreparedQuery | PreparedPair, arguments: Sequence[Any], *, patient: bool) -> Any:
+        """What the insert gives."""
+        reads_show = self._show is None
+        try:
+            # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
+            with write_transaction(sent_whole=True), place_in_queue(patient=patient) as milliseconds:
+                transaction = _transaction(insert, milliseconds, reads_show=reads_show)
+                _, _, given, *shows = transaction([], [self._show_id], arguments, *[[self._show_id]] * reads_show)
+        except LockHeld:
+            LOCK_WAITS.observe(milliseconds / 1000)
+            if patient:
+                raise
+            mark_contested(self._show_id)
+            raise Contested from None
+        self._shows = shows
+        return given
+
+    def bookings(self, sold: Sequence[tuple[int, float, int]]) -> list[Booking]:
+        """What was sold, by what the insert gave."""
+        if not sold:
+            return []
+        [(pk, waited, version)] = sold
+        LOCK_WAITS.observe(waited)
+        if self._show:
+            show = _as_sold(self._show, version)
+        else:
+            [[show]] = self._shows
+            keep_show(show, version)
+        own = {"seat_number": self._seat_number, "reference": self._reference, "created_at": self._now}
+        booking = Booking(pk=pk, user_id=self._user_id, show=show, **own)
+        mark_saved(booking)
+        return [booking]
 
 
 _find_show = retried(find_show)

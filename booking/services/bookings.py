@@ -11,9 +11,9 @@ from booking.metrics import SEATS_BOOKED
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.prepared import PreparedInsert
 from booking.services.at_once import CAN_SELL_AT_ONCE, sell_at_once
+from booking.services.attempts import Attempt
 from booking.services.claims import (
     Claim,
-    Look,
     ShowStarted,
     Wish,
     check_free,
@@ -54,18 +54,23 @@ def book_seat(
     now: datetime,
     receipt: Receipt[list[Booking]] | None = None,
     sold_by: User | None = None,
-    look: Look | None = None,
+    attempt: Attempt | None = None,
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
     `now` is UTC. A seat that the user holds becomes booked. A `receipt` makes the same request safe to send
-    again; a `look` at the seat was had `looking_ahead`. The admin's history tells who of the staff it was
-    `sold_by`. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached,
-    IdempotencyKeyReused or Busy, and Replay where the receipt shows that this was done before.
+    again; an `attempt` was made at this time. The admin's history tells who of the staff it was `sold_by`. Raises
+    NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached, IdempotencyKeyReused or
+    Busy, and Replay where the receipt shows that this was done before.
     """
-    claim = Claim(user, show_id, Wish([seat_number]), now, receipt, look=look)
+    if attempt and attempt.booking:
+        SEATS_BOOKED.inc()
+        return attempt.booking
+    claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
+    if attempt:
+        claim.look, claim.is_tried, claim.may_be_done = attempt.look, attempt.is_in_vain, attempt.may_be_done
     # What is kept beside the booking, in its transaction, names its id.
-    is_alone = CAN_SELL_AT_ONCE and not receipt and not sold_by
+    is_alone = CAN_SELL_AT_ONCE and not receipt and not sold_by and not claim.is_tried
     at_once = partial(sell_at_once, user=user, show_id=show_id, seat_number=seat_number, now=now)
     [booking] = claim.carry_out(partial(_sell, user, now, sold_by), at_once if is_alone else None)
     SEATS_BOOKED.inc()

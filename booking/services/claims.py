@@ -1,8 +1,8 @@
 """Claiming seats of a show for a customer: what a booking and a hold have in common."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -239,9 +239,6 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
 class Look:
     """A look, without a lock, at seats of a show and at one that was left: if it still is, nobody has to count."""
 
-    # What came of it, where it went along with another statement.
-    ahead: Callable[[], list[Any] | None] = staticmethod(lambda: None)
-
     def __init__(self, show_id: int, seats: Sequence[int], seat_left: int) -> None:
         self._seat_left = seat_left
         self.query = _on_seats(len(seats) + 1)
@@ -251,8 +248,7 @@ class Look:
     @cached_property
     def rows(self) -> list[Any]:
         """Whoever is on all these seats."""
-        rows = self.ahead()
-        return self.query(*self.arguments) if rows is None else rows
+        return self.query(*self.arguments)
 
     def finds_seat_left(self, show: Show, now: datetime) -> bool:
         """Whether the one that was left still is, at `now` (UTC)."""
@@ -271,20 +267,12 @@ def _remember_seat_left(show: Show, now: datetime) -> None:
     _seats_left[show.pk] = seat_left
 
 
-@contextmanager
-def looking_ahead(*, show_id: int, seat_number: int) -> Iterator[Look | None]:
-    """Looks at a seat that will be asked for in the same trip as what is sent within, if that has a point.
-
-    That is where many want the same: most are refused by a look, and a trip costs more than the look. A count of the
-    show's seats is not made ahead, before it is known whether somebody may ask.
-    """
+def look_at(show_id: int, seat_number: int) -> Look | None:
+    """A look at a seat that somebody wants, if it doesn't take a count of the show's seats."""
     seat_left = _seats_left.get(show_id)
-    if seat_left is None or not is_contested(show_id) or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
-        yield None
-        return
-    look = Look(show_id, [seat_number], seat_left)
-    with look.query.going_along(*look.arguments) as look.ahead:
-        yield look
+    if seat_left is None or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
+        return None
+    return Look(show_id, [seat_number], seat_left)
 
 
 @dataclass
@@ -300,7 +288,10 @@ class Claim:
     avoid: Callable[[Show], Collection[int]] = lambda _: ()
     # Had already, at the seats of the wish.
     look: Look | None = None
-    _may_be_done: bool = field(default=False, init=False)
+    # A sale at once was tried in vain.
+    is_tried: bool = False
+    # A sale at this very time may have been committed.
+    may_be_done: bool = False
 
     @retried
     def carry_out(
@@ -319,7 +310,7 @@ class Claim:
             return self._carry_out(write, at_once)
         except Interrupted as interruption:
             # Then it is looked for, so that it is safe to run this again whatever has happened.
-            self._may_be_done = self._may_be_done or interruption.committing
+            self.may_be_done = self.may_be_done or interruption.committing
             raise Interrupted from interruption
         except IntegrityError as error:
             # The constraint has the last word should a seat ever be written without the lock.
@@ -334,9 +325,9 @@ class Claim:
     ) -> list[Booking]:
         # Once: whoever tries again is to see what is there then.
         look, self.look = self.look, None
-        if self._may_be_done:
+        if self.may_be_done:
             return self._in_transaction(write, lock_show)
-        if not is_contested(self.show_id):
+        if not (self.is_tried or is_contested(self.show_id)):
             with suppress(Contested):
                 if at_once is None:
                     return self._in_transaction(write, lock_show_if_free)
@@ -407,7 +398,7 @@ class Claim:
             show = lock(self.show_id)
             if self.receipt:
                 self.receipt.look_up(self.user, show)
-            if self._may_be_done:
+            if self.may_be_done:
                 done = self._done(show)
                 # A hold of some that were held already is found in part, and made again.
                 if len(done) == (self.wish.count or len(self.wish.seat_numbers)):

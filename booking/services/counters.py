@@ -111,16 +111,20 @@ def is_counting(*, key: str) -> bool:
 
 def _count_in_database(key: str, seconds: int) -> Count:
     [tries] = count_by(COUNT, [key, float(seconds)])
-    return tries
+    return Count(*tries)
 
 
 @retried
-def count_by(statement: str, parameters: list[Any]) -> list[Count]:
-    """What a statement that counts a try gives, if it does. Raises Busy and Interrupted."""
+def count_by(statement: str, parameters: list[Any]) -> list[Any]:
+    """The rows of a statement that counts a try. Raises Busy and Interrupted."""
+    sweep_if_due()
+    return _run(statement, parameters)
+
+
+def sweep_if_due() -> None:
+    """Removes what is over, once in a while. Raises Busy and Interrupted."""
     if _sweeping.is_due():
         _run(SWEEP, [])
-    row = _run(statement, parameters)
-    return [Count(*row)] if row else []
 
 
 @retried
@@ -130,17 +134,18 @@ def _remember_in_database(key: str, seconds: int) -> None:
 
 @retried
 def _is_counting_in_database(key: str) -> bool:
-    return bool(_run(IS_COUNTING, [key])[0])
+    [(is_counting,)] = _run(IS_COUNTING, [key])
+    return bool(is_counting)
 
 
-def _run(statement: str, parameters: list[Any]) -> Any:
-    """The first row of a statement that is a transaction of its own. Raises Busy and Interrupted."""
+def _run(statement: str, parameters: list[Any]) -> list[Any]:
+    """The rows of a statement that is a transaction of its own. Raises Busy and Interrupted."""
     try:
         if connection.vendor == "sqlite":
             # Its backend has the writers queue for a transaction.
             with transaction.atomic():
-                return _first_row(statement, parameters)
-        return _first_row(statement, parameters)
+                return _rows(statement, parameters)
+        return _rows(statement, parameters)
     except Error as error:
         refusal = refusal_for(error)
         if refusal is None:
@@ -148,10 +153,11 @@ def _run(statement: str, parameters: list[Any]) -> Any:
         raise refusal from error
 
 
-def _first_row(statement: str, parameters: list[Any]) -> Any:
+def _rows(statement: str, parameters: list[Any]) -> list[Any]:
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(statement, parameters)
-        return cursor.fetchone()
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
 
 # --- Redis ------------------------------------------------------------------------------------

@@ -1,19 +1,29 @@
 """How often somebody may try; the settings named LIMIT_… say it."""
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models.expressions import RawSQL
 
 from booking.models import Tries, User
-from booking.prepared import PreparedInsertSelect
-from booking.services.accounts import find_account
+from booking.prepared import Argument, PreparedInsertSelect, PreparedPair, PreparedQuery
 from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
 TRUST_SECONDS = 30 * 24 * 3600
+
+
+class Claims(NamedTuple):
+    """What a token says of its account."""
+
+    user_id: int
+    sign_in: int
+    key: str
 
 
 def count_try(*, limit: str, who: str) -> int | None:
@@ -21,14 +31,15 @@ def count_try(*, limit: str, who: str) -> int | None:
 
     Returns the whole seconds to wait, at least 1, where it is one too many. Raises Busy.
     """
-    return _seconds_to_wait(limit, count(key=_key(limit, who), seconds=settings.LIMITS[limit][1]))
+    return seconds_to_wait(limit, count(key=_key(limit, who), seconds=settings.LIMITS[limit][1]))
 
 
 def _key(limit: str, who: str) -> str:
     return f"{limit}:{_digest(who)}"
 
 
-def _seconds_to_wait(limit: str, tries: Count) -> int | None:
+def seconds_to_wait(limit: str, tries: Count) -> int | None:
+    """The whole seconds, at least 1, where the try is one too many."""
     return None if tries.number <= settings.LIMITS[limit][0] else max(1, math.ceil(tries.seconds_left))
 
 
@@ -45,17 +56,58 @@ _count_signed_in = PreparedInsertSelect(
 )
 
 
-def find_account_and_count(*, limit: str, user_id: int, sign_in: int, key: str) -> tuple[User, int | None] | None:
-    """As `find_account` and `count_try` of that account; of the account the id alone is read yet.
+# Who counts elsewhere only asks whether there is such an account.
+_signed_in = PreparedQuery(
+    lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).values_list("pk"), 2, texts=1
+)
 
-    Raises Busy and Interrupted.
-    """
-    if settings.REDIS_URL:
-        user = find_account(user_id=user_id, sign_in=sign_in, key=key)
-        return (user, count_try(limit=limit, who=str(user_id))) if user else None
-    arguments = (user_id, sign_in, settings.LIMITS[limit][1], key, _key(limit, str(user_id)))
-    tries = count_by(_count_signed_in.text, _count_signed_in.parameters(*arguments))
-    return (User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id]), _seconds_to_wait(limit, tries[0])) if tries else None
+
+class Found(NamedTuple):
+    """An account, of which the id alone is read yet."""
+
+    user: User
+    # Where the try is one too many, at least 1.
+    seconds_to_wait: int | None
+    # What was asked besides.
+    rows: list[Any]
+
+
+def find_account_and_count(
+    *, limit: str, claims: Claims, also: tuple[PreparedQuery, Sequence[Argument]] | None = None
+) -> Found | None:
+    """As `find_account` and `count_try` of that account in one trip; a query may go along. Raises Busy, Interrupted."""
+    arguments: Sequence[Argument] = claims
+    finding = _signed_in
+    if not settings.REDIS_URL:
+        finding, arguments = counting(limit, claims)
+    rows: list[Any] = []
+    if also:
+        query, own = also
+        pair = _paired(finding, query)
+        found, rows = pair.results(count_by(pair.text, pair.parameters(arguments, own)))
+    else:
+        found = count_by(finding.text, finding.parameters(*arguments))
+    if not found:
+        return None
+    who = str(claims.user_id)
+    seconds = count_try(limit=limit, who=who) if settings.REDIS_URL else seconds_to_wait(limit, Count(*found[0]))
+    return Found(account_by_id(claims.user_id), seconds, rows)
+
+
+def counting(limit: str, claims: Claims) -> tuple[PreparedQuery, Sequence[Argument]]:
+    """The statement that counts a try where the account is found, and its arguments; it gives what makes a Count."""
+    key = _key(limit, str(claims.user_id))
+    return _count_signed_in, (claims.user_id, claims.sign_in, settings.LIMITS[limit][1], claims.key, key)
+
+
+@lru_cache
+def _paired(finding: PreparedQuery, also: PreparedQuery) -> PreparedPair:
+    return PreparedPair(finding, also, 1 if finding is _signed_in else len(Count._fields))
+
+
+def account_by_id(user_id: int) -> User:
+    """The account, whatever else it holds to be read on demand."""
+    return User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id])
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:

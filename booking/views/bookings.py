@@ -68,18 +68,31 @@ STAND_IN = 10**17
 class BookView(Counted, APIView):
     # Of this request's own instance.
     _data: dict[str, Any] | None = None
-    _look: services.Look | None = None
+    _attempt: services.Attempt | None = None
 
     def perform_authentication(self, request: Request) -> None:
-        """On a show that many want, looks at the seat in the trip to the database that finds who asks."""
-        show_id = int(self.kwargs["pk"])
-        if services.is_contested(show_id) and BookingAuthentication().has_good_token(request):
-            self._data = validated_early(SeatSerializer, request)
-        if self._data is None:
+        """Asks for the seat in the trip to the database that finds who asks."""
+        self._attempt = self._attempt_booking(request) if request.method == "POST" else None
+        if self._attempt and self._attempt.user:
+            self._attempt.user.seconds_to_wait = self._attempt.seconds_to_wait  # type: ignore[attr-defined]
+            request.user = self._attempt.user
+        else:
             super().perform_authentication(request)
-            return
-        with services.looking_ahead(show_id=show_id, **self._data) as self._look:
-            super().perform_authentication(request)
+
+    def _attempt_booking(self, request: Request) -> services.Attempt | None:
+        claims = BookingAuthentication().good_claims(request)
+        self._data = validated_early(SeatSerializer, request) if claims else None
+        if claims is None or self._data is None:
+            return None
+        return services.attempt_booking(
+            limit=BookingAuthentication.limit,
+            claims=claims,
+            show_id=int(self.kwargs["pk"]),
+            now=timezone.now(),
+            # What is kept beside the booking is written in its transaction.
+            may_sell="HTTP_IDEMPOTENCY_KEY" not in request.META,
+            **self._data,
+        )
 
     @operation(
         tag="Bookings",
@@ -102,7 +115,8 @@ class BookView(Counted, APIView):
     def post(self, request: Request, pk: str) -> Response:
         data = self._data or validated(SeatSerializer, request)
         receipt = receipt_of(request, "book", data, represent_only)
-        call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), "look": self._look, **data}
+        now = self._attempt.now if self._attempt else timezone.now()
+        call = {"user": account(request), "show_id": int(pk), "now": now, "attempt": self._attempt, **data}
         answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
         location = _path_of_booking(request.META["SCRIPT_NAME"]) % answer["id"]
         return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from itertools import count, islice
 from typing import Any
@@ -26,9 +25,6 @@ WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
 
 class Connection(psycopg.Connection[Any]):
-    # Goes along with the next that is run outside a transaction.
-    _along: "Along | None" = None
-
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's, but no longer than the request at hand may wait. Raises OperationalError then.
 
@@ -60,31 +56,14 @@ class Connection(psycopg.Connection[Any]):
 
         psycopg's own cursors take more CPU, and its pipeline waits for BEGIN and COMMIT apart.
         """
-        is_idle = self.pgconn.transaction_status == TransactionStatus.IDLE
-        begins = not self.autocommit and is_idle
+        begins = not self.autocommit and self.pgconn.transaction_status == TransactionStatus.IDLE
         commits = begins and commit
-        if self._along and is_idle and not begins:
-            along, self._along = self._along, None
-            result, *results = self._sent(self._commands([along.call, *calls]))
-            # Now: the connection may be somebody else's when they are looked at.
-            along.rows = self.rows(result)
-            return results
         all_calls = [*[BEGIN] * begins, *calls, *[COMMIT] * commits]
         commands = self._commands(all_calls)
         if not commits:
             return self._sent(commands)[begins:]
         with self._replica_waited_for():
             return self._sent(commands)[1:-1]
-
-    def go_along(self, text: str, parameters: Sequence[Any]) -> "Along":
-        """Has the statement sent with the next that is run outside a transaction."""
-        self._along = Along((text, parameters))
-        return self._along
-
-    def withdraw(self, along: "Along") -> None:
-        """Has it not sent any more."""
-        if self._along is along:
-            self._along = None
 
     def rows(self, result: Any) -> list[tuple[Any, ...]]:
         """The rows of a result of `run`."""
@@ -179,14 +158,6 @@ class Connection(psycopg.Connection[Any]):
     @cached_property
     def _transformer(self) -> Any:
         return Transformer(self)
-
-
-@dataclass
-class Along:
-    """A statement that goes along with another, in its trip, and the rows that it gave when it did."""
-
-    call: Call
-    rows: list[tuple[Any, ...]] | None = None
 
 
 @lru_cache(maxsize=1000)

@@ -7,7 +7,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
-from booking.services import bookings, claims, counters, kept_shows, locks
+from booking.services import attempts, bookings, claims, counters, kept_shows, locks
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show, make_user
 
@@ -48,7 +48,8 @@ def _no_sweep_meanwhile(monkeypatch):
 @pytest.fixture
 def _step_by_step(monkeypatch):
     """No booking is sent to the database as a whole transaction."""
-    monkeypatch.setattr(bookings, "CAN_SELL_AT_ONCE", False)
+    for module in (attempts, bookings):
+        monkeypatch.setattr(module, "CAN_SELL_AT_ONCE", False)
 
 
 @pytest.fixture

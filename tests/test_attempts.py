@@ -1,0 +1,210 @@
+"""The trip that finds who asks and counts the try, and sells the seat or looks at it besides."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from booking.models import Booking, EndedSignIn, Tries, User
+from booking.services import Claims, attempt_booking, book_seat, locks
+from booking.tokens import SIGN_IN_CLAIM, AccessToken
+from tests.factories import NOW, make_booking, make_hold
+from tests.redis_server import redis_server
+from tests.test_contention import held, post, start, wait_for_waiters
+from tests.test_retries import INSERT, cut_at
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is asked without a trip"),
+    pytest.mark.django_db(transaction=True),
+]
+
+PLACE = "/api/shows/{}/book/"
+
+
+def attempt(user, show, seat_number=7, key=None):
+    claims = Claims(user.pk, 1, key or user.token_key)
+    call = {"show_id": show.pk, "seat_number": seat_number, "now": NOW}
+    return attempt_booking(limit="booking", claims=claims, may_sell=True, **call)
+
+
+def tries():
+    return sum(row.number for row in Tries.objects.filter(key__startswith="booking:"))
+
+
+# --- A sale -----------------------------------------------------------------------------------
+
+
+def test_a_booking_is_one_trip(client, show, trips):
+    for seat in (1, 2):
+        post(client, show, seat)
+    trips.clear()
+    answer = post(client, show, 3)
+    # BEGIN, the time to wait for the lock, the lock, the count with the insert, COMMIT.
+    assert (answer.status_code, trips) == (201, [5])
+    assert tries() == 3
+
+
+def test_the_answer_is_the_booking_that_is_stored(client, user, show):
+    answer = post(client, show, 7).json()
+    stored = Booking.objects.get()
+    assert (answer["id"], answer["reference"], answer["seat_number"]) == (stored.pk, stored.reference, 7)
+    assert (stored.user, stored.show) == (user, show)
+    assert client.get("/api/my-bookings/").json()["results"] == [answer]
+
+
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete", "options", "head"])
+def test_only_a_post_books(client, show, method):
+    getattr(client, method)(PLACE.format(show.pk), {"seat_number": 7}, format="json")
+    assert not Booking.objects.exists()
+
+
+def test_a_key_of_the_request_is_kept_with_the_booking(client, show):
+    first, again = (post(client, show, 7, **{"Idempotency-Key": "one"}) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert again["Idempotency-Replayed"] == "true"
+
+
+def test_one_try_too_many_sells_nothing(client, show, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (2, 60)}
+    assert [post(client, show, seat).status_code for seat in (1, 2, 3, 4)] == [201, 201, 429, 429]
+    assert (Booking.objects.count(), tries()) == (2, 4)
+
+
+def dismiss(user, token):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def sign_out_everywhere(user, token):
+    User.objects.filter(pk=user.pk).update(token_key="another")
+
+
+def sign_out(user, token):
+    EndedSignIn.objects.create(number=token[SIGN_IN_CLAIM], ended_at=NOW)
+
+
+def delete(user, token):
+    user.delete()
+
+
+@pytest.mark.parametrize("end", [dismiss, sign_out_everywhere, sign_out, delete])
+def test_a_dead_token_buys_nothing_on_the_very_next_request(user, show, end):
+    token = AccessToken.for_user(user)
+    client = APIClient(headers={"Authorization": f"Bearer {token}"})
+    assert post(client, show, 1).status_code == 201
+    Booking.objects.all().delete()
+    counted = tries()
+    end(user, token)
+    assert post(client, show, 2).status_code == 401
+    assert (Booking.objects.count(), tries()) == (0, counted)
+
+
+@pytest.mark.parametrize("seat", [0, -1, 51, 2**31, 10**20])
+def test_a_seat_that_there_is_not_is_refused_as_ever(client, show, seat):
+    answer = post(client, show, seat)
+    assert (answer.status_code, answer.json()["code"], tries()) == (400, "no_such_seat", 1)
+
+
+def test_a_show_that_there_is_not_is_not_found(client, show, trips):
+    show.pk = 10**17
+    assert (post(client, show).status_code, tries()) == (404, 1)
+
+
+def test_where_a_seat_is_taken_the_try_is_counted_once(client, show, trips):
+    make_booking(show=show, seat_number=7)
+    post(client, show, 1)
+    trips.clear()
+    assert (post(client, show, 7).json()["code"], tries()) == ("seat_taken", 2)
+    # The whole sale, and no second one before the look.
+    assert [number for number in trips if number > 1] == [5]
+
+
+def test_a_customer_s_own_hold_is_booked(client, user, show):
+    make_hold(user=user, show=show, seat_number=7)
+    assert (post(client, show, 7).status_code, tries()) == (201, 1)
+    assert Booking.objects.get().status == "booked"
+
+
+def test_the_try_of_who_finds_the_show_locked_is_counted_once(client, user, show, monkeypatch):
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_SECONDS", 0.2)
+    with held(show):
+        assert post(client, show).json()["code"] == "busy"
+    assert locks.is_contested(show.pk)
+    assert (tries(), Booking.objects.count()) == (1, 0)
+
+
+def test_a_count_that_is_waited_for_is_right(user, show, settings):
+    """The last try that is left, made twice at once."""
+    settings.LIMITS = settings.LIMITS | {"booking": (2, 60)}
+    assert attempt(user, show, 1).booking
+    other = connection.copy()
+    other.set_autocommit(False)
+    with ThreadPoolExecutor(1) as pool, other.cursor() as cursor:
+        cursor.execute("UPDATE booking_tries SET number = number + 1")
+        waiting = start(pool, lambda: attempt(user, show, 2))
+        wait_for_waiters(1)
+        other.commit()
+        result = waiting.result()
+    other.close()
+    assert (result.booking, result.seconds_to_wait > 0, Booking.objects.count()) == (None, True, 1)
+
+
+def test_who_is_deleted_while_the_sale_is_made_is_told_that_there_is_no_such_account(client, user, show):
+    """The account is found, and gone when the database looks whose booking it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN DELETE FROM booking_user; RETURN NEW; END'"
+        )
+        cursor.execute("CREATE TRIGGER gone AFTER INSERT ON booking_booking FOR EACH ROW EXECUTE FUNCTION gone()")
+    try:
+        assert attempt(user, show).user is None
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP FUNCTION gone CASCADE")
+    assert (Booking.objects.count(), tries()) == (0, 0)
+
+
+def test_a_sale_cut_off_before_it_is_made_is_made_all_the_same(client, show):
+    with cut_at(INSERT) as left:
+        assert post(client, show, 7).status_code == 201
+    assert (left, Booking.objects.count()) == ([], 1)
+
+
+def test_a_sale_whose_end_was_not_heard_of_is_found_again(user, show):
+    with cut_at(INSERT, before=False) as left:
+        first = attempt(user, show)
+    assert (left, first.booking.seat_number) == ([], 7)
+    result = attempt(user, show)
+    result.may_be_done, result.is_in_vain = True, False
+    again = book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW, attempt=result)
+    assert (again, Booking.objects.count()) == (first.booking, 1)
+
+
+# --- With Redis -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _redis(settings):
+    with redis_server() as (url, _):
+        settings.REDIS_URL = url
+        yield
+
+
+@pytest.mark.usefixtures("_redis")
+def test_what_redis_counts_is_sold_after_it_is_counted(client, show, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
+    assert [post(client, show, seat).status_code for seat in (1, 2)] == [201, 429]
+    assert (Booking.objects.count(), tries()) == (1, 0)
+
+
+@pytest.mark.usefixtures("_redis")
+def test_a_refusal_is_one_trip_where_redis_counts_too(client, user, show, trips, monkeypatch):
+    monkeypatch.setattr(locks, "CONTENTION_SECONDS", 600.0)
+    make_booking(show=show, seat_number=7)
+    for _ in range(3):
+        post(client, show, 7)
+    trips.clear()
+    assert (post(client, show, 7).json()["code"], trips) == ("seat_taken", [1])
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert post(client, show, 7).status_code == 401

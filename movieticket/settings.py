@@ -359,7 +359,7 @@ LOGGING = {
     "formatters": {
         "text": {"format": "{levelname} {message}", "style": "{"},
         "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
+            "()": "pythonjsonlogger.orjson.OrjsonFormatter",
             "format": "{levelname}{name}{message}{request_id}",
             "style": "{",
             "rename_fields": {"levelname": "level", "name": "logger"},

@@ -23,6 +23,9 @@ def _token(raw_token: bytes) -> AccessToken:
 class JWTAuthentication(authentication.JWTAuthentication):
     """SimpleJWT's, with its query prepared and its work on a token's text done once. The refusals are SimpleJWT's."""
 
+    def __init__(self) -> None:
+        """Each request has one, and SimpleJWT's looks for the model of the accounts, which get_user knows."""
+
     def get_validated_token(self, raw_token: bytes) -> Any:
         try:
             token = _token(raw_token)

@@ -22,6 +22,7 @@ from booking.services.locks import refusal_for, retried
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
+IS_SQLITE = connection.vendor == "sqlite"
 # How often each process removes the counts that are over.
 SWEEP_SECONDS = 600.0
 REDIS_TIMEOUT_SECONDS = 0.25
@@ -141,7 +142,7 @@ def _is_counting_in_database(key: str) -> bool:
 def _run(statement: str, parameters: list[Any]) -> list[Any]:
     """The rows of a statement that is a transaction of its own. Raises Busy and Interrupted."""
     try:
-        if connection.vendor == "sqlite":
+        if IS_SQLITE:
             # Its backend has the writers queue for a transaction.
             with transaction.atomic():
                 return _rows(statement, parameters)

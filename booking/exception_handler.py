@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from booking.metrics import REFUSALS
 from booking.paths import is_api
+from booking.renderers import JSONAnswer
 from booking.services import Busy, InvalidInput, Refusal, broke_off
 
 logger = logging.getLogger(__name__)
@@ -36,14 +37,14 @@ STATUS_OF_CODE = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JSONAnswer:
     """Answers every exception of an API view in JSON with a stable code, a crash too."""
     if broke_off(error):
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
         logger.warning("Busy: %s", error.__cause__ or "a lock stayed held")
     if isinstance(error, InvalidInput) and error.field:
-        return Response({error.field: error.reasons}, status=400)
+        return JSONAnswer({error.field: error.reasons}, status=400)
     if isinstance(error, Refusal):
         return _answer_refusal(error)
     response = drf_exception_handler(error, context)
@@ -51,17 +52,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         # Never a traceback to a client, with DEBUG on neither; the log has it.
         request = context["request"]
         logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
-        return Response({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
+        return JSONAnswer({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
     _add_code(response, error)
     return response
 
 
-def _answer_refusal(refusal: Refusal) -> Response:
+def _answer_refusal(refusal: Refusal) -> JSONAnswer:
     REFUSALS.labels(refusal.code).inc()
     status = STATUS_OF_CODE[refusal.code]
     body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
-    return Response(body, status=status, headers=headers)
+    return JSONAnswer(body, status=status, headers=headers)
 
 
 def _add_code(response: Response, error: Exception) -> None:
@@ -105,4 +106,4 @@ def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpRe
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
     if not is_api(request):
         return None
-    return JsonResponse({"detail": detail, "code": code}, status=status)
+    return JSONAnswer({"detail": detail, "code": code}, status=status)

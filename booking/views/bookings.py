@@ -13,7 +13,6 @@ from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from booking import services
@@ -21,6 +20,7 @@ from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
 from booking.models import Booking
 from booking.openapi import operation
+from booking.renderers import JSONAnswer
 from booking.serializers import (
     BookingSerializer,
     GroupSerializer,
@@ -112,14 +112,14 @@ class BookView(Counted, APIView):
         ],
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: str) -> JSONAnswer:
         data = self._data or validated(SeatSerializer, request)
         receipt = receipt_of(request, "book", data, represent_only)
         now = self._attempt.now if self._attempt else timezone.now()
         call = {"user": account(request), "show_id": int(pk), "now": now, "attempt": self._attempt, **data}
         answer, headers = repeatable(services.book_seat, call, receipt, represent_booking)
         location = _path_of_booking(request.META["SCRIPT_NAME"]) % answer["id"]
-        return Response(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+        return JSONAnswer(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
 
 @lru_cache
@@ -145,12 +145,12 @@ class BookSeatsView(Counted, APIView):
         examples=SEATS_EXAMPLES,
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatsSerializer, request)
         receipt = receipt_of(request, "book-seats", data, represent_group)
         call = {"user": account(request), "show_id": int(pk), "now": timezone.now(), **data}
         answer, headers = repeatable(services.book_seats, call, receipt, represent_group)
-        return Response(answer, status.HTTP_201_CREATED, headers=headers)
+        return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
 class HoldView(Counted, APIView):
@@ -169,7 +169,7 @@ class HoldView(Counted, APIView):
         examples=SEATS_EXAMPLES,
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> Response:
+    def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatsSerializer, request)
         now = timezone.now()
 
@@ -179,7 +179,7 @@ class HoldView(Counted, APIView):
         receipt = receipt_of(request, "hold", data, represent)
         call = {"user": account(request), "show_id": int(pk), "now": now, **data}
         answer, headers = repeatable(services.hold_seats, call, receipt, represent)
-        return Response(answer, status.HTTP_201_CREATED, headers=headers)
+        return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
 class OwnBookings(viewsets.GenericViewSet[Booking]):
@@ -225,9 +225,9 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         refusals=["not_found", "already_cancelled", "show_started", "throttled"],
     )
     @action(detail=True, methods=["post"], **COUNTED)
-    def cancel(self, request: Request, pk: str) -> Response:
+    def cancel(self, request: Request, pk: str) -> JSONAnswer:
         booking = services.cancel_booking(user=account(request), booking_id=int(pk), now=timezone.now())
-        return Response(represent_booking(booking))
+        return JSONAnswer(represent_booking(booking))
 
     @operation(
         tag="Bookings",
@@ -249,12 +249,12 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         repeatable=True,
     )
     @action(detail=True, methods=["post"], **COUNTED)
-    def move(self, request: Request, pk: str) -> Response:
+    def move(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(MoveSerializer, request)
         receipt = receipt_of(request, "move", {"booking": int(pk), **data}, represent_only)
         call = {"user": account(request), "booking_id": int(pk), "now": timezone.now(), **data}
         answer, headers = repeatable(services.move_booking, call, receipt, represent_booking)
-        return Response(answer, headers=headers)
+        return JSONAnswer(answer, headers=headers)
 
 
 class CancelReferenceView(Counted, APIView):
@@ -265,6 +265,6 @@ class CancelReferenceView(Counted, APIView):
         answers={200: GroupSerializer},
         refusals=["not_found", "already_cancelled", "show_started", "throttled"],
     )
-    def post(self, request: Request, reference: str) -> Response:
+    def post(self, request: Request, reference: str) -> JSONAnswer:
         bookings = services.cancel_reference(user=account(request), reference=reference, now=timezone.now())
-        return Response(represent_group(bookings))
+        return JSONAnswer(represent_group(bookings))

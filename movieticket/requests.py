@@ -5,10 +5,12 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from datetime import datetime, timezone
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
@@ -43,6 +45,14 @@ class RouteFilter(logging.Filter):
             route = match.view_name if match else "no route"
             record.args = tuple(route if argument == request.path else argument for argument in record.args)
         return True
+
+
+class LineFormatter(logging.Formatter):
+    """Writes the lines of RequestMiddleware as other lines are written in JSON, which are not as many."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname, "logger": record.name, "message": record.msg, **record.line}  # type: ignore[attr-defined]
+        return orjson.dumps(line | {"time": datetime.fromtimestamp(record.created, tz=timezone.utc)}).decode()
 
 
 class QueryCounter(threading.local):
@@ -92,10 +102,18 @@ class RequestMiddleware:
         status = response.status_code
         REQUESTS.labels(method, route, status).observe(seconds)
         if logger.isEnabledFor(logging.INFO):
-            line = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
-            line |= {"queries": queries, "user_id": _user_id(request)}
             # Not by info(), which would look up from where in the code it is called.
-            logger.handle(logger.makeRecord(logger.name, logging.INFO, "", 0, "request", (), None, extra=line))
+            record = logging.LogRecord(logger.name, logging.INFO, "", 0, "request", (), None)
+            record.line = {
+                "request_id": _request_id.get(),
+                "method": method,
+                "route": route,
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+                "queries": queries,
+                "user_id": _user_id(request),
+            }
+            logger.handle(record)
 
 
 def _user_id(request: HttpRequest) -> int | None:

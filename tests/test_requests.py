@@ -1,9 +1,11 @@
 """Each request in the log and in the metrics."""
 
+import json
 import logging
 import re
 from contextlib import suppress
 from socket import socket
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -12,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404, resolve
 from prometheus_client import REGISTRY
 
-from movieticket.requests import RequestIdFilter, RouteFilter
+from movieticket.requests import LineFormatter, RequestIdFilter, RouteFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -20,11 +22,10 @@ pytestmark = pytest.mark.django_db
 class Records(logging.Handler):
     def __init__(self):
         super().__init__()
-        self.addFilter(RequestIdFilter())
         self.records = []
 
     def emit(self, record):
-        self.records.append(record)
+        self.records.append(SimpleNamespace(**json.loads(LineFormatter().format(record))))
 
 
 @pytest.fixture

@@ -29,6 +29,14 @@ def _cursor() -> Any:
     return connection.prepared_cursor()  # type: ignore[attr-defined]
 
 
+def fetch(text: str, parameters: Sequence[Any]) -> list[Any]:
+    """The rows of a statement, with %s for each parameter, that is sent again and again."""
+    with _cursor() as cursor:
+        cursor.execute(text, parameters)
+        rows: list[Any] = cursor.fetchall()
+        return rows
+
+
 # The same for all threads, and not looked up through each one's connection.
 _adapt_time = connection.ops.adapt_datetimefield_value
 
@@ -64,9 +72,7 @@ class PreparedQuery:
             return self._run(*arguments)
 
     def _run(self, *arguments: Argument) -> list[Any]:
-        with _cursor() as cursor:
-            cursor.execute(self.text, self.parameters(*arguments))
-            return self.results(cursor.fetchall())
+        return self.results(fetch(self.text, self.parameters(*arguments)))
 
     @property
     def text(self) -> str:
@@ -184,8 +190,7 @@ class PreparedTransaction:
         parameters = [value for statement, own in calls for value in statement.parameters(*own)]
         with _cursor() as cursor:
             cursor.execute(self._text, parameters)
-            with connection.wrap_database_errors:
-                rows = cursor.fetch_each()
+            rows = cursor.fetch_each()
         return [statement.results(own) for statement, own in zip(self._statements, rows, strict=True)]
 
     @cached_property
@@ -264,9 +269,7 @@ class PreparedInsert(Generic[M]):
     def insert(self, instance: M) -> M:
         """Saves a new instance and sets its id."""
         values = [field.get_db_prep_save(field.pre_save(instance, True), connection) for field in self._fields]
-        with _cursor() as cursor:
-            cursor.execute(self._text, values)
-            instance.pk = cursor.fetchone()[0]
+        [(instance.pk,)] = fetch(self._text, values)
         mark_saved(instance)
         return instance
 

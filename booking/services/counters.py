@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from booking.prepared import fetch
 from booking.services.locks import refusal_for, retried
 
 T = TypeVar("T")
@@ -145,20 +146,13 @@ def _run(statement: str, parameters: list[Any]) -> list[Any]:
         if IS_SQLITE:
             # Its backend has the writers queue for a transaction.
             with transaction.atomic():
-                return _rows(statement, parameters)
-        return _rows(statement, parameters)
+                return fetch(statement, parameters)
+        return fetch(statement, parameters)
     except Error as error:
         refusal = refusal_for(error)
         if refusal is None:
             raise
         raise refusal from error
-
-
-def _rows(statement: str, parameters: list[Any]) -> list[Any]:
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(statement, parameters)
-        rows: list[Any] = cursor.fetchall()
-        return rows
 
 
 # --- Redis ------------------------------------------------------------------------------------

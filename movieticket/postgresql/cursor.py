@@ -43,10 +43,6 @@ class PreparedCursor:
     def fetchall(self) -> list[tuple[Any, ...]]:
         return self._connection.rows(self._results[0])
 
-    def fetchone(self) -> tuple[Any, ...] | None:
-        rows = self.fetchall()
-        return rows[0] if rows else None
-
     def fetch_each(self) -> list[list[tuple[Any, ...]]]:
         """The rows of each statement of a Transaction."""
         return [self._connection.rows(result) for result in self._results]

@@ -20,7 +20,7 @@ from django.db.backends.postgresql import base
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
 
 from movieticket.postgresql.connection import Connection
-from movieticket.postgresql.cursor import PreparedCursor
+from movieticket.postgresql.cursor import PreparedCursor, PreparedCursorWrapper
 
 # The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
 # ours to having none.
@@ -49,5 +49,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Django's own cursors write the parameters into the text, as the ORM's SQL needs it in places.
         """
         self.ensure_connection()
-        with self.wrap_database_errors:
-            return self._prepare_cursor(PreparedCursor(self.connection))  # type: ignore[attr-defined]
+        cursor: Any = PreparedCursor(self.connection)
+        return self.make_debug_cursor(cursor) if self.queries_logged else PreparedCursorWrapper(cursor, self)

@@ -5,6 +5,8 @@ from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
 
+from django.db.backends.utils import CursorWrapper
+
 from movieticket.postgresql.connection import Call, Connection
 
 
@@ -22,6 +24,21 @@ class Transaction(str):
     def calls(self, parameters: Sequence[Any]) -> list[Call]:
         """Each statement with those of the parameters that are its own."""
         return [(statement, parameters[own]) for statement, own in self._statements]
+
+
+class PreparedCursorWrapper(CursorWrapper):
+    """Django's, which would ask the cursor what it can do, and the database for rows that are here."""
+
+    cursor: "PreparedCursor"
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self.cursor.fetchall()
+
+    def fetch_each(self) -> list[list[tuple[Any, ...]]]:
+        return self.cursor.fetch_each()
+
+    def __exit__(self, *_: object) -> None:
+        self.cursor.close()
 
 
 class PreparedCursor:

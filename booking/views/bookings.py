@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -72,14 +73,16 @@ class BookView(Counted, APIView):
 
     def perform_authentication(self, request: Request) -> None:
         """Asks for the seat in the trip to the database that finds who asks."""
-        self._attempt = self._attempt_booking(request) if request.method == "POST" else None
+        # Its attributes are asked for often, and DRF's request has to look for each of them.
+        plain = request._request
+        self._attempt = self._attempt_booking(plain) if plain.method == "POST" else None
         if self._attempt and self._attempt.user:
             self._attempt.user.seconds_to_wait = self._attempt.seconds_to_wait  # type: ignore[attr-defined]
             request.user = self._attempt.user
         else:
             super().perform_authentication(request)
 
-    def _attempt_booking(self, request: Request) -> services.Attempt | None:
+    def _attempt_booking(self, request: HttpRequest) -> services.Attempt | None:
         claims = BookingAuthentication().good_claims(request)
         self._data = validated_early(SeatSerializer, request) if claims else None
         if claims is None or self._data is None:

@@ -6,7 +6,7 @@ from functools import cache
 from io import BytesIO
 from typing import Any, TypeVar, cast
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
@@ -34,7 +34,7 @@ def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
     return data
 
 
-def validated_early(serializer_class: Any, request: Request) -> dict[str, Any] | None:
+def validated_early(serializer_class: Any, request: HttpRequest) -> dict[str, Any] | None:
     """The same before it is known who asks; None where the body isn't a short one of JSON, as good as can be.
 
     What is wrong with a body is told later.
@@ -43,7 +43,7 @@ def validated_early(serializer_class: Any, request: Request) -> dict[str, Any] |
     if meta.get("CONTENT_TYPE") != "application/json" or not SHORT_LENGTH.fullmatch(meta.get("CONTENT_LENGTH") or ""):
         return None
     try:
-        body = BoundedJSONParser().parse(BytesIO(request._request.body))
+        body = BoundedJSONParser().parse(BytesIO(request.body))
         data: dict[str, Any] = _reader(serializer_class).run_validation(body)
     except APIException:
         return None

@@ -76,18 +76,9 @@ class Connection(psycopg.Connection[Any]):
     @contextmanager
     def _replica_waited_for(self) -> Iterator[None]:
         """The server says by a warning, in its language, that it didn't; what can be relied on is where it is from."""
-        sources = []
-
-        def note(warning: Diagnostic) -> None:
-            # Now: later there is nothing left to read in it.
-            sources.append(warning.source_function)
-
-        self.add_notice_handler(note)
-        try:
-            yield
-        finally:
-            self.remove_notice_handler(note)
-        if WAIT_FOR_REPLICA in sources:
+        self._sources.clear()
+        yield
+        if WAIT_FOR_REPLICA in self._sources:
             raise psycopg.OperationalError("The commit was not waited for until a replica had it.")
 
     def _commands(self, calls: Sequence[Call]) -> list[Any]:
@@ -146,6 +137,18 @@ class Connection(psycopg.Connection[Any]):
             pgconn.finish()
             raise
         return results
+
+    @cached_property
+    def _sources(self) -> set[str | None]:
+        """The functions of the server that warned of something."""
+        sources: set[str | None] = set()
+
+        def note(warning: Diagnostic) -> None:
+            # Now: later there is nothing left to read in it.
+            sources.add(warning.source_function)
+
+        self.add_notice_handler(note)
+        return sources
 
     @cached_property
     def _names(self) -> dict[bytes, bytes]:

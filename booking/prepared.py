@@ -215,8 +215,10 @@ class _Plan:
         self.places = [stand_ins.index(value) if value in stand_ins else next(constants) for value in parameters]
         select: Any = compiler.select
         klass_info: Any = compiler.klass_info
+        self._converters = compiler.get_converters([column[0] for column in select])
+        self._apply_converters = compiler.apply_converters
         if queryset._iterable_class is not ModelIterable:
-            self.results: Callable[[Any], list[Any]] = list
+            self.results: Callable[[Any], list[Any]] = self._rows
             return
         self.results = self._instances
         positions = klass_info["select_fields"]
@@ -225,14 +227,13 @@ class _Plan:
         self._names = [column[0].target.attname for column in select[self._own]]
         self._annotations = compiler.annotation_col_map
         self._related = get_related_populators(klass_info, select, queryset.db)  # type: ignore[call-arg]
-        self._converters = compiler.get_converters([column[0] for column in select])
-        self._apply_converters = compiler.apply_converters
         self._alias = queryset.db
 
+    def _rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        return list(self._apply_converters(rows, self._converters) if self._converters else rows)
+
     def _instances(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        if self._converters:
-            rows = self._apply_converters(rows, self._converters)
-        return [self._instance(row) for row in rows]
+        return [self._instance(row) for row in self._rows(rows)]
 
     def _instance(self, row: Sequence[Any]) -> Any:
         instance = self._model.from_db(self._alias, self._names, row[self._own])

@@ -7,7 +7,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from booking.models import Show, User
-from booking.services import attempts, bookings, claims, counters, kept_shows, locks
+from booking.services import attempts, bookings, counters, kept_shows, locks, looks
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show, make_user
 
@@ -37,7 +37,7 @@ def _long_queue(monkeypatch):
 def _no_show_is_known():
     locks._contested.clear()
     kept_shows._kept.clear()
-    claims._seats_left.clear()
+    looks._seats_left.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from booking.models import Booking, Show, Tries, User
-from booking.services import claims, locks
+from booking.services import claims, locks, looks
 from booking.services.claims import SeatTaken, SoldOut
 from booking.tokens import AccessToken
 from tests.factories import NOW, make_block, make_booking, make_hold, make_show, make_user
@@ -116,11 +116,11 @@ def test_a_seat_that_is_free_is_hoped_for(small_show, user):
 
 
 def test_only_so_many_seats_are_remembered(user, monkeypatch):
-    monkeypatch.setattr(claims, "MAX_CONTESTED", 2)
+    monkeypatch.setattr(looks, "MAX_CONTESTED", 2)
     for _ in range(5):
         show = make_booking(seat_number=7).show
         assert refusal(show, user, 7) == "seat_taken"
-        assert len(claims._seats_left) <= 2
+        assert len(looks._seats_left) <= 2
 
 
 def test_a_refusal_names_the_seat_as_the_hall_has_it_now(small_show, user):
@@ -158,7 +158,7 @@ def hot_show():
     """Many have been refused there, so that a seat that is left is known."""
     show = make_booking(seat_number=7).show
     assert refusal(show, make_user(), 7) == "seat_taken"
-    assert claims._seats_left == {show.pk: 50}
+    assert looks._seats_left == {show.pk: 50}
     return show
 
 
@@ -263,7 +263,7 @@ def test_who_has_no_account_any_more_is_told_nothing_of_the_seat(client, hot_sho
 
 def test_a_look_is_used_once(small_show, user):
     """Whoever tries again after a connection broke sees what is there then."""
-    before = claims.Look(small_show.pk, [1], 4)
+    before = looks.Look(small_show.pk, [1], 4)
     assert len(before.rows) == 1
     claim = claims.Claim(user, small_show.pk, claims.Wish([1]), NOW, None, look=before)
     with pytest.raises(SeatTaken):

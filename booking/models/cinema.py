@@ -232,7 +232,26 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         )
 
 
-class Booking(models.Model):
+class SeatTaking:
+    """What a row says of its seat: a booking's, or fewer columns of one."""
+
+    user_id: int | None
+    seat_number: int
+    status: str
+    expires_at: datetime | None
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it takes its seat at `now`."""
+        return self.status in Booking.ON_A_SEAT and not self.has_run_out(now)
+
+    def has_run_out(self, now: datetime) -> bool:
+        return self.status == Booking.Status.HELD and self.expires_at is not None and self.expires_at <= now
+
+    def is_hold_of(self, user: User, now: datetime) -> bool:
+        return self.status == Booking.Status.HELD and self.user_id == user.pk and not self.has_run_out(now)
+
+
+class Booking(SeatTaking, models.Model):
     """One seat of one show for one customer; or held for one, or kept from sale by staff."""
 
     class Status(models.TextChoices):
@@ -296,16 +315,6 @@ class Booking(models.Model):
     @property
     def seat_label(self) -> str:
         return self.show.seat_label(self.seat_number)
-
-    def is_live(self, now: datetime) -> bool:
-        """Whether it takes its seat at `now`."""
-        return self.status in self.ON_A_SEAT and not self.has_run_out(now)
-
-    def has_run_out(self, now: datetime) -> bool:
-        return self.status == self.Status.HELD and self.expires_at is not None and self.expires_at <= now
-
-    def is_hold_of(self, user: User, now: datetime) -> bool:
-        return self.status == self.Status.HELD and self.user_id == user.pk and not self.has_run_out(now)
 
 
 class CatalogueVersion(models.Model):

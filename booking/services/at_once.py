@@ -28,7 +28,6 @@ from booking.prepared import (
     PreparedTransaction,
     mark_saved,
 )
-from booking.services.claims import LARGEST_SEAT_NUMBER
 from booking.services.counters import Count, sweep_if_due
 from booking.services.kept_shows import find_show, keep_show, kept_show, read_show
 from booking.services.limits import Claims, counting
@@ -41,6 +40,7 @@ from booking.services.locks import (
     retried,
     write_transaction,
 )
+from booking.services.looks import LARGEST_SEAT_NUMBER
 
 logger = logging.getLogger(__name__)
 

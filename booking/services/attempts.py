@@ -13,9 +13,9 @@ from django.db import IntegrityError
 
 from booking.models import Booking, User
 from booking.services.at_once import CAN_SELL_AT_ONCE, count_and_sell_at_once
-from booking.services.claims import LARGEST_SEAT_NUMBER, Look, look_at
 from booking.services.limits import Claims, account_by_id, find_account_and_count, seconds_to_wait
 from booking.services.locks import Contested, Interrupted, is_contested
+from booking.services.looks import LARGEST_SEAT_NUMBER, Look, look_at, seen
 from booking.services.refusals import Busy
 
 
@@ -64,11 +64,11 @@ def attempt_booking(
 
 
 def _look(limit: str, claims: Claims, show_id: int, seat_number: int, now: datetime) -> Attempt:
-    look = look_at(show_id, seat_number)
+    look = look_at(show_id, [seat_number])
     also = (look.query, look.arguments) if look else None
     found = find_account_and_count(limit=limit, claims=claims, also=also)
     if found is None:
         return Attempt(now)
     if look:
-        look.rows = found.rows
+        look.rows = seen(found.rows)
     return Attempt(now, found.user, found.seconds_to_wait, look)

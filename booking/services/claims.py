@@ -5,19 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, F, Q, QuerySet, Subquery
-from django.db.models.expressions import RawSQL
-from django.utils.functional import cached_property
+from django.db.models import Count, F, Q
 
-from booking.models import Booking, CatalogueVersion, Show, User, new_reference
+from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.prepared import PreparedQuery
 from booking.services.kept_shows import find_show
 from booking.services.locks import (
-    MAX_CONTESTED,
     Contested,
     Interrupted,
     is_contested,
@@ -27,16 +23,19 @@ from booking.services.locks import (
     retried,
     write_transaction,
 )
+from booking.services.looks import (
+    LARGEST_SEAT_NUMBER,
+    Look,
+    Seen,
+    forget_seat_left,
+    live_seats,
+    look_and_count,
+    look_at,
+    remember_seat_left,
+)
 from booking.services.receipts import Receipt
 from booking.services.refusals import Busy, Refusal
 from booking.services.seating import best_seats, largest_block, nearest_block
-
-# What fits the column; a hall never has so many.
-LARGEST_SEAT_NUMBER = 2**31 - 1
-
-# A seat of each contested show that was free when this process last looked for one. As long as it is, the show is not
-# sold out.
-_seats_left: dict[int, int] = {}
 
 
 class SeatTaken(Refusal):
@@ -109,42 +108,6 @@ class Wish:
             raise ValueError("Name seats, each once, or else a count.")
 
 
-# Who is on which seat of a show at a time.
-live_seats = PreparedQuery(
-    lambda show, now: (
-        Booking.objects.live(now).filter(show=show).order_by("seat_number").values_list("seat_number", "status", "user")
-    ),
-    1,
-    times=1,
-)
-
-
-def _look_at(show: int, rows: Q) -> QuerySet[Booking]:
-    """What a look needs of these rows of a show, and the `version` of the catalogue."""
-    on_a_seat = Booking.objects.on_a_seat().filter(rows, show=show).order_by()
-    version = RawSQL(CatalogueVersion.SUM, ())  # noqa: S611
-    return on_a_seat.only("user", "seat_number", "status", "expires_at").annotate(version=version)
-
-
-@lru_cache
-def _on_seats(seats: int) -> PreparedQuery:
-    """Whoever is on so many seats of a show."""
-    return PreparedQuery(lambda show, *numbers: _look_at(show, Q(seat_number__in=numbers)), 1 + seats)
-
-
-@lru_cache
-def _on_seats_and_count(seats: int) -> PreparedQuery:
-    """The same, and what the customer holds, with `seats_taken`, which is counted if there is anybody."""
-
-    def build(show: int, user: int, *arguments: Any) -> QuerySet[Booking]:
-        *numbers, now = arguments
-        live = Booking.objects.live(now).filter(show=show).order_by().values("show").annotate(n=Count("*"))
-        rows = _look_at(show, Q(seat_number__in=numbers) | Q(user=user, status=Booking.Status.HELD))
-        return rows.annotate(seats_taken=Subquery(live.values("n")))
-
-    return PreparedQuery(build, 2 + seats, times=1)
-
-
 @lru_cache
 def _on_seats_or_of_customer(seats: int) -> PreparedQuery:
     """All that is asked before seats are sold: who is on them, and the seats this customer has in the show."""
@@ -191,7 +154,7 @@ def check_seats(show: Show, seats: Sequence[int]) -> None:
 
 def check_free(
     show: Show,
-    rows: Sequence[Booking],
+    rows: Sequence[SeatTaking],
     seats: Sequence[int],
     user: User | None,
     now: datetime,
@@ -208,10 +171,10 @@ def check_free(
     ]
     if not taken:
         return
-    has_others = user is not None and any(row.is_hold_of(user, now) for row in rows)
     if is_sold_out is None:
         is_sold_out = seats_taken([show.pk], now).get(show.pk, 0) >= show.total_seats
-    if is_sold_out and not has_others:
+    # Who holds another seat can still book that one.
+    if is_sold_out and not any(user and row.is_hold_of(user, now) for row in rows):
         raise SoldOut
     raise SeatTaken(show, sorted(taken))
 
@@ -234,45 +197,6 @@ def clear_seats(show: Show, rows: Sequence[Booking], now: datetime) -> None:
         Booking.objects.filter(show=show, pk__in=run_out).update(
             status=Booking.Status.CANCELLED, cancelled_at=F("expires_at")
         )
-
-
-class Look:
-    """A look, without a lock, at seats of a show and at one that was left: if it still is, nobody has to count."""
-
-    def __init__(self, show_id: int, seats: Sequence[int], seat_left: int) -> None:
-        self._seat_left = seat_left
-        self.query = _on_seats(len(seats) + 1)
-        self.arguments = (show_id, *seats, seat_left)
-
-    # Django's: in Python 3.11 that of functools has all threads wait while one of them asks.
-    @cached_property
-    def rows(self) -> list[Any]:
-        """Whoever is on all these seats."""
-        return self.query(*self.arguments)
-
-    def finds_seat_left(self, show: Show, now: datetime) -> bool:
-        """Whether the one that was left still is, at `now` (UTC)."""
-        taken = any(row.seat_number == self._seat_left and row.is_live(now) for row in self.rows)
-        return show.has_seat(self._seat_left) and not taken
-
-
-def _remember_seat_left(show: Show, now: datetime) -> None:
-    taken = {seat_number for seat_number, *_ in live_seats(show.pk, now)}
-    # From the back, where people sit down last.
-    seat_left = next((seat for seat in range(show.total_seats, 0, -1) if seat not in taken), None)
-    if seat_left is None:
-        return
-    if len(_seats_left) >= MAX_CONTESTED and show.pk not in _seats_left:
-        _seats_left.clear()
-    _seats_left[show.pk] = seat_left
-
-
-def look_at(show_id: int, seat_number: int) -> Look | None:
-    """A look at a seat that somebody wants, if it doesn't take a count of the show's seats."""
-    seat_left = _seats_left.get(show_id)
-    if seat_left is None or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
-        return None
-    return Look(show_id, [seat_number], seat_left)
 
 
 @dataclass
@@ -361,9 +285,7 @@ class Claim:
             self._best(show)
 
     def _look_at_seats(self, seats: list[int], look: Look | None) -> None:
-        seat_left = _seats_left.get(self.show_id)
-        if look is None and seat_left is not None:
-            look = Look(self.show_id, seats, seat_left)
+        look = look or look_at(self.show_id, seats)
         if look:
             show = self._show_on_sale(look.rows)
             wanted = [row for row in look.rows if row.seat_number in seats]
@@ -372,8 +294,8 @@ class Claim:
             if look.finds_seat_left(show, self.now):
                 check_free(show, wanted, seats, self.user, self.now, is_sold_out=False)
                 return
-            _seats_left.pop(self.show_id, None)
-        rows: list[Any] = _on_seats_and_count(len(seats))(self.show_id, self.user.pk, *seats, self.now)
+            forget_seat_left(self.show_id)
+        rows = look_and_count(self.show_id, self.user.pk, seats, self.now)
         show = self._show_on_sale(rows)
         if show is None:
             return
@@ -381,10 +303,10 @@ class Claim:
         try:
             check_free(show, rows, seats, self.user, self.now, is_sold_out)
         except SeatTaken:
-            _remember_seat_left(show, self.now)
+            remember_seat_left(show, self.now)
             raise
 
-    def _show_on_sale(self, rows: list[Any]) -> Show | None:
+    def _show_on_sale(self, rows: list[Seen]) -> Show | None:
         """The show of rows that a look found. Raises ShowCancelled, ShowStarted or NoSuchSeat."""
         show = find_show(self.show_id, rows[0].version) if rows else None
         if show:

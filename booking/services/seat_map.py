@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from booking.models import Booking, Show, User, seat_label
 from booking.prepared import PreparedQuery
-from booking.services.claims import live_seats
+from booking.services.looks import live_seats
 from booking.services.refusals import NotFound
 
 _hall = PreparedQuery(lambda pk: Show.objects.filter(pk=pk).order_by().values_list("total_seats", "seats_per_row"), 1)

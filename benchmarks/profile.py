@@ -12,11 +12,11 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 
 # Functions by the end of their file's name, none of which calls another.
 STEPS = {
-    "find the user, count the try": [("rest_framework_simplejwt/authentication.py", "authenticate")],
-    "read the body": [("booking/views/common.py", "validated")],
-    "sell the seat": [("services/at_once.py", "sell_at_once")],
+    "read the token": [("booking/authentication.py", "good_claims")],
+    "read the body": [("booking/views/common.py", "validated_early")],
+    "find the user, count the try, sell the seat": [("services/at_once.py", "count_and_sell_at_once")],
     "make the answer": [("booking/serializers/bookings.py", "to_representation")],
-    "write the answer": [("rest_framework/response.py", "rendered_content")],
+    "write the answer": [("booking/renderers.py", "__init__")],
     "tell the log and the metrics": [("movieticket/requests.py", "_tell")],
 }
 

@@ -229,11 +229,14 @@ class _Plan:
         self._related = get_related_populators(klass_info, select, queryset.db)  # type: ignore[call-arg]
         self._alias = queryset.db
 
+    def _converted(self, rows: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+        return self._apply_converters(rows, self._converters) if self._converters else rows
+
     def _rows(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        return list(self._apply_converters(rows, self._converters) if self._converters else rows)
+        return [*map(tuple, self._converted(rows))]
 
     def _instances(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
-        return [self._instance(row) for row in self._rows(rows)]
+        return [self._instance(row) for row in self._converted(rows)]
 
     def _instance(self, row: Sequence[Any]) -> Any:
         instance = self._model.from_db(self._alias, self._names, row[self._own])

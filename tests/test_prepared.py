@@ -2,11 +2,12 @@ from datetime import timedelta, timezone
 
 import pytest
 from django.db import NotSupportedError, connection, transaction
-from django.db.models import Q
+from django.db.models import BooleanField, Q
+from django.db.models.expressions import RawSQL
 from django.forms.models import model_to_dict
 
 from booking.models import Booking, Screen, Show
-from booking.prepared import PreparedInsert, PreparedQuery
+from booking.prepared import PreparedInsert, PreparedPair, PreparedQuery, fetch
 from tests.factories import NOW, make_booking, make_hold, make_screen, make_show, make_user
 
 MOMENT = timedelta(microseconds=1)
@@ -37,6 +38,28 @@ def test_it_gives_rows_of_values():
     assert PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("name", "rows"), 1)(screen.pk) == [
         ("One", 5)
     ]
+
+
+def test_it_gives_rows_of_values_as_the_queryset_does():
+    """SQLite keeps a time as text."""
+    holds = Booking.objects.filter(pk=make_hold().pk).values_list("pk", "expires_at")
+    assert PreparedQuery(lambda pk: holds.filter(pk=pk), 1)(holds[0][0]) == list(holds)
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no statement that writes within another")
+def test_of_a_pair_the_second_knows_what_the_first_one_gives():
+    screens = [make_screen(name=name, rows=rows) for name, rows in (("One", 1), ("Two", 2), ("Three", 2))]
+    first = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).values_list("rows"), 1)
+    same = RawSQL("rows = (SELECT rows FROM found)", [], output_field=BooleanField())
+    second = PreparedQuery(lambda least: Screen.objects.filter(same, pk__gte=least).order_by("pk"), 1)
+    pair = PreparedPair(first, second, 1)
+
+    def ask(*arguments):
+        return pair.results(fetch(pair.text, pair.parameters(*arguments)))
+
+    assert ask([screens[1].pk], [0]) == ([(2,)], screens[1:])
+    assert ask([screens[0].pk], [screens[1].pk]) == ([(1,)], [])
+    assert ask([0], [0]) == ([], [])
 
 
 def test_it_compares_times_as_the_queryset_does():

@@ -8,14 +8,14 @@ from rest_framework.utils import encoders
 
 # What DRF escapes, for those who read JSON as JavaScript: characters that end a line there.
 LINE_ENDS = [("\u2028".encode(), rb"\u2028"), ("\u2029".encode(), rb"\u2029")]
-# Written as DRF does.
-DATES_AS_ELSEWHERE = orjson.OPT_PASSTHROUGH_DATETIME
+# Dates as DRF writes them; and what is wrong with a list is told by the places in it, which are numbers.
+OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 _default = encoders.JSONEncoder().default
 
 
 def encode(data: Any) -> bytes:
     """The data as JSON in UTF-8."""
-    body: bytes = orjson.dumps(data, _default, DATES_AS_ELSEWHERE)
+    body: bytes = orjson.dumps(data, _default, OPTIONS)
     for end, escape in LINE_ENDS:
         body = body.replace(end, escape)
     return body

@@ -22,6 +22,7 @@ from booking.renderers import JSONAnswer, JSONRenderer
         [],
         {"a": [1, -1, 0, 2**63 - 1, True, False, None, "é \U0001f3ac"]},
         {"quoted": '"\\/\b\f\n\r\t\x00\x1f\x7f'},
+        {"numbers": {0: ["One."], 7: ["Two."]}},
         {"ends of lines": "a\u2028b\u2029c"},
         {"lazy": gettext_lazy("Yes"), "detail": ErrorDetail("No.", code="no"), "choice": Booking.Status.BOOKED},
         {"time": datetime(2026, 1, 2, 3, 4, 5, 678901, timezone.utc)},

@@ -22,31 +22,36 @@ def _token(raw_token: bytes) -> AccessToken:
     return AccessToken(raw_token)  # type: ignore[arg-type]
 
 
+def _good_token(raw_token: bytes) -> AccessToken | None:
+    with suppress(TokenError):
+        token = _token(raw_token)
+        if token["exp"] > time():
+            return token
+    return None
+
+
 class JWTAuthentication(authentication.JWTAuthentication):
     """SimpleJWT's, with its query prepared and its work on a token's text done once. The refusals are SimpleJWT's."""
 
     def __init__(self) -> None:
-        """Each request has one, and SimpleJWT's looks for the model of the accounts, which get_user knows."""
+        """Leaves out what SimpleJWT looks up for each request: the model of the accounts, which get_user knows."""
 
     def get_validated_token(self, raw_token: bytes) -> Any:
+        token = _good_token(raw_token)
         # What is wrong with it is SimpleJWT's to say.
-        with suppress(TokenError):
-            token = _token(raw_token)
-            if token["exp"] > time():
-                return token
-        return super().get_validated_token(raw_token)
+        return super().get_validated_token(raw_token) if token is None else token
 
-    def good_claims(self, request: HttpRequest) -> services.Claims | None:
-        """What a token says that is ours and has not expired; its account may not be there any more."""
+    def good_token(self, request: HttpRequest) -> AccessToken | None:
+        """A token that is ours and has not expired; its account may not be there any more."""
         try:
             raw_token = self.get_raw_token(self.get_header(request) or b"")  # type: ignore[arg-type]
-            return None if raw_token is None else _claims(self.get_validated_token(raw_token))
         except exceptions.AuthenticationFailed:
             return None
+        return None if raw_token is None else _good_token(raw_token)
 
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
-        claims = _claims(validated_token)
+        claims = claims_of(validated_token)
         user = self._find(claims)
         if user is None:
             raise _refusal(claims)
@@ -56,8 +61,8 @@ class JWTAuthentication(authentication.JWTAuthentication):
         return services.find_account(**claims._asdict())
 
 
-def _claims(token: Any) -> services.Claims:
-    """Raises InvalidToken."""
+def claims_of(token: Any) -> services.Claims:
+    """What the token says of its account. Raises InvalidToken."""
     try:
         user_id, sign_in = int(token[api_settings.USER_ID_CLAIM]), int(token[SIGN_IN_CLAIM])
     except (KeyError, TypeError, ValueError):
@@ -74,8 +79,13 @@ class CountingJWTAuthentication(JWTAuthentication):
         found = services.find_account_and_count(limit=self.limit, claims=claims)
         if found is None:
             return None
-        found.user.seconds_to_wait = found.seconds_to_wait  # type: ignore[attr-defined]
-        return found.user
+        return counted(found.user, found.seconds_to_wait)
+
+
+def counted(user: User, seconds_to_wait: int | None) -> User:
+    """The user with what a throttle has to know, where the count was made in the trip that found him."""
+    user.seconds_to_wait = seconds_to_wait  # type: ignore[attr-defined]
+    return user
 
 
 class BookingAuthentication(CountingJWTAuthentication):

@@ -181,7 +181,7 @@ class PreparedTransaction:
     It is called within atomic(), before anything else is done there.
     """
 
-    def __init__(self, *statements: PreparedQuery | PreparedPair | PreparedText) -> None:
+    def __init__(self, *statements: PreparedQuery | PreparedText) -> None:
         self._statements = statements
 
     def __call__(self, *arguments: Sequence[Any]) -> list[Any]:

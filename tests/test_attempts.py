@@ -1,18 +1,22 @@
 """The trip that finds who asks and counts the try, and sells the seat or looks at it besides."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.test import APIClient
 
 from booking.models import Booking, EndedSignIn, Tries, User
-from booking.services import Claims, attempt_booking, book_seat, locks
+from booking.services import Claims, attempt_booking, locks
+from booking.throttling import BookingThrottle
 from booking.tokens import SIGN_IN_CLAIM, AccessToken
+from booking.views.bookings import BookView
 from tests.factories import NOW, make_booking, make_hold
 from tests.redis_server import redis_server
 from tests.test_contention import held, post, start, wait_for_waiters
-from tests.test_retries import INSERT, cut_at
+from tests.test_retries import INSERT, cut, cut_at
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is asked without a trip"),
@@ -35,13 +39,18 @@ def tries():
 # --- A sale -----------------------------------------------------------------------------------
 
 
-def test_a_booking_is_one_trip(client, show, trips):
+@pytest.mark.parametrize("is_pooled", [False, True])
+def test_a_booking_is_one_trip(client, show, trips, is_pooled):
+    connection.ensure_connection()
+    if is_pooled:
+        connection.connection.prepare_threshold = None
     for seat in (1, 2):
         post(client, show, seat)
     trips.clear()
     answer = post(client, show, 3)
-    # BEGIN, the time to wait for the lock, the lock, the count with the insert, COMMIT.
-    assert (answer.status_code, trips) == (201, [5])
+    connection.close()
+    # BEGIN, how long to wait for locks, the count, the lock, the insert, COMMIT.
+    assert (answer.status_code, trips) == (201, [6])
     assert tries() == 3
 
 
@@ -116,7 +125,7 @@ def test_where_a_seat_is_taken_the_try_is_counted_once(client, show, trips):
     trips.clear()
     assert (post(client, show, 7).json()["code"], tries()) == ("seat_taken", 2)
     # The whole sale, and no second one before the look.
-    assert [number for number in trips if number > 1] == [5]
+    assert [number for number in trips if number > 1] == [6]
 
 
 def test_a_customer_s_own_hold_is_booked(client, user, show):
@@ -131,6 +140,35 @@ def test_the_try_of_who_finds_the_show_locked_is_counted_once(client, user, show
         assert post(client, show).json()["code"] == "busy"
     assert locks.is_contested(show.pk)
     assert (tries(), Booking.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("end", [dismiss, sign_out_everywhere, sign_out, delete])
+def test_a_dead_token_is_refused_without_the_show_s_lock(user, show, end):
+    token = AccessToken.for_user(user)
+    client = APIClient(headers={"Authorization": f"Bearer {token}"})
+    end(user, token)
+    with held(show):
+        assert post(client, show).status_code == 401
+    assert not locks.is_contested(show.pk)
+
+
+def test_one_try_too_many_is_refused_without_the_show_s_lock(client, show, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
+    assert post(client, show, 1).status_code == 201
+    with held(show):
+        assert post(client, show, 2).status_code == 429
+    assert not locks.is_contested(show.pk)
+
+
+def test_an_old_count_sells_nothing_to_who_is_not_counted(user, show):
+    """The condition of the lock and of the insert is of this transaction's own count."""
+    assert attempt(user, show, 1).booking
+    assert attempt(user, show, 2, key="another").user is None
+    assert Booking.objects.count() == 1
+
+
+def test_after_who_is_found_nobody_but_the_throttle_refuses():
+    assert (BookView.permission_classes, BookView.throttle_classes) == ([IsAuthenticated], [BookingThrottle])
 
 
 def test_a_count_that_is_waited_for_is_right(user, show, settings):
@@ -171,14 +209,43 @@ def test_a_sale_cut_off_before_it_is_made_is_made_all_the_same(client, show):
     assert (left, Booking.objects.count()) == ([], 1)
 
 
-def test_a_sale_whose_end_was_not_heard_of_is_found_again(user, show):
-    with cut_at(INSERT, before=False) as left:
-        first = attempt(user, show)
-    assert (left, first.booking.seat_number) == ([], 7)
-    result = attempt(user, show)
-    result.may_be_done, result.is_in_vain = True, False
-    again = book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW, attempt=result)
-    assert (again, Booking.objects.count()) == (first.booking, 1)
+@contextmanager
+def answer_lost(meanwhile=cut):
+    """The first sale is made, and the connection breaks before that is heard of."""
+    left = [meanwhile]
+
+    def intercept(execute, sql, *arguments):
+        result = execute(sql, *arguments)
+        if left and INSERT in sql:
+            left.pop()()
+            raise OperationalError("The server's answer did not come.")
+        return result
+
+    with connection.execute_wrapper(intercept):
+        yield
+    assert not left
+
+
+def test_the_last_try_whose_sale_was_not_heard_of_is_answered_with_the_booking(client, show, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
+    with answer_lost():
+        answer = post(client, show)
+    assert (answer.status_code, answer.json()["id"]) == (201, Booking.objects.get().pk)
+    assert tries() == 1
+
+
+def test_a_sale_not_heard_of_is_not_told_to_a_token_that_is_dead_by_then(user, show):
+    token = AccessToken.for_user(user)
+    client = APIClient(headers={"Authorization": f"Bearer {token}"})
+
+    def dismiss_elsewhere():
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute("UPDATE booking_user SET is_active = false")
+        other.close()
+
+    with answer_lost(dismiss_elsewhere):
+        assert post(client, show).status_code == 401
 
 
 # --- With Redis -------------------------------------------------------------------------------

@@ -423,10 +423,16 @@ def all_read_before_one_writes(calls):
 @pytest.fixture
 def _no_lock_at_once(monkeypatch):
     """A booking that is sent as a whole transaction reads the show without a lock."""
-    read = PreparedQuery(lambda show: Show.objects.filter(pk=show).values_list("pk"), 1)
+    shows = Show.objects.order_by().values_list("pk")
+    reads = {
+        whole._lock: PreparedQuery(lambda show: shows.filter(pk=show), 1),
+        whole._lock_if_counted: PreparedQuery(
+            lambda show, tries, key: shows.filter(whole._counted(tries, key), pk=show), 2, texts=1
+        ),
+    }
 
-    def transaction(insert, _milliseconds, *, reads_show=False):
-        return PreparedTransaction(PreparedText("SELECT 1"), read, insert, *[whole.read_show] * reads_show)
+    def transaction(_milliseconds, *statements):
+        return PreparedTransaction(PreparedText("SELECT 1"), *(reads.get(one, one) for one in statements))
 
     monkeypatch.setattr(whole, "_transaction", transaction)
 

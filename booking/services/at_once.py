@@ -22,7 +22,6 @@ from booking.models import Booking, CatalogueVersion, Show, User, new_reference
 from booking.prepared import (
     Argument,
     PreparedInsertSelect,
-    PreparedPair,
     PreparedQuery,
     PreparedText,
     PreparedTransaction,
@@ -57,40 +56,40 @@ def _unhindered(
     return booking, shows.filter(pk=show)
 
 
-def _unhindered_and_found(
-    user: int, show: int, seat_number: int, most: int, tries: int, *others: Any
+def _counted(tries: int, key: str) -> RawSQL:
+    """Whether this very transaction has counted a try of the key, and it is not one too many.
+
+    No other one can change that any more; so what is locked and what is inserted hang by the same.
+    """
+    counted = "xmin = pg_current_xact_id_if_assigned()::xid"
+    condition = f"EXISTS (SELECT FROM booking_tries WHERE key = %s AND number <= %s AND {counted})"
+    return RawSQL(condition, [key, tries], output_field=BooleanField())  # noqa: S611
+
+
+def _unhindered_and_counted(
+    user: int, show: int, seat_number: int, most: int, tries: int, now: datetime, reference: str, key: str
 ) -> tuple[Booking, QuerySet[Show]]:
-    """The same where the account was found, and has tried no more than so often."""
-    booking, shows = _unhindered(user, show, seat_number, most, *others)
-    condition = "EXISTS (SELECT FROM found WHERE number <= %s)"
-    return booking, shows.filter(RawSQL(condition, [tries], output_field=BooleanField()))  # noqa: S611
+    booking, shows = _unhindered(user, show, seat_number, most, now, reference)
+    return booking, shows.filter(_counted(tries, key))
 
 
-# How long the lock was waited for is what PostgreSQL knows best.
+# How long the lock was waited for is what PostgreSQL knows best; of a count it may be part.
 GIVEN = f"RETURNING id, extract(epoch FROM clock_timestamp() - now())::float8, {CatalogueVersion.SUM}"
 _insert = PreparedInsertSelect(Booking, _unhindered, GIVEN, 4, times=1, texts=1)
-_insert_if_found = PreparedInsertSelect(Booking, _unhindered_and_found, GIVEN, 5, times=1, texts=1)
+_insert_if_counted = PreparedInsertSelect(Booking, _unhindered_and_counted, GIVEN, 5, times=1, texts=2)
 # By itself: of a join, whoever waited for the lock would get nothing where the show has moved to another screen.
-_lock = PreparedQuery(
-    lambda pk: Show.objects.select_for_update(no_key=True).filter(pk=pk).order_by().values_list("pk"), 1
-)
+_locked = Show.objects.select_for_update(no_key=True).order_by().values_list("pk")
+_lock = PreparedQuery(lambda pk: _locked.filter(pk=pk), 1)
+_lock_if_counted = PreparedQuery(lambda pk, tries, key: _locked.filter(_counted(tries, key), pk=pk), 2, texts=1)
 
 
 @lru_cache
-def _count_and_insert(count: PreparedQuery) -> PreparedPair:
-    return PreparedPair(count, _insert_if_found, len(Count._fields))
-
-
-@lru_cache
-def _transaction(
-    insert: PreparedQuery | PreparedPair, milliseconds: int, *, reads_show: bool = False
-) -> PreparedTransaction:
-    """The sale where the lock is waited for so long; it may read the show, for the answer.
+def _transaction(milliseconds: int, *statements: PreparedQuery) -> PreparedTransaction:
+    """The sale where locks are waited for so long.
 
     What comes after the lock sees what was committed before it was got: each statement has a snapshot of its own.
     """
-    timeout = PreparedText(f"SET LOCAL lock_timeout = {milliseconds}")
-    return PreparedTransaction(timeout, _lock, insert, *([read_show] if reads_show else []))
+    return PreparedTransaction(PreparedText(f"SET LOCAL lock_timeout = {milliseconds}"), *statements)
 
 
 def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, patient: bool) -> list[Booking]:
@@ -102,7 +101,8 @@ def sell_at_once(*, user: User, show_id: int, seat_number: int, now: datetime, p
     if not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
         return []
     sale = _Sale(user.pk, show_id, seat_number, now)
-    return sale.bookings(sale.carry_out(_insert, sale.arguments(), patient=patient))
+    _, sold = sale.carry_out({_lock: [show_id], _insert: sale.columns()}, patient=patient)
+    return sale.bookings(sold)
 
 
 def count_and_sell_at_once(
@@ -110,14 +110,19 @@ def count_and_sell_at_once(
 ) -> tuple[list[Count], list[Booking]]:
     """The same for the account of a token, not patient, in the trip that finds it and counts its try.
 
-    There is no Count where the account isn't found, and no booking where the try is one too many. Raises Busy,
-    Interrupted, Contested, and IntegrityError where the account was deleted at this very moment.
+    The show is not locked for who is not to have a seat: there is no Count where the account isn't found, and no
+    booking where the try is one too many. Raises Busy, Interrupted, Contested, and IntegrityError where somebody else
+    is on the seat in spite of the lock, or the account was deleted at this very moment.
     """
     sweep_if_due()
     sale = _Sale(claims.user_id, show_id, seat_number, now)
-    count, counted = counting(limit, claims)
-    arguments = (counted, sale.arguments(settings.LIMITS[limit][0]))
-    found, sold = sale.carry_out(_count_and_insert(count), arguments, patient=False)
+    count = counting(limit, claims)
+    statements: dict[PreparedQuery, Sequence[Argument]] = {
+        count.query: count.arguments,
+        _lock_if_counted: [show_id, count.most, count.key],
+        _insert_if_counted: [*sale.columns(count.most), count.key],
+    }
+    found, _, sold = sale.carry_out(statements, patient=False)
     return [Count(*row) for row in found], sale.bookings(sold)
 
 
@@ -127,26 +132,27 @@ class _Sale:
         self._show = kept_show(show_id)
         self._reference = new_reference()
 
-    def arguments(self, *tries: int) -> tuple[Argument, ...]:
-        """Those of the insert."""
+    def columns(self, *tries: int) -> list[Argument]:
+        """What the insert is of."""
         seats = (self._user_id, self._show_id, self._seat_number, settings.MAX_SEATS_PER_USER)
-        return (*seats, *tries, self._now, self._reference)
+        return [*seats, *tries, self._now, self._reference]
 
-    def carry_out(self, insert: PreparedQuery | PreparedPair, arguments: Sequence[Any], *, patient: bool) -> Any:
-        """What the insert gives."""
-        reads_show = self._show is None
+    def carry_out(self, statements: dict[PreparedQuery, Sequence[Argument]], *, patient: bool) -> list[Any]:
+        """What the statements of the sale give, each with its arguments; the show is read too if it isn't known."""
+        if self._show is None:
+            statements = statements | {read_show: [self._show_id]}
         try:
             # Race: two buyers of one seat, or of one customer's last allowed seats; staff changing the show.
             with write_transaction(sent_whole=True), place_in_queue(patient=patient) as milliseconds:
-                transaction = _transaction(insert, milliseconds, reads_show=reads_show)
-                _, _, given, *shows = transaction([], [self._show_id], arguments, *[[self._show_id]] * reads_show)
+                _, *given = _transaction(milliseconds, *statements)([], *statements.values())
         except LockHeld:
             LOCK_WAITS.observe(milliseconds / 1000)
             if patient:
                 raise
             mark_contested(self._show_id)
             raise Contested from None
-        self._shows = shows
+        if self._show is None:
+            *given, self._shows = given
         return given
 
     def bookings(self, sold: Sequence[tuple[int, float, int]]) -> list[Booking]:
@@ -158,7 +164,7 @@ class _Sale:
         if self._show:
             show = _as_sold(self._show, version)
         else:
-            [[show]] = self._shows
+            [show] = self._shows
             keep_show(show, version)
         own = {"seat_number": self._seat_number, "reference": self._reference, "created_at": self._now}
         booking = Booking(pk=pk, user_id=self._user_id, show=show, **own)

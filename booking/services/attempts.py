@@ -12,16 +12,16 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from booking.models import Booking, User
+from booking.services.accounts import find_account
 from booking.services.at_once import CAN_SELL_AT_ONCE, count_and_sell_at_once
-from booking.services.limits import Claims, account_by_id, find_account_and_count, seconds_to_wait
+from booking.services.limits import Claims, account_by_id, find_account_count_and_ask, seconds_to_wait
 from booking.services.locks import Contested, Interrupted, is_contested
 from booking.services.looks import LARGEST_SEAT_NUMBER, Look, look_at, seen
-from booking.services.refusals import Busy
 
 
 @dataclass
 class Attempt:
-    """What came of it. Without a user nobody was found and nothing was counted yet."""
+    """What came of it. Without a user it is still to be found who asks, and nothing was counted."""
 
     # In UTC.
     now: datetime
@@ -39,36 +39,47 @@ class Attempt:
 def attempt_booking(
     *, limit: str, claims: Claims, show_id: int, seat_number: int, now: datetime, may_sell: bool
 ) -> Attempt:
-    """Asks for a seat in the trip that finds the account of a token, if that has a point. Raises Busy."""
+    """Asks for a seat in the trip that finds the account of a token, if that has a point.
+
+    `now` is UTC. Raises Busy and Interrupted.
+    """
     if not CAN_SELL_AT_ONCE or not 1 <= seat_number <= LARGEST_SEAT_NUMBER:
         return Attempt(now)
     if is_contested(show_id):
         return _look(limit, claims, show_id, seat_number, now)
     # With Redis it is known too late whether the try is one too many.
-    if not may_sell or settings.REDIS_URL:
-        return Attempt(now)
-    try:
-        counts, bookings = count_and_sell_at_once(
-            limit=limit, claims=claims, show_id=show_id, seat_number=seat_number, now=now
-        )
-    except Interrupted as interruption:
-        return Attempt(now, may_be_done=interruption.committing)
-    except (Busy, Contested, IntegrityError):
-        return Attempt(now)
-    if not counts:
-        return Attempt(now)
-    [tries] = counts
-    booking = bookings[0] if bookings else None
-    wait = None if booking else seconds_to_wait(limit, tries)
-    return Attempt(now, account_by_id(claims.user_id), wait, booking=booking, is_in_vain=booking is None)
+    if may_sell and not settings.REDIS_URL:
+        return _sell(limit, claims, show_id, seat_number, now)
+    return Attempt(now)
 
 
 def _look(limit: str, claims: Claims, show_id: int, seat_number: int, now: datetime) -> Attempt:
     look = look_at(show_id, [seat_number])
-    also = (look.query, look.arguments) if look else None
-    found = find_account_and_count(limit=limit, claims=claims, also=also)
+    if look is None:
+        return Attempt(now)
+    found = find_account_count_and_ask(look.query, look.arguments, limit=limit, claims=claims)
     if found is None:
         return Attempt(now)
-    if look:
-        look.rows = seen(found.rows)
+    look.rows = seen(found.rows)
     return Attempt(now, found.user, found.seconds_to_wait, look)
+
+
+def _sell(limit: str, claims: Claims, show_id: int, seat_number: int, now: datetime) -> Attempt:
+    try:
+        counts, bookings = count_and_sell_at_once(
+            limit=limit, claims=claims, show_id=show_id, seat_number=seat_number, now=now
+        )
+    except (Contested, IntegrityError):
+        return Attempt(now)
+    except Interrupted as interruption:
+        if not interruption.committing:
+            return Attempt(now)
+        # Not counted again, or the last try that somebody has would be refused though the seat is sold.
+        return Attempt(now, find_account(**claims._asdict()), may_be_done=True)
+    if not counts:
+        return Attempt(now)
+    [tries] = counts
+    user = account_by_id(claims.user_id)
+    if bookings:
+        return Attempt(now, user, booking=bookings[0])
+    return Attempt(now, user, seconds_to_wait(limit, tries), is_in_vain=True)

@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 
 from booking.models import Tries, User
 from booking.prepared import Argument, PreparedInsertSelect, PreparedPair, PreparedQuery
+from booking.services.accounts import find_account
 from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
@@ -56,10 +57,26 @@ _count_signed_in = PreparedInsertSelect(
 )
 
 
-# Who counts elsewhere only asks whether there is such an account.
-_signed_in = PreparedQuery(
+# Where tries are counted elsewhere.
+_find = PreparedQuery(
     lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).values_list("pk"), 2, texts=1
 )
+
+
+class Counting(NamedTuple):
+    """The statement that counts a try where an account is found, which gives what a Count is made of."""
+
+    query: PreparedQuery
+    arguments: Sequence[Argument]
+    # What it counts, up to this number.
+    key: str
+    most: int
+
+
+def counting(limit: str, claims: Claims) -> Counting:
+    """How a try of a token's account is counted in the database under one of settings.LIMITS."""
+    key, (most, seconds) = _key(limit, str(claims.user_id)), settings.LIMITS[limit]
+    return Counting(_count_signed_in, (claims.user_id, claims.sign_in, seconds, claims.key, key), key, most)
 
 
 class Found(NamedTuple):
@@ -72,37 +89,37 @@ class Found(NamedTuple):
     rows: list[Any]
 
 
-def find_account_and_count(
-    *, limit: str, claims: Claims, also: tuple[PreparedQuery, Sequence[Argument]] | None = None
+def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
+    """As `find_account` and `count_try` of that account, in one trip. Raises Busy and Interrupted."""
+    if settings.REDIS_URL:
+        user = find_account(**claims._asdict())
+        return Found(user, count_try(limit=limit, who=str(claims.user_id)), []) if user else None
+    count = counting(limit, claims)
+    rows = count_by(count.query.text, count.query.parameters(*count.arguments))
+    return _found(limit, claims, rows, []) if rows else None
+
+
+def find_account_count_and_ask(
+    query: PreparedQuery, arguments: Sequence[Argument], *, limit: str, claims: Claims
 ) -> Found | None:
-    """As `find_account` and `count_try` of that account in one trip; a query may go along. Raises Busy, Interrupted."""
-    arguments: Sequence[Argument] = claims
-    finding = _signed_in
-    if not settings.REDIS_URL:
-        finding, arguments = counting(limit, claims)
-    rows: list[Any] = []
-    if also:
-        query, own = also
-        pair = _paired(finding, query)
-        found, rows = pair.results(count_by(pair.text, pair.parameters(arguments, own)))
+    """The same, with a query that goes along. Raises Busy and Interrupted. Not for SQLite."""
+    finding, own = (_find, claims) if settings.REDIS_URL else counting(limit, claims)[:2]
+    pair = _paired(finding, query)
+    found, rows = pair.results(count_by(pair.text, pair.parameters(own, arguments)))
+    return _found(limit, claims, found, rows) if found else None
+
+
+def _found(limit: str, claims: Claims, found: Sequence[Any], rows: list[Any]) -> Found:
+    if settings.REDIS_URL:
+        wait = count_try(limit=limit, who=str(claims.user_id))
     else:
-        found = count_by(finding.text, finding.parameters(*arguments))
-    if not found:
-        return None
-    who = str(claims.user_id)
-    seconds = count_try(limit=limit, who=who) if settings.REDIS_URL else seconds_to_wait(limit, Count(*found[0]))
-    return Found(account_by_id(claims.user_id), seconds, rows)
-
-
-def counting(limit: str, claims: Claims) -> tuple[PreparedQuery, Sequence[Argument]]:
-    """The statement that counts a try where the account is found, and its arguments; it gives what makes a Count."""
-    key = _key(limit, str(claims.user_id))
-    return _count_signed_in, (claims.user_id, claims.sign_in, settings.LIMITS[limit][1], claims.key, key)
+        wait = seconds_to_wait(limit, Count(*found[0]))
+    return Found(account_by_id(claims.user_id), wait, rows)
 
 
 @lru_cache
-def _paired(finding: PreparedQuery, also: PreparedQuery) -> PreparedPair:
-    return PreparedPair(finding, also, 1 if finding is _signed_in else len(Count._fields))
+def _paired(finding: PreparedQuery, query: PreparedQuery) -> PreparedPair:
+    return PreparedPair(finding, query, 1 if finding is _find else len(Count._fields))
 
 
 def account_by_id(user_id: int) -> User:

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from booking import services
-from booking.authentication import BookingAuthentication
+from booking.authentication import BookingAuthentication, claims_of, counted
 from booking.filters import BookingFilter
 from booking.models import Booking
 from booking.openapi import operation
@@ -35,6 +35,7 @@ from booking.serializers import (
     represent_only,
 )
 from booking.throttling import BookingThrottle
+from booking.tokens import AccessToken
 from booking.views.common import POSITIVE_ID, account, receipt_of, repeatable, validated, validated_early
 
 SEATS_REFUSALS = [
@@ -72,24 +73,26 @@ class BookView(Counted, APIView):
     _attempt: services.Attempt | None = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Asks for the seat in the trip to the database that finds who asks."""
+        """Finds who asks, and sells the seat in the same trip to the database where nothing is in the way.
+
+        Nothing that comes after it may refuse who is found, but the throttle, by what was counted in that trip.
+        """
         # Its attributes are asked for often, and DRF's request has to look for each of them.
         plain = request._request
-        self._attempt = self._attempt_booking(plain) if plain.method == "POST" else None
+        token = BookingAuthentication().good_token(plain) if plain.method == "POST" else None
+        self._attempt = self._attempt_booking(plain, token) if token else None
         if self._attempt and self._attempt.user:
-            self._attempt.user.seconds_to_wait = self._attempt.seconds_to_wait  # type: ignore[attr-defined]
-            request.user = self._attempt.user
+            request.user, request.auth = counted(self._attempt.user, self._attempt.seconds_to_wait), token
         else:
             super().perform_authentication(request)
 
-    def _attempt_booking(self, request: HttpRequest) -> services.Attempt | None:
-        claims = BookingAuthentication().good_claims(request)
-        self._data = validated_early(SeatSerializer, request) if claims else None
-        if claims is None or self._data is None:
+    def _attempt_booking(self, request: HttpRequest, token: AccessToken) -> services.Attempt | None:
+        self._data = validated_early(SeatSerializer, request)
+        if self._data is None:
             return None
         return services.attempt_booking(
             limit=BookingAuthentication.limit,
-            claims=claims,
+            claims=claims_of(token),
             show_id=int(self.kwargs["pk"]),
             now=timezone.now(),
             # What is kept beside the booking is written in its transaction.

@@ -48,7 +48,7 @@ class RouteFilter(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """Writes the lines of RequestMiddleware as other lines are written in JSON, which are not as many."""
+    """Writes RequestMiddleware's lines, of which there are many, as the formatter of the settings writes all others."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"level": record.levelname, "logger": record.name, "message": record.msg, **record.line}  # type: ignore[attr-defined]

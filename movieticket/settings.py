@@ -359,7 +359,7 @@ LOGGING = {
     "formatters": {
         "text": {"format": "{levelname} {message}", "style": "{"},
         "json": {
-            "()": "pythonjsonlogger.orjson.OrjsonFormatter",
+            "()": "pythonjsonlogger.json.JsonFormatter",
             "format": "{levelname}{name}{message}{request_id}",
             "style": "{",
             "rename_fields": {"levelname": "level", "name": "logger"},

@@ -31,6 +31,7 @@ except ImproperlyConfigured as error:
 # A worker that wakes up, of which there are several a processor and as many of the database, goes on when its turn has
 # come and throws nobody out for it: each switch costs the one who has to start again. Linux has that, if it is allowed.
 with suppress(AttributeError, OSError):
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 # What is there by now stays; no collection of garbage has to go through it again.
 gc.freeze()

@@ -235,6 +235,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 class SeatTaking:
     """What a row says of its seat: a booking's, or fewer columns of one."""
 
+    __slots__ = ()
+
     user_id: int | None
     seat_number: int
     status: str

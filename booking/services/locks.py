@@ -1,7 +1,7 @@
 """The transaction and the row locks that every decision on shows and bookings runs under.
 
-Order of locks: the rows of shows by their ids, then a screen's or an account's. Whoever needs several takes them in
-that order.
+Order of locks: the count of a customer's tries, the rows of shows by their ids, then a screen's or an account's.
+Whoever needs several takes them in that order.
 """
 
 import functools

@@ -49,5 +49,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         Django's own cursors write the parameters into the text, as the ORM's SQL needs it in places.
         """
         self.ensure_connection()
+        self.validate_thread_sharing()
         cursor: Any = PreparedCursor(self.connection)
         return self.make_debug_cursor(cursor) if self.queries_logged else PreparedCursorWrapper(cursor, self)

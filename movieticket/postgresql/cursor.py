@@ -47,22 +47,23 @@ class PreparedCursor:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._text = ""
-        self._results: list[Any] = []
+        self._rows: list[list[tuple[Any, ...]]] = []
 
     def execute(self, text: str, parameters: Sequence[Any]) -> None:
-        """Runs a statement, or a Transaction, whose parameters stand one after another."""
+        """Runs a statement, or a Transaction, whose parameters stand one after another, and reads its rows."""
         self._text = text
         if isinstance(text, Transaction):
-            self._results = self._connection.run(text.calls(parameters), commit=True)
+            results = self._connection.run(text.calls(parameters), commit=True)
         else:
-            self._results = self._connection.run([(text, parameters)])
+            results = self._connection.run([(text, parameters)])
+        self._rows = [self._connection.rows(result) for result in results]
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        return self._connection.rows(self._results[0])
+        return self._rows[0]
 
     def fetch_each(self) -> list[list[tuple[Any, ...]]]:
         """The rows of each statement of a Transaction."""
-        return [self._connection.rows(result) for result in self._results]
+        return self._rows
 
     @property
     def _query(self) -> Any:
@@ -70,4 +71,4 @@ class PreparedCursor:
         return SimpleNamespace(query=self._text.encode())
 
     def close(self) -> None:
-        self._results = []
+        self._rows = []

@@ -14,7 +14,7 @@ _default = encoders.JSONEncoder().default
 
 
 def encode(data: Any) -> bytes:
-    """The data as JSON in UTF-8. Raises TypeError for what JSON has no place for, and for whole numbers over 64 bits."""
+    """The data as JSON in UTF-8. Raises TypeError for what is no data, and for whole numbers over 64 bits."""
     body: bytes = orjson.dumps(data, _default, OPTIONS)
     for end, escape in LINE_ENDS:
         body = body.replace(end, escape)

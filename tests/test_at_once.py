@@ -359,13 +359,17 @@ def test_a_column_that_changed_its_type_is_no_reason_to_sell_nothing(user, show)
         other.close()
 
 
-def test_the_sale_reads_no_more_than_the_customer_s_rows_of_a_hot_show(user, show):
-    query = at_once._insert
-    arguments = query.parameters(user.pk, show.pk, 7, 10, NOW, "ACDEFGHJ")
+@pytest.mark.parametrize(
+    ("query", "tries", "key"), [(at_once._insert, [], []), (at_once._insert_if_counted, [60], ["booking:esha"])]
+)
+def test_the_sale_reads_no_more_than_the_customer_s_rows_of_a_hot_show(user, show, query, tries, key):
+    arguments = query.parameters(user.pk, show.pk, 7, 10, *tries, NOW, "ACDEFGHJ", *key)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {query.text}", arguments)
         plan = "\n".join(row[0] for row in cursor.fetchall())
     assert "booking_by_show_and_user" in plan
+    assert "one_live_booking_per_show_and_seat" in plan
+    assert "Seq Scan on booking_tries" not in plan
     assert isinstance(query, PreparedQuery)

@@ -15,6 +15,8 @@ from booking import services
 from booking.models import EndedSignIn, User
 from booking.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 
+LARGEST_ID = 2**63 - 1
+
 
 @lru_cache(maxsize=4096)
 def _token(raw_token: bytes) -> AccessToken:
@@ -65,9 +67,13 @@ def claims_of(token: Any) -> services.Claims:
     """What the token says of its account. Raises InvalidToken."""
     try:
         user_id, sign_in = int(token[api_settings.USER_ID_CLAIM]), int(token[SIGN_IN_CLAIM])
-    except (KeyError, TypeError, ValueError):
+        key = str(token.get(USER_KEY_CLAIM))
+        # Another service may sign with our key; what the database can't hold is of none of our accounts.
+        if max(abs(user_id), abs(sign_in)) > LARGEST_ID or not key.isascii() or "\0" in key:
+            raise ValueError
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-    return services.Claims(user_id, sign_in, str(token.get(USER_KEY_CLAIM)))
+    return services.Claims(user_id, sign_in, key)
 
 
 class CountingJWTAuthentication(JWTAuthentication):

@@ -6,6 +6,7 @@ the user has got another key, or when the sign-in was ended.
 
 import secrets
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ import jwt
 from django.conf import settings
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import TokenBackendError
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.utils import datetime_from_epoch
@@ -59,6 +60,13 @@ def _key_ring(*keys: str) -> KeyRing:
 class SignInToken(tokens.Token):
     def get_token_backend(self) -> TokenBackend:
         return _key_ring(settings.JWT_SIGNING_KEY, *settings.JWT_VERIFYING_KEYS)
+
+    def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
+        """As SimpleJWT's, also of what is no time at all. Raises TokenError."""
+        try:
+            super().check_exp(claim, current_time)
+        except (TypeError, ValueError, OverflowError, OSError):
+            raise TokenError(f"Token has no time in its '{claim}' claim") from None
 
     @classmethod
     def for_user(cls: type[T], user: User, sign_in: int | None = None) -> T:  # type: ignore[override]

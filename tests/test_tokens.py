@@ -313,6 +313,29 @@ def test_a_token_that_was_good_a_moment_ago_is_refused_once_it_has_expired(clien
     assert client.get("/api/me/").status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("exp", "1795000000"),
+        ("exp", 10**30),
+        ("user_id", "1" + "0" * 40),
+        ("user_id", float("inf")),
+        ("sign_in", 10**30),
+        ("sign_in", -(10**30)),
+        ("key", "\0"),
+        ("key", "a\ud800"),
+        ("key", "é"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/me/", "/api/shows/1/book/"])
+def test_a_token_that_is_signed_and_makes_no_sense_is_refused(anyone, user, path, claim, value):
+    token = AccessToken.for_user(user)
+    token[claim] = value
+    method = anyone.get if path == "/api/me/" else anyone.post
+    answer = method(path, {"seat_number": 1}, headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
+
+
 @pytest.mark.parametrize("user_id", [None, "nobody"])
 def test_a_token_of_nobody_is_refused(anyone, db, user_id):
     token = AccessToken()

@@ -12,7 +12,7 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 
 # Functions by the end of their file's name, none of which calls another.
 STEPS = {
-    "read the token": [("booking/authentication.py", "good_claims")],
+    "read the token": [("booking/authentication.py", "good_token")],
     "read the body": [("booking/views/common.py", "validated_early")],
     "find the user, count the try, sell the seat": [("services/at_once.py", "count_and_sell_at_once")],
     "make the answer": [("booking/serializers/bookings.py", "to_representation")],

@@ -203,6 +203,14 @@ def test_who_is_deleted_while_the_sale_is_made_is_told_that_there_is_no_such_acc
     assert (Booking.objects.count(), tries()) == (0, 0)
 
 
+def test_a_sale_whose_statements_the_server_forgot_is_made_and_counted_once(client, show):
+    for seat in (1, 2):
+        post(client, show, seat)
+    connection.connection.execute("DEALLOCATE ALL")
+    assert post(client, show, 3).status_code == 201
+    assert (Booking.objects.count(), tries()) == (3, 3)
+
+
 def test_a_sale_cut_off_before_it_is_made_is_made_all_the_same(client, show):
     with cut_at(INSERT) as left:
         assert post(client, show, 7).status_code == 201

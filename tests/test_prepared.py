@@ -2,7 +2,7 @@ from datetime import timedelta, timezone
 
 import pytest
 from django.db import NotSupportedError, connection, transaction
-from django.db.models import BooleanField, Q
+from django.db.models import BooleanField, F, Q
 from django.db.models.expressions import RawSQL
 from django.forms.models import model_to_dict
 
@@ -23,6 +23,13 @@ def test_it_gives_what_the_queryset_gives_with_its_relations(django_assert_num_q
         [found] = query(show.pk)
         assert (found.movie, found.screen) == (show.movie, show.screen)
     assert model_to_dict(found) == model_to_dict(Show.objects.get(pk=show.pk))
+
+
+def test_it_gives_what_is_annotated():
+    screen = make_screen(rows=5, seats_per_row=7)
+    query = PreparedQuery(lambda pk: Screen.objects.filter(pk=pk).annotate(seats=F("rows") * F("seats_per_row")), 1)
+    [found] = query(screen.pk)
+    assert (found, found.seats) == (screen, 35)
 
 
 def test_it_is_asked_again_with_other_arguments():

@@ -57,7 +57,7 @@ _count_signed_in = PreparedInsertSelect(
 )
 
 
-# Where tries are counted elsewhere.
+# Finds the account alone, where Redis counts.
 _find = PreparedQuery(
     lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).values_list("pk"), 2, texts=1
 )
@@ -68,8 +68,9 @@ class Counting(NamedTuple):
 
     query: PreparedQuery
     arguments: Sequence[Argument]
-    # What it counts, up to this number.
+    # Of the row that it writes.
     key: str
+    # The number of the last try that is allowed.
     most: int
 
 

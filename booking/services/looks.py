@@ -122,5 +122,5 @@ def remember_seat_left(show: Show, now: datetime) -> None:
 
 
 def forget_seat_left(show_id: int) -> None:
-    """It was taken."""
+    """Has the next who looks count again, as the seat was taken."""
     _seats_left.pop(show_id, None)

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
-from redis.connection import parse_url
 
 from booking.addresses import Network, read_proxy
 
@@ -78,11 +77,6 @@ def read_rate(raw: str) -> tuple[int, int]:
     """How often, in how many seconds."""
     count, _, period = raw.partition("/")
     return read_positive(count), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
-
-
-def read_redis(raw: str) -> str:
-    parse_url(raw)  # type: ignore[no-untyped-call]
-    return raw
 
 
 def read_proxies(raw: str) -> list[Network | str]:

@@ -33,7 +33,6 @@ from movieticket.environment import (
     read_list,
     read_log_format,
     read_proxies,
-    read_redis,
     read_replica,
     read_reset_url,
     read_sender,
@@ -268,8 +267,6 @@ LIMITS = {
     "password_reset_confirm": rate("LIMIT_PASSWORD_RESET_ADDRESS", "20/hour"),
     "booking": rate("LIMIT_BOOKING", "60/minute"),
 }
-# Where tries are counted; without it, in the database.
-REDIS_URL = setting("REDIS_URL", read_redis, "", "an address such as redis://user:password@host:6379/0")
 # Whose X-Forwarded-For is believed.
 TRUSTED_PROXIES: list[Network | str] = setting(
     "TRUSTED_PROXIES", read_proxies, [], "a comma-separated list of addresses, networks such as 10.0.0.0/8, and unix"

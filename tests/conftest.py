@@ -15,7 +15,6 @@ from tests.factories import make_show, make_user
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited(settings):
     """Hashes that cost nothing, and no limit that one test could use up for the next."""
-    settings.REDIS_URL = ""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()

@@ -14,7 +14,6 @@ from booking.throttling import BookingThrottle
 from booking.tokens import SIGN_IN_CLAIM, AccessToken
 from booking.views.bookings import BookView
 from tests.factories import NOW, make_booking, make_hold
-from tests.redis_server import redis_server
 from tests.test_contention import held, post, start, wait_for_waiters
 from tests.test_retries import INSERT, cut, cut_at
 
@@ -254,32 +253,3 @@ def test_a_sale_not_heard_of_is_not_told_to_a_token_that_is_dead_by_then(user, s
 
     with answer_lost(dismiss_elsewhere):
         assert post(client, show).status_code == 401
-
-
-# --- With Redis -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _redis(settings):
-    with redis_server() as (url, _):
-        settings.REDIS_URL = url
-        yield
-
-
-@pytest.mark.usefixtures("_redis")
-def test_what_redis_counts_is_sold_after_it_is_counted(client, show, settings):
-    settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
-    assert [post(client, show, seat).status_code for seat in (1, 2)] == [201, 429]
-    assert (Booking.objects.count(), tries()) == (1, 0)
-
-
-@pytest.mark.usefixtures("_redis")
-def test_a_refusal_is_one_trip_where_redis_counts_too(client, user, show, trips, monkeypatch):
-    monkeypatch.setattr(locks, "CONTENTION_SECONDS", 600.0)
-    make_booking(show=show, seat_number=7)
-    for _ in range(3):
-        post(client, show, 7)
-    trips.clear()
-    assert (post(client, show, 7).json()["code"], trips) == ("seat_taken", [1])
-    User.objects.filter(pk=user.pk).update(is_active=False)
-    assert post(client, show, 7).status_code == 401

@@ -1,37 +1,13 @@
 """What a limit counts, and for whom."""
 
-import logging
-
 import pytest
 from django.db import DataError, connection
 
 from booking import services
 from booking.models import Tries
 from booking.services import counters, limits
-from tests.redis_server import redis_server
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def redis():
-    """The address of a Redis, and its process."""
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def _no_redis_was_missed(monkeypatch):
-    monkeypatch.setattr(counters, "_redis_paused_until", [0.0])
-    monkeypatch.setattr(counters, "_warning", counters.Pace(60, at_once=True))
-
-
-@pytest.fixture(params=["database", "redis"])
-def _store(request, settings):
-    """Where tries are counted."""
-    if request.param == "redis":
-        settings.REDIS_URL, _ = request.getfixturevalue("redis")
-        counters._redis(settings.REDIS_URL).flushall()
 
 
 def limit(settings, **limits):
@@ -46,7 +22,6 @@ def sign_in(username="esha", address="192.0.2.1", page="token"):
 # --- Counting ---------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("_store")
 def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
     limit(settings, signup=2)
     waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(4)]
@@ -54,14 +29,12 @@ def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
     assert all(3590 <= wait <= 3600 for wait in waits[2:])
 
 
-@pytest.mark.usefixtures("_store")
 def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
     limit(settings, signup=1, refresh=1)
     tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
     assert [services.count_try(limit=name, who=who) is None for name, who in tries] == [True, True, True, False]
 
 
-@pytest.mark.usefixtures("_store")
 def test_a_customer_is_counted_where_he_is_found_and_nobody_for_a_dead_token(settings, user):
     limit(settings, booking=1)
 
@@ -74,7 +47,6 @@ def test_a_customer_is_counted_where_he_is_found_and_nobody_for_a_dead_token(set
     assert 3590 <= long_wait <= 3600
 
 
-@pytest.mark.usefixtures("_store")
 def test_a_window_begins_with_its_first_try_and_is_counted_on():
     counts = [counters.count(key="a", seconds=seconds) for seconds in (60, 3600)]
     assert [number for number, _ in counts] == [1, 2]
@@ -88,7 +60,6 @@ def test_after_its_window_a_key_is_counted_anew():
     assert (number, 59 < seconds_left <= 60) == (1, True)
 
 
-@pytest.mark.usefixtures("_store")
 def test_a_key_counts_until_its_window_is_over():
     counters.count(key="a", seconds=60)
     assert [counters.is_counting(key=key) for key in ("a", "b")] == [True, False]
@@ -100,21 +71,7 @@ def test_a_window_that_is_over_does_not_count():
     assert not counters.is_counting(key="a")
 
 
-def test_redis_forgets_a_key_when_its_window_is_over(redis):
-    client = counters._redis(redis[0])
-    counters._count_in_redis(client, "b", 60)
-    assert 59_000 < client.pttl("movieticket:tries:b") <= 60_000
-
-
-def test_redis_gives_a_key_an_end_that_somehow_has_none(redis):
-    client = counters._redis(redis[0])
-    client.set("movieticket:tries:c", 5)
-    number, seconds_left = counters._count_in_redis(client, "c", 60)
-    assert (number, 59 < seconds_left <= 60) == (6, True)
-
-
-@pytest.mark.usefixtures("_store")
-@pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\nFLUSHALL\r\n", "%s"])
+@pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\n", "%s"])
 def test_whatever_a_client_sends_is_counted(settings, who):
     limit(settings, signup=1)
     assert [services.count_try(limit="signup", who=who) is None for _ in range(2)] == [True, False]
@@ -144,26 +101,6 @@ def test_counting_waits_for_no_disk():
         assert cursor.fetchone() == ("u",)
 
 
-# --- Redis is away ----------------------------------------------------------------------------
-
-
-def test_without_its_redis_the_service_counts_in_the_database_and_says_so_once(settings, caplog):
-    settings.REDIS_URL = "redis://:secret@127.0.0.1:1/0"
-    limit(settings, signup=2)
-    with caplog.at_level(logging.WARNING):
-        waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(3)]
-    assert [wait is None for wait in waits] == [True, True, False]
-    assert caplog.messages == ["Redis did not answer, tries are counted in the database: ConnectionError"]
-
-
-def test_the_log_hears_of_it_once_a_minute_though_redis_is_tried_more_often(settings, caplog, monkeypatch):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(counters, "REDIS_PAUSE_SECONDS", 0.0)
-    for _ in range(2):
-        counters.count(key="a", seconds=60)
-    assert len(caplog.messages) == 1
-
-
 def test_what_is_no_fault_of_the_connection_is_not_taken_for_one():
     def fail(*_):
         raise DataError
@@ -172,28 +109,9 @@ def test_what_is_no_fault_of_the_connection_is_not_taken_for_one():
         counters.count(key="a", seconds=60)
 
 
-def test_a_redis_that_came_back_counts_again(settings, redis, monkeypatch):
-    settings.REDIS_URL = redis[0]
-    monkeypatch.setattr(counters, "_redis_paused_until", [float("inf")])
-    counters.count(key="d", seconds=60)
-    monkeypatch.setattr(counters, "_redis_paused_until", [0.0])
-    assert counters.count(key="d", seconds=60).number == 1
-    assert Tries.objects.get().number == 1
-
-
-def test_a_redis_that_dies_while_it_is_used_is_done_without(settings):
-    with redis_server() as (settings.REDIS_URL, process):
-        counters.count(key="a", seconds=60)
-        process.kill()
-        process.wait()
-        assert counters.count(key="a", seconds=60).number == 1
-    assert Tries.objects.get().key == "a"
-
-
 # --- Signing in -------------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("_store")
 def test_tries_on_one_name_leave_others_at_the_address_their_tries(settings):
     limit(settings, token=2, token_address=4)
     assert [sign_in("asha") for _ in range(9)] == [True, True] + [False] * 7
@@ -210,7 +128,6 @@ def test_tries_on_one_name_from_many_addresses_are_stopped(settings):
     assert [sign_in(address=f"192.0.2.{number}") for number in range(5)] == [True, True, True, False, False]
 
 
-@pytest.mark.usefixtures("_store")
 def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
     limit(settings, token_name=3)
     services.trust(username="esha", address="198.51.100.1")
@@ -218,7 +135,6 @@ def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
     assert sign_in(" Esha", "198.51.100.1")
 
 
-@pytest.mark.usefixtures("_store")
 def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
     monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1)
     services.trust(username="esha", address="198.51.100.1")

@@ -79,8 +79,6 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("TRUSTED_PROXIES", "10.0.0.1, *"),
-        ("REDIS_URL", "http://:secret@localhost"),
-        ("REDIS_URL", "redis://:secret@localhost:port"),
         ("DATABASE_POOLED", "maybe"),
         ("DATABASE_SECONDS", "0"),
         ("REPLICA_URL", "sqlite:////tmp/replica"),
@@ -171,14 +169,12 @@ def test_values_are_taken_from_the_environment(load):
         CORS_ALLOWED_ORIGINS="https://a.example, https://b.example",
         SECURE_HSTS_SECONDS="0",
         TRUSTED_PROXIES="10.0.0.1/8, ::1, unix",
-        REDIS_URL="redis://cache.example/1",
         DATABASE_URL="postgres://user:p%40ss@db.example:5433/tickets",
     )
     assert settings["SIMPLE_JWT"]["ACCESS_TOKEN_LIFETIME"] == timedelta(minutes=3)
     assert settings["TIME_ZONE"] == "Europe/Vienna"
     assert settings["LIMITS"]["booking"] == (7, 1)
     assert [str(proxy) for proxy in settings["TRUSTED_PROXIES"]] == ["10.0.0.0/8", "::1/128", "unix"]
-    assert settings["REDIS_URL"] == "redis://cache.example/1"
     assert settings["CORS_ALLOWED_ORIGINS"] == ["https://a.example", "https://b.example"]
     assert settings["DATABASES"]["default"]["PASSWORD"] == "p@ss"
 

@@ -11,7 +11,6 @@ from django.conf import settings
 from rest_framework.throttling import SimpleRateThrottle
 
 from booking import services
-from tests.redis_server import redis_server
 from tests.service import python, serving
 from tests.test_race import at_once
 
@@ -47,10 +46,10 @@ def try_per_process():
     try_at_once(lambda: PerProcess().allow_request(None, None))
 
 
-def let_through(call, **environment):
+def let_through(call):
     """How many tries all processes together let through."""
     code = f"import django; django.setup(); from tests import test_shared_limits; test_shared_limits.{call}()"
-    processes = [python("-c", code, **environment) for _ in range(PROCESSES)]
+    processes = [python("-c", code) for _ in range(PROCESSES)]
     for process in processes:
         assert process.stdout.readline() == "ready\n", process.stderr.read()
     for process in processes:
@@ -66,11 +65,6 @@ def let_through(call, **environment):
 
 def test_the_database_lets_exactly_the_limit_through():
     assert let_through("try_counted") == 10
-
-
-def test_redis_lets_exactly_the_limit_through():
-    with redis_server() as (url, _):
-        assert let_through("try_counted", REDIS_URL=url) == 10
 
 
 def test_control_a_count_of_each_process_s_own_lets_more_through():

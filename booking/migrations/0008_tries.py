@@ -1,4 +1,4 @@
-"""What the limits count in, when no Redis is there to do it."""
+"""The table that the limits count in."""
 
 from django.db import migrations, models
 

@@ -8,7 +8,6 @@ claims.py, where the rules are.
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import IntegrityError
 
 from booking.models import Booking, User
@@ -47,8 +46,7 @@ def attempt_booking(
         return Attempt(now)
     if is_contested(show_id):
         return _look(limit, claims, show_id, seat_number, now)
-    # With Redis it is known too late whether the try is one too many.
-    if may_sell and not settings.REDIS_URL:
+    if may_sell:
         return _sell(limit, claims, show_id, seat_number, now)
     return Attempt(now)
 

@@ -12,7 +12,6 @@ from django.db.models.expressions import RawSQL
 
 from booking.models import Tries, User
 from booking.prepared import Argument, PreparedInsertSelect, PreparedPair, PreparedQuery
-from booking.services.accounts import find_account
 from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
@@ -57,12 +56,6 @@ _count_signed_in = PreparedInsertSelect(
 )
 
 
-# Finds the account alone, where Redis counts.
-_find = PreparedQuery(
-    lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).values_list("pk"), 2, texts=1
-)
-
-
 class Counting(NamedTuple):
     """The statement that counts a try where an account is found, which gives what a Count is made of."""
 
@@ -92,9 +85,6 @@ class Found(NamedTuple):
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
     """As `find_account` and `count_try` of that account, in one trip. Raises Busy and Interrupted."""
-    if settings.REDIS_URL:
-        user = find_account(**claims._asdict())
-        return Found(user, count_try(limit=limit, who=str(claims.user_id)), []) if user else None
     count = counting(limit, claims)
     rows = count_by(count.query.text, count.query.parameters(*count.arguments))
     return _found(limit, claims, rows, []) if rows else None
@@ -104,23 +94,18 @@ def find_account_count_and_ask(
     query: PreparedQuery, arguments: Sequence[Argument], *, limit: str, claims: Claims
 ) -> Found | None:
     """The same, with a query that goes along. Raises Busy and Interrupted. Not for SQLite."""
-    finding, own = (_find, claims) if settings.REDIS_URL else counting(limit, claims)[:2]
-    pair = _paired(finding, query)
-    found, rows = pair.results(count_by(pair.text, pair.parameters(own, arguments)))
+    pair = _paired(query)
+    found, rows = pair.results(count_by(pair.text, pair.parameters(counting(limit, claims).arguments, arguments)))
     return _found(limit, claims, found, rows) if found else None
 
 
 def _found(limit: str, claims: Claims, found: Sequence[Any], rows: list[Any]) -> Found:
-    if settings.REDIS_URL:
-        wait = count_try(limit=limit, who=str(claims.user_id))
-    else:
-        wait = seconds_to_wait(limit, Count(*found[0]))
-    return Found(account_by_id(claims.user_id), wait, rows)
+    return Found(account_by_id(claims.user_id), seconds_to_wait(limit, Count(*found[0])), rows)
 
 
 @lru_cache
-def _paired(finding: PreparedQuery, query: PreparedQuery) -> PreparedPair:
-    return PreparedPair(finding, query, 1 if finding is _find else len(Count._fields))
+def _paired(query: PreparedQuery) -> PreparedPair:
+    return PreparedPair(_count_signed_in, query, len(Count._fields))
 
 
 def account_by_id(user_id: int) -> User:

@@ -1,14 +1,13 @@
 """Answers on the catalogue that are made once and kept until movies, screens or shows change.
 
 Before a kept answer is given out, the database is asked whether the catalogue has changed: one short query in place
-of several and of the rendering. So a change is seen by the next read on every worker. It is the primary that is asked:
-an answer has to be made anew then, and may be made of a replica's rows only if that has come as far.
+of several and of the rendering. So a change is seen by the next read on every worker.
 """
 
 from collections.abc import Callable
 from functools import wraps
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core.cache import caches
 from django.db import Error
@@ -19,19 +18,12 @@ from booking import services
 from booking.models import CatalogueVersion
 from booking.prepared import PreparedQuery
 
-T = TypeVar("T")
-
 _numbers: PreparedQuery = PreparedQuery(lambda: CatalogueVersion.objects.values_list("number"), 0)
 
 
 def version() -> int:
     """A number that grows with each change of the catalogue."""
     return sum(number for (number,) in _numbers())
-
-
-def read(build: Callable[[], T]) -> T:
-    """What `build` makes of the catalogue as it is now, from the replica if possible."""
-    return services.read_catalogue(build, version=version)
 
 
 class Keeper:

@@ -136,20 +136,14 @@ def read_database(raw: str) -> dict[str, Any]:
     return config
 
 
-def read_replica(raw: str) -> dict[str, Any]:
-    if raw.startswith("sqlite://"):
-        raise ValueError("SQLite has no replicas")
-    return read_database(raw)
-
-
 def read_time_zone(raw: str) -> str:
     return ZoneInfo(raw).key
 
 
-def postgresql(config: dict[str, Any], *, pooled: bool, connect_timeout: int = 3) -> dict[str, Any]:
+def postgresql(config: dict[str, Any], *, pooled: bool) -> dict[str, Any]:
     """A PostgreSQL database as Django is to know it, from what its address says."""
     options: dict[str, Any] = {
-        "connect_timeout": connect_timeout,
+        "connect_timeout": 3,
         # A peer that vanished without a word is found within some 10 seconds, idle or not.
         "keepalives_idle": 5,
         "keepalives_interval": 2,

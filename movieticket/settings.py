@@ -33,7 +33,6 @@ from movieticket.environment import (
     read_list,
     read_log_format,
     read_proxies,
-    read_replica,
     read_reset_url,
     read_sender,
     read_text,
@@ -182,18 +181,6 @@ ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
 # How long a request over the API may wait for the database, all in all; what staff do takes longer.
 DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
 STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
-
-_replica: dict[str, Any] = setting(
-    "REPLICA_URL", read_replica, {}, "an address such as postgres://user:password@host:5432/name"
-)
-if _replica:
-    if _database["ENGINE"] != "movieticket.postgresql":
-        raise ImproperlyConfigured("REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database.")
-    # Without it there is still the primary, so it is not waited for.
-    DATABASES["replica"] = postgresql(_replica, pooled=DATABASE_POOLED, connect_timeout=1) | {
-        "TEST": {"MIRROR": "default"}
-    }
-DATABASE_ROUTERS = ["movieticket.replica.CatalogueRouter"]
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},

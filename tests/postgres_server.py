@@ -24,12 +24,9 @@ SUPERVISOR = 'pg_ctl -w -l log -o "$1" start >&2 && echo ready && read _; pg_ctl
 
 
 class PostgresServer:
-    """A server on a Unix socket in a temporary folder, which can be killed and started again.
+    """A server on a Unix socket in a temporary folder, which can be killed and started again."""
 
-    With `primary`, it is a replica of that one.
-    """
-
-    def __init__(self, folder: Path, primary: "PostgresServer | None" = None, **settings: str) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.settings = SETTINGS | settings
         # PostgreSQL refuses to run as root.
@@ -40,11 +37,7 @@ class PostgresServer:
         self.bin = _install(folder, copy=as_root)
         self._environment = {**os.environ, "PGDATA": str(folder / "data"), "PATH": f"{self.bin}:{os.environ['PATH']}"}
         self._supervisor: subprocess.Popen[str] | None = None
-        if primary:
-            options = "-U postgres --no-sync --checkpoint=fast --write-recovery-conf"
-            self._run("pg_basebackup", "-h", str(primary.folder), "-D", str(folder / "data"), *options.split())
-        else:
-            self._run("initdb", "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
+        self._run("initdb", "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
 
     @property
     def url(self) -> str:
@@ -108,12 +101,12 @@ def _install(folder: Path, *, copy: bool) -> Path:
 
 
 @contextmanager
-def postgres_server(primary: PostgresServer | None = None, **settings: str) -> Iterator[PostgresServer]:
+def postgres_server(**settings: str) -> Iterator[PostgresServer]:
     """A running server that is gone, with its data, at the end."""
     # Short and in lower case: the socket's path is limited, and it is part of an address.
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
         Path(name).chmod(0o755)
-        server = PostgresServer(Path(name), primary, **settings)
+        server = PostgresServer(Path(name), **settings)
         server.start()
         try:
             yield server

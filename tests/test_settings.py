@@ -14,7 +14,6 @@ NAMES = [
     *PRODUCTION,
     "DATABASE_URL",
     "DATABASE_POOLED",
-    "REPLICA_URL",
     "TIME_ZONE",
     "CSRF_TRUSTED_ORIGINS",
     "CORS_ALLOWED_ORIGINS",
@@ -81,8 +80,6 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("TRUSTED_PROXIES", "10.0.0.1, *"),
         ("DATABASE_POOLED", "maybe"),
         ("DATABASE_SECONDS", "0"),
-        ("REPLICA_URL", "sqlite:////tmp/replica"),
-        ("REPLICA_URL", "nonsense"),
         ("ACCESS_TOKEN_MINUTES", "10000000000"),
         ("PROXY_SSL_HEADER", "X Foo"),
         ("TIME_ZONE", "Mars/Olympus"),
@@ -141,20 +138,6 @@ def test_what_the_address_says_goes_before_our_own(load):
     address = "postgres://user@db.example/tickets?connect_timeout=7"
     options = load(DATABASE_URL=address)["DATABASES"]["default"]["OPTIONS"]
     assert (options["connect_timeout"], options["keepalives_idle"]) == (7, 5)
-
-
-def test_a_replica_is_a_database_of_its_own_that_is_not_waited_for(load):
-    address = "postgres://user@db.example/tickets"
-    databases = load(DATABASE_URL=address, REPLICA_URL=address.replace("db.", "replica."))["DATABASES"]
-    hosts = {alias: database["HOST"] for alias, database in databases.items()}
-    assert hosts == {"default": "db.example", "replica": "replica.example"}
-    assert [database["OPTIONS"]["connect_timeout"] for database in databases.values()] == [3, 1]
-
-
-def test_sqlite_has_no_replica(load):
-    with pytest.raises(ImproperlyConfigured) as error:
-        load(REPLICA_URL="postgres://user@db.example/tickets")
-    assert str(error.value) == "REPLICA_URL must be unset where DATABASE_URL names no PostgreSQL database."
 
 
 def test_an_empty_value_is_the_default(load):

@@ -21,7 +21,6 @@ from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links
 from booking.services.receipts import Receipt, Replay
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
-from booking.services.replica import read_catalogue
 from booking.services.reports import (
     NIGHT,
     Bill,
@@ -85,7 +84,6 @@ __all__ = [
     "move_booking",
     "plan_show",
     "read_bill",
-    "read_catalogue",
     "read_day",
     "read_report",
     "read_sales",

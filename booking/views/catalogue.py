@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -16,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from booking import catalogue, services
+from booking import services
 from booking.authentication import OptionalJWTAuthentication
 from booking.catalogue import Keeper, kept_page
 from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
@@ -57,12 +56,6 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     ordering_fields = ["title", "release_date", "duration_minutes"]
     ordering = ["title"]
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return catalogue.read(partial(super().list, request, *args, **kwargs))
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return catalogue.read(partial(super().retrieve, request, *args, **kwargs))
-
 
 @method_decorator(
     operation(
@@ -92,7 +85,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
         keeper = Keeper(request)
         page = keeper.get()
         if page is None or page["first_start"] <= self.now:
-            page = catalogue.read(partial(self._page, request, *args, **kwargs))
+            page = self._page(request, *args, **kwargs)
             keeper.keep(page)
         shows = page["answer"]["results"]
         taken = services.seats_taken([show["id"] for show in shows], self.now)

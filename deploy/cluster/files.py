@@ -27,14 +27,13 @@ class Ports:
     patroni: int = 8008
     postgresql: int = 5432
     haproxy: int = 5000
-    haproxy_replicas: int = 5001
     pgbouncer: int = 6432
     service: int = 8000
 
     @classmethod
     def from_base(cls, base: int) -> "Ports":
-        """Eight in a row."""
-        return cls(*range(base, base + 8))
+        """Seven in a row."""
+        return cls(*range(base, base + 7))
 
 
 @dataclass(frozen=True)

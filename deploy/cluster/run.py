@@ -1,6 +1,6 @@
 """Runs a cluster of three nodes on this machine's loopback, with demo data, until Ctrl-C.
 
-python -m deploy.cluster.run [--port BASE]    eight ports from BASE on, on 127.0.0.1, 127.0.0.2 and 127.0.0.3
+python -m deploy.cluster.run [--port BASE]    seven ports from BASE on, on 127.0.0.1, 127.0.0.2 and 127.0.0.3
 """
 
 import argparse
@@ -55,7 +55,7 @@ def watch(cluster: Cluster) -> NoReturn:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Three nodes on this machine, until Ctrl-C.")
-    parser.add_argument("--port", type=int, default=BASE_PORT, help="the first of eight ports (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=BASE_PORT, help="the first of seven ports (default: %(default)s)")
     arguments = parser.parse_args()
     if lines := missing():
         sys.exit("\n".join(lines))

@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -28,10 +27,5 @@ try:
     application.request_class = Request
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")
-# A worker that wakes up, of which there are several a processor and as many of the database, goes on when its turn has
-# come and throws nobody out for it: each switch costs the one who has to start again. Linux has that, if it is allowed.
-with suppress(AttributeError, OSError):
-    if os.sched_getscheduler(0) == os.SCHED_OTHER:
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 # What is there by now stays; no collection of garbage has to go through it again.
 gc.freeze()

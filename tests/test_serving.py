@@ -1,7 +1,6 @@
 """The service as operators run it: probes, log lines, metrics of several workers, and its end under load."""
 
 import json
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -142,13 +141,3 @@ def test_a_service_that_is_stopped_ends_what_it_began(database_url, tmp_path):
         database_url, "manage.py", "shell", "-v0", "-c", "from booking.models import *; print(Booking.objects.count())"
     )
     assert int(listed.stdout) == len(customers.answers)
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="Only Linux lets a process choose how it is scheduled")
-@pytest.mark.parametrize(("before", "after"), [("SCHED_OTHER", "SCHED_BATCH"), ("SCHED_IDLE", "SCHED_IDLE")])
-def test_a_worker_waits_for_its_turn_unless_its_operator_says_otherwise(database_url, before, after):
-    program = (
-        f"import os; os.sched_setscheduler(0, os.{before}, os.sched_param(0)); import movieticket.wsgi;"
-        f" print(os.sched_getscheduler(0) == os.{after})"
-    )
-    assert run(database_url, "-c", program).stdout.split()[-1:] == ["True"]

@@ -5,12 +5,10 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import datetime, timezone
 from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-import orjson
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
@@ -45,14 +43,6 @@ class RouteFilter(logging.Filter):
             route = match.view_name if match else "no route"
             record.args = tuple(route if argument == request.path else argument for argument in record.args)
         return True
-
-
-class LineFormatter(logging.Formatter):
-    """Writes RequestMiddleware's lines, of which there are many, as the formatter of the settings writes all others."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"level": record.levelname, "logger": record.name, "message": record.msg, **record.line}  # type: ignore[attr-defined]
-        return orjson.dumps(line | {"time": datetime.fromtimestamp(record.created, tz=timezone.utc)}).decode()
 
 
 class QueryCounter(threading.local):
@@ -101,19 +91,15 @@ class RequestMiddleware:
         route = request.resolver_match.view_name if request.resolver_match else ""
         status = response.status_code
         REQUESTS.labels(method, route, status).observe(seconds)
-        if logger.isEnabledFor(logging.INFO):
-            # Not by info(), which would look up from where in the code it is called.
-            record = logging.LogRecord(logger.name, logging.INFO, "", 0, "request", (), None)
-            record.line = {
-                "request_id": _request_id.get(),
-                "method": method,
-                "route": route,
-                "status": status,
-                "ms": round(seconds * 1000, 1),
-                "queries": queries,
-                "user_id": _user_id(request),
-            }
-            logger.handle(record)
+        extra = {
+            "method": method,
+            "route": route,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "queries": queries,
+            "user_id": _user_id(request),
+        }
+        logger.info("request", extra=extra)
 
 
 def _user_id(request: HttpRequest) -> int | None:

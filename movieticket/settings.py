@@ -5,7 +5,6 @@ The README's table lists every variable. A value that can't be used stops the st
 sentence that names its variable.
 """
 
-import logging
 import secrets
 from contextlib import suppress
 from datetime import timedelta
@@ -329,8 +328,6 @@ SWAGGER_SETTINGS = {
 
 # --- Log --------------------------------------------------------------------------------------
 
-# No line tells any of it, and asking for it takes time.
-logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 # Locally runserver tells of each request itself.
 LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json", "json or text")
 LOGGING = {
@@ -349,14 +346,14 @@ LOGGING = {
             "rename_fields": {"levelname": "level", "name": "logger"},
             "timestamp": "time",
         },
-        "request": {"()": "movieticket.requests.LineFormatter"},
     },
     "handlers": {
         "console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["request_id", "route"]},
         "stdout": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
-            "formatter": "request",
+            "formatter": "json",
+            "filters": ["request_id"],
         },
         "null": {"class": "logging.NullHandler"},
     },

@@ -1,11 +1,9 @@
 """Each request in the log and in the metrics."""
 
-import json
 import logging
 import re
 from contextlib import suppress
 from socket import socket
-from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -14,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404, resolve
 from prometheus_client import REGISTRY
 
-from movieticket.requests import LineFormatter, RequestIdFilter, RouteFilter
+from movieticket.requests import RequestIdFilter, RouteFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +20,11 @@ pytestmark = pytest.mark.django_db
 class Records(logging.Handler):
     def __init__(self):
         super().__init__()
+        self.addFilter(RequestIdFilter())
         self.records = []
 
     def emit(self, record):
-        self.records.append(SimpleNamespace(**json.loads(LineFormatter().format(record))))
+        self.records.append(record)
 
 
 @pytest.fixture

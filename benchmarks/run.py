@@ -9,9 +9,11 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPConnection
 from importlib.metadata import version
 from itertools import cycle
@@ -22,11 +24,11 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.plots import plot_clients, plot_growth
-from benchmarks.service import header, memory_of_workers, pgbench, serve, wrk
+from benchmarks.service import PROJECT, header, memory_of_workers, pgbench, progress, serve, wrk
 from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
-IMAGES = HERE.parent / "docs" / "images"
+IMAGES = PROJECT / "docs" / "images"
 ROUNDS = 3
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -59,56 +61,84 @@ class Row:
 
 
 class Bench:
-    """A loaded database, and loads on the service that serves it."""
+    """A loaded database, and loads on the service that serves it.
+
+    `project` is the folder of the code that loads and serves it; the load itself always comes from this one.
+    """
 
     port: int
 
-    def __init__(self, size: Size, server: PostgresServer) -> None:
+    def __init__(
+        self, size: Size, server: PostgresServer, *, project: Path = PROJECT, database: str = "postgres"
+    ) -> None:
         self.size = size
+        self.seconds = size.seconds
         self.server = server
+        self.project = project
+        self.database = database
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            "DATABASE_URL": server.url,
+            "DATABASE_URL": server.url.removesuffix("postgres") + database,
             "DEBUG": "false",
             "SECRET_KEY": "only-for-a-benchmark-on-this-machine",
             "ALLOWED_HOSTS": "127.0.0.1",
+            "PYTHONPATH": str(project),
         }
         self.python("benchmarks.data", "load", size.shows, size.users)
         self.tokens = self.python("benchmarks.data", "tokens").split()
         self.first = int(self.sql("SELECT min(id) FROM booking_show"))
         self.last = self.first + size.shows - 1
-        self.user = int(self.sql("SELECT min(id) FROM booking_user"))
-        self.full = int(self.sql("SELECT show_id FROM booking_booking GROUP BY show_id ORDER BY count(*) DESC LIMIT 1"))
-        self.movie = int(self.sql("SELECT movie_id FROM booking_show ORDER BY id DESC LIMIT 1"))
         # No two runs want the same seat of a show; the first hundred are for those who want a taken one.
-        self.next_seat = 101
+        self.next_seats: defaultdict[int, int] = defaultdict(lambda: 101)
+        # The answers that a load should not have had.
+        self.unexpected = 0
+
+    @cached_property
+    def full(self) -> int:
+        """The show with the most bookings."""
+        return int(self.sql("SELECT show_id FROM booking_booking GROUP BY show_id ORDER BY count(*) DESC LIMIT 1"))
+
+    @cached_property
+    def movie(self) -> int:
+        """The movie of the shows that are half sold."""
+        return int(self.sql("SELECT movie_id FROM booking_show ORDER BY id DESC LIMIT 1"))
 
     def python(self, module: str, *arguments: object, **environment: str) -> str:
         command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
         # What is printed is the answer, and no line of the log is among it.
         own = {"LOG_FORMAT": "text", **environment}
-        return subprocess.check_output(command, env=self.environment | own, text=True)
+        return subprocess.check_output(command, cwd=self.project, env=self.environment | own, text=True)
 
     def sql(self, statement: str) -> str:
-        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA", "-c"]
-        return subprocess.check_output([*command, statement], text=True).strip()
+        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA"]
+        return subprocess.check_output([*command, "-d", self.database, "-c", statement], text=True).strip()
+
+    def free_seats(self, first: int, last: int, seats: int) -> int:
+        """The first of so many seats that nobody has asked for, in each of the shows; they count as asked for now."""
+        seat = max(self.next_seats[show] for show in range(first, last + 1))
+        self.next_seats.update(dict.fromkeys(range(first, last + 1), seat + seats))
+        return seat
 
     def book(self, clients: int, first: int, last: int, mode: str = "book") -> dict[str, Any]:
-        header = f"{first} {last} {self.next_seat}"
-        answers = wrk(self.port, clients, self.size.seconds, mode, [header, *self.tokens])
-        asked = answers["created"] + answers["refused"] + answers["other"] + clients
-        # In "hot" one of 20 requests wants a seat that nobody wanted before, else each one does.
-        wanted = asked // 20 if mode == "hot" else asked
-        self.next_seat += wanted // (last - first + 1) + 2
+        header = f"{first} {last} {self.free_seats(first, last, 0)}"
+        answers = wrk(self.port, clients, self.seconds, mode, [header, *self.tokens])
+        self.free_seats(first, last, answers["seats"])
+        unexpected = answers["other"] + (0 if mode == "hot" else answers["refused"])
+        if unexpected:
+            progress(
+                f"WARNING: {unexpected:,} answers that the load should not have had, in the mode {mode}: {answers}"
+            )
+            self.unexpected += unexpected
         return answers
 
-    def bookings(self, first: int, last: int) -> float:
-        answers = self.book(16, first, last)
+    def created(self, first: int, last: int, mode: str = "book") -> float:
+        answers = self.book(16, first, last, mode)
         return float(answers["created"] / answers["seconds"])
 
     def limit(self, first: int, last: int) -> float:
-        return pgbench(self.server, 16, self.size.seconds, first, last, self.user)
+        user = int(self.sql("SELECT min(id) FROM booking_user"))
+        return pgbench(self.server, 16, self.size.seconds, first, last, user)
 
     def refusals(self) -> float:
         answers = self.book(64, self.last, self.last, "hot")
@@ -131,10 +161,10 @@ def rate_row(figure: str, against: str, reach: str, here: float, there: float) -
 
 def throughput(bench: Bench) -> list[Row]:
     first, last = bench.first, bench.last
-    bench.bookings(first, last)
-    many = in_turns(lambda: bench.bookings(first, last), lambda: bench.limit(first, last))
-    one = in_turns(lambda: bench.bookings(first, first), lambda: bench.limit(first, first))
-    hot = in_turns(bench.refusals, lambda: bench.bookings(first, last))
+    bench.created(first, last)
+    many = in_turns(lambda: bench.created(first, last), lambda: bench.limit(first, last))
+    one = in_turns(lambda: bench.created(first, first), lambda: bench.limit(first, first))
+    hot = in_turns(bench.refusals, lambda: bench.created(first, last))
     movies, shows, bare = in_turns(
         lambda: bench.get("/api/movies/?page_size=50"),
         lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
@@ -175,10 +205,9 @@ def signing_in(bench: Bench) -> Row:
 
 def latencies(bench: Bench, ports: Sequence[int]) -> dict[str, list[float]]:
     """The median milliseconds at each port, by what is asked for; one request after another, the ports in turns."""
-    bench.next_seat += 1
     tokens = cycle(bench.tokens)
     connections = [HTTPConnection("127.0.0.1", port) for port in ports]
-    seat = f'{{"seat_number": {bench.next_seat}}}'
+    seat = f'{{"seat_number": {bench.free_seats(bench.first, bench.last, 1)}}}'
 
     def medians(requests: Iterable[tuple[str, ...]]) -> list[float]:
         times = [

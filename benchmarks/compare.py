@@ -1,7 +1,7 @@
 """make compare REV=…: measures the working tree against a git revision, in turns, in one run on one machine.
 
-Each of the two loads a database of its own on the same PostgreSQL server, with its own code, settings and migrations,
-and serves it. Only one of them gets load at a time, always from this tree's load.lua.
+Both run on the same PostgreSQL server. Each fills and serves its own database with its own code, settings and
+migrations. Only one of them gets requests at a time. The requests always come from this tree's load.lua.
 """
 
 import argparse
@@ -20,13 +20,15 @@ from benchmarks.service import PROJECT, progress, serve
 from tests.postgres_server import postgres_server
 
 ROUNDS, TINY_ROUNDS = 5, 2
+# The first ten shows are for bookings on one show, the last one is for refusals, the others for bookings on all shows.
+SINGLE_SHOWS = 10
 
 
 @dataclass
 class Figure:
     name: str
     measure: Callable[[Bench], float]
-    # What REV and this tree did in each round.
+    # Rates per second of REV and of this tree, one pair per round.
     rounds: list[tuple[float, float]]
 
     def __str__(self) -> str:
@@ -37,17 +39,29 @@ class Figure:
 
 
 def figures() -> list[Figure]:
-    """The first show, the last one and those between are each for one load, so that none of them runs out of seats."""
     return [
-        Figure("bookings over all shows, 16 clients", lambda bench: bench.created(bench.first + 1, bench.last - 1), []),
-        Figure("bookings on one show, 16 clients", lambda bench: bench.created(bench.first, bench.first), []),
+        Figure("bookings over all shows, 16 clients", over_all_shows("book"), []),
+        Figure("bookings on one show, 16 clients", on_one_show, []),
         Figure("refusals of taken seats while a show sells, 64 clients", Bench.refusals, []),
+        Figure("three seats in one request, 16 clients", over_all_shows("several"), []),
+        Figure("holds that are then booked, 16 clients", over_all_shows("hold"), []),
     ]
+
+
+def over_all_shows(mode: str) -> Callable[[Bench], float]:
+    return lambda bench: bench.created(bench.first + SINGLE_SHOWS, bench.last - 1, mode)
+
+
+def on_one_show(bench: Bench) -> float:
+    """Bookings per second on one of the first shows, the one with the most free seats."""
+    shows = range(bench.first, bench.first + SINGLE_SHOWS)
+    show = min(shows, key=lambda show: bench.next_seats[show])
+    return bench.created(show, show)
 
 
 @contextmanager
 def exported(revision: str) -> Iterator[Path]:
-    """A temporary folder with the files of `revision`; the repository itself is only read."""
+    """A temporary folder with the files of `revision`. Nothing is written to the repository."""
     with TemporaryDirectory(prefix="compare-") as folder:
         files = subprocess.run(["git", "archive", revision], cwd=PROJECT, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-x", "-C", folder], input=files, check=True)
@@ -58,13 +72,13 @@ def commit_of(revision: str) -> str:
     command = ["git", "rev-parse", "--verify", "--quiet", "--short", "--end-of-options", f"{revision}^{{commit}}"]
     found = subprocess.run(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
     if found.returncode:
-        sys.exit(f"{revision} is no revision of this repository.")
+        sys.exit(f"This repository has no revision {revision}.")
     return found.stdout.strip()
 
 
 @contextmanager
 def running(commit: str, *, tiny: bool, seconds: int | None) -> Iterator[list[Bench]]:
-    """The revision and the working tree, loaded and served."""
+    """The services of the revision and of the working tree, both running."""
     size = TINY if tiny else FULL
     size = replace(size, seconds=seconds or size.seconds)
     with ExitStack() as stack:
@@ -82,7 +96,7 @@ def running(commit: str, *, tiny: bool, seconds: int | None) -> Iterator[list[Be
         benches[0].sql("CHECKPOINT")
         for bench in benches:
             bench.port, _ = stack.enter_context(serve(bench.environment, bench.project))
-            progress(f"{bench.database} is served on port {bench.port}, of {bench.environment['DATABASE_URL']}")
+            progress(f"{bench.database}: http://127.0.0.1:{bench.port}/ on {bench.environment['DATABASE_URL']}")
         yield benches
 
 
@@ -96,7 +110,7 @@ def compare(benches: list[Bench], rounds: int) -> list[Figure]:
         bench.seconds = bench.size.seconds
     for number in range(rounds):
         for figure in measured:
-            # Each of the two comes first in every other round.
+            # The order alternates, so that neither is always measured first.
             order = benches if number % 2 == 0 else benches[::-1]
             rates = {}
             for bench in order:
@@ -112,7 +126,7 @@ def main() -> None:
     parser.add_argument("revision", metavar="REV", help="what to compare with, such as HEAD or main")
     parser.add_argument("--rounds", type=int, help=f"how often each figure is measured ({ROUNDS})")
     parser.add_argument("--seconds", type=int, help=f"how long each measurement takes ({FULL.seconds})")
-    parser.add_argument("--tiny", action="store_true", help="little data and short runs, only to see that it runs")
+    parser.add_argument("--tiny", action="store_true", help="only to see that it runs")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")
@@ -123,7 +137,7 @@ def main() -> None:
     print(f"| figure | {commit} | this tree | ratio | min-max of a round |\n|---|---|---|---|---|")
     print(*measured, sep="\n")
     if unexpected:
-        sys.exit(f"\nWARNING: THE FIGURES ARE WRONG: {unexpected:,} unexpected answers; the lines above tell which.")
+        sys.exit(f"\nWARNING: THE FIGURES ARE WRONG: {unexpected:,} unexpected answers; see the warnings above.")
 
 
 if __name__ == "__main__":

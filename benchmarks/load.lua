@@ -3,12 +3,12 @@
 --   book     books a free seat, of each show in turn
 --   hot      of one show, asks for a taken seat 19 times of 20, and for a free one otherwise
 --   several  books three free seats in one request, of each show in turn
---   hold     holds a free seat, of each show in turn, and books it once the hold was answered
+--   hold     holds a free seat, of each show in turn, and books it after the answer to the hold
 -- For all but the first, FILE's first line is "first_show last_show first_free_seat", and each other one is a token.
 local mode, path, headers, first_show, last_show, first_seat
 local tokens, n, turns = {}, 0, 0
--- Of the mode "hold": which token holds a seat, and the requests that book the seats that are held.
-local holders, bookings = {}, {}
+-- In the mode "hold": a queue of the requests that book the held seats.
+local bookings = {}
 
 function init(args)
   mode = args[1]
@@ -33,6 +33,11 @@ local function free_seats(count)
   return show, seat
 end
 
+-- The token of the user who gets this seat. The seats of a show are spread over all users.
+local function token_for(show, seat)
+  return tokens[(show + seat) % #tokens + 1]
+end
+
 local function post(show, action, token, body)
   local headers = { ["Authorization"] = "Bearer " .. token, ["Content-Type"] = "application/json" }
   return wrk.format("POST", "/api/shows/" .. show .. "/" .. action .. "/", headers, body)
@@ -45,14 +50,13 @@ end
 function request()
   if mode == "get" then return wrk.format("GET", path, headers) end
   if #bookings > 0 then return table.remove(bookings) end
-  local token = tokens[n % #tokens + 1]
   n = n + 1
-  if mode == "hot" and n % 20 ~= 1 then return book(first_show, 1 + n % 100, token) end
+  if mode == "hot" and n % 20 ~= 1 then return book(first_show, 1 + n % 100, tokens[n % #tokens + 1]) end
   local show, seat = free_seats(mode == "several" and 3 or 1)
+  local token = token_for(show, seat)
   if mode == "several" then
     return post(show, "book-seats", token, string.format('{"seat_numbers": [%d, %d, %d]}', seat, seat + 1, seat + 2))
   elseif mode == "hold" then
-    holders[show .. " " .. seat] = token
     return post(show, "hold", token, '{"seat_numbers": [' .. seat .. "]}")
   end
   return book(show, seat, token)
@@ -61,13 +65,11 @@ end
 local threads = {}
 function setup(thread) threads[#threads + 1] = thread end
 
--- wrk does not tell which connection was answered, so the answer itself has to say which seat is held.
+-- wrk does not report which request was answered, so the show and the seat are read from the answer.
 local function book_held(body)
   local show = body:match('"show":%s*{%s*"id":%s*(%d+)') or body:match('"show":%s*(%d+)')
   local seat = body:match('"seat_number":%s*(%d+)')
-  local key = show .. " " .. seat
-  bookings[#bookings + 1] = book(show, seat, holders[key])
-  holders[key] = nil
+  bookings[#bookings + 1] = book(show, seat, token_for(show, seat))
 end
 
 function response(status, _, body)
@@ -80,8 +82,8 @@ function response(status, _, body)
   else other = (other or 0) + 1 end
 end
 
--- In the mode "hold", `created` counts the pairs of a hold and its booking. `seats` is how many seats of each show were
--- asked for from the first free one on. An answer that did not come counts among `other`.
+-- In the mode "hold", `created` counts completed pairs of a hold and its booking. `seats` is the number of seats of each
+-- show that this run used, from first_free_seat on. `other` includes connection errors and timeouts.
 function done(summary, latency)
   local total = { ok = 0, created = 0, held = 0, refused = 0, other = 0, seats = 0 }
   for _, thread in ipairs(threads) do

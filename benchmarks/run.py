@@ -63,7 +63,7 @@ class Row:
 class Bench:
     """A loaded database, and loads on the service that serves it.
 
-    `project` is the folder of the code that loads and serves it; the load itself always comes from this one.
+    `project` is the folder of the code that fills and serves the database.
     """
 
     port: int
@@ -89,15 +89,12 @@ class Bench:
         self.tokens = self.python("benchmarks.data", "tokens").split()
         self.first = int(self.sql("SELECT min(id) FROM booking_show"))
         self.last = self.first + size.shows - 1
-        # No two runs want the same seat of a show; the first hundred are for those who want a taken one.
+        # benchmarks.data creates the sold-out show after them.
+        self.full = self.last + 1
+        # The first seat of each show that no run has used. The first hundred seats are for requests for taken seats.
         self.next_seats: defaultdict[int, int] = defaultdict(lambda: 101)
-        # The answers that a load should not have had.
+        # The number of answers that are neither 201 nor an expected 409.
         self.unexpected = 0
-
-    @cached_property
-    def full(self) -> int:
-        """The show with the most bookings."""
-        return int(self.sql("SELECT show_id FROM booking_booking GROUP BY show_id ORDER BY count(*) DESC LIMIT 1"))
 
     @cached_property
     def movie(self) -> int:
@@ -115,7 +112,7 @@ class Bench:
         return subprocess.check_output([*command, "-d", self.database, "-c", statement], text=True).strip()
 
     def free_seats(self, first: int, last: int, seats: int) -> int:
-        """The first of so many seats that nobody has asked for, in each of the shows; they count as asked for now."""
+        """Reserve `seats` seats, the same ones in each of the shows, and return the first of them."""
         seat = max(self.next_seats[show] for show in range(first, last + 1))
         self.next_seats.update(dict.fromkeys(range(first, last + 1), seat + seats))
         return seat
@@ -126,9 +123,7 @@ class Bench:
         self.free_seats(first, last, answers["seats"])
         unexpected = answers["other"] + (0 if mode == "hot" else answers["refused"])
         if unexpected:
-            progress(
-                f"WARNING: {unexpected:,} answers that the load should not have had, in the mode {mode}: {answers}"
-            )
+            progress(f"WARNING: {unexpected:,} unexpected answers in the mode {mode}: {answers}")
             self.unexpected += unexpected
         return answers
 
@@ -149,35 +144,62 @@ class Bench:
         return float(answers["ok"] / answers["seconds"])
 
 
-def in_turns(*measures: Callable[[], float]) -> list[float]:
+def in_turns(**measures: Callable[[], float]) -> dict[str, float]:
     """The median of each measure over some rounds, taken in turns."""
-    rounds = [[measure() for measure in measures] for _ in range(ROUNDS)]
-    return [median(column) for column in zip(*rounds, strict=True)]
+    rates: dict[str, list[float]] = {name: [] for name in measures}
+    for number in range(ROUNDS):
+        for name, measure in measures.items():
+            progress(f"round {number + 1} of {ROUNDS}: {name.replace('_', ' ')}")
+            rates[name].append(measure())
+    return {name: median(measured) for name, measured in rates.items()}
 
 
 def rate_row(figure: str, against: str, reach: str, here: float, there: float) -> Row:
     return Row(figure, against, reach, f"{here:,.0f}/s against {there:,.0f}/s", here / there)
 
 
-def throughput(bench: Bench) -> list[Row]:
+def selling(bench: Bench) -> list[Row]:
     first, last = bench.first, bench.last
-    bench.created(first, last)
-    many = in_turns(lambda: bench.created(first, last), lambda: bench.limit(first, last))
-    one = in_turns(lambda: bench.created(first, first), lambda: bench.limit(first, first))
-    hot = in_turns(bench.refusals, lambda: bench.created(first, last))
-    movies, shows, bare = in_turns(
-        lambda: bench.get("/api/movies/?page_size=50"),
-        lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
-        lambda: bench.get("/bare/"),
+    progress("warm up")
+    for mode in ("book", "several", "hold"):
+        bench.created(first, last, mode)
+    many = in_turns(
+        bookings=lambda: bench.created(first, last),
+        refusals=bench.refusals,
+        several_seats=lambda: bench.created(first, last, "several"),
+        holds_then_bookings=lambda: bench.created(first, last, "hold"),
+        pgbench=lambda: bench.limit(first, last),
     )
+    one = in_turns(
+        bookings_on_one_show=lambda: bench.created(first, first),
+        pgbench_on_one_row=lambda: bench.limit(first, first),
+    )
+    limit = "pgbench, the same transaction"
+    over_many = f"{limit} over all shows"
+    pgbench = many["pgbench"]
+    return [
+        rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", many["bookings"], pgbench),
+        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.45", *one.values()),
+        rate_row(
+            "refusals of taken seats while a show sells, 64 clients", over_many, "0.25", many["refusals"], pgbench
+        ),
+        rate_row("three seats in one request, 16 clients", over_many, "-", many["several_seats"], pgbench),
+        rate_row("holds that are then booked, 16 clients", over_many, "-", many["holds_then_bookings"], pgbench),
+    ]
+
+
+def reading(bench: Bench) -> list[Row]:
+    movies, shows, bare = in_turns(
+        list_of_movies=lambda: bench.get("/api/movies/?page_size=50"),
+        list_of_shows=lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
+        bare_view=lambda: bench.get("/bare/"),
+    ).values()
     seat_map = f"/api/shows/{bench.full}/seats/"
     etag = header(bench.port, seat_map, "ETag")
-    unchanged, whole = in_turns(lambda: bench.get(seat_map, etag), lambda: bench.get(seat_map))
-    limit = "pgbench, the same transaction"
+    unchanged, whole = in_turns(
+        seat_map_unchanged=lambda: bench.get(seat_map, etag), seat_map_in_full=lambda: bench.get(seat_map)
+    ).values()
     return [
-        rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", *many),
-        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.50", *one),
-        rate_row("refusals of taken seats while a show sells, 64 clients", "bookings over all shows", "1.5", *hot),
         rate_row("`GET /api/movies/`, 50 rows", "a bare Django view", "0.25", movies, bare),
         rate_row("`GET /api/movies/<id>/shows/`, 20 shows half sold", "a bare Django view", "0.10", shows, bare),
         rate_row("`GET /api/shows/<id>/seats/`, 500 seats sold, unchanged (304)", "in full", "> 1", unchanged, whole),
@@ -185,6 +207,7 @@ def throughput(bench: Bench) -> list[Row]:
 
 
 def choosing_seats(bench: Bench) -> Row:
+    progress("CPU of choosing seats")
     longest = float(bench.python("benchmarks.cpu", "choose", bench.size.samples))
     measured = f"{longest:.2f} ms against 2 ms"
     figure = "CPU of choosing the best 10 of 500 seats, in the slowest of ten halls"
@@ -192,12 +215,14 @@ def choosing_seats(bench: Bench) -> Row:
 
 
 def cpu(bench: Bench) -> Row:
+    progress("CPU of one booking request")
     booking, bare = map(float, bench.python("benchmarks.cpu", "compare", bench.size.samples).split())
     measured = f"{booking:.2f} ms against {bare:.3f} ms"
     return Row("CPU of one booking request, in process", "a bare Django view", "≤ 18", measured, booking / bare)
 
 
 def signing_in(bench: Bench) -> Row:
+    progress("CPU of signing in")
     whole, hashing = map(float, bench.python("benchmarks.cpu", "signin", max(1, bench.size.samples // 20)).split())
     measured = f"{whole:.1f} ms against {hashing:.1f} ms"
     return Row("CPU of signing in, in process", "the hash of the password alone", "≤ 2", measured, whole / hashing)
@@ -243,6 +268,7 @@ def with_past(bench: Bench) -> list[str]:
     urls = []
     last = "postgres"
     for stored in bench.size.bookings:
+        progress(f"store {stored:,} bookings")
         name = f"stored_{stored}"
         bench.sql(f"CREATE DATABASE {name} TEMPLATE {last}")
         urls.append(bench.server.url.removesuffix("postgres") + name)
@@ -257,8 +283,12 @@ def growth(bench: Bench, images: Path) -> list[Row]:
     """The same requests with few and with many bookings stored."""
     with ExitStack() as stack:
         ports = [stack.enter_context(serve(bench.environment | {"DATABASE_URL": url}))[0] for url in with_past(bench)]
+        progress("warm up")
         latencies(bench, ports)
-        rounds = [latencies(bench, ports) for _ in range(ROUNDS)]
+        rounds = []
+        for number in range(ROUNDS):
+            progress(f"round {number + 1} of {ROUNDS}: latencies with few and with many bookings stored")
+            rounds.append(latencies(bench, ports))
     measured = {name: [median(one[name][n] for one in rounds) for n in range(len(ports))] for name in rounds[0]}
     plot_growth(images / "growth.svg", bench.size.bookings, measured)
     least, most = bench.size.bookings[0], bench.size.bookings[-1]
@@ -273,15 +303,20 @@ def growth(bench: Bench, images: Path) -> list[Row]:
 
 def clients(bench: Bench, images: Path) -> None:
     """Draws how throughput and latency change with the number of clients."""
-    answers = [bench.book(number, bench.first, bench.last) for number in CLIENTS]
+    answers = []
+    for number in CLIENTS:
+        progress(f"bookings by {number} clients")
+        answers.append(bench.book(number, bench.first, bench.last))
     rates = [answer["created"] / answer["seconds"] for answer in answers]
     plot_clients(images / "clients.svg", CLIENTS, rates, [answer["p99_ms"] for answer in answers])
 
 
 def memory(bench: Bench, pid: int) -> Row:
+    progress(f"memory after {bench.size.few_requests:,} requests")
     path = ["/api/movies/?page_size=50"]
     while_few = count_up_to(bench, bench.size.few_requests, path)
     few = memory_of_workers(pid)
+    progress(f"memory after {bench.size.many_requests:,} requests")
     count_up_to(bench, bench.size.many_requests - while_few, path)
     many = memory_of_workers(pid)
     figure = f"memory of a worker after {bench.size.many_requests:,} requests"
@@ -306,15 +341,17 @@ def machine() -> str:
 
 @contextmanager
 def loaded(size: Size) -> Iterator[Bench]:
+    progress("start PostgreSQL")
     # As durable as in production: an acknowledged booking is on disk.
     with postgres_server(fsync="on", full_page_writes="on", shared_buffers="512MB") as server:
+        progress("load the data")
         yield Bench(size, server)
 
 
 def measure(size: Size, images: Path) -> list[Row]:
     with loaded(size) as bench:
         with serve(bench.environment) as (bench.port, _):
-            rows = throughput(bench)
+            rows = selling(bench) + reading(bench)
             clients(bench, images)
         rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
         with serve(bench.environment) as (bench.port, pid):

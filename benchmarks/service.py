@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @contextmanager
 def serve(environment: dict[str, str], project: Path = PROJECT) -> Iterator[tuple[int, int]]:
-    """The port and the id of the main process of the running service, whose code is in the folder `project`."""
+    """Run the service from the folder `project`; its port and the id of its main process."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),

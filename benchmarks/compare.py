@@ -133,11 +133,12 @@ def main() -> None:
     commit = commit_of(options.revision)
     with running(commit, tiny=options.tiny, seconds=options.seconds) as benches:
         measured = compare(benches, options.rounds or (TINY_ROUNDS if options.tiny else ROUNDS))
-        unexpected = sum(bench.unexpected for bench in benches)
     print(f"| figure | {commit} | this tree | ratio | min-max of a round |\n|---|---|---|---|---|")
-    print(*measured, sep="\n")
-    if unexpected:
-        sys.exit(f"\nWARNING: THE FIGURES ARE WRONG: {unexpected:,} unexpected answers; see the warnings above.")
+    print(*measured, sep="\n", flush=True)
+    for bench in benches:
+        if bench.unexpected:
+            share = f"{bench.unexpected:,} of {bench.answers:,}"
+            progress(f"WARNING: DO NOT TRUST THESE FIGURES: {share} answers of {bench.database} were unexpected")
 
 
 if __name__ == "__main__":

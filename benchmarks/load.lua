@@ -79,13 +79,14 @@ function response(status, _, body)
     book_held(body)
   elseif status == 201 then created = (created or 0) + 1
   elseif status == 409 then refused = (refused or 0) + 1
-  else other = (other or 0) + 1 end
+  else other, other_status = (other or 0) + 1, status end
 end
 
 -- In the mode "hold", `created` counts completed pairs of a hold and its booking. `seats` is the number of seats of each
--- show that this run used, from first_free_seat on. `other` includes connection errors and timeouts.
+-- show that this run used, from first_free_seat on. `other` includes connection errors and timeouts;
+-- `other_status` is the status of the last other answer, 0 without one.
 function done(summary, latency)
-  local total = { ok = 0, created = 0, held = 0, refused = 0, other = 0, seats = 0 }
+  local total = { ok = 0, created = 0, held = 0, refused = 0, other = 0, other_status = 0, seats = 0 }
   for _, thread in ipairs(threads) do
     for name, count in pairs(total) do total[name] = count + (thread:get(name) or 0) end
   end
@@ -93,6 +94,7 @@ function done(summary, latency)
   local unanswered = errors.connect + errors.read + errors.write + errors.timeout
   io.write(string.format('{"seconds": %f, "p50_ms": %f, "p99_ms": %f, ',
     summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
-  io.write(string.format('"ok": %d, "created": %d, "held": %d, "refused": %d, "other": %d, "seats": %d}\n',
-    total.ok, total.created, total.held, total.refused, total.other + unanswered, total.seats))
+  io.write(string.format('"ok": %d, "created": %d, "held": %d, "refused": %d, "other": %d, ',
+    total.ok, total.created, total.held, total.refused, total.other + unanswered))
+  io.write(string.format('"other_status": %d, "seats": %d}\n', total.other_status, total.seats))
 end

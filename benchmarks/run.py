@@ -93,8 +93,8 @@ class Bench:
         self.full = self.last + 1
         # The first seat of each show that no run has used. The first hundred seats are for requests for taken seats.
         self.next_seats: defaultdict[int, int] = defaultdict(lambda: 101)
-        # The number of answers that are neither 201 nor an expected 409.
-        self.unexpected = 0
+        # The number of answers, and of those that are neither 201 nor an expected 409.
+        self.answers = self.unexpected = 0
 
     @cached_property
     def movie(self) -> int:
@@ -121,6 +121,7 @@ class Bench:
         header = f"{first} {last} {self.free_seats(first, last, 0)}"
         answers = wrk(self.port, clients, self.seconds, mode, [header, *self.tokens])
         self.free_seats(first, last, answers["seats"])
+        self.answers += sum(answers[kind] for kind in ("created", "held", "refused", "other"))
         unexpected = answers["other"] + (0 if mode == "hot" else answers["refused"])
         if unexpected:
             progress(f"WARNING: {unexpected:,} unexpected answers in the mode {mode}: {answers}")

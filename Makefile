@@ -7,6 +7,7 @@
 # make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
 # make cluster-test breaks such nodes under load; writes deploy/cluster/RESULTS.md (CLUSTER=--short for a part of it)
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
+# make compare      measures this tree against another revision, in turns (REV=main; BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make bench-migrations  measures what bookings notice of migrations with ten million of them stored
 # make profile      draws where a booking's time goes: docs/images/profile.svg
@@ -32,8 +33,8 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser fuzz test-image cluster cluster-test bench bench-reports bench-migrations profile lint \
-  audit-dependencies format lock screenshot clean
+.PHONY: run serve test test-browser fuzz test-image cluster cluster-test bench compare bench-reports bench-migrations profile \
+  lint audit-dependencies format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -93,6 +94,9 @@ cluster-test: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)
+
+compare: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.compare $(REV) $(BENCH)
 
 bench-reports: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.reports $(BENCH)

@@ -9,9 +9,11 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPConnection
 from importlib.metadata import version
 from itertools import cycle
@@ -22,11 +24,11 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.plots import plot_clients, plot_growth
-from benchmarks.service import header, memory_of_workers, pgbench, serve, wrk
+from benchmarks.service import PROJECT, header, memory_of_workers, pgbench, progress, serve, wrk
 from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
-IMAGES = HERE.parent / "docs" / "images"
+IMAGES = PROJECT / "docs" / "images"
 ROUNDS = 3
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -59,56 +61,80 @@ class Row:
 
 
 class Bench:
-    """A loaded database, and loads on the service that serves it."""
+    """A loaded database, and loads on the service that serves it.
+
+    `project` is the folder of the code that fills and serves the database.
+    """
 
     port: int
 
-    def __init__(self, size: Size, server: PostgresServer) -> None:
+    def __init__(
+        self, size: Size, server: PostgresServer, *, project: Path = PROJECT, database: str = "postgres"
+    ) -> None:
         self.size = size
+        self.seconds = size.seconds
         self.server = server
+        self.project = project
+        self.database = database
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-            "DATABASE_URL": server.url,
+            "DATABASE_URL": server.url.removesuffix("postgres") + database,
             "DEBUG": "false",
             "SECRET_KEY": "only-for-a-benchmark-on-this-machine",
             "ALLOWED_HOSTS": "127.0.0.1",
+            "PYTHONPATH": str(project),
         }
         self.python("benchmarks.data", "load", size.shows, size.users)
         self.tokens = self.python("benchmarks.data", "tokens").split()
         self.first = int(self.sql("SELECT min(id) FROM booking_show"))
         self.last = self.first + size.shows - 1
-        self.user = int(self.sql("SELECT min(id) FROM booking_user"))
-        self.full = int(self.sql("SELECT show_id FROM booking_booking GROUP BY show_id ORDER BY count(*) DESC LIMIT 1"))
-        self.movie = int(self.sql("SELECT movie_id FROM booking_show ORDER BY id DESC LIMIT 1"))
-        # No two runs want the same seat of a show; the first hundred are for those who want a taken one.
-        self.next_seat = 101
+        # benchmarks.data creates the sold-out show after them.
+        self.full = self.last + 1
+        # The first seat of each show that no run has used. The first hundred seats are for requests for taken seats.
+        self.next_seats: defaultdict[int, int] = defaultdict(lambda: 101)
+        # The number of answers, and of those that are neither 201 nor an expected 409.
+        self.answers = self.unexpected = 0
+
+    @cached_property
+    def movie(self) -> int:
+        """The movie of the shows that are half sold."""
+        return int(self.sql("SELECT movie_id FROM booking_show ORDER BY id DESC LIMIT 1"))
 
     def python(self, module: str, *arguments: object, **environment: str) -> str:
         command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
         # What is printed is the answer, and no line of the log is among it.
         own = {"LOG_FORMAT": "text", **environment}
-        return subprocess.check_output(command, env=self.environment | own, text=True)
+        return subprocess.check_output(command, cwd=self.project, env=self.environment | own, text=True)
 
     def sql(self, statement: str) -> str:
-        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA", "-c"]
-        return subprocess.check_output([*command, statement], text=True).strip()
+        command = [self.server.command("psql"), "-h", str(self.server.folder), "-U", "postgres", "-qtA"]
+        return subprocess.check_output([*command, "-d", self.database, "-c", statement], text=True).strip()
+
+    def free_seats(self, first: int, last: int, seats: int) -> int:
+        """Reserve `seats` seats, the same ones in each of the shows, and return the first of them."""
+        seat = max(self.next_seats[show] for show in range(first, last + 1))
+        self.next_seats.update(dict.fromkeys(range(first, last + 1), seat + seats))
+        return seat
 
     def book(self, clients: int, first: int, last: int, mode: str = "book") -> dict[str, Any]:
-        header = f"{first} {last} {self.next_seat}"
-        answers = wrk(self.port, clients, self.size.seconds, mode, [header, *self.tokens])
-        asked = answers["created"] + answers["refused"] + answers["other"] + clients
-        # In "hot" one of 20 requests wants a seat that nobody wanted before, else each one does.
-        wanted = asked // 20 if mode == "hot" else asked
-        self.next_seat += wanted // (last - first + 1) + 2
+        header = f"{first} {last} {self.free_seats(first, last, 0)}"
+        answers = wrk(self.port, clients, self.seconds, mode, [header, *self.tokens])
+        self.free_seats(first, last, answers["seats"])
+        self.answers += sum(answers[kind] for kind in ("created", "held", "refused", "other"))
+        unexpected = answers["other"] + (0 if mode == "hot" else answers["refused"])
+        if unexpected:
+            progress(f"WARNING: {unexpected:,} unexpected answers in the mode {mode}: {answers}")
+            self.unexpected += unexpected
         return answers
 
-    def bookings(self, first: int, last: int) -> float:
-        answers = self.book(16, first, last)
+    def created(self, first: int, last: int, mode: str = "book") -> float:
+        answers = self.book(16, first, last, mode)
         return float(answers["created"] / answers["seconds"])
 
     def limit(self, first: int, last: int) -> float:
-        return pgbench(self.server, 16, self.size.seconds, first, last, self.user)
+        user = int(self.sql("SELECT min(id) FROM booking_user"))
+        return pgbench(self.server, 16, self.size.seconds, first, last, user)
 
     def refusals(self) -> float:
         answers = self.book(64, self.last, self.last, "hot")
@@ -119,35 +145,62 @@ class Bench:
         return float(answers["ok"] / answers["seconds"])
 
 
-def in_turns(*measures: Callable[[], float]) -> list[float]:
+def in_turns(**measures: Callable[[], float]) -> dict[str, float]:
     """The median of each measure over some rounds, taken in turns."""
-    rounds = [[measure() for measure in measures] for _ in range(ROUNDS)]
-    return [median(column) for column in zip(*rounds, strict=True)]
+    rates: dict[str, list[float]] = {name: [] for name in measures}
+    for number in range(ROUNDS):
+        for name, measure in measures.items():
+            progress(f"round {number + 1} of {ROUNDS}: {name.replace('_', ' ')}")
+            rates[name].append(measure())
+    return {name: median(measured) for name, measured in rates.items()}
 
 
 def rate_row(figure: str, against: str, reach: str, here: float, there: float) -> Row:
     return Row(figure, against, reach, f"{here:,.0f}/s against {there:,.0f}/s", here / there)
 
 
-def throughput(bench: Bench) -> list[Row]:
+def selling(bench: Bench) -> list[Row]:
     first, last = bench.first, bench.last
-    bench.bookings(first, last)
-    many = in_turns(lambda: bench.bookings(first, last), lambda: bench.limit(first, last))
-    one = in_turns(lambda: bench.bookings(first, first), lambda: bench.limit(first, first))
-    hot = in_turns(bench.refusals, lambda: bench.bookings(first, last))
-    movies, shows, bare = in_turns(
-        lambda: bench.get("/api/movies/?page_size=50"),
-        lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
-        lambda: bench.get("/bare/"),
+    progress("warm up")
+    for mode in ("book", "several", "hold"):
+        bench.created(first, last, mode)
+    many = in_turns(
+        bookings=lambda: bench.created(first, last),
+        refusals=bench.refusals,
+        several_seats=lambda: bench.created(first, last, "several"),
+        holds_then_bookings=lambda: bench.created(first, last, "hold"),
+        pgbench=lambda: bench.limit(first, last),
     )
+    one = in_turns(
+        bookings_on_one_show=lambda: bench.created(first, first),
+        pgbench_on_one_row=lambda: bench.limit(first, first),
+    )
+    limit = "pgbench, the same transaction"
+    over_many = f"{limit} over all shows"
+    pgbench = many["pgbench"]
+    return [
+        rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", many["bookings"], pgbench),
+        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.45", *one.values()),
+        rate_row(
+            "refusals of taken seats while a show sells, 64 clients", over_many, "0.25", many["refusals"], pgbench
+        ),
+        rate_row("three seats in one request, 16 clients", over_many, "-", many["several_seats"], pgbench),
+        rate_row("holds that are then booked, 16 clients", over_many, "-", many["holds_then_bookings"], pgbench),
+    ]
+
+
+def reading(bench: Bench) -> list[Row]:
+    movies, shows, bare = in_turns(
+        list_of_movies=lambda: bench.get("/api/movies/?page_size=50"),
+        list_of_shows=lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
+        bare_view=lambda: bench.get("/bare/"),
+    ).values()
     seat_map = f"/api/shows/{bench.full}/seats/"
     etag = header(bench.port, seat_map, "ETag")
-    unchanged, whole = in_turns(lambda: bench.get(seat_map, etag), lambda: bench.get(seat_map))
-    limit = "pgbench, the same transaction"
+    unchanged, whole = in_turns(
+        seat_map_unchanged=lambda: bench.get(seat_map, etag), seat_map_in_full=lambda: bench.get(seat_map)
+    ).values()
     return [
-        rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", *many),
-        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.50", *one),
-        rate_row("refusals of taken seats while a show sells, 64 clients", "bookings over all shows", "1.5", *hot),
         rate_row("`GET /api/movies/`, 50 rows", "a bare Django view", "0.25", movies, bare),
         rate_row("`GET /api/movies/<id>/shows/`, 20 shows half sold", "a bare Django view", "0.10", shows, bare),
         rate_row("`GET /api/shows/<id>/seats/`, 500 seats sold, unchanged (304)", "in full", "> 1", unchanged, whole),
@@ -155,6 +208,7 @@ def throughput(bench: Bench) -> list[Row]:
 
 
 def choosing_seats(bench: Bench) -> Row:
+    progress("CPU of choosing seats")
     longest = float(bench.python("benchmarks.cpu", "choose", bench.size.samples))
     measured = f"{longest:.2f} ms against 2 ms"
     figure = "CPU of choosing the best 10 of 500 seats, in the slowest of ten halls"
@@ -162,12 +216,14 @@ def choosing_seats(bench: Bench) -> Row:
 
 
 def cpu(bench: Bench) -> Row:
+    progress("CPU of one booking request")
     booking, bare = map(float, bench.python("benchmarks.cpu", "compare", bench.size.samples).split())
     measured = f"{booking:.2f} ms against {bare:.3f} ms"
     return Row("CPU of one booking request, in process", "a bare Django view", "≤ 18", measured, booking / bare)
 
 
 def signing_in(bench: Bench) -> Row:
+    progress("CPU of signing in")
     whole, hashing = map(float, bench.python("benchmarks.cpu", "signin", max(1, bench.size.samples // 20)).split())
     measured = f"{whole:.1f} ms against {hashing:.1f} ms"
     return Row("CPU of signing in, in process", "the hash of the password alone", "≤ 2", measured, whole / hashing)
@@ -175,10 +231,9 @@ def signing_in(bench: Bench) -> Row:
 
 def latencies(bench: Bench, ports: Sequence[int]) -> dict[str, list[float]]:
     """The median milliseconds at each port, by what is asked for; one request after another, the ports in turns."""
-    bench.next_seat += 1
     tokens = cycle(bench.tokens)
     connections = [HTTPConnection("127.0.0.1", port) for port in ports]
-    seat = f'{{"seat_number": {bench.next_seat}}}'
+    seat = f'{{"seat_number": {bench.free_seats(bench.first, bench.last, 1)}}}'
 
     def medians(requests: Iterable[tuple[str, ...]]) -> list[float]:
         times = [
@@ -214,6 +269,7 @@ def with_past(bench: Bench) -> list[str]:
     urls = []
     last = "postgres"
     for stored in bench.size.bookings:
+        progress(f"store {stored:,} bookings")
         name = f"stored_{stored}"
         bench.sql(f"CREATE DATABASE {name} TEMPLATE {last}")
         urls.append(bench.server.url.removesuffix("postgres") + name)
@@ -228,8 +284,12 @@ def growth(bench: Bench, images: Path) -> list[Row]:
     """The same requests with few and with many bookings stored."""
     with ExitStack() as stack:
         ports = [stack.enter_context(serve(bench.environment | {"DATABASE_URL": url}))[0] for url in with_past(bench)]
+        progress("warm up")
         latencies(bench, ports)
-        rounds = [latencies(bench, ports) for _ in range(ROUNDS)]
+        rounds = []
+        for number in range(ROUNDS):
+            progress(f"round {number + 1} of {ROUNDS}: latencies with few and with many bookings stored")
+            rounds.append(latencies(bench, ports))
     measured = {name: [median(one[name][n] for one in rounds) for n in range(len(ports))] for name in rounds[0]}
     plot_growth(images / "growth.svg", bench.size.bookings, measured)
     least, most = bench.size.bookings[0], bench.size.bookings[-1]
@@ -244,15 +304,20 @@ def growth(bench: Bench, images: Path) -> list[Row]:
 
 def clients(bench: Bench, images: Path) -> None:
     """Draws how throughput and latency change with the number of clients."""
-    answers = [bench.book(number, bench.first, bench.last) for number in CLIENTS]
+    answers = []
+    for number in CLIENTS:
+        progress(f"bookings by {number} clients")
+        answers.append(bench.book(number, bench.first, bench.last))
     rates = [answer["created"] / answer["seconds"] for answer in answers]
     plot_clients(images / "clients.svg", CLIENTS, rates, [answer["p99_ms"] for answer in answers])
 
 
 def memory(bench: Bench, pid: int) -> Row:
+    progress(f"memory after {bench.size.few_requests:,} requests")
     path = ["/api/movies/?page_size=50"]
     while_few = count_up_to(bench, bench.size.few_requests, path)
     few = memory_of_workers(pid)
+    progress(f"memory after {bench.size.many_requests:,} requests")
     count_up_to(bench, bench.size.many_requests - while_few, path)
     many = memory_of_workers(pid)
     figure = f"memory of a worker after {bench.size.many_requests:,} requests"
@@ -277,15 +342,17 @@ def machine() -> str:
 
 @contextmanager
 def loaded(size: Size) -> Iterator[Bench]:
+    progress("start PostgreSQL")
     # As durable as in production: an acknowledged booking is on disk.
     with postgres_server(fsync="on", full_page_writes="on", shared_buffers="512MB") as server:
+        progress("load the data")
         yield Bench(size, server)
 
 
 def measure(size: Size, images: Path) -> list[Row]:
     with loaded(size) as bench:
         with serve(bench.environment) as (bench.port, _):
-            rows = throughput(bench)
+            rows = selling(bench) + reading(bench)
             clients(bench, images)
         rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
         with serve(bench.environment) as (bench.port, pid):

@@ -9,13 +9,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from tests.postgres_server import PostgresServer
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parent
 WORKERS = 2
 THREADS = os.environ.get("THREADS", "2")
+BEGIN = perf_counter()
+
+
+def progress(step: str) -> None:
+    """Prints a step and the seconds since the start to standard error."""
+    print(f"{perf_counter() - BEGIN:7.1f} s  {step}", file=sys.stderr, flush=True)
 
 
 def free_port() -> int:
@@ -25,15 +33,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(environment: dict[str, str]) -> Iterator[tuple[int, int]]:
-    """The running service's port and the id of its main process."""
+def serve(environment: dict[str, str], project: Path = PROJECT) -> Iterator[tuple[int, int]]:
+    """Run the service from the folder `project`; its port and the id of its main process."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)),
         *("--workers", str(WORKERS), "--blocking-threads", THREADS, "--no-ws", "--runtime-mode", "st"),
         "movieticket.wsgi:application",
     ]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = environment | {"PYTHONPATH": str(project)}
+    process = subprocess.Popen(
+        command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         wait_until_up(port, process)
         yield port, process.pid

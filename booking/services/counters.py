@@ -54,6 +54,7 @@ IS_COUNTING = f"SELECT EXISTS (SELECT 1 FROM booking_tries WHERE key = %s AND en
 SWEEP = (
     f"DELETE FROM booking_tries WHERE key IN (SELECT key FROM booking_tries WHERE ends_at <= {NOW} LIMIT 1000"  # noqa: S608
     f"{' FOR UPDATE SKIP LOCKED' if connection.features.has_select_for_update_skip_locked else ''})"
+    " RETURNING 1"
 )
 # A script runs whole or not at all: no key is left that never ends.
 REDIS_COUNT = """
@@ -126,7 +127,12 @@ def count_by(statement: str, parameters: list[Any]) -> list[Any]:
 def sweep_if_due() -> None:
     """Removes what is over, once in a while. Raises Busy and Interrupted."""
     if _sweeping.is_due():
-        _run(SWEEP, [])
+        sweep()
+
+
+def sweep() -> int:
+    """Removes a batch of the windows that are over; returns their number. Raises Busy and Interrupted."""
+    return len(_run(SWEEP, []))
 
 
 @retried

@@ -298,6 +298,8 @@ MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
 HOLD_MINUTES = positive("HOLD_MINUTES", 10)
 # However often a customer holds a seat again.
 MAX_HOLD_MINUTES = positive("MAX_HOLD_MINUTES", 30)
+# How long the answer to a request with an Idempotency-Key is stored.
+IDEMPOTENCY_HOURS = positive("IDEMPOTENCY_HOURS", 24)
 # How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
 LOCK_QUEUE = positive("LOCK_QUEUE", 1)
 

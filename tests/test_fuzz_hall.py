@@ -229,7 +229,7 @@ class Hall(RuleBasedStateMachine):
 
     @rule()
     def tidy_up(self):
-        services.release_expired_holds(now=self.now)
+        services.release_expired_holds(expired_by=self.now)
 
     @rule(customer=CUSTOMER)
     def delete(self, customer):

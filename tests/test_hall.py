@@ -407,7 +407,7 @@ def test_a_hold_that_was_booked_tells_both(box_office, show, user):
 def test_a_hold_that_ran_out_was_cancelled_by_nobody(boss, show, user):
     ended = timezone.now() - timedelta(minutes=1)
     hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
-    services.release_expired_holds(now=timezone.now())
+    services.release_expired_holds(expired_by=timezone.now())
     booking = show.bookings.get()
     assert history(boss, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold ran out.")]
 

@@ -1,15 +1,13 @@
 """Holding seats and what becomes of them, each called directly with a time of its own."""
 
 from datetime import timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import transaction
-from django.utils import timezone
 
 from booking.models import Booking, Show
 from booking.services import (
+    Busy,
     NotFound,
     Receipt,
     Replay,
@@ -223,7 +221,7 @@ def test_time_goes_on_while_a_seat_is_given_back(user, show):
 
 def test_time_goes_on_while_expired_holds_are_tidied_away(user, show):
     hold(user, show, 5)
-    release_expired_holds(now=END)
+    release_expired_holds(expired_by=END)
     assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
 
 
@@ -340,18 +338,12 @@ def test_somebody_else_s_hold_and_a_blocked_seat_can_not_be_given_back(user, sho
 # --- Tidying up -------------------------------------------------------------------------------
 
 
-def release():
-    out = StringIO()
-    call_command("release_expired_holds", stdout=out)
-    return out.getvalue()
-
-
 def test_holds_that_have_run_out_are_tidied_away_and_nothing_else(user, show):
     make_hold(show=show, seat_number=1, expires_at=NOW)
     make_hold(show=show, seat_number=2, expires_at=NOW + MOMENT)
     make_booking(show=show, seat_number=3)
     make_block(show=show, seat_number=4)
-    assert (release_expired_holds(now=NOW), release_expired_holds(now=NOW)) == (1, 0)
+    assert (release_expired_holds(expired_by=NOW), release_expired_holds(expired_by=NOW)) == (1, 0)
     statuses = [(1, "cancelled", NOW), (2, "held", None), (3, "booked", None), (4, "blocked", None)]
     assert rows(show, "status", "cancelled_at") == statuses
 
@@ -360,27 +352,17 @@ def test_holds_of_all_shows_are_tidied_away(show):
     for seat_number in (1, 2):
         make_hold(show=show, seat_number=seat_number)
     make_hold()
-    assert release_expired_holds(now=END) == 3
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("holds", "line"), [(0, "0 holds released.\n"), (1, "1 hold released.\n"), (2, "2 holds released.\n")]
-)
-def test_the_command_says_how_many_it_tidied_away(holds, line):
-    for _ in range(holds):
-        make_hold(expires_at=timezone.now() - MINUTE)
-    assert release() == line
+    assert release_expired_holds(expired_by=END) == 3
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_command_fails_where_a_show_stays_locked(show, monkeypatch):
+def test_expired_holds_of_a_show_that_stays_locked_are_not_released(show, monkeypatch):
     monkeypatch.setattr(locks, "LOCK_TIMEOUT_SECONDS", 0.05)
-    make_hold(show=show, expires_at=timezone.now() - MINUTE)
+    make_hold(show=show)
 
     def fail():
-        with pytest.raises(CommandError, match=r"^The service is busy, please try again\.$"):
-            release()
+        with pytest.raises(Busy):
+            release_expired_holds(expired_by=END)
 
     with transaction.atomic():
         Show.objects.select_for_update().get(pk=show.pk)

@@ -271,7 +271,7 @@ def test_the_tag_is_another_one_once_a_hold_runs_out(anyone, show, monkeypatch):
 def test_the_tag_is_the_same_when_expired_holds_are_tidied_away(anyone, show):
     make_hold(show=show, seat_number=9, expires_at=timezone.now() - MINUTE)
     tag = seats_of(anyone, show)["ETag"]
-    services.release_expired_holds(now=timezone.now())
+    services.release_expired_holds(expired_by=timezone.now())
     assert (seats_of(anyone, show)["ETag"], Booking.objects.get().status) == (tag, "cancelled")
 
 

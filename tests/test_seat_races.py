@@ -139,7 +139,7 @@ def test_a_hold_that_is_tidied_away_while_it_is_booked_is_sold_once():
     def calls_of(show):
         make_hold(user=holder, show=show, seat_number=7, expires_at=END)
         buyers = [book(holder, show, 7, now=END - MOMENT), book(rival, show, 7, now=END)]
-        return [*buyers, partial(outcome, services.release_expired_holds, now=END)]
+        return [*buyers, partial(outcome, services.release_expired_holds, expired_by=END)]
 
     for show, [*outcomes, tidied] in in_shows(calls_of):
         assert (Counter(outcomes), tidied) == (ONE_WINS, "done")

@@ -1,22 +1,18 @@
 """Sign-ins as families of tokens: what ends one of them, and what ends all of a user's."""
 
 from collections import Counter
-from datetime import timedelta
-from io import StringIO
 
 import pytest
 from django.contrib.auth.hashers import make_password
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from booking.hashers import Argon2Hasher
 from booking.models import EndedSignIn, User
-from booking.services import end_all_sign_ins, forget_ended_sign_ins
+from booking.services import end_all_sign_ins
 from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
@@ -202,21 +198,6 @@ def test_a_token_of_an_earlier_version_is_dead(user, token_class, call):
     token = token_class()
     token["user_id"] = str(user.pk)
     assert status_and_code(call(token)) == DEAD
-
-
-def test_ended_sign_ins_are_forgotten_when_no_token_can_be_alive(db, settings):
-    now = timezone.now()
-    for number, age in enumerate([timedelta(), timedelta(days=7), timedelta(days=7, seconds=1)]):
-        EndedSignIn.objects.create(number=number, ended_at=now - age)
-    assert (forget_ended_sign_ins(now=now), list(EndedSignIn.objects.values_list("number", flat=True))) == (1, [0, 1])
-
-
-def test_the_daily_command_forgets_ended_sign_ins_and_used_tokens(db):
-    past = timezone.now() - timedelta(days=8)
-    EndedSignIn.objects.create(number=1, ended_at=past)
-    OutstandingToken.objects.create(jti="a", expires_at=past)
-    call_command("flushexpiredtokens", stdout=StringIO())
-    assert (EndedSignIn.objects.count(), OutstandingToken.objects.count()) == (0, 0)
 
 
 def test_an_ended_sign_in_is_named_by_its_number():

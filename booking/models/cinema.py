@@ -346,7 +346,10 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes = [models.Index(fields=["user"], name="idempotency_key_by_user")]
+        indexes = [
+            models.Index(fields=["user"], name="idempotency_key_by_user"),
+            models.Index(fields=["created_at"], name="idempotency_key_by_creation"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["show", "user", "key"], name="one_answer_per_show_user_and_idempotency_key")
         ]

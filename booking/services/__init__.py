@@ -5,6 +5,7 @@ from booking.services.attempts import Attempt, attempt_booking
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.claims import seats_taken
+from booking.services.cleanup import clean_up
 from booking.services.deletion import delete_account
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.limits import (
@@ -36,7 +37,7 @@ from booking.services.reports import (
 )
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
-from booking.services.sign_ins import end_all_sign_ins, end_sign_in, forget_ended_sign_ins, refresh_sign_in
+from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
 
 __all__ = [
     "CANCELLED",
@@ -67,6 +68,7 @@ __all__ = [
     "cancel_reference",
     "change_password",
     "change_show",
+    "clean_up",
     "copy_show",
     "count_holds",
     "count_password_reset",
@@ -78,7 +80,6 @@ __all__ = [
     "end_sign_in",
     "find_account",
     "find_account_and_count",
-    "forget_ended_sign_ins",
     "hold_seats",
     "import_movies",
     "move_booking",

@@ -85,19 +85,19 @@ def count_holds(*, now: datetime) -> int:
     return Booking.objects.filter(status=Booking.Status.HELD, expires_at__gt=now).count()
 
 
-def release_expired_holds(*, now: datetime) -> int:
-    """Tidies away holds that have run out by `now` (UTC), show by show; returns how many.
+def release_expired_holds(*, expired_by: datetime, max_shows: int | None = None) -> int:
+    """Marks holds that expired at or before `expired_by` (UTC) as cancelled, show by show; returns their number.
 
-    Nothing depends on it: a hold that has run out takes no seat. Raises Busy.
+    Nothing depends on it: an expired hold takes no seat. `max_shows` limits the number of shows. Raises Busy.
     """
-    shows = Booking.objects.run_out(now).order_by("show").values_list("show", flat=True).distinct()
-    return sum(_release(show_id, now) for show_id in list(shows))
+    shows = Booking.objects.run_out(expired_by).order_by("show").values_list("show", flat=True).distinct()
+    return sum(_release(show_id, expired_by) for show_id in list(shows[:max_shows]))
 
 
 @retried
-def _release(show_id: int, now: datetime) -> int:
+def _release(show_id: int, expired_by: datetime) -> int:
     with write_transaction():
         # Race: a booking of the same seat that clears the same hold.
         show = lock_show(show_id)
-        run_out = Booking.objects.run_out(now).filter(show=show)
+        run_out = Booking.objects.run_out(expired_by).filter(show=show)
         return run_out.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))

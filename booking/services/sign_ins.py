@@ -7,8 +7,6 @@ is in two hands, of which nobody can tell which is whose, and the sign-in ends f
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-
 from booking.models import EndedSignIn, User
 from booking.models.accounts import new_token_key
 from booking.services.locks import write_transaction
@@ -44,12 +42,6 @@ def end_all_sign_ins(*, user: User) -> None:
     # A statement by itself would be committed without a word of the replica that doesn't have it.
     with write_transaction():
         User.objects.filter(pk=user.pk).update(token_key=new_token_key())
-
-
-def forget_ended_sign_ins(*, now: datetime) -> int:
-    """Forgets those of which no token can be alive at `now` (UTC); returns how many."""
-    forgotten, _ = EndedSignIn.objects.filter(ended_at__lt=now - settings.REFRESH_TOKEN_LIFETIME).delete()
-    return forgotten
 
 
 def _end(sign_in: int, now: datetime) -> None:

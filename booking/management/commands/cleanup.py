@@ -1,0 +1,41 @@
+"""manage.py cleanup"""
+
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import click
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from booking import services
+
+
+class Command(BaseCommand):
+    help = (
+        "Removes what has expired: idempotency records, rate-limit windows, tokens, sessions and holds. Run it daily."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for kind, batches in groupby(services.clean_up(now=timezone.now()), itemgetter(0)):
+                removed = self._count(kind.capitalize(), (number for _, number in batches))
+                self.stdout.write(f"{kind.capitalize()} removed: {removed}")
+        except services.Busy:
+            raise CommandError(
+                "The database is away or busy. What was removed before stays removed; run the command again."
+            ) from None
+
+    def _count(self, label: str, numbers: Iterator[int]) -> int:
+        """The sum of the numbers, shown on a terminal as it grows."""
+        hidden = not sys.stderr.isatty()
+        # The total is unknown, so there is no bar to fill.
+        template = "%(label)s: %(info)s"
+        with click.progressbar(
+            numbers, label=label, show_pos=True, bar_template=template, file=sys.stderr, hidden=hidden
+        ) as progress:
+            for number in numbers:
+                progress.update(number)
+            return progress.pos

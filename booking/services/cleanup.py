@@ -1,0 +1,85 @@
+"""Removing rows that have expired.
+
+Nothing depends on it: every lookup ignores expired rows. Each batch is a transaction of its own, so requests don't wait
+for a run, and a run that is interrupted keeps what its earlier batches did. Rows that another transaction has locked
+are skipped, so two runs at the same time don't wait for each other's rows.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from booking.models import EndedSignIn, IdempotencyKey
+from booking.services.counters import sweep
+from booking.services.holds import release_expired_holds
+from booking.services.locks import retried, write_transaction
+
+BATCH_SIZE = 1000
+SHOWS_PER_BATCH = 100
+
+Batches = Iterator[int]
+
+
+def clean_up(*, now: datetime) -> Iterator[tuple[str, int]]:
+    """Removes what has expired by `now` (UTC), in batches.
+
+    Yields each kind with 0 before its first batch, and with the number of rows after each of its batches. Raises Busy.
+    """
+    for kind, batches in _kinds(now):
+        yield kind, 0
+        for number in batches:
+            yield kind, number
+
+
+def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
+    idempotency_end = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    hold_end = now - timedelta(minutes=settings.HOLD_MINUTES)
+    sign_ins = EndedSignIn.objects.filter(ended_at__lt=now - settings.REFRESH_TOKEN_LIFETIME)
+    # The column has no index. Older tokens have lower ids, and the order keeps PostgreSQL on the index of these.
+    tokens = OutstandingToken.objects.filter(expires_at__lte=now).order_by("pk")
+    sessions = Session.objects.filter(expire_date__lt=now)
+    yield "idempotency records", _delete_by_show(IdempotencyKey.objects.filter(created_at__lte=idempotency_end))
+    yield "rate-limit windows", _repeated(sweep)
+    yield "refresh tokens", _deleted(tokens)
+    yield "revoked sign-ins", _deleted(sign_ins.order_by("ended_at"))
+    yield "sessions", _deleted(sessions.order_by("expire_date"))
+    # Last, as it is the only one that waits for locks: a show that stays locked ends the run.
+    release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
+    yield "holds", _repeated(release)
+
+
+def _repeated(remove: Callable[[], int]) -> Batches:
+    """Runs batches until one finds nothing to remove."""
+    run = retried(remove)
+    while number := run():
+        yield number
+
+
+def _deleted(expired: QuerySet[Any, Any]) -> Batches:
+    return _repeated(partial(_delete_batch, expired))
+
+
+def _delete_batch(expired: QuerySet[Any, Any]) -> int:
+    with write_transaction():
+        # A row that changed since it was found is locked only if it is still expired.
+        batch = expired.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_SIZE]
+        keys = list(batch)
+        expired.model._default_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+def _delete_by_show(expired: QuerySet[Any, Any]) -> Batches:
+    """Statements that lock rows of a show filter by it, so that these tables can be sharded by show."""
+    for show_id in _shows(expired):
+        yield from _deleted(expired.filter(show=show_id))
+
+
+@retried
+def _shows(expired: QuerySet[Any, Any]) -> list[int]:
+    return list(expired.order_by("show").values_list("show", flat=True).distinct())

@@ -12,9 +12,12 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 
 # Functions by the end of their file's name, none of which calls another.
 STEPS = {
-    "read the token": [("booking/authentication.py", "good_token")],
-    "read the body": [("booking/views/common.py", "validated_early")],
-    "find the user, count the try, sell the seat": [("services/at_once.py", "count_and_sell_at_once")],
+    "read the token": [("booking/authentication.py", "get_validated_token")],
+    "find the user, count the attempt": [("services/limits.py", "find_account_and_count")],
+    "read the body": [("booking/views/common.py", "validated")],
+    "lock the show, read the facts": [("services/facts.py", "lock_and_read")],
+    "check the rules": [("services/rules.py", "choose_seats")],
+    "write, commit": [("services/sales.py", "_save")],
     "make the answer": [("booking/serializers/bookings.py", "to_representation")],
     "write the answer": [("booking/renderers.py", "__init__")],
     "tell the log and the metrics": [("movieticket/requests.py", "_tell")],

@@ -3,9 +3,8 @@
 from contextlib import suppress
 from functools import lru_cache
 from time import time
-from typing import Any, ClassVar
+from typing import Any
 
-from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework_simplejwt import authentication, exceptions
 from rest_framework_simplejwt.exceptions import TokenError
@@ -43,14 +42,6 @@ class JWTAuthentication(authentication.JWTAuthentication):
         # What is wrong with it is SimpleJWT's to say.
         return super().get_validated_token(raw_token) if token is None else token
 
-    def good_token(self, request: HttpRequest) -> AccessToken | None:
-        """A token that is ours and has not expired; its account may not be there any more."""
-        try:
-            raw_token = self.get_raw_token(self.get_header(request) or b"")  # type: ignore[arg-type]
-        except exceptions.AuthenticationFailed:
-            return None
-        return None if raw_token is None else _good_token(raw_token)
-
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
         """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
         claims = claims_of(validated_token)
@@ -76,26 +67,16 @@ def claims_of(token: Any) -> services.Claims:
     return services.Claims(user_id, sign_in, key)
 
 
-class CountingJWTAuthentication(JWTAuthentication):
-    """Counts the request, too, while it finds the user: one trip to the database less."""
-
-    limit: ClassVar[str]
+class BookingAuthentication(JWTAuthentication):
+    """Counts the request under the limit for bookings, in the round trip that finds the user."""
 
     def _find(self, claims: services.Claims) -> User | None:
-        found = services.find_account_and_count(limit=self.limit, claims=claims)
+        found = services.find_account_and_count(limit="booking", claims=claims)
         if found is None:
             return None
-        return counted(found.user, found.seconds_to_wait)
-
-
-def counted(user: User, seconds_to_wait: int | None) -> User:
-    """The user with what a throttle has to know, where the count was made in the trip that found him."""
-    user.seconds_to_wait = seconds_to_wait  # type: ignore[attr-defined]
-    return user
-
-
-class BookingAuthentication(CountingJWTAuthentication):
-    limit = "booking"
+        # For BookingThrottle.
+        found.user.seconds_to_wait = found.seconds_to_wait  # type: ignore[attr-defined]
+        return found.user
 
 
 def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:

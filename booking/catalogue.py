@@ -15,10 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from booking import services
+from booking.infrastructure.statements import Query
 from booking.models import CatalogueVersion
-from booking.prepared import PreparedQuery
 
-_numbers: PreparedQuery = PreparedQuery(lambda: CatalogueVersion.objects.values_list("number"), 0)
+_numbers = Query(lambda _: CatalogueVersion.objects.values_list("number"))
 
 
 def version() -> int:

@@ -13,27 +13,17 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from booking.metrics import REFUSALS
 from booking.paths import is_api
 from booking.renderers import JSONAnswer
-from booking.services import Busy, InvalidInput, Refusal, broke_off
+from booking.services import Busy, InvalidInput, Kind, Refusal, broke_off
 
 logger = logging.getLogger(__name__)
 
 BUSY_RETRY_AFTER_SECONDS = 1
-STATUS_OF_CODE = {
-    "not_found": 404,
-    "no_such_seat": 400,
-    "seat_taken": 409,
-    "sold_out": 409,
-    "show_started": 409,
-    "show_cancelled": 409,
-    "already_cancelled": 409,
-    "seat_limit_reached": 409,
-    "no_block": 409,
-    "hold_limit_reached": 409,
-    "not_booked": 409,
-    "not_blocked": 409,
-    "staff_account": 409,
-    "idempotency_key_reused": 422,
-    "busy": 503,
+STATUS_OF_KIND = {
+    Kind.INVALID: 400,
+    Kind.NOT_FOUND: 404,
+    Kind.CONFLICT: 409,
+    Kind.UNPROCESSABLE: 422,
+    Kind.BUSY: 503,
 }
 
 
@@ -59,7 +49,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | J
 
 def _answer_refusal(refusal: Refusal) -> JSONAnswer:
     REFUSALS.labels(refusal.code).inc()
-    status = STATUS_OF_CODE[refusal.code]
+    status = STATUS_OF_KIND[refusal.kind]
     body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
     return JSONAnswer(body, status=status, headers=headers)

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import uritemplate
+from django.conf import settings
 from django.utils import timezone
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
@@ -14,8 +15,9 @@ from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
 from booking.examples import Examples, live_examples
-from booking.exception_handler import STATUS_OF_CODE
+from booking.exception_handler import STATUS_OF_KIND
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from booking.services import Busy, IdempotencyKeyReused, Refusal
 
 INFO = openapi.Info(
     title="Movie ticket booking",
@@ -28,46 +30,22 @@ INFO = openapi.Info(
     ),
 )
 
-# What each code's answer looks like; the sentences are examples, the codes are a promise.
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "not_authenticated": {"detail": "Authentication credentials were not provided."},
-    "token_not_valid": {"detail": "Token is invalid or expired"},
-    "no_active_account": {"detail": "No active account found with the given credentials"},
-    "not_found": {"detail": "Not found."},
-    "no_such_seat": {"detail": "This show has seats 1 to 96."},
-    "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5]},
-    "sold_out": {"detail": "This show is sold out."},
-    "show_started": {"detail": "This show has already started."},
-    "show_cancelled": {"detail": "This show has been cancelled."},
-    "already_cancelled": {"detail": "This booking is already cancelled."},
-    "seat_limit_reached": {"detail": "One customer may have 10 seats in a show."},
-    "no_block": {"detail": "There are no 4 seats side by side.", "largest_block": 3},
-    "hold_limit_reached": {
-        "detail": "You have held A5 for as long as one may; book now or choose again.",
-        "seats": [5],
-    },
-    "not_booked": {"detail": "This seat is only held; hold or book the other one instead."},
-    "staff_account": {"detail": "An account of staff can't be deleted here; ask an administrator."},
-    "idempotency_key_reused": {"detail": "This Idempotency-Key was used for another request."},
-    "body_too_large": {"detail": "The body must not be larger than 1000000 bytes."},
-    "unsupported_media_type": {"detail": 'Unsupported media type "text/plain" in request.'},
-    "throttled": {"detail": "Request was throttled. Expected available in 42 seconds."},
-    "busy": {"detail": "The service is busy, please try again."},
-}
-# What DRF and SimpleJWT refuse by themselves.
-STATUS_OF_FRAMEWORK_CODE = {
-    "not_authenticated": 401,
-    "token_not_valid": 401,
-    "user_not_found": 401,
-    "user_inactive": 401,
-    "password_changed": 401,
-    "bad_authorization_header": 401,
-    "no_active_account": 401,
-    "body_too_large": 413,
-    "unsupported_media_type": 415,
-    "throttled": 429,
+# What DRF and SimpleJWT refuse: the status and an example of the sentence by code. Refusals of ours are classes.
+FRAMEWORK_REFUSALS = {
+    "not_authenticated": (401, "Authentication credentials were not provided."),
+    "token_not_valid": (401, "Token is invalid or expired"),
+    "user_not_found": (401, "User not found"),
+    "user_inactive": (401, "User is inactive"),
+    "password_changed": (401, "The user's password has been changed, or all devices were signed out."),
+    "bad_authorization_header": (401, "Authorization header must contain two space-delimited values"),
+    "no_active_account": (401, "No active account found with the given credentials"),
+    "body_too_large": (413, "The body must not be larger than 1000000 bytes."),
+    "unsupported_media_type": (415, 'Unsupported media type "text/plain" in request.'),
+    "throttled": (429, "Request was throttled. Expected available in 42 seconds."),
 }
 TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "password_changed"]
+# A refusal of ours, or the code of one of the frameworks'.
+Documented = type[Refusal] | str
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
 
 
@@ -78,7 +56,8 @@ IDEMPOTENCY_KEY = openapi.Parameter(
     type=openapi.TYPE_STRING,
     description=(
         "A text of your own, 1 to 255 printable ASCII characters, new for each booking. Sent again with the same "
-        "body for the same show, the request is answered as it was the first time, with `Idempotency-Replayed: true`."
+        "body for the same show, the request is answered as it was the first time, with `Idempotency-Replayed: true`. "
+        f"A key works for {settings.IDEMPOTENCY_HOURS} hours; after that the request is carried out as a new one."
     ),
 )
 IF_NONE_MATCH = openapi.Parameter(
@@ -196,7 +175,7 @@ def operation(
     answers: dict[int, type[BaseSerializer[Any]] | str] | None = None,
     request: type[BaseSerializer[Any]] | None = None,
     invalid: dict[str, list[str]] | None = None,
-    refusals: Sequence[str] = (),
+    refusals: Sequence[Documented] = (),
     public: bool = False,
     token_optional: bool = False,
     description: str = "",
@@ -208,25 +187,26 @@ def operation(
     """Documents a view's method.
 
     `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
-    example of a 400's reasons and `refusals` are the codes it may answer with; those that every
-    such view shares are added. A `public` view may still know its caller, with `token_optional`. A `repeatable`
+    example of a 400's reasons and `refusals` are what it may refuse with; those that every such view shares are
+    added. A `public` view may still know its caller, with `token_optional`. A `repeatable`
     one takes an Idempotency-Key, and a `conditional` one's answers have an ETag. `examples` are the bodies of the
     codes that this view answers in its own way.
     """
-    codes = ["busy", *refusals]
+    all_refusals: list[Documented] = [Busy, *refusals]
     if not public:
-        codes = [*AUTHENTICATION_REFUSALS, *codes]
+        all_refusals = [*AUTHENTICATION_REFUSALS, *all_refusals]
     if repeatable:
-        codes.append("idempotency_key_reused")
+        all_refusals.append(IdempotencyKeyReused)
     if request is not None:
-        codes += ["body_too_large", "unsupported_media_type"]
+        all_refusals += ["body_too_large", "unsupported_media_type"]
     headers = {"headers": ETAG} if conditional else {}
     responses: dict[int, Any] = {
         status: _success(status, answer, headers) for status, answer in (answers or {}).items()
     }
-    responses |= _refusals(codes, EXAMPLES | (examples or {}))
+    by_status = _by_status(all_refusals, examples or {})
+    responses |= {status: _refusal(status, of_status) for status, of_status in by_status.items()}
     if invalid is not None:
-        responses[400] = _invalid(invalid, [code for code in codes if _status(code) == 400])
+        responses[400] = _invalid(invalid, list(by_status.get(400, ())))
     options: dict[str, Any] = {}
     if public:
         options["security"] = [{}, {"Bearer": []}] if token_optional else []
@@ -246,8 +226,23 @@ def operation(
     return decorator
 
 
-def _status(code: str) -> int:
-    return (STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code]
+def _described(refusal: Documented) -> tuple[int, str, dict[str, Any]]:
+    """Its status, its code and an example of the body."""
+    if isinstance(refusal, str):
+        status, detail = FRAMEWORK_REFUSALS[refusal]
+        return status, refusal, {"detail": detail}
+    return STATUS_OF_KIND[refusal.kind], refusal.code, refusal.example
+
+
+def _by_status(
+    refusals: Sequence[Documented], examples: dict[str, dict[str, Any]]
+) -> dict[int, dict[str, dict[str, Any]]]:
+    """For each status, its codes with an example of each body; `examples` has those that are not the usual ones."""
+    by_status: dict[int, dict[str, dict[str, Any]]] = {}
+    for refusal in refusals:
+        status, code, example = _described(refusal)
+        by_status.setdefault(status, {})[code] = examples.get(code, example)
+    return by_status
 
 
 def _success(status: int, answer: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
@@ -256,20 +251,15 @@ def _success(status: int, answer: type[BaseSerializer[Any]] | str, headers: dict
     return openapi.Response(HTTPStatus(status).phrase, answer, **headers)
 
 
-def _refusals(codes: Sequence[str], examples: dict[str, dict[str, Any]]) -> dict[int, openapi.Response]:
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(_status(code), []).append(code)
-    return {status: _refusal(status, of_status, examples) for status, of_status in by_status.items()}
-
-
-def _refusal(status: int, codes: list[str], examples: dict[str, dict[str, Any]]) -> openapi.Response:
+def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Response:
+    """The answer of a status, by examples of the bodies of its codes."""
+    codes = list(examples)
     example = {**examples[codes[0]], "code": codes[0]}
     properties: dict[str, Any] = {
         "detail": openapi.Schema(type=openapi.TYPE_STRING),
         "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
     }
-    extras = {name: value for code in codes for name, value in examples.get(code, {}).items() if name != "detail"}
+    extras = {name: value for body in examples.values() for name, value in body.items() if name != "detail"}
     for name, value in extras.items():
         properties[name] = SEAT_NUMBERS if isinstance(value, list) else openapi.Schema(type=openapi.TYPE_INTEGER)
     if "not_authenticated" in codes:

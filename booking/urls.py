@@ -19,6 +19,8 @@ urlpatterns = [
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book/?$", bookings.BookView.as_view(), name="show-book"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book-seats/?$", bookings.BookSeatsView.as_view(), name="show-book-seats"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/hold/?$", bookings.HoldView.as_view(), name="show-hold"),
+    re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/cancel/?$", bookings.CancelView.as_view(), name="booking-cancel"),
+    re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/move/?$", bookings.MoveView.as_view(), name="booking-move"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/seats/?$", catalogue.SeatMapView.as_view(), name="show-seats"),
     re_path(
         f"^references/(?P<reference>[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}})/cancel/?$",

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+from psycopg import IsolationLevel
 
 from booking.addresses import Network, read_proxy
 
@@ -140,7 +141,7 @@ def read_time_zone(raw: str) -> str:
     return ZoneInfo(raw).key
 
 
-def postgresql(config: dict[str, Any], *, pooled: bool) -> dict[str, Any]:
+def postgresql(config: dict[str, Any], *, pooled: bool | None) -> dict[str, Any]:
     """A PostgreSQL database as Django is to know it, from what its address says."""
     options: dict[str, Any] = {
         "connect_timeout": 3,
@@ -149,19 +150,23 @@ def postgresql(config: dict[str, Any], *, pooled: bool) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        # Whether the statements of booking/prepared.py are prepared in the server. Behind a pool that deals out
-        # connections by the transaction they are not: the next one may be another, which doesn't know the statement.
+        # Statements of booking/infrastructure/statements.py are prepared in the server, but not behind a pool in
+        # transaction mode: the next transaction may be in another session, which doesn't know them.
         "prepare_threshold": None if pooled else 2,
+        # Whatever the server's default: a statement after a lock sees what was committed before the lock was granted.
+        "isolation_level": IsolationLevel.READ_COMMITTED,
     }
     options |= config.get("OPTIONS", {})
     return config | {
         "ENGINE": "movieticket.postgresql",
         "OPTIONS": options,
+        # True, false, or None to find it out.
+        "POOLED": pooled,
         "CONN_HEALTH_CHECKS": True,
         # A pool of ours, where the address asks for one, keeps the connections itself.
         "CONN_MAX_AGE": 0 if options.get("pool") else 60,
         # A cursor in the server would outlive its transaction, and so its connection.
-        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "DISABLE_SERVER_SIDE_CURSORS": bool(pooled),
     }
 
 

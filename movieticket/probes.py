@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from booking import services
 from movieticket.deadline import waiting_at_most
+from movieticket.postgresql.connection import POOL_FOUND
 
 PROBE_SECONDS = 2.0
 
@@ -58,7 +59,9 @@ def ready(_: HttpRequest) -> HttpResponse:
         return JsonResponse({"status": "database unreachable"}, status=503)
     if _known_migrations() - set(applied):
         return JsonResponse({"status": "migrations missing"}, status=503)
-    return JsonResponse({"status": "ok"})
+    # SQLite's connection goes through no pool.
+    pool_found = settings.DATABASE_POOLED is None and getattr(connection.connection, "is_pooled", False)
+    return JsonResponse({"status": "ok"} | ({"warning": POOL_FOUND} if pool_found else {}))
 
 
 @lru_cache(maxsize=1)

@@ -23,6 +23,7 @@ from movieticket.environment import (
     positive,
     postgresql,
     rate,
+    read_boolean,
     read_count,
     read_database,
     read_email_server,
@@ -147,8 +148,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database ---------------------------------------------------------------------------------
 
-# Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode.
-DATABASE_POOLED = boolean("DATABASE_POOLED", False)
+# Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode; unset, each connection finds out.
+DATABASE_POOLED: bool | None = setting("DATABASE_POOLED", read_boolean, None, "true or false")
 _database: dict[str, Any] = setting(
     "DATABASE_URL",
     read_database,
@@ -300,8 +301,6 @@ HOLD_MINUTES = positive("HOLD_MINUTES", 10)
 MAX_HOLD_MINUTES = positive("MAX_HOLD_MINUTES", 30)
 # How long the answer to a request with an Idempotency-Key is stored.
 IDEMPOTENCY_HOURS = positive("IDEMPOTENCY_HOURS", 24)
-# How many of a worker's requests may wait for a locked show at once; fewer than it has threads.
-LOCK_QUEUE = positive("LOCK_QUEUE", 1)
 
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {
@@ -342,7 +341,7 @@ LOGGING = {
     "formatters": {
         "text": {"format": "{levelname} {message}", "style": "{"},
         "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
+            "()": "pythonjsonlogger.orjson.OrjsonFormatter",
             "format": "{levelname}{name}{message}{request_id}",
             "style": "{",
             "rename_fields": {"levelname": "level", "name": "logger"},

@@ -108,6 +108,7 @@ class Service:
     tokens: list[str]
     process: "subprocess.Popen[bytes]"
     stdout: Path
+    stderr: Path
 
     def ask(self, method, path, body=None, **headers):
         """The status, the headers and the text of an answer, over a connection of its own."""
@@ -164,7 +165,7 @@ def served(database_url, shows, tokens, folder, **settings):
 
     try:
         wait_until(is_up)
-        yield Service(port, shows, tokens, process, stdout)
+        yield Service(port, shows, tokens, process, stdout, stderr)
     finally:
         process.terminate()
         try:

@@ -202,7 +202,7 @@ def test_a_show_is_shown(anyone, show):
     assert (answer.status_code, answer.json()) == (200, show_body(show, seats_available=49))
 
 
-def test_a_show_that_was_called_off_says_since_when(anyone, show):
+def test_a_cancelled_show_has_the_time_of_its_cancellation(anyone, show):
     show.cancelled_at = NOW
     show.save()
     assert anyone.get(f"/api/shows/{show.pk}/").json()["cancelled_at"] == "2099-05-31T18:00:00Z"
@@ -210,7 +210,7 @@ def test_a_show_that_was_called_off_says_since_when(anyone, show):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/api/movies/77/", "/api/movies/77/shows/", "/api/shows/77/"])
-def test_what_is_not_there_is_not_found(anyone, path):
+def test_an_unknown_object_is_not_found(anyone, path):
     answer = anyone.get(path)
     assert (answer.status_code, is_json(answer)) == (404, True)
     assert answer.json()["code"] == "not_found"
@@ -253,7 +253,7 @@ def test_cancelling_answers_with_the_booking_as_it_is_now(client, user, show):
 
 
 @pytest.mark.parametrize(("method", "action"), [("get", ""), ("post", "cancel/")])
-def test_a_stranger_s_booking_is_not_there(client, show, method, action):
+def test_a_booking_of_another_customer_is_not_found(client, show, method, action):
     booking = make_booking(show=show)
     answer = getattr(client, method)(f"/api/bookings/{booking.pk}/{action}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -279,13 +279,13 @@ def test_a_show_that_has_started_is_refused(client):
     assert (answer.status_code, answer.json()) == (409, refusal)
 
 
-def test_a_show_that_was_called_off_is_refused(client):
+def test_a_cancelled_show_is_refused(client):
     answer = book(client, make_show(cancelled_at=NOW))
     refusal = {"detail": "This show has been cancelled.", "code": "show_cancelled"}
     assert (answer.status_code, answer.json()) == (409, refusal)
 
 
-def test_a_seat_that_is_not_there_is_refused(client, show):
+def test_an_unknown_seat_is_refused(client, show):
     answer = book(client, show, 51)
     refusal = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
     assert (answer.status_code, answer.json()) == (400, refusal)
@@ -299,7 +299,7 @@ def test_a_seat_over_the_limit_is_refused(client, show, settings):
     assert (answer.status_code, answer.json()) == (409, refusal)
 
 
-def test_a_show_that_is_not_there_can_not_be_booked(client):
+def test_an_unknown_show_can_not_be_booked(client):
     answer = client.post("/api/shows/77/book/", {"seat_number": 1})
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
@@ -316,6 +316,13 @@ def test_a_booking_of_a_show_that_has_started_is_kept(client, user):
     answer = client.post(f"/api/bookings/{booking.pk}/cancel/")
     refusal = {"detail": "This show has already started.", "code": "show_started"}
     assert (answer.status_code, answer.json()) == (409, refusal)
+
+
+@pytest.mark.parametrize("key", ["", "é", "x" * 256, "a\tb"])
+def test_an_invalid_idempotency_key_is_refused_by_its_name(client, show, key):
+    answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 7}, HTTP_IDEMPOTENCY_KEY=key)
+    reasons = ["Enter 1 to 255 printable ASCII characters."]
+    assert (answer.status_code, answer.json()) == (400, {"Idempotency-Key": reasons})
 
 
 # --- What all endpoints share -----------------------------------------------------------------
@@ -445,7 +452,7 @@ def test_each_endpoint_describes_itself_when_asked(client, path):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_crash_is_told_in_json_without_its_reason(anyone, settings, monkeypatch, caplog, debug):
+def test_a_crash_is_answered_in_json_without_its_reason(anyone, settings, monkeypatch, caplog, debug):
     settings.DEBUG = debug
     monkeypatch.setattr(catalogue.MovieViewSet, "queryset", "no queryset at all")
     answer = anyone.get("/api/movies/")

@@ -24,7 +24,7 @@ def database():
 
 
 def stored(database, columns):
-    """These columns of all live bookings."""
+    """These columns of all active bookings."""
     with psycopg.connect(host=str(database.folder), user="postgres", dbname="postgres") as connection:
         return connection.execute(f"SELECT {columns} FROM booking_booking WHERE status = 'booked'").fetchall()
 
@@ -41,7 +41,7 @@ def is_gone(pid):
 
 
 class Crowd:
-    """Customers who book one seat after the other, two after the same ones, and try again when told to."""
+    """Customers who book one seat after the other, two after the same ones, and try again on a 503."""
 
     def __init__(self, service):
         self.service = service
@@ -73,10 +73,10 @@ class Crowd:
                 seat_number += 1
 
     def wait_for(self, number, status):
-        """Returns after so many more answers of this status."""
+        """Returns after this number of further answers of this status."""
         with self.news:
             wanted = self.statuses[status] + number
-            assert self.news.wait_for(lambda: self.statuses[status] >= wanted, PATIENCE_SECONDS)
+            assert self.news.wait_for(lambda: self.statuses[status] >= wanted, PATIENCE_SECONDS), self.statuses
 
     @property
     def statuses(self):
@@ -143,7 +143,7 @@ class Relay(BaseRequestHandler):
 
 
 class Proxy(ThreadingTCPServer):
-    """Stands before the database. Once told to, it lets a commit pass and drops the answer with the connection."""
+    """Stands before the database. On request it lets a commit pass and drops the answer with the connection."""
 
     def __init__(self, database):
         super().__init__(("127.0.0.1", 0), Relay)

@@ -1,13 +1,13 @@
-"""Several seats at once, booked and given back together, each called directly with a time of its own."""
+"""Several seats, booked and cancelled together, each called directly with its own time."""
 
 from datetime import timedelta
 
 import pytest
 
 from booking.models import Booking
-from booking.services import NotFound, Receipt, Replay, book_seats, cancel_reference, locks
-from booking.services.bookings import AlreadyCancelled
-from booking.services.claims import (
+from booking.services import IdempotentRequest, NotFound, Replay, book_seats, cancel_reference
+from booking.services.rules import (
+    AlreadyCancelled,
     NoBlock,
     NoSuchSeat,
     SeatLimitReached,
@@ -15,7 +15,6 @@ from booking.services.claims import (
     ShowCancelled,
     ShowStarted,
     SoldOut,
-    Wish,
 )
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 from tests.test_booking_services import live_seats, refusal_of
@@ -36,7 +35,7 @@ def seats(bookings):
 
 
 def saved(bookings, *fields):
-    """Those fields of the bookings' rows, by seat."""
+    """These fields of the bookings' rows, by seat."""
     rows = Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).order_by("seat_number")
     return list(rows.values_list("seat_number", *fields))
 
@@ -48,7 +47,7 @@ def give_back(user, reference, now=NOW):
 # --- Seats by their numbers -------------------------------------------------------------------
 
 
-def test_the_seats_asked_for_are_booked(user, show):
+def test_the_requested_seats_are_booked(user, show):
     bookings = book(user, show, 5, 6)
     booked = ("booked", user.pk, show.pk, NOW, None, None)
     fields = ("status", "user", "show", "created_at", "cancelled_at", "expires_at")
@@ -76,7 +75,7 @@ def test_all_seats_are_booked_or_none(user, show):
     assert live_seats(show) == [6]
 
 
-def test_all_taken_seats_are_named_with_the_nearest_free_ones_in_their_place(user, show):
+def test_all_taken_seats_are_listed_with_the_nearest_free_ones(user, show):
     for seat_number in (7, 5):
         make_booking(show=show, seat_number=seat_number)
     extra = {"seats": [5, 7], "alternatives": [15, 16, 17]}
@@ -86,7 +85,7 @@ def test_all_taken_seats_are_named_with_the_nearest_free_ones_in_their_place(use
 @pytest.mark.parametrize(
     ("taken", "detail"), [([5], "Seat A5 is already taken."), ([5, 6], "Seats A5, A6 are already taken.")]
 )
-def test_taken_seats_are_told_by_their_labels(user, show, taken, detail):
+def test_a_refusal_names_the_taken_seats_by_their_labels(user, show, taken, detail):
     for seat_number in taken:
         make_booking(show=show, seat_number=seat_number)
     with pytest.raises(SeatTaken) as refusal:
@@ -102,7 +101,7 @@ def test_there_are_no_alternatives_where_no_such_block_is_free(user):
     assert refusal_of(book, user, show, 1, 2) == (SeatTaken, "seat_taken", extra)
 
 
-def test_the_seats_that_one_holds_oneself_are_alternatives(user, show):
+def test_the_customer_s_own_holds_are_alternatives(user, show):
     make_booking(show=show, seat_number=5)
     make_booking(show=show, seat_number=6)
     for seat_number in (15, 16):
@@ -118,7 +117,7 @@ def test_seats_held_by_others_and_blocked_ones_are_no_alternatives(user, show):
     assert refusal_of(book, user, show, 5, 6)[2] == {"seats": [5, 6], "alternatives": [3, 4]}
 
 
-def test_seats_whose_hold_has_run_out_are_alternatives(user, show):
+def test_seats_with_an_expired_hold_are_alternatives(user, show):
     for seat_number in (5, 6):
         make_booking(show=show, seat_number=seat_number)
     make_hold(show=show, seat_number=15, expires_at=NOW)
@@ -138,7 +137,7 @@ def test_a_show_without_a_free_seat_is_sold_out(user):
     assert refusal_of(book, user, show, 1, 2) == (SoldOut, "sold_out", {})
 
 
-def test_a_hold_that_ran_out_keeps_a_show_from_being_sold_out(user):
+def test_a_show_with_an_expired_hold_is_not_sold_out(user):
     show = make_show(total_seats=2)
     make_booking(show=show, seat_number=1)
     make_hold(show=show, seat_number=2, expires_at=NOW)
@@ -156,12 +155,12 @@ def test_seats_of_a_show_that_starts_can_not_be_booked(user, show):
     assert refusal_of(book, user, show, 3, 4, now=STARTS_AT) == (ShowStarted, "show_started", {})
 
 
-def test_seats_of_a_show_that_was_called_off_can_not_be_booked(user):
+def test_seats_of_a_cancelled_show_can_not_be_booked(user):
     show = make_show(cancelled_at=NOW)
     assert refusal_of(book, user, show, 1, 2) == (ShowCancelled, "show_cancelled", {})
 
 
-def test_seats_of_a_show_that_is_not_there_can_not_be_booked(user):
+def test_seats_of_an_unknown_show_can_not_be_booked(user):
     call = {"user": user, "show_id": 10**9, "seat_numbers": [1, 2], "now": NOW}
     assert refusal_of(book_seats, **call) == (NotFound, "not_found", {})
 
@@ -169,13 +168,13 @@ def test_seats_of_a_show_that_is_not_there_can_not_be_booked(user):
 # --- The seat limit ---------------------------------------------------------------------------
 
 
-def test_as_many_seats_as_the_limit_can_be_booked_at_once_and_no_more(user, show):
+def test_a_group_may_have_seats_up_to_the_limit(user, show):
     assert refusal_of(book, user, show, *range(1, 12)) == (SeatLimitReached, "seat_limit_reached", {})
     assert seats(book(user, show, *range(1, 11))) == list(range(1, 11))
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold])
-def test_the_limit_counts_what_one_has_booked_and_what_one_holds(user, show, settings, make):
+def test_the_limit_counts_booked_and_held_seats(user, show, settings, make):
     settings.MAX_SEATS_PER_USER = 2
     make(user=user, show=show, seat_number=20)
     assert refusal_of(book, user, show, 1, 2) == (SeatLimitReached, "seat_limit_reached", {})
@@ -189,7 +188,7 @@ def test_the_limit_does_not_count_a_seat_twice_that_is_held_and_booked(user, sho
     assert seats(book(user, show, 1, 2)) == [1, 2]
 
 
-def test_the_limit_does_not_count_a_hold_that_ran_out(user, show, settings):
+def test_the_limit_does_not_count_an_expired_hold(user, show, settings):
     settings.MAX_SEATS_PER_USER = 2
     make_hold(user=user, show=show, seat_number=20, expires_at=NOW)
     assert seats(book(user, show, 1, 2)) == [1, 2]
@@ -209,13 +208,13 @@ def test_the_best_seats_are_among_the_free_ones(user, show, make):
     assert seats(book_best(user, show, 2)) == [15, 16]
 
 
-def test_the_best_seats_are_others_than_one_holds_already(user, show):
+def test_the_best_seats_are_not_those_that_the_customer_holds(user, show):
     for seat_number in (25, 26):
         make_hold(user=user, show=show, seat_number=seat_number)
     assert seats(book_best(user, show, 2)) == [15, 16]
 
 
-def test_the_best_seats_may_be_some_whose_hold_has_run_out(user, show):
+def test_the_best_seats_may_have_an_expired_hold(user, show):
     hold = make_hold(show=show, seat_number=25, expires_at=NOW)
     assert seats(book_best(user, show, 2)) == [25, 26]
     assert saved([hold], "status", "cancelled_at") == [(25, "cancelled", NOW)]
@@ -229,7 +228,7 @@ def gap(db):
     return show
 
 
-def test_where_no_row_has_so_many_together_the_largest_block_is_told(user, gap):
+def test_a_missing_block_is_refused_with_the_size_of_the_largest_one(user, gap):
     assert refusal_of(book_best, user, gap, 3) == (NoBlock, "no_block", {"largest_block": 2})
     assert live_seats(gap) == [2]
 
@@ -246,7 +245,7 @@ def test_seats_that_may_be_apart_have_to_be_there(user, gap):
     ("count", "split", "detail"),
     [(3, False, "There are no 3 seats side by side."), (4, True, "Fewer than 4 seats are left.")],
 )
-def test_a_missing_block_is_told_in_a_sentence(user, gap, count, split, detail):
+def test_a_missing_block_is_refused_with_a_sentence(user, gap, count, split, detail):
     with pytest.raises(NoBlock) as refusal:
         book_best(user, gap, count, split)
     assert refusal.value.detail == detail
@@ -259,12 +258,7 @@ def test_a_show_without_a_free_seat_has_no_best_ones(user, gap, split):
     assert refusal_of(book_best, user, gap, 1, split) == (SoldOut, "sold_out", {})
 
 
-def test_the_best_seats_are_found_in_a_show_that_is_fought_over(user, show):
-    locks._contested[show.pk] = float("inf")
-    assert seats(book_best(user, show, 2)) == [25, 26]
-
-
-# --- Seats that one holds ---------------------------------------------------------------------
+# --- Held seats -------------------------------------------------------------------------------
 
 
 def hold(user, show, *seat_numbers, reference):
@@ -305,28 +299,22 @@ def test_held_seats_stay_held_where_another_seat_is_taken(user, show):
     assert saved(holds, "status") == [(5, "held"), (6, "held")]
 
 
-def test_held_seats_of_a_show_that_is_fought_over_are_booked(user, show):
-    hold(user, show, 5, reference="ACDEFGHJ")
-    locks._contested[show.pk] = float("inf")
-    assert seats(book(user, show, 5, 6)) == [5, 6]
-
-
 # --- The same request again -------------------------------------------------------------------
 
 
 def test_seats_booked_by_the_same_request_are_booked_once(user, show):
-    receipt = Receipt("key", "book-seats", {"count": 2}, lambda bookings: {"seats": seats(bookings)})
-    call = {"user": user, "show_id": show.pk, "count": 2, "now": NOW, "receipt": receipt}
+    idempotency = IdempotentRequest("key", "book-seats", {"count": 2}, lambda bookings: {"seats": seats(bookings)})
+    call = {"user": user, "show_id": show.pk, "count": 2, "now": NOW, "idempotency": idempotency}
     book_seats(**call)
     with pytest.raises(Replay) as replay:
         book_seats(**call)
     assert (replay.value.answer, live_seats(show)) == ({"seats": [25, 26]}, [25, 26])
 
 
-# --- Giving back what has one reference -------------------------------------------------------
+# --- Cancelling a reference -------------------------------------------------------------------
 
 
-def test_all_seats_of_a_reference_are_given_back_seat_by_seat(user, show):
+def test_all_seats_of_a_reference_are_cancelled(user, show):
     bookings = book(user, show, 7, 5, 6)
     given_back = give_back(user, bookings[0].reference)
     assert [(made.seat_number, made.status, made.cancelled_at) for made in given_back] == [
@@ -335,13 +323,13 @@ def test_all_seats_of_a_reference_are_given_back_seat_by_seat(user, show):
     assert saved(bookings, "status", "cancelled_at") == [(number, "cancelled", NOW) for number in (5, 6, 7)]
 
 
-def test_seats_given_back_come_with_their_show_movie_and_screen(user, show, django_assert_num_queries):
+def test_cancelled_seats_come_with_their_show_movie_and_screen(user, show, django_assert_num_queries):
     given_back = give_back(user, book(user, show, 5, 6)[0].reference)
     with django_assert_num_queries(0):
         assert {(made.show.movie, made.show.screen) for made in given_back} == {(show.movie, show.screen)}
 
 
-def test_seats_held_under_the_reference_are_given_back_too(user, show):
+def test_held_seats_of_a_reference_are_cancelled_too(user, show):
     hold(user, show, 5, 6, reference="ACDEFGHJ")
     book(user, show, 5)
     assert seats(give_back(user, "ACDEFGHJ")) == [5, 6]
@@ -358,47 +346,41 @@ def test_other_seats_are_left_alone(user, show):
     assert saved(others, "status") == [(1, "booked"), (2, "booked")]
 
 
-def test_seats_given_back_before_keep_their_time(user, show):
+def test_seats_that_were_cancelled_before_keep_their_time(user, show):
     make_booking(user=user, show=show, seat_number=1, reference="ACDEFGHJ")
     before = make_booking(user=user, show=show, seat_number=2, reference="ACDEFGHJ", status="cancelled")
     assert seats(give_back(user, "ACDEFGHJ", now=NOW + MOMENT)) == [1]
     assert saved([before], "cancelled_at") == [(2, NOW)]
 
 
-def test_of_two_shows_under_one_reference_the_newest_is_given_back(user, show):
+def test_of_two_shows_under_one_reference_the_newest_is_cancelled(user, show):
     old = make_booking(user=user, show=show, reference="ACDEFGHJ", created_at=NOW - MOMENT)
     new = make_booking(user=user, reference="ACDEFGHJ", seat_number=2)
     assert give_back(user, "ACDEFGHJ") == [new]
     assert saved([old], "status") == [(1, "booked")]
 
 
-def test_a_reference_can_not_be_given_back_twice(user, show):
+def test_a_reference_can_not_be_cancelled_twice(user, show):
     [booking] = book(user, show, 5)
     give_back(user, booking.reference)
     assert refusal_of(give_back, user, booking.reference) == (AlreadyCancelled, "already_cancelled", {})
 
 
-def test_a_reference_whose_holds_have_run_out_has_nothing_to_give_back(user, show):
+def test_a_reference_with_expired_holds_is_already_cancelled(user, show):
     hold(user, show, 5, reference="ACDEFGHJ")
     refusal = refusal_of(give_back, user, "ACDEFGHJ", now=NOW + timedelta(minutes=10))
     assert refusal == (AlreadyCancelled, "already_cancelled", {})
 
 
-def test_a_reference_can_be_given_back_until_the_show_starts(user, show):
+def test_a_reference_can_be_cancelled_until_the_show_starts(user, show):
     [booking] = book(user, show, 5)
     assert refusal_of(give_back, user, booking.reference, now=STARTS_AT) == (ShowStarted, "show_started", {})
     assert seats(give_back(user, booking.reference, now=STARTS_AT - MOMENT)) == [5]
 
 
-def test_a_reference_of_nobody_or_of_somebody_else_is_not_found(user, show):
+def test_an_unknown_reference_and_one_of_another_customer_are_not_found(user, show):
     [booking] = book(make_user(), show, 5)
     assert [refusal_of(give_back, user, reference) for reference in ("ACDEFGHJ", booking.reference)] == [
         (NotFound, "not_found", {})
     ] * 2
     assert live_seats(show) == [5]
-
-
-@pytest.mark.parametrize("asked", [{}, {"seat_numbers": [1], "count": 1}, {"seat_numbers": [1, 1]}])
-def test_a_wish_is_for_seats_each_once_or_else_for_a_count(asked):
-    with pytest.raises(ValueError, match="Name seats, each once, or else a count"):
-        Wish(**asked)

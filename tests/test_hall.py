@@ -72,11 +72,11 @@ def detail(answer) -> tuple[int, str]:
     return answer.status_code, answer.json()["detail"]
 
 
-# --- The page ---
+# --- The page ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("who", ["boss", "box_office"])
-def test_the_page_of_a_show_has_its_hall_for_who_changes_and_who_views(request, who, show):
+def test_the_page_of_a_show_has_its_hall_for_staff_who_change_or_view(request, who, show):
     page = request.getfixturevalue(who).get(page_of(show)).content.decode()
     assert f'data-hall="{hall_of(show)}" data-customers="{CUSTOMERS}"' in page
 
@@ -95,17 +95,17 @@ def test_the_page_has_no_script_of_its_own_within(box_office, show):
     assert "<script>" not in box_office.get(page_of(show)).content.decode()
 
 
-# --- The picture ---
+# --- The plan of the hall ---------------------------------------------------------------------
 
 
-def test_a_hall_with_a_short_last_row_is_told_row_by_row(box_office):
+def test_a_hall_with_a_short_last_row_is_listed_row_by_row(box_office):
     show = make_show(total_seats=55, seats_per_row=2)
     hall = box_office.get(hall_of(show)).json()
     assert (hall["total_seats"], hall["seats_per_row"], len(hall["rows"])) == (55, 2, 28)
     assert hall["rows"][:2] + hall["rows"][-3:] == ["A", "B", "Z", "AA", "AB"]
 
 
-def test_who_may_see_bookings_is_told_who_has_a_seat(box_office, show, user):
+def test_staff_who_may_view_bookings_see_the_customer_of_a_seat(box_office, show, user):
     booking, held = make_booking(show=show, user=user), hold(show, user, 2)
     block(show, 3)
     esha = {"user": "esha"}
@@ -120,7 +120,7 @@ def test_who_may_see_bookings_is_told_who_has_a_seat(box_office, show, user):
     }
 
 
-def test_who_may_not_see_bookings_is_told_the_state_alone(show, user):
+def test_staff_who_may_not_view_bookings_see_only_the_status_of_a_seat(show, user):
     make_booking(show=show, user=user)
     hold(show, user, 2)
     block(show, 3)
@@ -129,7 +129,7 @@ def test_who_may_not_see_bookings_is_told_the_state_alone(show, user):
     assert hall["taken"] == {seat: {"state": word, "title": word} for seat, word in words.items()}
 
 
-def test_the_seats_are_counted_and_a_hold_that_ran_out_is_free(box_office, show, user):
+def test_the_seats_are_counted_and_an_expired_hold_is_free(box_office, show, user):
     make_booking(show=show, user=user)
     hold(show, user, 2, expires_at=timezone.now())
     block(show, 3)
@@ -158,7 +158,7 @@ def test_a_hall_says_why_it_is_closed(box_office, fields, closed):
     assert box_office.get(hall_of(make_show(**fields))).json()["closed"] == closed
 
 
-# --- Who may do what ---
+# --- Permissions ------------------------------------------------------------------------------
 
 NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), False)
 
@@ -176,7 +176,7 @@ NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), 
         (["change_show"], ["block", "unblock"]),
     ],
 )
-def test_a_permission_allows_this_and_nothing_else(show, user, permissions, may):
+def test_a_permission_allows_only_its_actions(show, user, permissions, may):
     client = member_of_staff(*permissions)
     assert client.get(hall_of(show)).json()["may"] == NOTHING | dict.fromkeys(may, True)
     statuses = {name: act(client, show, name).status_code for name in ("sell", "cancel", "move", "block", "unblock")}
@@ -185,18 +185,18 @@ def test_a_permission_allows_this_and_nothing_else(show, user, permissions, may)
 
 
 @pytest.mark.parametrize("permissions", [[], ["add_booking", "view_booking", "cancel_booking"]])
-def test_who_may_not_see_shows_sees_no_hall(show, permissions):
+def test_staff_who_may_not_view_shows_see_no_hall(show, permissions):
     client = member_of_staff(*permissions)
     answers = [client.get(hall_of(show)), act(client, show, "sell")]
     assert [detail(answer) for answer in answers] == [(403, "You may not see this show.")] * 2
 
 
-def test_seats_of_a_show_called_off_are_not_blocked(boss):
+def test_seats_of_a_cancelled_show_are_not_blocked(boss):
     show = make_show(cancelled_at=timezone.now())
     assert detail(act(boss, show, "block", seats="1", reason="x")) == (403, "You may not do this.")
 
 
-def test_who_is_no_staff_is_sent_to_sign_in(show, user):
+def test_a_customer_is_redirected_to_the_login(show, user):
     answers = [client_of(user).get(path) for path in (hall_of(show), CUSTOMERS)]
     assert [answer.status_code for answer in answers] == [302, 302]
 
@@ -223,7 +223,7 @@ def test_reading_is_by_get_and_changing_by_post(boss, show):
     assert [answer.status_code for answer in answers] == [405] * 3
 
 
-# --- Selling, blocking, cancelling, moving ---
+# --- Selling, blocking, cancelling, moving ----------------------------------------------------
 
 
 def test_seats_are_sold_under_one_reference(box_office, show, user):
@@ -233,7 +233,7 @@ def test_seats_are_sold_under_one_reference(box_office, show, user):
     assert (seats(show), list(answer.json()["hall"]["taken"])) == ([7, 8], ["7", "8"])
 
 
-def test_seats_are_blocked_and_put_back(boss, show):
+def test_seats_are_blocked_and_unblocked(boss, show):
     assert detail(act(boss, show, "block", seats="7,8", reason="broken")) == (200, "Kept from sale: A7, A8 (broken).")
     assert detail(act(boss, show, "unblock", seats="7")) == (200, "Back on sale: A7.")
     assert seats(show, "blocked") == [8]
@@ -254,7 +254,7 @@ def test_a_booking_is_moved(box_office, show, user):
     assert seats(show) == [12]
 
 
-# --- Refusals, each with the hall as it is ---
+# --- Refusals, each with the current hall -----------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -263,10 +263,10 @@ def test_a_booking_is_moved(box_office, show, user):
         ("sell", {"seats": "1", "customer": "esha"}, (409, "Seat A1 is already taken.")),
         ("sell", {"seats": "1,2", "customer": "esha"}, (409, "Seat A1 is already taken.")),
         ("block", {"seats": "1,2", "reason": "broken"}, (409, "Seat A1 is already taken.")),
-        ("unblock", {"seats": "1"}, (409, "Not kept from sale: A1.")),
+        ("unblock", {"seats": "1"}, (409, "Not blocked: A1.")),
     ],
 )
-def test_who_was_slower_is_told_and_sees_the_hall_as_it_is(boss, show, user, name, data, told):
+def test_a_refused_action_answers_with_the_current_hall(boss, show, user, name, data, told):
     make_booking(show=show)
     answer = act(boss, show, name, **data)
     assert (detail(answer), list(answer.json()["hall"]["taken"])) == (told, ["1"])
@@ -312,7 +312,7 @@ def test_a_show_that_started_is_not_sold(box_office, user):
         ("move", {"booking": "x", "seats": ""}, "Choose a seat. This show has no such booking."),
     ],
 )
-def test_what_makes_no_sense_is_refused(boss, show, user, name, data, told):
+def test_invalid_input_is_refused(boss, show, user, name, data, told):
     answer = act(boss, show, name, **data)
     assert (detail(answer), answer.json()["hall"]["taken"]) == ((400, told), {})
 
@@ -329,7 +329,7 @@ def test_neither_another_shows_booking_nor_a_block_is_cancelled(boss, show):
         assert detail(answer) == (400, "This show has no such booking.")
 
 
-# --- Customers, found by typing ---
+# --- Searching customers ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -343,23 +343,23 @@ def test_customers_are_found_by_how_their_names_begin(box_office, typed, names):
     assert box_office.get(CUSTOMERS, {"q": typed}).json() == {"names": names}
 
 
-def test_what_nobody_can_type_finds_nobody(box_office):
+def test_a_name_with_invalid_characters_finds_no_customer(box_office):
     assert box_office.get(CUSTOMERS, {"q": "\x00"}).status_code == 400
 
 
-def test_at_most_ten_customers_are_told(box_office):
+def test_at_most_ten_customers_are_listed(box_office):
     for number in range(11):
         make_user(username=f"anna{number:02}")
     assert box_office.get(CUSTOMERS, {"q": "anna"}).json()["names"] == [f"anna{number:02}" for number in range(10)]
 
 
 @pytest.mark.parametrize("permissions", [["view_show"], ["add_booking"], ["view_show", "view_booking", "view_user"]])
-def test_who_does_not_sell_is_told_no_customers(db, permissions):
+def test_staff_who_may_not_sell_see_no_customers(db, permissions):
     answer = member_of_staff(*permissions).get(CUSTOMERS, {"q": "a"})
     assert detail(answer) == (403, "You may not do this.")
 
 
-# --- History ---
+# --- History ----------------------------------------------------------------------------------
 
 
 def history(client: Client, thing: Show | Booking) -> list[tuple[str, str]]:
@@ -397,14 +397,14 @@ def test_what_a_customer_did_over_the_api_is_in_both_histories(box_office, show,
     assert history(box_office, show) == [("esha", f"{booking.reference} {seat}: {line}") for seat, line in named]
 
 
-def test_a_hold_that_was_booked_tells_both(box_office, show, user):
+def test_the_history_of_a_booked_hold_lists_both(box_office, show, user):
     customer = signed_in(user)
     customer.post(f"/api/shows/{show.pk}/hold/", {"seat_numbers": [1]})
     customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
     assert history(box_office, show.bookings.get()) == [("esha", "Held."), ("esha", "Booked.")]
 
 
-def test_a_hold_that_ran_out_was_cancelled_by_nobody(boss, show, user):
+def test_the_history_names_nobody_for_an_expired_hold(boss, show, user):
     ended = timezone.now() - timedelta(minutes=1)
     hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
     services.release_expired_holds(expired_by=timezone.now())
@@ -423,7 +423,7 @@ def test_a_sale_on_the_bookings_page_names_the_customer(box_office, show, user):
     assert history(box_office, show.bookings.get()) == [("seller", "Sold to esha.")]
 
 
-def test_who_may_not_see_bookings_reads_of_the_show_alone(boss, show, user):
+def test_staff_who_may_not_view_bookings_see_only_the_show_s_history(boss, show, user):
     act(boss, show, "block", seats="2", reason="broken")
     act(boss, show, "sell", seats="1", customer="esha")
     assert history(member_of_staff("view_show"), show) == [("boss", "Kept from sale: A2 (broken).")]

@@ -19,7 +19,7 @@ from booking.services import (
     unblock_seats,
 )
 from booking.services.blocks import NotBlocked
-from booking.services.claims import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
+from booking.services.rules import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
 from booking.services.shows import ShowHasBookings
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show
 from tests.test_admin import BOOKINGS, SHOWS, act, page_messages, sell
@@ -29,14 +29,14 @@ MINUTE = timedelta(minutes=1)
 
 
 def hold_for(minutes, **fields):
-    """A hold that runs out so many minutes from now by the real clock."""
+    """A hold that expires in this number of minutes by the real clock."""
     now = timezone.now()
     return make_hold(**({"created_at": now, "held_since": now, "expires_at": now + minutes * MINUTE} | fields))
 
 
 @pytest.fixture
 def kinds(user, show):
-    """The user's rows in a show, by what they are; the hold that ran out is still on its seat."""
+    """The user's rows in a show, by what they are; the hold that expired is still on its seat."""
     return {
         "booked": make_booking(user=user, show=show, seat_number=1),
         "held": hold_for(5, user=user, show=show, seat_number=2),
@@ -63,7 +63,7 @@ def test_a_list_of_shows_counts_them_alike(anyone, show, kinds):
     assert [anyone.get(path).json()["results"][0]["seats_available"] for _ in range(2)] == [47, 47]
 
 
-def test_a_kept_list_of_shows_counts_a_seat_as_free_once_its_hold_runs_out(anyone, show, monkeypatch):
+def test_a_cached_list_of_shows_counts_a_seat_as_free_once_its_hold_expires(anyone, show, monkeypatch):
     hold = make_hold(show=show)
     path = f"/api/movies/{show.movie_id}/shows/"
     before = anyone.get(path).json()["results"][0]["seats_available"]
@@ -80,7 +80,7 @@ def test_taken_seats_are_counted_show_by_show_at_a_time(show):
     assert seats_taken([], NOW) == {}
 
 
-def test_a_seat_map_names_each_seat_that_can_not_be_had(user, show):
+def test_a_seat_map_lists_each_taken_seat(user, show):
     make_booking(user=user, show=show, seat_number=9)
     make_hold(show=show, seat_number=2)
     make_hold(show=show, seat_number=3, expires_at=NOW)
@@ -91,7 +91,7 @@ def test_a_seat_map_names_each_seat_that_can_not_be_had(user, show):
     assert (seat_map.total_seats, seat_map.seats_per_row, seat_map.seats_available) == (50, 10, 47)
 
 
-def test_a_show_that_is_not_there_has_no_seat_map(db):
+def test_an_unknown_show_has_no_seat_map(db):
     assert refusal_of(read_seat_map, show_id=10**9, now=NOW) == (NotFound, "not_found", {})
 
 
@@ -107,12 +107,12 @@ def test_a_show_that_is_not_there_has_no_seat_map(db):
         ("?status=cancelled", ["cancelled"]),
     ],
 )
-def test_customers_see_their_bookings_and_live_holds(client, kinds, query, names):
+def test_customers_see_their_bookings_and_active_holds(client, kinds, query, names):
     results = client.get(f"/api/my-bookings/{query}").json()["results"]
     assert sorted(row["id"] for row in results) == ids(kinds, *names)
 
 
-def test_a_page_shows_a_live_hold_with_its_end_and_no_hold_that_is_over(client, kinds):
+def test_a_page_shows_an_active_hold_with_its_end_and_no_expired_hold(client, kinds):
     answers = {name: client.get(f"/api/bookings/{row.pk}/") for name, row in kinds.items()}
     found = [name for name, answer in answers.items() if answer.status_code == 200]
     end = kinds["held"].expires_at.isoformat().replace("+00:00", "Z")
@@ -122,12 +122,12 @@ def test_a_page_shows_a_live_hold_with_its_end_and_no_hold_that_is_over(client, 
 # --- What staff see ---------------------------------------------------------------------------
 
 
-def test_staff_see_bookings_and_live_holds(staff, kinds):
+def test_staff_see_bookings_and_active_holds(staff, kinds):
     listed = staff.get(BOOKINGS).context["cl"].result_list
     assert sorted(row.pk for row in listed) == ids(kinds, "booked", "held", "cancelled")
 
 
-def test_a_page_of_staff_shows_no_hold_that_is_over_and_no_blocked_seat(staff, kinds):
+def test_the_admin_shows_no_expired_hold_and_no_blocked_seat(staff, kinds):
     statuses = {name: staff.get(f"{BOOKINGS}{row.pk}/change/").status_code for name, row in kinds.items()}
     assert [name for name, status in statuses.items() if status == 200] == ["booked", "held", "cancelled"]
 
@@ -137,13 +137,13 @@ def test_the_list_of_shows_counts_booked_seats_as_sold(staff, kinds):
     assert row.seats_sold == 1
 
 
-def test_the_box_office_gives_back_a_live_hold(box_office, kinds):
+def test_the_box_office_cancels_an_active_hold(box_office, kinds):
     response = act(box_office, BOOKINGS, "cancel", [kinds["held"], kinds["run out"], kinds["blocked"]])
     assert page_messages(response) == ["1 bookings cancelled."]
     assert list(Booking.objects.filter(status="held")) == [kinds["run out"]]
 
 
-def test_a_held_seat_is_sold_to_who_holds_it_and_to_nobody_else(box_office, show, user):
+def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
     hold = hold_for(5, user=user, show=show, seat_number=7)
     other = hold_for(5, show=show, seat_number=8)
     sell(box_office, show, seat_number=7)
@@ -163,19 +163,19 @@ def test_a_show_does_not_shrink_below_a_held_or_blocked_seat(show, make):
     change_show(show_id=show.pk, now=NOW, total_seats=21)
 
 
-def test_a_show_shrinks_below_a_seat_whose_hold_has_run_out(show):
+def test_a_show_shrinks_below_a_seat_with_an_expired_hold(show):
     make_hold(show=show, seat_number=21, expires_at=NOW)
     assert change_show(show_id=show.pk, now=NOW, total_seats=20).total_seats == 20
 
 
-def test_a_live_hold_fixes_the_screen_and_one_that_ran_out_does_not(show):
+def test_an_active_hold_fixes_the_screen_and_an_expired_one_does_not(show):
     make_hold(show=show, expires_at=NOW + MINUTE)
     call = {"show_id": show.pk, "screen": make_screen()}
     assert refusal_of(change_show, now=NOW, **call)[1] == "show_has_bookings"
     assert change_show(now=NOW + MINUTE, **call).screen == call["screen"]
 
 
-def test_calling_off_ends_all_holds_but_counts_bookings_alone(show):
+def test_cancelling_a_show_ends_all_holds_and_counts_its_bookings(show):
     make_booking(show=show, seat_number=1)
     make_hold(show=show, seat_number=2)
     make_hold(show=show, seat_number=3, expires_at=NOW)
@@ -197,7 +197,7 @@ def test_staff_delete_a_show_with_blocked_seats_alone(staff, show):
     assert Show.objects.count() == 0
 
 
-def test_a_show_with_a_live_hold_can_not_be_deleted(show):
+def test_a_show_with_an_active_hold_can_not_be_deleted(show):
     make_hold(show=show)
     assert refusal_of(delete_show, show_id=show.pk, now=NOW) == (ShowHasBookings, "show_has_bookings", {})
 
@@ -235,7 +235,7 @@ def test_all_seats_are_blocked_or_none(show, make):
     assert on_seats(show) == before
 
 
-def test_a_seat_whose_hold_has_run_out_can_be_blocked(show):
+def test_a_seat_with_an_expired_hold_can_be_blocked(show):
     hold = make_hold(show=show, seat_number=5, expires_at=NOW)
     block(show, 5)
     hold.refresh_from_db()
@@ -256,32 +256,32 @@ def test_a_seat_outside_the_hall_can_not_be_blocked(show, seat_number):
     assert refusal_of(block, show, 1, seat_number) == (NoSuchSeat, "no_such_seat", {})
 
 
-def test_seats_of_a_show_that_starts_was_called_off_or_is_not_there_can_not_be_blocked(show):
+def test_seats_of_a_started_cancelled_or_unknown_show_can_not_be_blocked(show):
     assert refusal_of(block, show, 1, now=STARTS_AT) == (ShowStarted, "show_started", {})
     assert refusal_of(block, make_show(cancelled_at=NOW), 1) == (ShowCancelled, "show_cancelled", {})
     assert refusal_of(block, Show(pk=10**9), 1) == (NotFound, "not_found", {})
 
 
-def test_a_seat_put_back_can_be_booked(user, show):
+def test_an_unblocked_seat_can_be_booked(user, show):
     block(show, 5, 6)
     unblock(show, 5)
     book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
     assert on_seats(show) == [(5, "booked"), (6, "blocked")]
 
 
-def test_all_seats_are_put_back_or_none(show):
+def test_all_seats_are_unblocked_or_none(show):
     make_booking(show=show, seat_number=6)
     block(show, 5)
     assert refusal_of(unblock, show, 7, 5, 6) == (NotBlocked, "not_blocked", {"seats": [6, 7]})
     assert on_seats(show) == [(5, "blocked"), (6, "booked")]
 
 
-def test_seats_that_are_not_blocked_are_told_by_their_labels(show):
-    with pytest.raises(NotBlocked, match=r"^Not kept from sale: A7, B1\.$"):
+def test_a_refusal_names_the_seats_that_are_not_blocked_by_their_labels(show):
+    with pytest.raises(NotBlocked, match=r"^Not blocked: A7, B1\.$"):
         unblock(show, 11, 7)
 
 
-def test_seats_of_a_show_that_is_not_there_can_not_be_put_back(db):
+def test_seats_of_an_unknown_show_can_not_be_unblocked(db):
     assert refusal_of(unblock, Show(pk=10**9), 1) == (NotFound, "not_found", {})
 
 

@@ -1,4 +1,4 @@
-"""Holding seats and what becomes of them, each called directly with a time of its own."""
+"""Holding, renewing, booking and cancelling held seats, each called directly with its own time."""
 
 from datetime import timedelta
 
@@ -8,19 +8,19 @@ from django.db import transaction
 from booking.models import Booking, Show
 from booking.services import (
     Busy,
+    IdempotentRequest,
     NotFound,
-    Receipt,
     Replay,
     book_seat,
     book_seats,
     cancel_booking,
     hold_seats,
-    locks,
     move_booking,
     release_expired_holds,
 )
-from booking.services.bookings import AlreadyCancelled
-from booking.services.claims import (
+from booking.services.rules import (
+    AlreadyCancelled,
+    HoldLimitReached,
     NoBlock,
     NoSuchSeat,
     SeatLimitReached,
@@ -29,9 +29,9 @@ from booking.services.claims import (
     ShowStarted,
     SoldOut,
 )
-from booking.services.holds import HoldLimitReached
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_booking_services import impatiently, live_seats, refusal_of
+from tests.races import with_short_timeout
+from tests.test_booking_services import live_seats, refusal_of
 from tests.test_race import at_once
 
 MOMENT = timedelta(microseconds=1)
@@ -52,7 +52,7 @@ def cancel(user, booking, now=NOW):
 
 
 def rows(show, *fields):
-    """Those fields of all rows of the show, oldest first."""
+    """These fields of all rows of the show, oldest first."""
     return list(show.bookings.order_by("pk").values_list("seat_number", *fields))
 
 
@@ -78,7 +78,7 @@ def test_holding_returns_what_is_saved_with_show_movie_and_screen(user, show, dj
     assert list(show.bookings.values_list("pk", "expires_at")) == [(made.pk, made.expires_at)]
 
 
-def test_a_hold_lasts_as_long_as_set(user, show, settings):
+def test_a_hold_lasts_for_hold_minutes(user, show, settings):
     settings.HOLD_MINUTES = 3
     assert ends(hold(user, show, 5)) == [NOW + 3 * MINUTE]
 
@@ -134,7 +134,7 @@ def test_a_seat_outside_the_hall_can_not_be_held(user, show, seat_number):
     assert refusal_of(hold, user, show, seat_number) == (NoSuchSeat, "no_such_seat", {})
 
 
-def test_a_show_that_starts_was_called_off_or_is_not_there_can_not_be_held(user, show):
+def test_a_started_cancelled_or_unknown_show_can_not_be_held(user, show):
     called_off = make_show(cancelled_at=NOW)
     assert refusal_of(hold, user, show, 1, now=STARTS_AT) == (ShowStarted, "show_started", {})
     assert refusal_of(hold, user, called_off, 1) == (ShowCancelled, "show_cancelled", {})
@@ -142,19 +142,19 @@ def test_a_show_that_starts_was_called_off_or_is_not_there_can_not_be_held(user,
 
 
 def test_seats_held_by_the_same_request_are_held_once(user, show):
-    receipt = Receipt("key", "hold", {"count": 1}, lambda holds: {"ids": [made.pk for made in holds]})
-    call = {"user": user, "show_id": show.pk, "count": 1, "receipt": receipt}
+    idempotency = IdempotentRequest("key", "hold", {"count": 1}, lambda holds: {"ids": [made.pk for made in holds]})
+    call = {"user": user, "show_id": show.pk, "count": 1, "idempotency": idempotency}
     [made] = hold_seats(now=NOW, **call)
     with pytest.raises(Replay) as replay:
         hold_seats(now=NOW + MINUTE, **call)
     assert (replay.value.answer, rows(show, "expires_at")) == ({"ids": [made.pk]}, [(25, END)])
 
 
-# --- Until when -------------------------------------------------------------------------------
+# --- The end of a hold ------------------------------------------------------------------------
 
 
 def attempts(user, show, booking):
-    """What each way to a seat ends with, tried by `user` as somebody else holds seat 5."""
+    """The services that get a seat, called by `user` while another customer holds seat 5."""
     return {
         "book": lambda now: book_seat(user=user, show_id=show.pk, seat_number=5, now=now),
         "book seats": lambda now: book_seats(user=user, show_id=show.pk, seat_numbers=[4, 5], now=now),
@@ -163,13 +163,10 @@ def attempts(user, show, booking):
     }
 
 
-@pytest.mark.parametrize("contested", [False, True])
 @pytest.mark.parametrize("way", ["book", "book seats", "hold", "move"])
-def test_a_held_seat_is_everybody_s_from_the_very_moment_the_hold_runs_out(user, show, way, contested):
+def test_a_held_seat_is_free_from_the_moment_at_which_the_hold_expires(user, show, way):
     made = make_hold(show=show, seat_number=5, expires_at=END + 7 * MOMENT)
     attempt = attempts(user, show, make_booking(user=user, show=show, seat_number=9))[way]
-    if contested:
-        locks._contested[show.pk] = float("inf")
     assert refusal_of(attempt, END + 6 * MOMENT)[:2] == (SeatTaken, "seat_taken")
     attempt(END + 7 * MOMENT)
     made.refresh_from_db()
@@ -194,7 +191,7 @@ def test_seats_of_two_holds_held_together_get_a_new_reference(user, show):
     assert (len(before), len(after), before & after) == (2, 1, set())
 
 
-def test_nobody_holds_a_seat_for_more_than_30_minutes(user, show):
+def test_a_seat_is_held_for_at_most_30_minutes(user, show):
     for minutes, end in ((0, 10), (9, 19), (18, 28), (27, 30), (29, 30)):
         assert ends(hold(user, show, 5, now=NOW + minutes * MINUTE)) == [NOW + end * MINUTE]
     cap = NOW + 30 * MINUTE
@@ -207,34 +204,60 @@ def test_a_hold_ends_with_the_longest_time_where_that_is_shorter(user, show, set
     assert ends(hold(user, show, 5)) == [NOW + 5 * MINUTE]
 
 
-def test_time_goes_on_while_a_seat_is_not_held(user, show):
+def test_a_hold_that_expired_a_moment_ago_continues(user, show):
     hold(user, show, 5)
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+    now = END + 10 * MINUTE - MOMENT
+    assert ends(hold(user, show, 5, now=now)) == [now + 10 * MINUTE]
     assert rows(show, "status", "held_since") == [(5, "cancelled", NOW), (5, "held", NOW)]
 
 
-def test_time_goes_on_while_a_seat_is_given_back(user, show):
-    [made] = hold(user, show, 5)
-    cancel(user, made, now=NOW + MINUTE)
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+def test_a_hold_that_continues_after_a_gap_ends_with_the_longest_time(user, show):
+    hold(user, show, 5)
+    hold(user, show, 5, now=NOW + 9 * MINUTE)
+    assert ends(hold(user, show, 5, now=NOW + 28 * MINUTE)) == [NOW + 30 * MINUTE]
 
 
-def test_time_goes_on_while_expired_holds_are_tidied_away(user, show):
+def test_a_hold_that_expired_hold_minutes_ago_begins_again(user, show):
+    hold(user, show, 5)
+    now = END + 10 * MINUTE
+    hold(user, show, 5, now=now)
+    assert rows(show, "status", "held_since") == [(5, "cancelled", NOW), (5, "held", now)]
+
+
+def test_an_expired_hold_that_was_cleaned_up_begins_again(user, show):
     hold(user, show, 5)
     release_expired_holds(expired_by=END)
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+    hold(user, show, 5, now=END + MINUTE)
+    assert rows(show, "status", "held_since") == [(5, "cancelled", NOW), (5, "held", END + MINUTE)]
 
 
-def test_time_goes_on_while_a_seat_is_booked(user, show):
+def test_a_cancelled_hold_begins_again(user, show):
+    [made] = hold(user, show, 5)
+    cancel(user, made, now=NOW + MINUTE)
+    hold(user, show, 5, now=NOW + 2 * MINUTE)
+    assert rows(show, "status", "held_since") == [(5, "cancelled", NOW), (5, "held", NOW + 2 * MINUTE)]
+
+
+def test_a_hold_begins_again_after_its_booking_was_cancelled(user, show):
     hold(user, show, 5)
-    cancel(user, book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW))
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+    cancel(user, book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW + timedelta(seconds=1)))
+    now = NOW + 30 * MINUTE
+    assert ends(hold(user, show, 5, now=now)) == [now + 10 * MINUTE]
 
 
-def test_time_goes_on_while_others_have_the_seat(user, show):
+def test_a_hold_begins_again_after_its_booking_was_moved_away(user, show):
+    hold(user, show, 5)
+    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
+    move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW)
+    now = NOW + 30 * MINUTE
+    assert ends(hold(user, show, 5, now=now)) == [now + 10 * MINUTE]
+
+
+def test_a_hold_begins_again_after_another_customer_held_the_seat(user, show):
     hold(user, show, 5)
     hold(make_user(), show, 5, now=END)
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
+    now = END + 10 * MINUTE
+    assert ends(hold(user, show, 5, now=now)) == [now + 10 * MINUTE]
 
 
 def test_another_customer_another_seat_and_another_show_have_times_of_their_own(user, show):
@@ -244,15 +267,24 @@ def test_another_customer_another_seat_and_another_show_have_times_of_their_own(
     assert ends(holds) == [now + 10 * MINUTE] * 3
 
 
-def test_all_seats_that_were_held_too_long_are_named_and_none_is_held(user, show):
-    hold(user, show, 5, 7)
+def hold_for_the_longest_time(user, show, *seat_numbers):
+    """Holds the seats until MAX_HOLD_MINUTES after NOW."""
+    for minutes in (0, 9, 18, 27):
+        hold(user, show, *seat_numbers, now=NOW + minutes * MINUTE)
+
+
+def test_all_seats_held_for_the_longest_time_are_listed_and_none_is_held(user, show):
+    hold_for_the_longest_time(user, show, 5, 7)
     refusal = refusal_of(hold, user, show, 7, 6, 5, now=NOW + 30 * MINUTE)
-    assert refusal == (HoldLimitReached, "hold_limit_reached", {"seats": [7, 5]})
-    with pytest.raises(
-        HoldLimitReached, match=r"^You have held A5 for as long as one may; book now or choose again\.$"
-    ):
-        hold(user, show, 5, now=NOW + 30 * MINUTE)
+    assert refusal == (HoldLimitReached, "hold_limit_reached", {"seats": [5, 7]})
     assert rows(show, "status") == [(5, "held"), (7, "held")]
+
+
+def test_a_refused_hold_names_the_seat_by_its_label(user, show):
+    hold_for_the_longest_time(user, show, 5)
+    detail = r"^You have held A5 for the longest time allowed; book it now or choose another seat\.$"
+    with pytest.raises(HoldLimitReached, match=detail):
+        hold(user, show, 5, now=NOW + 30 * MINUTE)
 
 
 def test_a_seat_that_was_held_too_long_can_be_booked(user, show):
@@ -265,7 +297,7 @@ def test_a_hold_ends_when_the_show_starts(user, show):
     assert ends(hold(user, show, 5, now=STARTS_AT - MOMENT)) == [STARTS_AT]
 
 
-def test_a_seat_that_a_held_booking_was_moved_to_was_not_held(user, show):
+def test_a_hold_begins_on_the_seat_that_a_held_booking_was_moved_to(user, show):
     hold(user, show, 5)
     booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
     cancel(user, move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW))
@@ -273,16 +305,10 @@ def test_a_seat_that_a_held_booking_was_moved_to_was_not_held(user, show):
     assert ends(hold(user, show, 8, now=now)) == [now + 10 * MINUTE]
 
 
-def test_time_goes_on_while_a_held_booking_is_moved_away(user, show):
-    hold(user, show, 5)
-    booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=NOW)
-    move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW)
-    assert ends(hold(user, show, 5, now=NOW + 25 * MINUTE)) == [NOW + 30 * MINUTE]
-
-
-def test_the_best_seats_to_hold_are_some_that_may_be_held(user, show):
-    hold_best(user, show, 2)
-    assert len(hold_best(user, show, 2, now=NOW + 30 * MINUTE)) == 2
+def test_the_best_seats_to_hold_are_none_that_were_held_for_the_longest_time(user, show):
+    hold_for_the_longest_time(user, show, 25, 26)
+    holds = hold_best(user, show, 2, now=NOW + 30 * MINUTE)
+    assert [made.seat_number for made in holds] == [15, 16]
 
 
 # --- Booking a held seat ----------------------------------------------------------------------
@@ -297,23 +323,23 @@ def test_a_held_seat_becomes_a_booking_of_the_same_reference(user, show):
     assert rows(show, *fields) == [(5, "booked", made.reference, later, NOW, None)]
 
 
-def test_a_hold_can_be_booked_until_it_runs_out_and_anew_from_then_on(user, show):
+def test_a_hold_is_booked_until_it_expires_and_its_seat_afterwards(user, show):
     for number, now in ((5, END - MOMENT), (6, END)):
         hold(user, show, number)
         book_seat(user=user, show_id=show.pk, seat_number=number, now=now)
     assert rows(show, "status", "cancelled_at") == [(5, "booked", None), (6, "cancelled", END), (6, "booked", None)]
 
 
-def test_a_hold_of_one_s_own_that_ran_out_is_booked_under_a_new_reference(user, show):
+def test_an_expired_hold_is_booked_under_a_new_reference(user, show):
     [made] = hold(user, show, 5)
     booking = book_seat(user=user, show_id=show.pk, seat_number=5, now=END)
     assert (booking.pk == made.pk, booking.reference == made.reference) == (False, False)
 
 
-# --- Giving a hold back -----------------------------------------------------------------------
+# --- Cancelling a hold ------------------------------------------------------------------------
 
 
-def test_a_hold_that_is_given_back_leaves_its_seat_to_others(user, show):
+def test_the_seat_of_a_cancelled_hold_is_free(user, show):
     [made] = hold(user, show, 5)
     released = cancel(user, made, now=NOW + MINUTE)
     assert (released.status, released.cancelled_at) == ("cancelled", NOW + MINUTE)
@@ -321,7 +347,7 @@ def test_a_hold_that_is_given_back_leaves_its_seat_to_others(user, show):
     assert live_seats(show) == [5]
 
 
-def test_a_hold_can_be_given_back_until_it_runs_out(user, show):
+def test_a_hold_can_be_cancelled_until_it_expires(user, show):
     first, second = hold(user, show, 5, 6)
     assert cancel(user, first, now=END - MOMENT).status == "cancelled"
     call = {"user": user, "booking_id": second.pk, "now": END}
@@ -329,16 +355,16 @@ def test_a_hold_can_be_given_back_until_it_runs_out(user, show):
     assert rows(show, "status", "cancelled_at") == [(5, "cancelled", END - MOMENT), (6, "held", None)]
 
 
-def test_somebody_else_s_hold_and_a_blocked_seat_can_not_be_given_back(user, show):
+def test_a_hold_of_another_customer_and_a_blocked_seat_can_not_be_cancelled(user, show):
     for row in (make_hold(show=show, seat_number=1), make_block(show=show, seat_number=2)):
         assert refusal_of(cancel, user, row) == (NotFound, "not_found", {})
     assert refusal_of(cancel_booking, booking_id=row.pk, now=NOW) == (NotFound, "not_found", {})
 
 
-# --- Tidying up -------------------------------------------------------------------------------
+# --- Releasing expired holds ------------------------------------------------------------------
 
 
-def test_holds_that_have_run_out_are_tidied_away_and_nothing_else(user, show):
+def test_only_expired_holds_are_released(user, show):
     make_hold(show=show, seat_number=1, expires_at=NOW)
     make_hold(show=show, seat_number=2, expires_at=NOW + MOMENT)
     make_booking(show=show, seat_number=3)
@@ -348,7 +374,7 @@ def test_holds_that_have_run_out_are_tidied_away_and_nothing_else(user, show):
     assert rows(show, "status", "cancelled_at") == statuses
 
 
-def test_holds_of_all_shows_are_tidied_away(show):
+def test_expired_holds_of_all_shows_are_released(show):
     for seat_number in (1, 2):
         make_hold(show=show, seat_number=seat_number)
     make_hold()
@@ -356,8 +382,7 @@ def test_holds_of_all_shows_are_tidied_away(show):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_expired_holds_of_a_show_that_stays_locked_are_not_released(show, monkeypatch):
-    monkeypatch.setattr(locks, "LOCK_TIMEOUT_SECONDS", 0.05)
+def test_expired_holds_of_a_show_that_stays_locked_are_not_released(show):
     make_hold(show=show)
 
     def fail():
@@ -366,7 +391,7 @@ def test_expired_holds_of_a_show_that_stays_locked_are_not_released(show, monkey
 
     with transaction.atomic():
         Show.objects.select_for_update().get(pk=show.pk)
-        at_once([lambda: impatiently(fail)])
+        at_once([lambda: with_short_timeout(fail)])
     assert Booking.objects.get().status == "held"
 
 

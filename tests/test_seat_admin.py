@@ -194,7 +194,7 @@ def test_all_seats_are_put_back_or_none(staff, show, seats):
     make_block(show=show, seat_number=1)
     make_booking(show=show, seat_number=2)
     missing = {"A1-A3": "A2, A3", "A1, Z9": "Z9"}[seats]
-    assert errors(unblock(staff, show, seats)) == {"__all__": [f"Not kept from sale: {missing}. Nothing was changed."]}
+    assert errors(unblock(staff, show, seats)) == {"__all__": [f"Not blocked: {missing}. Nothing was changed."]}
     assert (blocked(show), LogEntry.objects.count()) == ([1], 0)
 
 

@@ -1,4 +1,4 @@
-"""Everybody at once for several seats: groups, holds, moves, blocks and the best seats there are."""
+"""Requests at the same time for several seats: groups, holds, moves, blocks and the best seats."""
 
 from collections import Counter
 from datetime import timedelta
@@ -9,28 +9,28 @@ import pytest
 
 from booking import services
 from booking.models import Booking
-from booking.services.bookings import AlreadyCancelled
+from booking.services.rules import AlreadyCancelled
 from booking.services.seating import largest_block
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
-from tests.test_contention import (
-    _no_constraint,  # noqa: F401
-    _no_lock,  # noqa: F401
-    _patience,  # noqa: F401
+from tests.races import (
     all_read_before_one_writes,
-    cancellation,
+    at_once,
     make_users,
     outcome,
     parallel_writers,
 )
-from tests.test_race import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
 
 MOMENT = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 END = NOW + 10 * MINUTE
 ONE_WINS = {"done": 1, "seat_taken": 1}
+
+
+def cancellation(booking):
+    return partial(outcome, services.cancel_booking, booking_id=booking.pk, now=NOW)
 
 
 def book(user, show, *seats, now=NOW, **wish):
@@ -68,7 +68,7 @@ def those_done(callers, outcomes):
 
 
 def in_shows(calls_of, number=8):
-    """Pairs of a show and its outcomes: `calls_of` says what is called in a show, and all is called at once."""
+    """Pairs of a show and its outcomes: `calls_of` returns the calls in a show, and all run at the same time."""
     shows = [make_show() for _ in range(number)]
     calls = [calls_of(show) for show in shows]
     outcomes = iter(at_once([call for calls_of_show in calls for call in calls_of_show]))
@@ -79,7 +79,7 @@ def in_shows(calls_of, number=8):
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_20_who_want_the_same_8_seats_in_opposite_orders_leave_them_to_one(show, ask):
+def test_of_20_requests_for_the_same_8_seats_in_opposite_orders_one_wins(show, ask):
     users = make_users(20)
     outcomes = at_once([ask(user, show, *range(1, 9)[:: (-1) ** n]) for n, user in enumerate(users)])
     [winner] = those_done(users, outcomes)
@@ -118,7 +118,7 @@ def test_of_a_hold_and_a_booking_of_the_same_seats_one_wins():
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_a_hold_that_runs_out_while_it_is_used_goes_to_its_holder_or_to_a_rival(ask):
+def test_a_hold_that_expires_while_it_is_booked_is_sold_once(ask):
     users = holder, rival = make_users(2)
     moments = iter([*product([-MOMENT, 0 * MOMENT, MOMENT], [0 * MOMENT, MOMENT])] * 3)
 
@@ -133,7 +133,7 @@ def test_a_hold_that_runs_out_while_it_is_used_goes_to_its_holder_or_to_a_rival(
         assert seats(show) == seats(show, user=winner) == [7]
 
 
-def test_a_hold_that_is_tidied_away_while_it_is_booked_is_sold_once():
+def test_a_hold_that_is_released_while_it_is_booked_is_sold_once():
     users = holder, rival = make_users(2)
 
     def calls_of(show):
@@ -147,7 +147,7 @@ def test_a_hold_that_is_tidied_away_while_it_is_booked_is_sold_once():
         assert on_seats(show) == booked_by(winner, 7)
 
 
-def test_seats_that_their_holder_books_10_times_at_once_are_booked_once(user, show):
+def test_seats_that_their_holder_books_10_times_at_the_same_time_are_booked_once(user, show):
     for seat in (1, 2, 3):
         make_hold(user=user, show=show, seat_number=seat)
     outcomes = at_once([book(user, show, *(1, 2, 3)[:: (-1) ** n]) for n in range(10)])
@@ -156,14 +156,14 @@ def test_seats_that_their_holder_books_10_times_at_once_are_booked_once(user, sh
     assert Booking.objects.count() == 3
 
 
-def test_a_hold_asked_for_30_times_at_once_is_one_hold(user, show):
+def test_a_hold_requested_30_times_at_the_same_time_is_one_hold(user, show):
     assert at_once([hold(user, show, *(1, 2, 3)[:: (-1) ** n]) for n in range(30)]) == ["done"] * 30
     rows = Booking.objects.order_by("seat_number").values_list("seat_number", "status", "held_since", "expires_at")
     assert list(rows) == [(seat, "held", NOW, NOW + 10 * MINUTE) for seat in (1, 2, 3)]
     assert Booking.objects.values("reference").distinct().count() == 1
 
 
-def test_a_storm_of_renewals_keeps_a_hold_within_its_time_and_from_everybody_else(user, show):
+def test_many_renewals_keep_a_hold_within_its_longest_time(user, show):
     for seat in (1, 2, 3):
         make_hold(user=user, show=show, seat_number=seat, expires_at=NOW + 29.9 * MINUTE)
     renewals = [hold(user, show, 3, 2, 1, now=NOW + 20 * MINUTE + n * 0.3 * MINUTE) for n in range(30)]
@@ -174,14 +174,14 @@ def test_a_storm_of_renewals_keeps_a_hold_within_its_time_and_from_everybody_els
     assert list(rows) == [(seat, "held", NOW, NOW + 30 * MINUTE) for seat in (1, 2, 3)]
 
 
-def test_the_seat_limit_holds_for_a_customer_who_books_and_holds_30_seats_at_once(user, show, settings):
+def test_the_seat_limit_holds_for_a_customer_who_books_and_holds_30_seats_at_the_same_time(user, show, settings):
     outcomes = at_once([(book, hold)[n % 2](user, show, 1 + n) for n in range(30)])
     limit = settings.MAX_SEATS_PER_USER
     assert Counter(outcomes) == {"done": limit, "seat_limit_reached": 30 - limit}
     assert len(seats(show)) == limit
 
 
-def test_the_seat_limit_holds_for_groups_that_are_booked_and_held_at_once(user, show):
+def test_the_seat_limit_holds_for_groups_that_are_booked_and_held_at_the_same_time(user, show):
     outcomes = at_once([(book, hold)[n % 2](user, show, count=3) for n in range(16)])
     assert Counter(outcomes) == {"done": 3, "seat_limit_reached": 13}
     assert len(set(seats(show))) == len(seats(show)) == 9
@@ -202,7 +202,7 @@ def test_of_a_move_and_a_booking_of_the_same_seat_one_wins():
         assert on_seats(show) == (booked_by(mover, 8) if outcomes[0] == "done" else stayed)
 
 
-def test_two_who_want_each_other_s_seat_both_keep_their_own():
+def test_two_customers_who_move_to_each_other_s_seat_keep_their_own():
     users = make_users(2)
 
     def calls_of(show):
@@ -213,7 +213,7 @@ def test_two_who_want_each_other_s_seat_both_keep_their_own():
         assert on_seats(show) == booked_by(users[0], 5) + booked_by(users[1], 6)
 
 
-def test_a_row_that_moves_up_by_a_seat_at_once_has_everybody_on_one_seat(show):
+def test_a_row_of_customers_who_move_by_one_seat_have_one_seat_each(show):
     bookings = [make_booking(show=show, seat_number=1 + n) for n in range(20)]
     outcomes = at_once([move(booking, booking.seat_number + 1) for booking in bookings])
     moved = {booking.pk for booking in those_done(bookings, outcomes)}
@@ -224,13 +224,13 @@ def test_a_row_that_moves_up_by_a_seat_at_once_has_everybody_on_one_seat(show):
     assert len(set(seats(show))) == 20
 
 
-def test_a_booking_moved_to_20_seats_at_once_is_on_one_of_them(user, show):
+def test_a_booking_moved_to_20_seats_at_the_same_time_is_on_one_of_them(user, show):
     booking = make_booking(user=user, show=show, seat_number=5)
     assert at_once([move(booking, 11 + n) for n in range(20)]) == ["done"] * 20
     assert Booking.objects.get().seat_number in range(11, 31)
 
 
-def test_a_booking_moved_and_cancelled_at_once_leaves_both_seats_free():
+def test_a_booking_moved_and_cancelled_at_the_same_time_leaves_both_seats_free():
     user = make_user()
 
     def calls_of(show):
@@ -245,7 +245,7 @@ def test_a_booking_moved_and_cancelled_at_once_leaves_both_seats_free():
 
 
 def cancelled_by(service, **call):
-    """The seats that this very call has given back."""
+    """The seats that this call has cancelled."""
     try:
         cancelled = service(now=NOW, **call)
     except AlreadyCancelled:
@@ -253,7 +253,7 @@ def cancelled_by(service, **call):
     return [booking.seat_number for booking in (cancelled if isinstance(cancelled, list) else [cancelled])]
 
 
-def test_seats_given_back_by_reference_and_one_by_one_at_once_are_cancelled_once_each():
+def test_seats_cancelled_by_reference_and_one_by_one_at_the_same_time_are_cancelled_once():
     user = make_user()
 
     def calls_of(show):
@@ -268,21 +268,21 @@ def test_seats_given_back_by_reference_and_one_by_one_at_once_are_cancelled_once
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_of_a_block_and_a_customer_s_wish_for_the_same_seat_one_wins(user, ask):
+def test_of_a_block_and_a_request_for_the_same_seat_one_wins(user, ask):
     for show, outcomes in in_shows(lambda show: [block(show, 6, 7), ask(user, show, 8, 7)]):
         assert Counter(outcomes) == ONE_WINS
         blocked, wished = ([6, 7], [6, 7]), ([7, 8], [])
         assert (seats(show), seats(show, status="blocked")) == (blocked if outcomes[0] == "done" else wished)
 
 
-# --- The best seats there are -----------------------------------------------------------------
+# --- The best seats ---------------------------------------------------------------------------
 
 
 def side_by_side(some):
     return some[-1] - some[0] == len(some) - 1 and (some[-1] - 1) // 10 == (some[0] - 1) // 10
 
 
-def test_40_who_want_the_best_seats_at_once_sit_side_by_side_unless_they_may_be_split(show):
+def test_40_customers_who_request_the_best_seats_sit_side_by_side_unless_split(show):
     wishes = [(user, 2 + n % 3, n % 5 == 0) for n, user in enumerate(make_users(40))]
     asks = zip([book, hold] * 20, wishes, strict=True)
     outcomes = at_once([ask(user, show, count=count, split=split) for ask, (user, count, split) in asks])
@@ -292,11 +292,11 @@ def test_40_who_want_the_best_seats_at_once_sit_side_by_side_unless_they_may_be_
         got = seats(show, user=user)
         left = 50 - len(numbers) if split else largest_block(50, 10, numbers)
         sits_well = len(got) == count and (split or side_by_side(got))
-        # Nobody is refused what there still is in the end.
+        # No customer is refused seats that are still free at the end.
         assert sits_well if end == "done" else (got == [] and count > left and end in ("no_block", "sold_out"))
 
 
-def test_40_who_may_be_split_fill_the_hall_to_the_last_seat():
+def test_40_split_requests_fill_the_hall_to_the_last_seat():
     show = make_show(total_seats=48, seats_per_row=7)
     users = make_users(40)
     outcomes = at_once([book(user, show, count=4, split=True) for user in users])
@@ -320,13 +320,13 @@ def check_one_was_carried_out(answers, status):
 
 @pytest.mark.parametrize("wish", [{"seat_numbers": [8, 7]}, {"count": 2}])
 @pytest.mark.parametrize("action", ["book-seats", "hold"])
-def test_a_wish_sent_20_times_at_once_under_one_key_is_carried_out_once(user, show, action, wish):
+def test_a_request_sent_20_times_at_the_same_time_under_one_key_is_carried_out_once(user, show, action, wish):
     answers = at_once([post(user, f"shows/{show.pk}/{action}", wish) for _ in range(20)])
     check_one_was_carried_out(answers, 201)
     assert Booking.objects.count() == len(seats(show)) == 2
 
 
-def test_a_move_sent_20_times_at_once_under_one_key_is_carried_out_once(user, show):
+def test_a_move_sent_20_times_at_the_same_time_under_one_key_is_carried_out_once(user, show):
     booking = make_booking(user=user, show=show, seat_number=5)
     answers = at_once([post(user, f"bookings/{booking.pk}/move", {"seat_number": 8}) for _ in range(20)])
     check_one_was_carried_out(answers, 200)
@@ -346,7 +346,7 @@ def test_equal_keys_of_two_customers_are_two_requests(show, action):
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock", "_no_constraint")
+@pytest.mark.usefixtures("no_lock", "no_constraint")
 def test_without_lock_and_constraint_two_groups_that_share_a_seat_are_both_sold(show):
     first, second = make_users(2)
     groups = [book(first, show, 3, 4, 5), book(second, show, 5, 6, 7)]
@@ -355,7 +355,7 @@ def test_without_lock_and_constraint_two_groups_that_share_a_seat_are_both_sold(
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock", "_no_constraint")
+@pytest.mark.usefixtures("no_lock", "no_constraint")
 @pytest.mark.parametrize("rival", ["booking", "hold", "block", "move"])
 def test_without_lock_and_constraint_a_seat_that_is_booked_has_a_second_row(user, show, rival):
     other = make_booking(show=show, seat_number=5)
@@ -366,7 +366,7 @@ def test_without_lock_and_constraint_a_seat_that_is_booked_has_a_second_row(user
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock")
+@pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_the_constraint_still_keeps_a_move_off_a_booked_seat(user, show):
     calls = [book(user, show, 8), move(make_booking(show=show, seat_number=5), 8)]
     assert Counter(all_read_before_one_writes(calls)) == ONE_WINS
@@ -374,15 +374,15 @@ def test_without_the_lock_the_constraint_still_keeps_a_move_off_a_booked_seat(us
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock")
-def test_without_the_lock_all_choose_the_same_best_seats(show):
+@pytest.mark.usefixtures("no_lock", "no_constraint")
+def test_without_lock_and_constraint_all_choose_the_same_best_seats(show):
     outcomes = all_read_before_one_writes([hold(user, show, count=3) for user in make_users(8)])
-    assert Counter(outcomes) == {"done": 1, "busy": 7}
-    assert len(seats(show)) == 3
+    assert outcomes == ["done"] * 8
+    assert Counter(seats(show)) == {24: 8, 25: 8, 26: 8}
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock")
+@pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_the_constraint_still_sells_one_of_two_groups_whole(show):
     users = make_users(2)
     outcomes = all_read_before_one_writes([book(users[0], show, 3, 4, 5), book(users[1], show, 5, 6, 7)])
@@ -392,7 +392,7 @@ def test_without_the_lock_the_constraint_still_sells_one_of_two_groups_whole(sho
 
 
 @parallel_writers
-@pytest.mark.usefixtures("_no_lock")
+@pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_the_seat_limit_is_exceeded_by_bookings_and_holds(user, show):
     outcomes = all_read_before_one_writes([(book, hold)[n % 2](user, show, 1 + n) for n in range(20)])
     assert outcomes == ["done"] * 20

@@ -152,7 +152,7 @@ def test_seats_that_are_not_side_by_side_are_refused_with_how_many_are(client, a
         ({}, {"seat_numbers": [10**30]}, 400, NO_SUCH_SEAT),
     ],
 )
-def test_seats_that_can_not_be_had_are_refused(client, ask, fields, body, status, refusal):
+def test_unavailable_seats_are_refused(client, ask, fields, body, status, refusal):
     show = make_show(**fields)
     make_booking(show=show, seat_number=1)
     answer = ask(client, show, **body)
@@ -188,9 +188,9 @@ def test_a_hold_of_seats_that_end_apart_says_when_the_first_one_ends(client, use
 
 def test_seats_held_for_too_long_are_refused(client, user, show):
     since = timezone.now() - 30 * MINUTE
-    make_hold(user=user, show=show, seat_number=5, held_since=since, expires_at=since + MINUTE)
+    make_hold(user=user, show=show, seat_number=5, held_since=since, expires_at=since + 30 * MINUTE)
     answer = hold(client, show, seat_numbers=[5, 6])
-    detail = "You have held A5 for as long as one may; book now or choose again."
+    detail = "You have held A5 for the longest time allowed; book it now or choose another seat."
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "hold_limit_reached", "seats": [5]})
 
 
@@ -210,14 +210,14 @@ def test_a_held_seat_is_booked_alone_too(client, show):
     assert (answer["Location"], answer.json()["id"]) == (f"/api/bookings/{made['id']}/", made["id"])
 
 
-def test_giving_a_hold_back_answers_with_it(client, show):
+def test_cancelling_a_hold_answers_with_it(client, show):
     hold(client, show, seat_numbers=[15])
     answer = post(client, f"bookings/{rows()[0].pk}/cancel")
     assert (answer.status_code, answer.json()) == (200, booking_body(rows()[0]))
     assert (answer.json()["status"], seats()) == ("cancelled", [])
 
 
-def test_a_hold_that_ran_out_can_not_be_given_back(client, user, show):
+def test_an_expired_hold_can_not_be_cancelled(client, user, show):
     made = make_hold(user=user, show=show, expires_at=timezone.now() - MINUTE)
     answer = post(client, f"bookings/{made.pk}/cancel")
     assert (answer.status_code, answer.json()) == (409, ALREADY_CANCELLED)
@@ -266,7 +266,7 @@ def test_what_is_cancelled_or_only_held_can_not_be_moved(client, user, show):
     assert [(answer.status_code, answer.json()) for answer in answers] == [(409, ALREADY_CANCELLED), (409, held)]
 
 
-# --- Giving back all seats of a reference -----------------------------------------------------
+# --- Cancelling all seats of a reference ------------------------------------------------------
 
 
 def test_giving_a_reference_back_answers_with_each_booking(client, show):
@@ -276,7 +276,7 @@ def test_giving_a_reference_back_answers_with_each_booking(client, show):
     assert {row["status"] for row in answer.json()["bookings"]} == {"cancelled"}
 
 
-def test_a_reference_that_was_given_back_or_whose_show_started_is_refused(client, user):
+def test_a_reference_that_was_cancelled_or_whose_show_started_is_refused(client, user):
     cancelled = make_booking(user=user, status="cancelled")
     started = make_booking(user=user, show=make_show(starts_at=PAST))
     answers = [give_back(client, booking) for booking in (cancelled, started)]
@@ -291,10 +291,10 @@ def test_a_reference_that_there_is_not_is_not_found(client, reference):
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
 
-# --- Other people's, and shows that there are not ---------------------------------------------
+# --- Unknown objects and those of other customers ---------------------------------------------
 
 
-def test_what_somebody_else_booked_is_not_there(client, show):
+def test_a_booking_of_another_customer_is_not_found(client, show):
     booking = make_booking(show=show, seat_number=15)
     answers = [move(client, booking, 16), give_back(client, booking)]
     assert [(answer.status_code, answer.json()) for answer in answers] == [(404, NOT_FOUND)] * 2
@@ -311,7 +311,7 @@ def test_what_somebody_else_booked_is_not_there(client, show):
         ("bookings/77/move", {"seat_number": 1}),
     ],
 )
-def test_what_is_not_there_can_not_be_had(client, path, body):
+def test_an_unknown_object_is_not_found(client, path, body):
     answer = post(client, path, body)
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 

@@ -128,10 +128,16 @@ def test_a_pool_is_there_or_not(load):
         load(DATABASE_URL="postgres://user@db.example/tickets?pool=large")
 
 
-def test_behind_a_pool_nothing_is_kept_on_a_connection(load):
-    settings = load(DATABASE_URL="postgres://user@db.example/tickets", DATABASE_POOLED="true")
-    database = settings["DATABASES"]["default"]
-    assert (database["OPTIONS"]["prepare_threshold"], database["DISABLE_SERVER_SIDE_CURSORS"]) == (None, True)
+@pytest.mark.parametrize(
+    ("value", "pooled", "threshold", "no_cursors"),
+    [(None, None, 2, False), ("true", True, None, True), ("false", False, 2, False)],
+)
+def test_a_pool_is_declared_or_found_by_each_connection(load, value, pooled, threshold, no_cursors):
+    declared = {} if value is None else {"DATABASE_POOLED": value}
+    database = load(DATABASE_URL="postgres://user@db.example/tickets", **declared)["DATABASES"]["default"]
+    assert database["POOLED"] is pooled
+    assert database["OPTIONS"]["prepare_threshold"] == threshold
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is no_cursors
 
 
 def test_what_the_address_says_goes_before_our_own(load):

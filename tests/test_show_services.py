@@ -1,4 +1,4 @@
-"""The rules of a screen's schedule, each called directly with a time of its own."""
+"""The rules of a screen's schedule, each called directly with its own time."""
 
 from collections import Counter
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 
 from booking.models import Booking, Screen, Show
 from booking.services import NotFound, Refusal, call_off_show, change_show, copy_show, delete_show, plan_show
-from booking.services.claims import ShowCancelled
+from booking.services.rules import ShowCancelled
 from booking.services.shows import (
     MovieLengthUnknown,
     ShowEndsBeforeItStarts,
@@ -50,7 +50,7 @@ def refusal_of(call, *args, **kwargs):
 
 
 def saved(show, *fields):
-    """Those fields as the database has them."""
+    """These fields as the database has them."""
     return Show.objects.values_list(*fields).get(pk=show.pk)
 
 
@@ -125,7 +125,7 @@ def test_a_show_must_end_after_it_starts(movie, screen, lasts):
     ],
     ids=["same time", "into its start", "into its end", "within", "around"],
 )
-def test_two_shows_can_not_be_on_one_screen_at_once(show, movie, starts_at, ends_at):
+def test_two_shows_can_not_overlap_on_one_screen(show, movie, starts_at, ends_at):
     assert refusal_of(plan, movie, show.screen, starts_at, ends_at=ends_at) == OVERLAP
     assert list(Show.objects.all()) == [show]
 
@@ -136,23 +136,23 @@ def test_a_show_may_begin_as_another_ends(show, movie, starts_at):
     assert Show.objects.filter(screen=show.screen).count() == 2
 
 
-def test_two_shows_can_be_on_two_screens_at_once(show, movie, screen):
+def test_two_shows_can_overlap_on_two_screens(show, movie, screen):
     assert plan(movie, screen).starts_at == show.starts_at
 
 
-def test_a_show_that_was_called_off_leaves_its_time_free(movie, screen):
+def test_a_cancelled_show_leaves_its_time_free(movie, screen):
     make_show(screen=screen, cancelled_at=NOW)
     assert plan(movie, screen).starts_at == STARTS_AT
 
 
-def test_an_overlap_is_told_with_the_other_show_and_its_end(movie, screen):
+def test_an_overlap_is_refused_with_the_other_show_and_its_end(movie, screen):
     make_show(screen=screen, movie=make_movie(title="Mulan"))
     with pytest.raises(ShowsOverlap, match=r"^Overlaps with Mulan, Mon 01 Jun 2099 18:00, .+, which ends at 20:00\.$"):
         plan(movie, screen)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_time_planned_by_8_at_once_goes_to_one(movie, screen):
+def test_a_time_planned_by_8_at_the_same_time_is_planned_once(movie, screen):
     def try_to_plan():
         try:
             return plan(movie, screen) and "planned"
@@ -163,7 +163,7 @@ def test_one_time_planned_by_8_at_once_goes_to_one(movie, screen):
     assert Show.objects.count() == 1
 
 
-def test_a_screen_that_is_not_there_can_not_be_planned(movie):
+def test_an_unknown_screen_can_not_be_planned(movie):
     assert refusal_of(plan, movie, Screen(pk=10**9, rows=1, seats_per_row=1)) == NOT_THERE
 
 
@@ -322,11 +322,11 @@ def test_a_changed_show_must_end_after_it_starts(show, lasts):
     assert refusal_of(change, show, ends_at=STARTS_AT + lasts) == ENDS_TOO_EARLY
 
 
-def test_a_show_that_was_called_off_can_not_be_changed(db):
+def test_a_cancelled_show_can_not_be_changed(db):
     assert refusal_of(change, make_show(cancelled_at=NOW), total_seats=60) == CALLED_OFF
 
 
-def test_a_show_that_is_not_there_can_not_be_changed(db):
+def test_an_unknown_show_can_not_be_changed(db):
     assert refusal_of(change_show, show_id=10**9, now=NOW, total_seats=60) == NOT_THERE
 
 
@@ -364,7 +364,7 @@ def test_a_show_that_has_started_keeps_its_time_and_movie(show, movie, name):
     assert refusal.value.code == "show_started"
 
 
-def test_a_show_that_is_over_can_not_be_called_off(show):
+def test_a_show_that_is_over_can_not_be_cancelled(show):
     with pytest.raises(Refusal) as refusal:
         call_off_show(show_id=show.pk, now=show.ends_at)
     assert refusal.value.code == "show_over"
@@ -409,15 +409,15 @@ def test_a_show_with_bookings_can_grow(show):
     assert saved(show, "total_seats") == (60,)
 
 
-# --- Calling off ------------------------------------------------------------------------------
+# --- Cancelling -------------------------------------------------------------------------------
 
 
-def test_a_show_that_is_called_off_says_since_when(show):
+def test_a_cancelled_show_has_the_time_of_its_cancellation(show):
     call_off_show(show_id=show.pk, now=NOW)
     assert saved(show, "cancelled_at") == (NOW,)
 
 
-def test_calling_off_cancels_each_live_booking(show):
+def test_cancelling_a_show_cancels_each_active_booking(show):
     for seat_number in (1, 2, 3):
         make_booking(show=show, seat_number=seat_number)
     assert call_off_show(show_id=show.pk, now=NOW) == 3
@@ -438,13 +438,13 @@ def test_calling_off_leaves_other_shows_bookings_alone(show):
     assert booking.status == "booked"
 
 
-def test_a_show_can_not_be_called_off_twice(show):
+def test_a_show_can_not_be_cancelled_twice(show):
     call_off_show(show_id=show.pk, now=NOW)
     assert refusal_of(call_off_show, show_id=show.pk, now=NOW + DAY) == CALLED_OFF
     assert saved(show, "cancelled_at") == (NOW,)
 
 
-def test_a_show_that_is_not_there_can_not_be_called_off(db):
+def test_an_unknown_show_can_not_be_cancelled(db):
     assert refusal_of(call_off_show, show_id=10**9, now=NOW) == NOT_THERE
 
 
@@ -463,5 +463,5 @@ def test_a_show_that_was_ever_booked_can_not_be_deleted(show, status):
     assert list(Show.objects.all()) == [show]
 
 
-def test_a_show_that_is_not_there_can_not_be_deleted(db):
+def test_an_unknown_show_can_not_be_deleted(db):
     assert refusal_of(delete_show, show_id=10**9, now=NOW) == NOT_THERE

@@ -6,8 +6,9 @@ from django.db import DatabaseError, connection
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.exception_handler import STATUS_OF_CODE
-from booking.openapi import JOURNEY, STATUS_OF_FRAMEWORK_CODE
+from booking.exception_handler import STATUS_OF_KIND
+from booking.openapi import FRAMEWORK_REFUSALS, JOURNEY
+from booking.services import Refusal
 from tests.factories import make_booking, make_show, make_user
 
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
@@ -82,13 +83,37 @@ def test_every_body_has_an_example(schema):
     assert all("example" in schema["definitions"][name] for name in bodies)
 
 
-def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
+def refusals(kind=Refusal):
+    """Each class of refusal that has a code of its own."""
+    own = [kind] if "code" in vars(kind) else []
+    return own + [refusal for below in kind.__subclasses__() for refusal in refusals(below)]
+
+
+def documented(schema):
+    """Each status of a refusal with its response."""
     for operation in operations(schema).values():
         for status, response in operation["responses"].items():
             if int(status) > 400:
-                codes = response["schema"]["properties"]["code"]["enum"]
-                assert response["examples"]["application/json"]["code"] in codes
-                assert all((STATUS_OF_CODE | STATUS_OF_FRAMEWORK_CODE)[code] == int(status) for code in codes)
+                yield int(status), response
+
+
+def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
+    for _, response in documented(schema):
+        codes = response["schema"]["properties"]["code"]["enum"]
+        assert response["examples"]["application/json"]["code"] in codes
+
+
+def test_every_code_stands_under_its_status(schema):
+    status_of_code = {code: status for code, (status, _) in FRAMEWORK_REFUSALS.items()}
+    status_of_code |= {refusal.code: STATUS_OF_KIND[refusal.kind] for refusal in refusals()}
+    for status, response in documented(schema):
+        codes = response["schema"]["properties"]["code"]["enum"]
+        assert {status_of_code[code] for code in codes} == {status}
+
+
+def test_a_code_stands_for_one_refusal():
+    codes = [refusal.code for refusal in refusals()] + list(FRAMEWORK_REFUSALS)
+    assert len(codes) == len(set(codes))
 
 
 def test_path_ids_are_integers_and_references_are_text(schema):
@@ -104,6 +129,12 @@ def test_what_is_repeatable_takes_a_key(schema):
         if "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
     }
     assert repeatable == {"/shows/{id}/book/", "/shows/{id}/book-seats/", "/shows/{id}/hold/", "/bookings/{id}/move/"}
+
+
+def test_a_key_says_for_how_long_it_works(schema):
+    parameters = operations(schema)["post", "/shows/{id}/hold/"]["parameters"]
+    [key] = [parameter for parameter in parameters if parameter["name"] == "Idempotency-Key"]
+    assert "A key works for 24 hours" in key["description"]
 
 
 def test_what_a_refusal_adds_stands_in_its_schema(schema):

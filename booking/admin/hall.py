@@ -18,7 +18,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.exception_handler import STATUS_OF_CODE
+from booking.exception_handler import STATUS_OF_KIND
 from booking.forms import (
     BlockSeatsForm,
     BookingForm,
@@ -215,7 +215,7 @@ class HallAdmin(admin.ModelAdmin):
         try:
             return 200, act(request, show, form.cleaned_data)
         except services.Refusal as refusal:
-            return STATUS_OF_CODE[refusal.code], refusal.detail
+            return STATUS_OF_KIND[refusal.kind], refusal.detail
 
     @method_decorator(require_GET)
     def customers_view(self, request: HttpRequest) -> HttpResponse:

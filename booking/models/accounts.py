@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from booking.models.loading import LoadsQuickly
+
 TOKEN_KEY_LENGTH = 22
 
 
@@ -37,7 +39,7 @@ class AccountManager(UserManager["User"]):
         return self.filter(~models.Exists(ended), pk=user_id, is_active=True, token_key=key)
 
 
-class User(AbstractUser):
+class User(LoadsQuickly, AbstractUser):
     """A customer or a member of staff."""
 
     # ASCII alone: no two names that look the same, and one rule of case on every database.

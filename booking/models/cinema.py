@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from booking.models.accounts import User
+from booking.models.loading import LoadsQuickly
 
 MAX_SEATS_PER_SHOW = 10_000
 # No letter or digit that could be taken for another one: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
@@ -59,7 +60,7 @@ class MovieQuerySet(models.QuerySet["Movie"]):
         return self.annotate(shows_to_come=Coalesce(models.Subquery(count), 0))
 
 
-class Movie(models.Model):
+class Movie(LoadsQuickly):
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True, max_length=5000)
     duration_minutes = models.PositiveIntegerField(
@@ -97,7 +98,7 @@ class Movie(models.Model):
         return f"{self.title} ({self.release_date.year})" if self.release_date else self.title
 
 
-class Screen(models.Model):
+class Screen(LoadsQuickly):
     name = models.CharField(max_length=50, unique=True)
     rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
     seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
@@ -126,18 +127,6 @@ class ShowQuerySet(models.QuerySet["Show"]):
         """Those that were not called off."""
         return self.filter(cancelled_at=None)
 
-    def where_free(self, seat_number: int) -> ShowQuerySet:
-        """Those that have the seat, and nobody's row on it."""
-        on_seat = Booking.objects.on_a_seat().filter(show=OuterRef("pk"), seat_number=seat_number)
-        return self.filter(~models.Exists(on_seat), total_seats__gte=seat_number)
-
-    def where_on_fewer_seats(self, user_id: int, number: int) -> ShowQuerySet:
-        """Those in which the user has rows on fewer seats than so many."""
-        # Counted among all of the user's rows, as PostgreSQL else reads everybody's that is on a seat.
-        own = Booking.objects.filter(show=OuterRef("pk"), user=user_id).order_by().values("show")
-        seats = own.annotate(n=models.Count("status", filter=Q(status__in=Booking.ON_A_SEAT))).values("n")
-        return self.alias(seats=Coalesce(models.Subquery(seats), 0)).filter(seats__lt=number)
-
     def with_seats_sold(self) -> ShowQuerySet:
         """Adds `seats_sold`, the number of seats that are booked."""
         return self.annotate(seats_sold=_number_of(Booking.objects.sold()))
@@ -158,7 +147,7 @@ def _number_of(bookings: BookingQuerySet) -> Coalesce:
     return Coalesce(models.Subquery(of_show.annotate(n=models.Count("*")).values("n")), 0)
 
 
-class Show(models.Model):
+class Show(LoadsQuickly):
     """A movie on a screen at a time, with the seat plan the screen had when it was planned."""
 
     movie = models.ForeignKey(Movie, models.PROTECT, related_name="shows", db_index=False)
@@ -189,6 +178,12 @@ class Show(models.Model):
 
     def __str__(self) -> str:
         return f"{self.movie.title}, {timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}, {self.screen.name}"
+
+    def update_from(self, fresh: Show) -> None:
+        """Takes over the columns of a later read of this show; another movie or screen is loaded when it is used."""
+        for name, value in vars(fresh).items():
+            if name != "_state":
+                setattr(self, name, value)
 
     @property
     def is_cancelled(self) -> bool:
@@ -249,11 +244,12 @@ class SeatTaking:
     def has_run_out(self, now: datetime) -> bool:
         return self.status == Booking.Status.HELD and self.expires_at is not None and self.expires_at <= now
 
-    def is_hold_of(self, user: User, now: datetime) -> bool:
-        return self.status == Booking.Status.HELD and self.user_id == user.pk and not self.has_run_out(now)
+    def is_hold_of(self, user: User | None, now: datetime) -> bool:
+        is_own = user is not None and self.user_id == user.pk
+        return is_own and self.status == Booking.Status.HELD and not self.has_run_out(now)
 
 
-class Booking(SeatTaking, models.Model):
+class Booking(SeatTaking, LoadsQuickly):
     """One seat of one show for one customer; or held for one, or kept from sale by staff."""
 
     class Status(models.TextChoices):

@@ -1,13 +1,13 @@
 """What may happen: every rule that changes an account, a movie, a show or a booking."""
 
 from booking.services.accounts import change_password, find_account, sign_up, update_email
-from booking.services.attempts import Attempt, attempt_booking
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
-from booking.services.claims import seats_taken
 from booking.services.cleanup import clean_up
-from booking.services.deletion import delete_account
+from booking.services.deletion import StaffAccount, delete_account
+from booking.services.facts import Action
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
+from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.limits import (
     Claims,
     count_password_reset,
@@ -16,12 +16,10 @@ from booking.services.limits import (
     find_account_and_count,
     trust,
 )
-from booking.services.locks import broke_off
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links
-from booking.services.receipts import Receipt, Replay
-from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.reports import (
     NIGHT,
     Bill,
@@ -35,30 +33,36 @@ from booking.services.reports import (
     read_sales,
     start_of,
 )
-from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats
+from booking.services.rules import AlreadyCancelled, ShowStarted, refusals_for
+from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
+from booking.services.transactions import broke_off
 
 __all__ = [
     "CANCELLED",
     "IMPORT_COLUMNS",
     "NIGHT",
-    "Attempt",
+    "Action",
+    "AlreadyCancelled",
     "Bill",
     "Busy",
     "Claims",
+    "IdempotencyKeyReused",
+    "IdempotentRequest",
     "InvalidInput",
+    "Kind",
     "Line",
     "NotFound",
-    "Receipt",
     "Refusal",
     "Replay",
     "Report",
     "Sales",
     "SeatMap",
     "ShowFigures",
+    "ShowStarted",
+    "StaffAccount",
     "TakenSeat",
-    "attempt_booking",
     "block_seats",
     "book_seat",
     "book_seats",
@@ -91,6 +95,7 @@ __all__ = [
     "read_seat_map",
     "read_taken_seats",
     "refresh_sign_in",
+    "refusals_for",
     "release_expired_holds",
     "reset_password",
     "seats_taken",

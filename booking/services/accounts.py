@@ -4,21 +4,19 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from booking.infrastructure.statements import Query
 from booking.models import User
-from booking.prepared import PreparedQuery
-from booking.services.locks import retried, write_transaction
 from booking.services.refusals import Busy, InvalidInput, NotFound
+from booking.services.transactions import retried, write_transaction
 
 # Each change of a password costs two hashes; who signs out everywhere that often meanwhile may try again.
 ATTEMPTS = 2
 
 # Without what no request asks for.
-_signed_in = PreparedQuery(
-    lambda user, sign_in, key: User.objects.signed_in(user, sign_in, key).defer(
+_signed_in = Query(
+    lambda p: User.objects.signed_in(p.user_id, p.sign_in, p.key).defer(
         "first_name", "last_name", "last_login", "date_joined"
-    ),
-    2,
-    texts=1,
+    )
 )
 
 
@@ -28,7 +26,7 @@ def find_account(*, user_id: int, sign_in: int, key: str) -> User | None:
 
     Raises Interrupted.
     """
-    users: list[User] = _signed_in(user_id, sign_in, key)
+    users: list[User] = _signed_in(user_id=user_id, sign_in=sign_in, key=key)
     return users[0] if users else None
 
 

@@ -2,40 +2,38 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar
 
 from booking.models import Booking, Show
-from booking.services.claims import check_free, check_on_sale, check_seats, clear_seats, rows_on_seats
-from booking.services.locks import lock_show, retried, write_transaction
+from booking.services.facts import Action, Facts, SeatRequest
 from booking.services.refusals import Refusal
+from booking.services.sales import Change, Sale, release_expired
+from booking.services.transactions import lock_show, retried, write_transaction
 
 
 class NotBlocked(Refusal):
     code = "not_blocked"
+    example: ClassVar[dict[str, Any]] = {"detail": "Not blocked: A5.", "seats": [5]}
 
     def __init__(self, show: Show, seats: Sequence[int]) -> None:
         labels = ", ".join(show.seat_label(seat) for seat in seats)
-        super().__init__(f"Not kept from sale: {labels}.", seats=list(seats))
+        super().__init__(f"Not blocked: {labels}.", seats=list(seats))
 
 
-@retried
 def block_seats(*, show_id: int, seat_numbers: Sequence[int], reason: str, now: datetime) -> list[Booking]:
     """Takes seats of a show out of sale, all or none.
 
-    `now` is UTC. Raises NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken where one is
-    booked, held or blocked, SoldOut, or Busy.
+    `now` is UTC. Raises NotFound, the refusals of services/rules.py, or Busy.
     """
-    with write_transaction():
-        # Race: a buyer of one of the seats.
-        show = lock_show(show_id)
-        check_on_sale(show, now)
-        check_seats(show, seat_numbers)
-        rows = rows_on_seats(show, seat_numbers)
-        check_free(show, rows, seat_numbers, None, now)
-        clear_seats(show, rows, now)
-        return Booking.objects.bulk_create(
-            Booking(show=show, seat_number=seat, status=Booking.Status.BLOCKED, reason=reason, created_at=now)
-            for seat in dict.fromkeys(seat_numbers)
-        )
+    seats = list(dict.fromkeys(seat_numbers))
+    return Sale(SeatRequest(Action.BLOCK, show_id, None, now, seats), partial(_block, reason)).carry_out()
+
+
+def _block(reason: str, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    blocked = {"show": facts.show, "status": Booking.Status.BLOCKED, "reason": reason, "created_at": request.now}
+    bookings = [Booking(seat_number=seat, **blocked) for seat in seats]
+    return Change(bookings, release_expired(facts, seats, request.now))
 
 
 @retried

@@ -1,49 +1,47 @@
-"""Booking seats, moving to another one and giving them back."""
+"""Booking seats, moving a booking to another seat, and cancelling."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.db import IntegrityError
+from django.contrib.contenttypes.models import ContentType
 
+from booking.infrastructure.statements import Call, Insert, Update
 from booking.metrics import SEATS_BOOKED
 from booking.models import Booking, BookingQuerySet, Show, User
-from booking.prepared import PreparedInsert
-from booking.services.at_once import CAN_SELL_AT_ONCE, sell_at_once
-from booking.services.attempts import Attempt
-from booking.services.claims import (
-    Claim,
-    ShowStarted,
-    Wish,
-    check_free,
-    check_seats,
-    clear_seats,
-    rows_on_seats,
-    shared_reference,
-)
-from booking.services.locks import lock_show, retried, write_transaction
-from booking.services.receipts import Receipt
-from booking.services.refusals import Busy, NotFound, Refusal
+from booking.services.facts import Action, Facts, SeatRequest, SeatRow, read_all
+from booking.services.idempotency import IdempotentRequest
+from booking.services.refusals import NotFound
+from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, closed_seats
+from booking.services.sales import Change, Sale, release_expired
+from booking.services.seating import nearest_block
+from booking.services.transactions import lock_show, retried, write_transaction
 
-
-class AlreadyCancelled(Refusal):
-    code = "already_cancelled"
-
-    def __init__(self) -> None:
-        super().__init__("This booking is already cancelled.")
-
-
-class NotBooked(Refusal):
-    code = "not_booked"
-
-    def __init__(self) -> None:
-        super().__init__("This seat is only held; hold or book the other one instead.")
-
-
-_bookings = PreparedInsert(Booking)
-# How the admin's history tells that staff cancelled a booking.
+# How the admin's history says that staff cancelled a booking.
 CANCELLED = "Cancelled."
+
+_insert_log_entry = Insert(LogEntry)
+_book_hold = Update(
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {
+            "status": Booking.Status.BOOKED,
+            "reference": p.reference,
+            "created_at": p.now,
+            "expires_at": None,
+        },
+    )
+)
+_cancel_hold = Update(
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {"status": Booking.Status.CANCELLED, "cancelled_at": p.now},
+    )
+)
+_change_seat = Update(
+    lambda p: (Booking.objects.filter(show=p.show_id, pk=p.booking_id), {"seat_number": p.seat_number})
+)
 
 
 def book_seat(
@@ -52,27 +50,17 @@ def book_seat(
     show_id: int,
     seat_number: int,
     now: datetime,
-    receipt: Receipt[list[Booking]] | None = None,
+    idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
-    attempt: Attempt | None = None,
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
-    `now` is UTC. A seat that the user holds becomes booked. A `receipt` makes the same request safe to send
-    again; an `attempt` was made at this time. The admin's history tells who of the staff it was `sold_by`. Raises
-    NotFound, ShowCancelled, ShowStarted, NoSuchSeat, SeatTaken, SoldOut, SeatLimitReached, IdempotencyKeyReused or
-    Busy, and Replay where the receipt shows that this was done before.
+    `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. The
+    admin's history names the member of staff it was `sold_by`. Raises NotFound, the refusals of services/rules.py,
+    IdempotencyKeyReused or Busy, and Replay where the same request was carried out before.
     """
-    if attempt and attempt.booking:
-        SEATS_BOOKED.inc()
-        return attempt.booking
-    claim = Claim(user, show_id, Wish([seat_number]), now, receipt)
-    if attempt:
-        claim.look, claim.is_tried, claim.may_be_done = attempt.look, attempt.is_in_vain, attempt.may_be_done
-    # What is kept beside the booking, in its transaction, names its id.
-    is_alone = CAN_SELL_AT_ONCE and not receipt and not sold_by and not claim.is_tried
-    at_once = partial(sell_at_once, user=user, show_id=show_id, seat_number=seat_number, now=now)
-    [booking] = claim.carry_out(partial(_sell, user, now, sold_by), at_once if is_alone else None)
+    request = SeatRequest(Action.BOOK, show_id, user, now, [seat_number], idempotency=idempotency)
+    [booking] = Sale(request, partial(_book, sold_by)).carry_out()
     SEATS_BOOKED.inc()
     return booking
 
@@ -85,134 +73,137 @@ def book_seats(
     seat_numbers: Sequence[int] = (),
     count: int = 0,
     split: bool = False,
-    receipt: Receipt[list[Booking]] | None = None,
+    idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
 ) -> list[Booking]:
     """Books these seats, or the best `count` seats, all or none, under one reference.
 
-    Otherwise as `book_seat`. SeatTaken names all that are taken, with `alternatives`; raises NoBlock too.
+    Otherwise as `book_seat`. SeatTaken lists all that are taken, with `alternatives`; raises NoBlock too.
     """
-    claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt)
-    bookings = claim.carry_out_or_offer(partial(_sell, user, now, sold_by))
+    request = SeatRequest(Action.BOOK, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
+    bookings = carry_out_or_suggest(request, Sale(request, partial(_book, sold_by)))
     SEATS_BOOKED.inc(len(bookings))
     return bookings
 
 
-def _sell(
-    user: User, now: datetime, sold_by: User | None, show: Show, seats: list[int], rows: list[Booking]
-) -> list[Booking]:
-    clear_seats(show, rows, now)
-    held = {row.seat_number: row for row in rows if row.is_hold_of(user, now)}
-    reference = shared_reference(held.values())
-    if held:
-        news = {"status": Booking.Status.BOOKED, "reference": reference, "created_at": now, "expires_at": None}
-        Booking.objects.filter(show=show, pk__in=[hold.pk for hold in held.values()]).update(**news)
-        for hold in held.values():
-            hold.show = show
-            for name, value in news.items():
-                setattr(hold, name, value)
-    sold = [
-        held.get(seat) or Booking(user=user, show=show, seat_number=seat, reference=reference, created_at=now)
+def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
+    """Carries out the sale; SeatTaken gets `alternatives`, the nearest block of as many seats that no rule closes."""
+    try:
+        return sale.carry_out()
+    except SeatTaken as refusal:
+        show = refusal.show
+        hall = (show.total_seats, show.seats_per_row, closed_seats(read_all(show), request))
+        refusal.extra["alternatives"] = nearest_block(*hall, request.seat_numbers)
+        raise
+
+
+def own_holds(request: SeatRequest, facts: Facts, seats: Sequence[int]) -> dict[int, SeatRow]:
+    """The customer's active holds on the seats, by seat number."""
+    return {
+        row.seat_number: row
+        for row in facts.rows
+        if row.seat_number in seats and row.is_hold_of(request.user, request.now)
+    }
+
+
+def shared_reference(request: SeatRequest, holds: dict[int, SeatRow]) -> str:
+    """The reference of seats that were held together, which they keep; otherwise the request's new one."""
+    references = {hold.reference for hold in holds.values()}
+    return references.pop() if len(references) == 1 else request.reference
+
+
+def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, now = facts.show, request.now
+    holds = own_holds(request, facts, seats)
+    reference = shared_reference(request, holds)
+    booked = [
+        _book_hold.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, now=now) for hold in holds.values()
+    ]
+    bookings = [
+        Booking(
+            pk=holds[seat].pk if seat in holds else None,
+            user=request.user,
+            show=show,
+            seat_number=seat,
+            reference=reference,
+            created_at=now,
+            held_since=holds[seat].held_since if seat in holds else None,
+        )
         for seat in seats
     ]
-    new = [booking for booking in sold if booking.pk is None]
-    if len(new) == 1:
-        _bookings.insert(new[0])
-    else:
-        Booking.objects.bulk_create(new)
+    change = Change(bookings, [*release_expired(facts, seats, now), *booked])
     if sold_by:
-        _log(sold_by, sold, ADDITION, f"Sold to {user}.")
-    return sold
+        message = f"Sold to {request.user}."
+        change.after = lambda: [log_entry(sold_by, booking, ADDITION, message) for booking in bookings]
+    return change
 
 
-def _log(by: User, bookings: Sequence[Booking], flag: int, message: str) -> None:
-    """Tells the admin's history in the transaction of what is told: neither is there without the other."""
-    LogEntry.objects.log_actions(by.pk, bookings, flag, change_message=message)
+def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
+    """The statement that writes a line of the admin's history."""
+    return _insert_log_entry.of(
+        LogEntry(
+            user_id=by.pk,
+            content_type_id=ContentType.objects.get_for_model(Booking).pk,
+            object_id=str(booking.pk),
+            object_repr=str(booking)[:200],
+            action_flag=flag,
+            change_message=message,
+        )
+    )
 
 
-@retried
 def move_booking(
     *,
     user: User,
     booking_id: int,
     seat_number: int,
     now: datetime,
-    receipt: Receipt[list[Booking]] | None = None,
+    idempotency: IdempotentRequest[list[Booking]] | None = None,
     moved_by: User | None = None,
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. A seat that the user holds is free for that. The admin's history tells of it, under the name of
-    `moved_by` where that is somebody else than the user. Raises NotFound, AlreadyCancelled, NotBooked,
-    ShowStarted, NoSuchSeat, SeatTaken, SoldOut, IdempotencyKeyReused, Busy or Replay.
+    `now` is UTC. A seat that the user holds is free for that. The admin's history names who moved it: `moved_by`, or
+    the user. Raises NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
     """
-    bookings = Booking.objects.filter(user=user, pk=booking_id)
-    booking = _find(bookings)
-    try:
-        with write_transaction():
-            # Race: a buyer of the other seat, a cancel or another move of this one.
-            show = lock_show(booking.show_id)
-            if receipt:
-                receipt.look_up(user, show)
-            [booking] = _live(bookings, show, now)
-            if booking.status == Booking.Status.HELD:
-                raise NotBooked
-            check_seats(show, [seat_number])
-            if seat_number != booking.seat_number:
-                _put_on(booking, seat_number, user, now, moved_by or user)
-            if receipt:
-                receipt.keep(user, show, [booking])
-            return booking
-    except IntegrityError as error:
-        check_free(booking.show, rows_on_seats(booking.show, [seat_number]), [seat_number], user, now)
-        raise Busy from error
-
-
-def _put_on(booking: Booking, seat_number: int, user: User, now: datetime, moved_by: User) -> None:
-    show = booking.show
-    rows = rows_on_seats(show, [seat_number])
-    check_free(show, rows, [seat_number], user, now)
-    clear_seats(show, rows, now)
-    _cancel([row for row in rows if row.is_hold_of(user, now)], show, now)
-    _log_move(booking, seat_number, moved_by)
-    Booking.objects.filter(show=show, pk=booking.pk).update(seat_number=seat_number, held_since=None)
-    if booking.held_since:
-        _leave_hold_behind(booking, booking.held_since, now)
-    booking.seat_number, booking.held_since = seat_number, None
-
-
-def _leave_hold_behind(booking: Booking, held_since: datetime, now: datetime) -> None:
-    """When this customer first held the seat that is left is still to be known there."""
-    Booking.objects.create(
-        user=booking.user,
-        show=booking.show,
-        seat_number=booking.seat_number,
-        status=Booking.Status.CANCELLED,
-        created_at=held_since,
-        held_since=held_since,
-        expires_at=now,
-        cancelled_at=now,
+    booking = _find(Booking.objects.filter(user=user, pk=booking_id))
+    request = SeatRequest(
+        Action.MOVE, booking.show_id, user, now, [seat_number], booking_id=booking_id, idempotency=idempotency
     )
+    [moved] = Sale(request, partial(_move, booking, moved_by or user)).carry_out()
+    return moved
 
 
-def _log_move(booking: Booking, seat_number: int, by: User) -> None:
-    """Nothing else would remember the seat that is left."""
-    _log(by, [booking], CHANGE, f"Moved from {booking.seat_label} to {booking.show.seat_label(seat_number)}.")
+def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, [seat] = facts.show, seats
+    [row] = [row for row in facts.rows if row.pk == booking.pk]
+    # As it is under the lock.
+    booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
+    booking.status, booking.created_at, booking.held_since = row.status, row.created_at, row.held_since
+    if seat == row.seat_number:
+        return Change([booking], [])
+    holds = own_holds(request, facts, seats)
+    cancelled = [_cancel_hold.bind(show_id=show.pk, booking_id=hold.pk, now=request.now) for hold in holds.values()]
+    message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
+    log = log_entry(by, booking, CHANGE, message)
+    booking.seat_number = seat
+    moved = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat)
+    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, log, moved])
 
 
 @retried
 def cancel_booking(
     *, booking_id: int, now: datetime, user: User | None = None, cancelled_by: User | None = None
 ) -> Booking:
-    """Cancels a booking or a hold, of `user` alone where one is given, and returns it; its seat is free again.
+    """Cancels a booking or a hold and returns it; its seat is free again. With `user`, only one of theirs.
 
-    `now` is UTC. The admin's history tells who of the staff it was `cancelled_by`. Raises NotFound,
+    `now` is UTC. The admin's history names the member of staff it was `cancelled_by`. Raises NotFound,
     AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
         bookings = bookings.filter(user=user)
-    [booking] = _cancel_live(bookings, _find(bookings).show_id, now, cancelled_by)
+    [booking] = _cancel_active(bookings, _find(bookings).show_id, now, cancelled_by)
     return booking
 
 
@@ -223,10 +214,11 @@ def cancel_reference(*, user: User, reference: str, now: datetime) -> list[Booki
     `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.filter(user=user, reference=reference)
-    # A reference is of one show; by the chance of 1 to 10¹¹ that it is not, of the newest.
-    return _cancel_live(bookings, _find(bookings).show_id, now)
+    # A reference is of one show; with a chance of 1 to 10¹¹ it is of several, and the newest is cancelled.
+    return _cancel_active(bookings, _find(bookings).show_id, now)
 
 
+@retried
 def _find(bookings: BookingQuerySet) -> Booking:
     booking = bookings.select_related("show__movie", "show__screen").first()
     if booking is None:
@@ -234,36 +226,30 @@ def _find(bookings: BookingQuerySet) -> Booking:
     return booking
 
 
-def _cancel_live(
+def _cancel_active(
     bookings: BookingQuerySet, show_id: int, now: datetime, cancelled_by: User | None = None
 ) -> list[Booking]:
-    """Cancels those of the bookings that are live, of one show."""
+    """Cancels those of the bookings that are active, of one show."""
     with write_transaction():
-        # Race: a second cancel, a move, another seat booked under the reference, staff calling the show off.
+        # Race: a second cancel, a move, another seat booked under the reference, staff cancelling the show.
         show = lock_show(show_id)
-        live = _live(bookings, show, now)
-        _cancel(live, show, now)
+        active = _active(bookings, show, now)
+        pks = [booking.pk for booking in active]
+        Booking.objects.filter(show=show, pk__in=pks).update(status=Booking.Status.CANCELLED, cancelled_at=now)
+        for booking in active:
+            booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
         if cancelled_by:
-            _log(cancelled_by, live, CHANGE, CANCELLED)
-    return live
+            LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
+    return active
 
 
-def _live(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
-    """Those that are live, as they are now that the show is locked. Raises AlreadyCancelled or ShowStarted."""
-    live = list(bookings.live(now).filter(show=show).order_by("seat_number"))
-    if not live:
+def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
+    """Those that are active now that the show is locked. Raises AlreadyCancelled or ShowStarted."""
+    active = list(bookings.live(now).filter(show=show).order_by("seat_number"))
+    if not active:
         raise AlreadyCancelled
     if show.has_started(now):
         raise ShowStarted
-    for booking in live:
+    for booking in active:
         booking.show = show
-    return live
-
-
-def _cancel(bookings: Sequence[Booking], show: Show, now: datetime) -> None:
-    if not bookings:
-        return
-    pks = [booking.pk for booking in bookings]
-    Booking.objects.filter(show=show, pk__in=pks).update(status=Booking.Status.CANCELLED, cancelled_at=now)
-    for booking in bookings:
-        booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
+    return active

@@ -18,7 +18,7 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from booking.models import EndedSignIn, IdempotencyKey
 from booking.services.counters import sweep
 from booking.services.holds import release_expired_holds
-from booking.services.locks import retried, write_transaction
+from booking.services.transactions import retried, write_transaction
 
 BATCH_SIZE = 1000
 SHOWS_PER_BATCH = 100

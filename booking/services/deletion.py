@@ -1,16 +1,16 @@
 """Deleting an account: its seats of shows to come are free again, what is past stays without a name."""
 
 from datetime import datetime
+from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import TextField
+from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
 from booking.models import Booking, IdempotencyKey, Show, User
-from booking.services.claims import clear_seats
-from booking.services.locks import lock_account, lock_show, retried, write_transaction
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
 # Each costs the check of a password; who books that often while deleting the account may try again.
 ATTEMPTS = 3
@@ -20,9 +20,7 @@ class StaffAccount(Refusal):
     """What it changed in the admin would be nobody's."""
 
     code = "staff_account"
-
-    def __init__(self) -> None:
-        super().__init__("An account of staff can't be deleted here; ask an administrator.")
+    example: ClassVar[dict[str, Any]] = {"detail": "An account of staff can't be deleted here; ask an administrator."}
 
 
 class Overtaken(Exception):
@@ -96,5 +94,5 @@ def _shows_to_come(account: User, now: datetime) -> list[int]:
 def _give_back(account: User, show: Show, now: datetime) -> None:
     """The caller has the show's lock."""
     own = Booking.objects.on_a_seat().filter(show=show, user=account)
-    clear_seats(show, list(own), now)
+    own.run_out(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     own.update(status=Booking.Status.CANCELLED, cancelled_at=now)

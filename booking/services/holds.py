@@ -1,29 +1,30 @@
-"""Holding seats while their customer makes up his mind.
+"""Holding seats while a customer decides.
 
-A hold is over when its time has come; nothing has to run for that. Each statement that asks whether a seat is taken
+A hold ends when its time has come, without anything that has to run: each statement that asks whether a seat is taken
 compares the hold's end with the time it is given.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.conf import settings
-from django.db.models import F, Min
+from django.db.models import F
 
-from booking.models import Booking, Show, User
-from booking.services.claims import Claim, Wish, clear_seats, shared_reference
-from booking.services.locks import lock_show, retried, write_transaction
-from booking.services.receipts import Receipt
-from booking.services.refusals import Refusal
+from booking.infrastructure.statements import Update
+from booking.models import Booking, User
+from booking.services.bookings import carry_out_or_suggest, own_holds, shared_reference
+from booking.services.facts import Action, Facts, SeatRequest
+from booking.services.idempotency import IdempotentRequest
+from booking.services.rules import held_since, longest_hold_ends_at
+from booking.services.sales import Change, Sale, release_expired
+from booking.services.transactions import lock_show, retried, write_transaction
 
-
-class HoldLimitReached(Refusal):
-    code = "hold_limit_reached"
-
-    def __init__(self, show: Show, seats: Sequence[int]) -> None:
-        labels = ", ".join(show.seat_label(seat) for seat in seats)
-        super().__init__(f"You have held {labels} for as long as one may; book now or choose again.", seats=list(seats))
+_renew = Update(
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {"reference": p.reference, "expires_at": p.expires_at},
+    )
+)
 
 
 def hold_seats(
@@ -34,50 +35,47 @@ def hold_seats(
     seat_numbers: Sequence[int] = (),
     count: int = 0,
     split: bool = False,
-    receipt: Receipt[list[Booking]] | None = None,
+    idempotency: IdempotentRequest[list[Booking]] | None = None,
 ) -> list[Booking]:
-    """Keeps these seats, or the best `count` seats, for `user` for HOLD_MINUTES, all or none, under one reference.
+    """Holds these seats, or the best `count` seats, for `user` for HOLD_MINUTES, all or none, under one reference.
 
-    Seats held already are held for longer, but none beyond MAX_HOLD_MINUTES from when this user first held it
-    in this show. `now` is UTC. Raises what `book_seats` raises, and HoldLimitReached.
+    Seats that the user holds are held longer, but none for more than MAX_HOLD_MINUTES without a break. `now` is UTC.
+    Raises what `book_seats` raises, and HoldLimitReached.
     """
-    claim = Claim(user, show_id, Wish(seat_numbers, count, split), now, receipt, partial(_held_long_enough, user, now))
-    return claim.carry_out_or_offer(partial(_hold, user, now))
+    request = SeatRequest(Action.HOLD, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
+    return carry_out_or_suggest(request, Sale(request, _hold))
 
 
-def _first_held(user: User, show: Show) -> dict[int, datetime]:
-    """When the user first held each seat of the show that he ever held."""
-    held = Booking.objects.filter(show=show, user=user, held_since__isnull=False).order_by()
-    return dict(held.values_list("seat_number").annotate(Min("held_since")))
-
-
-def _held_long_enough(user: User, now: datetime, show: Show) -> list[int]:
-    longest = timedelta(minutes=settings.MAX_HOLD_MINUTES)
-    return [seat for seat, held_since in _first_held(user, show).items() if held_since + longest <= now]
-
-
-def _hold(user: User, now: datetime, show: Show, seats: list[int], rows: list[Booking]) -> list[Booking]:
-    held = {row.seat_number: row for row in rows if row.is_hold_of(user, now)}
-    first_held = _first_held(user, show)
-    holds = []
-    reference = shared_reference(held.values())
+def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, now = facts.show, request.now
+    own = own_holds(request, facts, seats)
+    reference = shared_reference(request, own)
+    began = {row.seat_number: held_since(row, request) for row in facts.rows}
+    bookings, renewed = [], []
     for seat in seats:
-        hold = held.get(seat) or Booking(user=user, seat_number=seat, created_at=now, status=Booking.Status.HELD)
-        hold.show, hold.reference = show, reference
-        hold.held_since = first_held.get(seat, now)
+        hold = own.get(seat)
+        began_at = began.get(seat) or now
         # Of two renewals that overtake each other, the earlier does not take back what the later gave.
-        wanted = max(hold.expires_at or now, now + timedelta(minutes=settings.HOLD_MINUTES))
-        longest = hold.held_since + timedelta(minutes=settings.MAX_HOLD_MINUTES)
-        hold.expires_at = min(wanted, longest, show.starts_at)
-        holds.append(hold)
-    over = [hold.seat_number for hold in holds if hold.has_run_out(now)]
-    if over:
-        raise HoldLimitReached(show, over)
-    clear_seats(show, rows, now)
-    renewed = [hold for hold in holds if hold.pk]
-    Booking.objects.filter(show=show).bulk_update(renewed, ["reference", "held_since", "expires_at"])
-    Booking.objects.bulk_create([hold for hold in holds if not hold.pk])
-    return holds
+        wanted = max(
+            hold.expires_at if hold and hold.expires_at else now, now + timedelta(minutes=settings.HOLD_MINUTES)
+        )
+        booking = Booking(
+            pk=hold.pk if hold else None,
+            user=request.user,
+            show=show,
+            seat_number=seat,
+            status=Booking.Status.HELD,
+            reference=reference,
+            created_at=hold.created_at if hold else now,
+            held_since=began_at,
+            expires_at=min(wanted, longest_hold_ends_at(began_at), show.starts_at),
+        )
+        bookings.append(booking)
+        if hold:
+            renewed.append(
+                _renew.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, expires_at=booking.expires_at)
+            )
+    return Change(bookings, [*release_expired(facts, seats, now), *renewed])
 
 
 def count_holds(*, now: datetime) -> int:

@@ -1,17 +1,14 @@
 """How often somebody may try; the settings named LIMIT_… say it."""
 
 import math
-from collections.abc import Sequence
-from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models.expressions import RawSQL
 
-from booking.models import Tries, User
-from booking.prepared import Argument, PreparedInsertSelect, PreparedPair, PreparedQuery
+from booking.infrastructure.statements import Query, Text
+from booking.models import User
 from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
 
 # For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
@@ -43,74 +40,35 @@ def seconds_to_wait(limit: str, tries: Count) -> int | None:
     return None if tries.number <= settings.LIMITS[limit][0] else max(1, math.ceil(tries.seconds_left))
 
 
-# Counts where the account is found, in one trip; nobody uses up the tries of others with a token that is dead.
-_count_signed_in = PreparedInsertSelect(
-    Tries,
-    lambda user, sign_in, seconds, key, counted: (
-        Tries(key=counted, number=1, ends_at=RawSQL(f"{NOW} + %s", [seconds])),  # noqa: S611
-        User.objects.signed_in(user, sign_in, key),
-    ),
-    COUNT_ON,
-    3,
-    texts=2,
+# Counts only where the account is found: a token that is dead uses up none of its user's requests. The condition keeps
+# SQLite from reading ON as that of a join.
+_count_signed_in = Text(
+    """
+    INSERT INTO booking_tries (key, number, ends_at)
+    SELECT {window}, 1, {now} + {seconds} FROM ({account}) AS account WHERE true {count_on}
+    """,
+    now=NOW,
+    account=Query(lambda p: User.objects.signed_in(p.user_id, p.sign_in, p.key).values_list("pk")),
+    count_on=COUNT_ON,
 )
 
 
-class Counting(NamedTuple):
-    """The statement that counts a try where an account is found, which gives what a Count is made of."""
-
-    query: PreparedQuery
-    arguments: Sequence[Argument]
-    # Of the row that it writes.
-    key: str
-    # The number of the last try that is allowed.
-    most: int
-
-
-def counting(limit: str, claims: Claims) -> Counting:
-    """How a try of a token's account is counted in the database under one of settings.LIMITS."""
-    key, (most, seconds) = _key(limit, str(claims.user_id)), settings.LIMITS[limit]
-    return Counting(_count_signed_in, (claims.user_id, claims.sign_in, seconds, claims.key, key), key, most)
-
-
 class Found(NamedTuple):
-    """An account, of which the id alone is read yet."""
+    """An account, of which only the id is read yet."""
 
     user: User
-    # Where the try is one too many, at least 1.
+    # At least 1 where the request exceeds the limit.
     seconds_to_wait: int | None
-    # What was asked besides.
-    rows: list[Any]
 
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
-    """As `find_account` and `count_try` of that account, in one trip. Raises Busy and Interrupted."""
-    count = counting(limit, claims)
-    rows = count_by(count.query.text, count.query.parameters(*count.arguments))
-    return _found(limit, claims, rows, []) if rows else None
-
-
-def find_account_count_and_ask(
-    query: PreparedQuery, arguments: Sequence[Argument], *, limit: str, claims: Claims
-) -> Found | None:
-    """The same, with a query that goes along. Raises Busy and Interrupted. Not for SQLite."""
-    pair = _paired(query)
-    found, rows = pair.results(count_by(pair.text, pair.parameters(counting(limit, claims).arguments, arguments)))
-    return _found(limit, claims, found, rows) if found else None
-
-
-def _found(limit: str, claims: Claims, found: Sequence[Any], rows: list[Any]) -> Found:
-    return Found(account_by_id(claims.user_id), seconds_to_wait(limit, Count(*found[0])), rows)
-
-
-@lru_cache
-def _paired(query: PreparedQuery) -> PreparedPair:
-    return PreparedPair(_count_signed_in, query, len(Count._fields))
-
-
-def account_by_id(user_id: int) -> User:
-    """The account, whatever else it holds to be read on demand."""
-    return User.from_db(DEFAULT_DB_ALIAS, ["id"], [user_id])
+    """As `find_account` and `count_try` of that account, in one round trip. Raises Busy and Interrupted."""
+    window = {"window": _key(limit, str(claims.user_id)), "seconds": float(settings.LIMITS[limit][1])}
+    rows = count_by(_count_signed_in.bind(**window, **claims._asdict()))
+    if not rows:
+        return None
+    user = User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id])
+    return Found(user, seconds_to_wait(limit, Count(*rows[0])))
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from booking.models import Movie
-from booking.services.locks import write_transaction
 from booking.services.refusals import Refusal
+from booking.services.transactions import write_transaction
 
 REQUIRED_COLUMNS = ("title", "duration_minutes", "certificate", "release_date", "genre", "director")
 OPTIONAL_COLUMNS = ("description", "language")

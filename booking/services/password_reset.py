@@ -12,8 +12,8 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from booking.models import User
 from booking.services.accounts import check_new_password
-from booking.services.locks import write_transaction
 from booking.services.refusals import InvalidInput
+from booking.services.transactions import write_transaction
 
 SUBJECT = "Your new password"
 TEXT = """\

@@ -1,16 +1,29 @@
 """What can't be had of a show's seats."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
+from django.db.models import Count, F
+from django.db.models.lookups import In
+
+from booking.infrastructure.statements import Query, in_order
 from booking.models import Booking, Show, User, seat_label
-from booking.prepared import PreparedQuery
-from booking.services.looks import live_seats
 from booking.services.refusals import NotFound
 
-_hall = PreparedQuery(lambda pk: Show.objects.filter(pk=pk).order_by().values_list("total_seats", "seats_per_row"), 1)
+_hall = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by().values_list("total_seats", "seats_per_row"))
+# The seats of a show that are taken at a time, each with its status and its customer.
+_active_seats = Query(
+    lambda p: (
+        Booking.objects.live(p.now)
+        .filter(show=p.show_id)
+        .order_by("seat_number")
+        .values_list("seat_number", "status", "user")
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -60,10 +73,32 @@ def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
 
 def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> SeatMap:
     """The show's seats as they are at `now` (UTC), the user's own marked. Raises NotFound."""
-    halls = _hall(show_id)
+    halls = _hall(show_id=show_id)
     if not halls:
         raise NotFound
     [(total_seats, seats_per_row)] = halls
     own = user.pk if user else 0
-    taken = [(seat_number, status, holder == own) for seat_number, status, holder in live_seats(show_id, now)]
+    taken = [
+        (seat_number, status, holder == own) for seat_number, status, holder in _active_seats(show_id=show_id, now=now)
+    ]
     return SeatMap(show_id, total_seats, seats_per_row, taken)
+
+
+def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
+    """How many seats of each of the shows are taken at `now` (UTC), by id; a show where all are free is left out."""
+    if not shows:
+        return {}
+    return dict(_count_taken(len(shows))(now=now, **in_order("show", shows)))
+
+
+@lru_cache
+def _count_taken(shows: int) -> Query:
+    return Query(
+        lambda p: (
+            Booking.objects.live(p.now)
+            .filter(In(F("show"), p.several("show", shows)))
+            .order_by()
+            .values_list("show")
+            .annotate(Count("pk"))
+        )
+    )

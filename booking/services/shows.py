@@ -8,9 +8,9 @@ from django.db.models import Max
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show
-from booking.services.claims import ShowCancelled, ShowStarted
-from booking.services.locks import lock_screen, lock_show, retried, write_transaction
 from booking.services.refusals import Refusal
+from booking.services.rules import ShowCancelled, ShowStarted
+from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
 # Beyond any plan, and far from where dates end.
 LAST_YEAR = 2199

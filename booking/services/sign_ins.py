@@ -9,7 +9,7 @@ from typing import Any
 
 from booking.models import EndedSignIn, User
 from booking.models.accounts import new_token_key
-from booking.services.locks import write_transaction
+from booking.services.transactions import write_transaction
 
 
 def refresh_sign_in(*, token: Any, user: User, sign_in: int, now: datetime) -> Any:

@@ -130,7 +130,7 @@ class MeView(APIView):
         request=DeletionSerializer,
         answers={204: "The account is deleted."},
         invalid={"password": ["This is not your current password."]},
-        refusals=["staff_account", "not_found", "throttled"],
+        refusals=[services.StaffAccount, services.NotFound, "throttled"],
     )
     def delete(self, request: Request) -> Response:
         services.delete_account(user=account(request), now=timezone.now(), **validated(DeletionSerializer, request))
@@ -159,7 +159,7 @@ class PasswordView(APIView):
         request=PasswordChangeSerializer,
         answers={204: "The password is changed."},
         invalid={"current_password": ["This is not your current password."]},
-        refusals=["not_found", "throttled"],
+        refusals=[services.NotFound, "throttled"],
     )
     def post(self, request: Request) -> Response:
         services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))

@@ -35,14 +35,16 @@ from booking.views.common import POSITIVE_ID, Public
         tag="Movies",
         summary="Browse movies",
         invalid={"language": ["Null characters are not allowed."]},
-        refusals=["not_found"],
+        refusals=[services.NotFound],
         public=True,
         paged=True,
     ),
     name="list",
 )
 @method_decorator(
-    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=["not_found"], public=True),
+    operation(
+        tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound], public=True
+    ),
     name="retrieve",
 )
 @method_decorator(kept_page, name="dispatch")
@@ -63,7 +65,7 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
         summary="See a movie's shows to come",
         description="Soonest first, each with the seats still available.",
         invalid={"date": ["Enter a valid date."]},
-        refusals=["not_found"],
+        refusals=[services.NotFound],
         public=True,
         paged=True,
     ),
@@ -101,7 +103,9 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
 
 
 @method_decorator(
-    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=["not_found"], public=True),
+    operation(
+        tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound], public=True
+    ),
     name="retrieve",
 )
 class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
@@ -124,7 +128,7 @@ class SeatMapView(APIView):
             "answer's `ETag`, sent back in `If-None-Match`, is answered with 304 while nothing has changed."
         ),
         answers={200: SeatMapSerializer, 304: "Nothing has changed."},
-        refusals=["not_found"],
+        refusals=[services.NotFound],
         public=True,
         token_optional=True,
         conditional=True,

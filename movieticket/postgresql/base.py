@@ -14,26 +14,47 @@ should be on two is not taken for one.
 
 import select
 import warnings
+from collections.abc import Sequence
+from functools import partial
+from time import monotonic
 from typing import Any
 
+import psycopg
 from django.db.backends.postgresql import base
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
 
-from movieticket.postgresql.connection import Connection
-from movieticket.postgresql.cursor import PreparedCursor, PreparedCursorWrapper
+from movieticket.postgresql.connection import Call, Connection
 
 # The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
 # ours to having none.
 warnings.filterwarnings("ignore", category=UnsafeOperationWarning)
 
 
+class Driver:
+    """psycopg as Django's backend uses it, with connections of our class."""
+
+    connect = staticmethod(Connection.connect)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(psycopg, name)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
+    Database: Any = Driver()
+
+    def __init__(self, settings_dict: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(settings_dict, *args, **kwargs)
+        options = self.settings_dict["OPTIONS"]
+        if options.get("pool") is True:
+            options["pool"] = {"connection_class": Connection}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        # Django has no say in the class, with a pool and without.
-        connection.__class__ = Connection
+        connection.configure(self.settings_dict["POOLED"])
+        if connection.is_pooled:
+            # A cursor in the server would outlive its transaction, and so its session.
+            self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
         return connection
 
     def is_usable(self) -> bool:
@@ -43,12 +64,28 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return not poll.poll(0) or super().is_usable()
 
-    def prepared_cursor(self) -> Any:
-        """A cursor whose statements the server parses and plans once a connection rather than each time.
+    def send(self, calls: Sequence[Call], *, commit: bool = False) -> list[list[tuple[Any, ...]]]:
+        """Sends statements in one round trip and returns the rows of each; see Connection.run.
 
-        Django's own cursors write the parameters into the text, as the ORM's SQL needs it in places.
+        `commit` ends the transaction of `atomic()`, but not within a savepoint.
         """
-        self.ensure_connection()
+        if self.connection is None:
+            self.ensure_connection()
         self.validate_thread_sharing()
-        cursor: Any = PreparedCursor(self.connection)
-        return self.make_debug_cursor(cursor) if self.queries_logged else PreparedCursorWrapper(cursor, self)
+        self.validate_no_broken_transaction()
+        commits = commit and self.in_atomic_block and not self.savepoint_ids
+        text = ";\n".join([text for text, _ in calls])
+        begin = monotonic()
+
+        def execute(*_: Any) -> list[list[tuple[Any, ...]]]:
+            with self.wrap_database_errors:
+                rows: list[list[tuple[Any, ...]]] = self.connection.run(calls, commit=commits)
+                return rows
+
+        for wrapper in reversed(self.execute_wrappers):
+            execute = partial(wrapper, execute)
+        try:
+            return execute(text, None, False, {"connection": self, "cursor": None})
+        finally:
+            if self.queries_logged:
+                self.queries_log.append({"sql": text, "time": f"{monotonic() - begin:.3f}"})

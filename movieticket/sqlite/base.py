@@ -8,6 +8,8 @@ processes on the same file.
 
 import threading
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -22,9 +24,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _holds_write_lock = False
 
-    def prepared_cursor(self) -> Any:
-        """A plain cursor: SQLite's driver keeps the statements of all of them."""
-        return self.cursor()
+    def send(self, calls: Sequence[tuple[str, Sequence[Any]]], *, commit: bool = False) -> list[list[Any]]:
+        """Runs statements one by one and returns the rows of each; the transaction commits at its end."""
+        rows = []
+        adapt = self.ops.adapt_datetimefield_value
+        for text, parameters in calls:
+            with self.cursor() as cursor:
+                cursor.execute(text, [adapt(value) if isinstance(value, datetime) else value for value in parameters])
+                rows.append(cursor.fetchall())
+        return rows
 
     def _start_transaction_under_autocommit(self) -> None:
         self._take_write_lock()

@@ -1,0 +1,216 @@
+"""What the rules on getting a seat look at: the request, and the show's state under its lock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.db.models import Case, Count, Exists, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
+
+from booking.infrastructure.statements import Query, in_order, send
+from booking.metrics import LOCK_WAITS
+from booking.models import Booking, SeatTaking, Show, User, new_reference
+from booking.services.idempotency import IdempotentRequest, read_records, records
+from booking.services.refusals import NotFound
+from booking.services.transactions import lock_row, read_show, retried, shows_to_lock, shows_to_read
+
+LARGEST_SEAT_NUMBER = 2**31 - 1
+
+
+class Action(Enum):
+    """What a seat is wanted for."""
+
+    BOOK = "book"
+    HOLD = "hold"
+    MOVE = "move"
+    BLOCK = "block"
+
+
+@dataclass
+class SeatRequest:
+    """Seats of a show that are wanted: these, or the best `count` seats, which may be `split`."""
+
+    action: Action
+    show_id: int
+    # None where staff block seats.
+    user: User | None
+    # UTC.
+    now: datetime
+    seat_numbers: Sequence[int] = ()
+    count: int = 0
+    split: bool = False
+    # The booking that is moved.
+    booking_id: int | None = None
+    idempotency: IdempotentRequest[Any] | None = None
+    # Of the new bookings; made before the lock, and the same when the request is run again.
+    reference: str = field(default_factory=new_reference)
+
+    def __post_init__(self) -> None:
+        if bool(self.seat_numbers) == (self.count > 0) or len(set(self.seat_numbers)) < len(self.seat_numbers):
+            raise ValueError("Give seat numbers, each once, or else a count.")
+
+    @property
+    def number_of_seats(self) -> int:
+        return self.count or len(self.seat_numbers)
+
+    @property
+    def user_id(self) -> int | None:
+        return self.user.pk if self.user else None
+
+
+class _Columns(NamedTuple):
+    pk: int
+    user_id: int | None
+    seat_number: int
+    status: str
+    reference: str
+    created_at: datetime
+    expires_at: datetime | None
+    held_since: datetime | None
+
+
+class SeatRow(_Columns, SeatTaking):
+    """A row of Booking, in fewer columns."""
+
+    __slots__ = ()
+
+
+@dataclass
+class Facts:
+    """The show with its movie and screen, and rows of its bookings.
+
+    The rows are those that occupy the wanted seats, expired holds too, and the other ones of the customer, cancelled
+    ones too; for a count, all that occupy a seat. Unless the show `is_locked`, they may change at any moment.
+    """
+
+    show: Show
+    rows: Sequence[SeatRow]
+    is_locked: bool
+    # The record of the request's Idempotency-Key: digest and answer.
+    records: Sequence[tuple[str, str]] = ()
+
+    def active_rows(self, now: datetime) -> list[SeatRow]:
+        return [row for row in self.rows if row.is_live(now)]
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Whether no seat is left; known only where another customer's row is on a wanted seat."""
+        return getattr(self.show, "seats_left", None) is False
+
+
+# --- The statements ---------------------------------------------------------------------------
+
+
+def _taken(p: Any, seats: int) -> QuerySet[Booking]:
+    """Other customers' rows on the wanted seats, and the customer's own bookings there."""
+    active = Booking.objects.live(p.now).filter(show=p.show_id, seat_number__in=p.several("seat", seats)).order_by()
+    return active.exclude(user=p.user_id, status=Booking.Status.HELD)
+
+
+@lru_cache
+def _lock_if_free(seats: int) -> Query:
+    return Query(lambda p: shows_to_lock(p).filter(~Exists(_taken(p, seats))))
+
+
+@lru_cache
+def _lock_if_free_or_recorded(seats: int) -> Query:
+    return Query(lambda p: shows_to_lock(p).filter(~Exists(_taken(p, seats)) | Exists(records(p))))
+
+
+def _number_taken(p: Any) -> Coalesce:
+    """How many seats of the show are taken."""
+    taken = Booking.objects.live(p.now).filter(show=p.show_id).order_by().values("show").annotate(n=Count("*"))
+    return Coalesce(Subquery(taken.values("n")), 0)
+
+
+_COLUMNS = ("pk", "user", "seat_number", "status", "reference", "created_at", "expires_at", "held_since")
+
+
+@lru_cache
+def _read_show(seats: int) -> Query:
+    """The show with movie and screen, and with whether any seat is left where a wanted one is taken."""
+
+    def build(p: Any) -> QuerySet[Show]:
+        # PostgreSQL counts only where a wanted seat is taken.
+        left = Case(When(total_seats__gt=_number_taken(p), then=True), default=False)
+        return shows_to_read(p).annotate(seats_left=Case(When(Exists(_taken(p, seats)), then=left), default=None))
+
+    return Query(build)
+
+
+@lru_cache
+def _read_rows(seats: int) -> Query:
+    """The rows that occupy the seats and the other rows of a customer, each half of them by an index of its own."""
+
+    def build(p: Any) -> Any:
+        wanted, rows = p.several("seat", seats), Booking.objects.filter(show=p.show_id).order_by()
+        # Cancelled ones too: with a condition on the status, PostgreSQL may read the rows of all customers.
+        others = rows.filter(user=p.user_id).exclude(seat_number__in=wanted)
+        on_seats = rows.on_a_seat().filter(seat_number__in=wanted)
+        return on_seats.values_list(*_COLUMNS).union(others.values_list(*_COLUMNS), all=True)
+
+    return Query(build)
+
+
+_lock_if_left = Query(lambda p: shows_to_lock(p).filter(total_seats__gte=_number_taken(p) + p.count))
+_read_all_rows = Query(
+    lambda p: Booking.objects.on_a_seat().filter(show=p.show_id).order_by("seat_number").values_list(*_COLUMNS)
+)
+
+
+def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
+    """Begins the transaction, locks the show and reads the facts, in one round trip.
+
+    A show where a wanted seat is visibly taken, or too few are left, is not locked unless `wait`: most requests for a
+    popular show can be refused without waiting for others. Raises NotFound and Busy.
+    """
+    values = _values(request)
+    lock = (lock_row if wait else _lock_unless_visibly_taken(request)).choose(values)
+    # Movie and screen, which take two joins, are read before the lock, so that it is held for less time.
+    if request.count:
+        calls = [read_show.choose(values), lock, _read_all_rows.choose(values)]
+    else:
+        seats = len(request.seat_numbers)
+        calls = [_read_show(seats).choose(values), lock, _read_rows(seats).choose(values)]
+    if request.idempotency:
+        calls.append(read_records.choose(values))
+    with LOCK_WAITS.time():
+        shows, locked, found, *recorded = send(*calls)
+    if not shows:
+        raise NotFound
+    show = shows[0]
+    if locked:
+        show.update_from(locked[0])
+    return Facts(show, [*map(SeatRow._make, found)], bool(locked), *recorded)
+
+
+def _values(request: SeatRequest) -> dict[str, Any]:
+    """The values of all parameters that the statements may take."""
+    # The column can't hold every number; the rules refuse those that are no seats.
+    seats = [seat if 1 <= seat <= LARGEST_SEAT_NUMBER else 0 for seat in request.seat_numbers]
+    key = request.idempotency.values(request.now) if request.idempotency else {}
+    return {
+        "show_id": request.show_id,
+        # An id that no user has: nothing is equal to NULL, and nothing differs from it.
+        "user_id": request.user_id or 0,
+        "now": request.now,
+        "count": request.count,
+        **in_order("seat", seats),
+        **key,
+    }
+
+
+def _lock_unless_visibly_taken(request: SeatRequest) -> Query:
+    if request.count:
+        return _lock_if_left
+    is_free = _lock_if_free_or_recorded if request.idempotency else _lock_if_free
+    return is_free(len(request.seat_numbers))
+
+
+@retried
+def read_all(show: Show) -> Facts:
+    """The facts of all seats of the show, without its lock. Raises Interrupted."""
+    return Facts(show, [*map(SeatRow._make, _read_all_rows(show_id=show.pk))], is_locked=False)

@@ -1,0 +1,283 @@
+"""Every rule on getting a seat: single seats, several, the best available, holds, moves, blocks and staff sales.
+
+To add a rule, write a class with its refusal and add it to RULES. A rule looks at Facts, which were read under the
+show's lock. SeatRule is for rules on particular seats: the best available seats are then chosen among the others. A
+rule that looks at several shows sets `locks_customer`: the show's lock does not make a customer's requests for other
+shows wait, the lock of the customer's row does.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from booking.models import Booking, Show
+from booking.services.facts import Action, Facts, SeatRequest, SeatRow
+from booking.services.refusals import Kind, Refusal
+from booking.services.seating import best_seats, largest_block
+
+
+class Rule:
+    """A condition that a request for seats has to meet."""
+
+    # What it may raise, for the API's document.
+    refusals: ClassVar[Sequence[type[Refusal]]]
+    actions: ClassVar[Collection[Action]] = tuple(Action)
+    locks_customer = False
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        """Raises one of its refusals. A count's seats are not chosen yet."""
+        raise NotImplementedError
+
+
+class SeatRule(Rule):
+    """A condition on each seat."""
+
+    def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
+        """The seats that this customer can't get, among those of the facts' rows or of the whole show."""
+        raise NotImplementedError
+
+    def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        """The refusal of these seats."""
+        raise NotImplementedError
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        if not request.seat_numbers:
+            return
+        closed = self.closed_seats(facts, request)
+        seats = sorted(seat for seat in request.seat_numbers if seat in closed)
+        if seats:
+            raise self.refusal(facts, request, seats)
+
+
+# --- A booking that is moved is still there ---------------------------------------------------
+
+
+class AlreadyCancelled(Refusal):
+    code = "already_cancelled"
+    example: ClassVar[dict[str, Any]] = {"detail": "This booking is already cancelled."}
+
+
+class NotBooked(Refusal):
+    code = "not_booked"
+    example: ClassVar[dict[str, Any]] = {"detail": "This seat is only held; hold or book the other one instead."}
+
+
+class Movable(Rule):
+    refusals = (AlreadyCancelled, NotBooked)
+    actions = (Action.MOVE,)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        active = [row for row in facts.active_rows(request.now) if row.pk == request.booking_id]
+        if not active:
+            raise AlreadyCancelled
+        if active[0].status != Booking.Status.BOOKED:
+            raise NotBooked
+
+
+# --- The show is on sale ----------------------------------------------------------------------
+
+
+class ShowStarted(Refusal):
+    code = "show_started"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show has already started."}
+
+
+class ShowCancelled(Refusal):
+    code = "show_cancelled"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show has been cancelled."}
+
+
+class OnSale(Rule):
+    refusals = (ShowCancelled, ShowStarted)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        if facts.show.is_cancelled:
+            raise ShowCancelled
+        if facts.show.has_started(request.now):
+            raise ShowStarted
+
+
+# --- The seats exist --------------------------------------------------------------------------
+
+
+class NoSuchSeat(Refusal):
+    code = "no_such_seat"
+    kind = Kind.INVALID
+    field = "seat_number"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show has seats 1 to 96."}
+
+    def __init__(self, show: Show) -> None:
+        super().__init__(f"This show has seats 1 to {show.total_seats}.")
+
+
+class SeatsExist(Rule):
+    refusals = (NoSuchSeat,)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        if not all(map(facts.show.has_seat, request.seat_numbers)):
+            raise NoSuchSeat(facts.show)
+
+
+# --- The seats are free -----------------------------------------------------------------------
+
+
+class SeatTaken(Refusal):
+    code = "seat_taken"
+    field = "seat_number"
+    example: ClassVar[dict[str, Any]] = {"detail": "Seat A5 is already taken.", "seats": [5]}
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        labels = ", ".join(show.seat_label(seat) for seat in seats)
+        super().__init__(
+            f"Seat {labels} is already taken." if len(seats) == 1 else f"Seats {labels} are already taken.",
+            seats=list(seats),
+        )
+        self.show = show
+
+
+class SoldOut(Refusal):
+    code = "sold_out"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show is sold out."}
+
+
+class SeatsFree(SeatRule):
+    """A seat that the customer holds is free for them; only a count chooses other seats."""
+
+    refusals = (SeatTaken, SoldOut)
+
+    def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
+        now, user = request.now, request.user
+        return [
+            row.seat_number
+            for row in facts.rows
+            if row.is_live(now) and (request.count or not row.is_hold_of(user, now)) and row.pk != request.booking_id
+        ]
+
+    def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        holds_seat = any(row.is_hold_of(request.user, request.now) for row in facts.rows)
+        return SoldOut() if facts.is_sold_out and not holds_seat else SeatTaken(facts.show, seats)
+
+
+# --- The customer's seats in the show are few enough ------------------------------------------
+
+
+class SeatLimitReached(Refusal):
+    code = "seat_limit_reached"
+    example: ClassVar[dict[str, Any]] = {"detail": "One customer may have 10 seats in a show."}
+
+    def __init__(self) -> None:
+        super().__init__(f"One customer may have {settings.MAX_SEATS_PER_USER} seats in a show.")
+
+
+class SeatLimit(Rule):
+    refusals = (SeatLimitReached,)
+    # A move keeps the number of seats, and blocked seats are no customer's.
+    actions = (Action.BOOK, Action.HOLD)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        others = [
+            row
+            for row in facts.active_rows(request.now)
+            if row.user_id == request.user_id and row.seat_number not in request.seat_numbers
+        ]
+        if len(others) + request.number_of_seats > settings.MAX_SEATS_PER_USER:
+            raise SeatLimitReached
+
+
+# --- A seat is held for a limited time --------------------------------------------------------
+
+
+class HoldLimitReached(Refusal):
+    code = "hold_limit_reached"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "You have held A5 for the longest time allowed; book it now or choose another seat.",
+        "seats": [5],
+    }
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        labels = ", ".join(show.seat_label(seat) for seat in seats)
+        super().__init__(
+            f"You have held {labels} for the longest time allowed; book it now or choose another seat.",
+            seats=list(seats),
+        )
+
+
+def held_since(row: SeatRow, request: SeatRequest) -> datetime | None:
+    """When the customer began to hold the row's seat, if they still do.
+
+    A hold that expired less than HOLD_MINUTES ago and is still on the seat counts as continued.
+    """
+    is_own_hold = row.status == Booking.Status.HELD and row.user_id == request.user_id and row.expires_at is not None
+    if not is_own_hold or row.expires_at + timedelta(minutes=settings.HOLD_MINUTES) <= request.now:  # type: ignore[operator]
+        return None
+    return row.held_since
+
+
+def longest_hold_ends_at(began_at: datetime) -> datetime:
+    return began_at + timedelta(minutes=settings.MAX_HOLD_MINUTES)
+
+
+class HoldLimit(SeatRule):
+    refusals = (HoldLimitReached,)
+    actions = (Action.HOLD,)
+
+    def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
+        began = ((row.seat_number, held_since(row, request)) for row in facts.rows)
+        return [seat for seat, since in began if since and longest_hold_ends_at(since) <= request.now]
+
+    def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        return HoldLimitReached(facts.show, seats)
+
+
+# --- All rules --------------------------------------------------------------------------------
+
+RULES: list[Rule] = [Movable(), OnSale(), SeatsExist(), SeatsFree(), SeatLimit(), HoldLimit()]
+
+
+class NoBlock(Refusal):
+    code = "no_block"
+    example: ClassVar[dict[str, Any]] = {"detail": "There are no 4 seats side by side.", "largest_block": 3}
+
+    def __init__(self, count: int, largest: int, *, split: bool) -> None:
+        left = f"Fewer than {count} seats are left." if split else f"There are no {count} seats side by side."
+        super().__init__(left, largest_block=largest)
+
+
+def rules_for(action: Action) -> list[Rule]:
+    return [rule for rule in RULES if action in rule.actions]
+
+
+def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]]:
+    """What `choose_seats` may raise, for the API's document; NoBlock only for `several` seats."""
+    refusals = [refusal for rule in rules_for(action) for refusal in rule.refusals]
+    return [*refusals, NoBlock] if several else refusals
+
+
+def need_customer_lock(request: SeatRequest) -> bool:
+    """Whether a rule on this request looks at several shows."""
+    return any(rule.locks_customer for rule in rules_for(request.action))
+
+
+def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
+    """The seats that the request can't get, among those of the facts' rows or of the whole show."""
+    rules = [rule for rule in rules_for(request.action) if isinstance(rule, SeatRule)]
+    return {seat for rule in rules for seat in rule.closed_seats(facts, request)}
+
+
+def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
+    """The seats that the request gets: those it names, or the best that no rule closes.
+
+    Raises the refusals of RULES; for a count, NoBlock and SoldOut.
+    """
+    for rule in rules_for(request.action):
+        rule.check(facts, request)
+    if not request.count:
+        return list(request.seat_numbers)
+    hall = (facts.show.total_seats, facts.show.seats_per_row, closed_seats(facts, request))
+    seats = best_seats(*hall, request.count, split=request.split)
+    if seats is not None:
+        return seats
+    largest = largest_block(*hall)
+    raise NoBlock(request.count, largest, split=request.split) if largest else SoldOut

@@ -1,0 +1,157 @@
+"""What the race tests share: parallel calls on real connections, and the guards switched off for their controls."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import connection
+from django.db.models import UniqueConstraint
+
+from booking.models import Booking
+from booking.services import Refusal
+from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
+from tests.factories import make_user
+
+parallel_writers = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has one writer at a time and no lock of a row."
+)
+
+# In a statement, or between others that are sent in the same round trip.
+WRITE = re.compile(r"(^|;\n)(INSERT|UPDATE)")
+
+
+def make_users(number):
+    return [make_user() for _ in range(number)]
+
+
+def outcome(service, **call):
+    """The result of a service as a word: "done", or the code of the refusal."""
+    try:
+        service(**call)
+    except Refusal as refusal:
+        return refusal.code
+    return "done"
+
+
+def start(pool: ThreadPoolExecutor, call) -> Future:
+    """Runs `call` in a thread with its own connection."""
+
+    def run():
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    return pool.submit(run)
+
+
+def at_once(calls):
+    """The results of all `calls`; they start together, each in a thread with its own connection."""
+    barrier = Barrier(len(calls))
+
+    def run(call):
+        try:
+            barrier.wait()
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def all_read_before_one_writes(calls: list[Callable]) -> list:
+    """The results of all `calls`; none writes before all have read."""
+    barrier = Barrier(len(calls), timeout=30)
+
+    def run(call):
+        met = []
+
+        def meet(execute, sql, params, many, context):
+            if WRITE.search(sql) and not met:
+                met.append(barrier.wait())
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(meet):
+            return call()
+
+    return at_once([partial(run, call) for call in calls])
+
+
+# --- Locks ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def locked_elsewhere(show) -> Iterator[None]:
+    """Another connection holds the show's lock."""
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT FROM booking_show WHERE id = %s FOR NO KEY UPDATE", [show.pk])
+        yield
+    finally:
+        other.rollback()
+        other.close()
+
+
+def wait_for_waiters(number):
+    """Returns when this number of connections waits for a lock."""
+    deadline = time.monotonic() + 30
+    waiters = -1
+    while waiters != number:
+        assert time.monotonic() < deadline
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            [waiters] = cursor.fetchone()
+
+
+def with_short_timeout(call, *args):
+    """The result of `call` on this thread's connection, which waits for a lock for a moment only."""
+    if connection.vendor == "sqlite":
+        options = connection.settings_dict["OPTIONS"] | {"timeout": 0.05}
+        connection.settings_dict = connection.settings_dict | {"OPTIONS": options}
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '50ms'")
+    return call(*args)
+
+
+@pytest.fixture
+def long_timeout(monkeypatch):
+    """On a slow machine too, no request is refused because it waited for a lock."""
+    monkeypatch.setitem(SESSION_SETTINGS, "lock_timeout", "60s")
+
+
+# --- Guards switched off ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_lock(monkeypatch):
+    """Statements that lock a show read its row and lock nothing."""
+    run = Connection.run
+
+    def run_without_lock(self, calls, **options):
+        unlocked = [(text.replace(" FOR NO KEY UPDATE", ""), values) for text, values in calls]
+        return run(self, unlocked, **options)
+
+    monkeypatch.setattr(Connection, "run", run_without_lock)
+
+
+@pytest.fixture
+def no_constraint(transactional_db):
+    """The database allows several active rows on a seat."""
+    [constraint] = [one for one in Booking._meta.constraints if isinstance(one, UniqueConstraint)]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Booking, constraint)
+    yield
+    Booking.objects.all().delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Booking, constraint)

@@ -1,0 +1,85 @@
+"""Idempotency records: how long a request is replayed, and for whom."""
+
+from datetime import timedelta
+
+import pytest
+
+from booking.models import Booking, IdempotencyKey
+from booking.services import IdempotencyKeyReused, IdempotentRequest, Replay, book_seats
+from booking.services.rules import SeatTaken
+from tests.factories import NOW, make_booking, make_show, make_user
+
+MOMENT = timedelta(microseconds=1)
+HOURS = timedelta(hours=24)
+# Early enough for requests 24 hours later.
+FIRST = NOW - 2 * HOURS
+
+
+def book_best(user, show, now=FIRST, count=1, key="key"):
+    """Books the best seats under the key; returns their numbers."""
+    idempotency = IdempotentRequest(key, "book-seats", {"count": count}, lambda made: {"id": made[0].pk})
+    bookings = book_seats(user=user, show_id=show.pk, count=count, now=now, idempotency=idempotency)
+    return [booking.seat_number for booking in bookings]
+
+
+def test_a_request_is_replayed_until_its_record_expires(user, show):
+    book_best(user, show)
+    with pytest.raises(Replay) as replay:
+        book_best(user, show, now=FIRST + HOURS - MOMENT)
+    assert replay.value.answer == {"id": Booking.objects.get().pk}
+
+
+def test_a_request_is_carried_out_again_once_its_record_has_expired(user, show):
+    first, second = book_best(user, show), book_best(user, show, now=FIRST + HOURS)
+    assert (first, second) == ([25], [26])
+
+
+def test_an_expired_record_is_overwritten(user, show):
+    book_best(user, show)
+    book_best(user, show, now=FIRST + HOURS)
+    record = IdempotencyKey.objects.get()
+    assert record.created_at == FIRST + HOURS
+    with pytest.raises(Replay) as replay:
+        book_best(user, show, now=FIRST + HOURS)
+    assert replay.value.answer == {"id": Booking.objects.get(seat_number=26).pk}
+
+
+def test_records_expire_after_the_hours_in_the_settings(user, show, settings):
+    settings.IDEMPOTENCY_HOURS = 2
+    book_best(user, show)
+    with pytest.raises(Replay):
+        book_best(user, show, now=FIRST + timedelta(hours=2) - MOMENT)
+    assert book_best(user, show, now=FIRST + timedelta(hours=2)) == [26]
+
+
+def test_an_expired_key_may_be_used_for_another_request(user, show):
+    book_best(user, show)
+    assert len(book_best(user, show, now=FIRST + HOURS, count=2)) == 2
+
+
+def test_a_key_is_refused_for_another_request_until_its_record_expires(user, show):
+    book_best(user, show)
+    with pytest.raises(IdempotencyKeyReused):
+        book_best(user, show, count=2)
+
+
+def test_equal_keys_of_two_customers_or_in_two_shows_are_two_requests(user, show):
+    book_best(user, show)
+    assert (book_best(make_user(), show), book_best(user, make_show())) == ([26], [25])
+
+
+def test_a_refused_request_has_no_record(user, show):
+    make_booking(show=show, seat_number=7)
+    idempotency = IdempotentRequest("key", "book-seats", {}, lambda made: {})
+    with pytest.raises(SeatTaken):
+        book_seats(user=user, show_id=show.pk, seat_numbers=[7], now=NOW, idempotency=idempotency)
+    assert IdempotencyKey.objects.count() == 0
+
+
+def test_a_request_is_replayed_though_its_seat_is_taken_now(user, show):
+    idempotency = IdempotentRequest("key", "book-seats", {}, lambda made: {"seat": made[0].seat_number})
+    call = {"user": user, "show_id": show.pk, "seat_numbers": [7], "now": NOW, "idempotency": idempotency}
+    book_seats(**call)
+    with pytest.raises(Replay) as replay:
+        book_seats(**call)
+    assert replay.value.answer == {"seat": 7}

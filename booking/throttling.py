@@ -77,10 +77,12 @@ class PasswordResetThrottle(Throttle):
 
 
 class BookingThrottle(Throttle):
-    """Knows what BookingAuthentication has counted by user."""
+    """Reads what BookingAuthentication has counted by user; counts the request of another authentication."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        seconds: int | None = request.user.seconds_to_wait  # type: ignore[union-attr]
+        if not hasattr(request.user, "seconds_to_wait"):
+            return services.count_try(limit="booking", who=str(request.user.pk))
+        seconds: int | None = request.user.seconds_to_wait
         return seconds
 
 

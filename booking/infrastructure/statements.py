@@ -9,6 +9,7 @@ This is the only module that uses private interfaces of Django's SQL compiler; t
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cached_property
+from threading import RLock
 from typing import Any, NamedTuple
 
 from django.db import NotSupportedError, connection
@@ -16,12 +17,15 @@ from django.db.models import AutoField, Expression, Field, Model, QuerySet, sql
 from django.db.models.constants import OnConflict
 from django.db.models.query import ModelIterable, get_related_populators
 
+# Django's compiler changes the queryset that it compiles, so no two threads may compile at once.
+_compiling = RLock()
+
 
 class Parameter(Expression):
     """A value that is given each time the statement is sent."""
 
-    def __init__(self, name: str, output_field: "Field[Any, Any] | None" = None) -> None:
-        super().__init__(output_field=output_field)
+    def __init__(self, name: str) -> None:
+        super().__init__()
         self.name = name
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
@@ -99,7 +103,8 @@ class Statement:
 
     @cached_property
     def _final(self) -> tuple[str, list[Any]]:
-        text, places = self.compiled()
+        with _compiling:
+            text, places = self.compiled()
         if connection.vendor == "sqlite":
             return text, places
         # A constant is written into the text: PostgreSQL sees that a partial index serves a prepared statement only
@@ -172,8 +177,9 @@ class Query(Statement):
 
     @cached_property
     def _reader(self) -> Callable[[list[Any]], list[Any]]:
-        compiler = self._compiler()
-        compiler.as_sql()
+        with _compiling:
+            compiler = self._compiler()
+            compiler.as_sql()
         if self._queryset._iterable_class is ModelIterable:
             return _InstanceReader(self._queryset, compiler)
         return _RowReader(compiler)
@@ -231,6 +237,8 @@ class Update(Statement):
 
 class Insert(Statement):
     """Inserts one instance of a model and returns its id, for `saved`. Signals are not sent.
+
+    Values are sent as they are, so a field that stores another value than its attribute's (JSONField) can't be used.
 
     With `replace_where_equal`, the fields of a unique constraint, a row that is equal in them is overwritten.
     """

@@ -269,7 +269,7 @@ class Booking(SeatTaking, LoadsQuickly):
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a hold runs out or ran out; empty again once it is booked.
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When this customer first held this seat of this show.
+    # When the customer began to hold the seat, renewals included.
     held_since = models.DateTimeField(null=True, blank=True, editable=False)
     # Why staff blocked the seat.
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
@@ -323,9 +323,6 @@ class CatalogueVersion(models.Model):
 
     table = models.CharField(primary_key=True, max_length=20)
     number = models.PositiveBigIntegerField()
-
-    # The sum that is the version, for a statement to bring along.
-    SUM = "(SELECT CAST(sum(number) AS bigint) FROM booking_catalogueversion)"
 
     def __str__(self) -> str:
         return f"{self.table} {self.number}"

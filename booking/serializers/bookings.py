@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -110,14 +109,18 @@ def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
+# A bound of the input, not the rule on a customer's seats, which services/rules.py has.
+MAX_SEATS_PER_REQUEST = 50
+
+
 def check_number_of_seats(seats: int) -> None:
-    if seats > settings.MAX_SEATS_PER_USER:
-        raise serializers.ValidationError(f"At most {settings.MAX_SEATS_PER_USER} seats.")
+    if seats > MAX_SEATS_PER_REQUEST:
+        raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} seats.")
 
 
 class SeatNumbersField(serializers.ListField):
     class Meta:
-        swagger_schema_fields = {"maxItems": settings.MAX_SEATS_PER_USER}
+        swagger_schema_fields = {"maxItems": MAX_SEATS_PER_REQUEST}
 
     def to_internal_value(self, data: Any) -> list[Any]:
         # Before each of them is looked at: there may be many.

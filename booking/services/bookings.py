@@ -131,11 +131,12 @@ def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[
         )
         for seat in seats
     ]
-    change = Change(bookings, [*release_expired(facts, seats, now), *booked])
-    if sold_by:
+
+    def log_sale() -> list[Call]:
         message = f"Sold to {request.user}."
-        change.after = lambda: [log_entry(sold_by, booking, ADDITION, message) for booking in bookings]
-    return change
+        return [log_entry(sold_by, booking, ADDITION, message) for booking in bookings] if sold_by else []
+
+    return Change(bookings, [*release_expired(facts, seats, now), *booked], log_sale if sold_by else None)
 
 
 def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
@@ -179,7 +180,8 @@ def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats:
     [row] = [row for row in facts.rows if row.pk == booking.pk]
     # As it is under the lock.
     booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
-    booking.status, booking.created_at, booking.held_since = row.status, row.created_at, row.held_since
+    booking.status, booking.created_at = row.status, row.created_at
+    booking.held_since, booking.expires_at = row.held_since, row.expires_at
     if seat == row.seat_number:
         return Change([booking], [])
     holds = own_holds(request, facts, seats)

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
-from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from booking.models import EndedSignIn, IdempotencyKey
 from booking.services.counters import sweep
@@ -42,7 +42,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     hold_end = now - timedelta(minutes=settings.HOLD_MINUTES)
     sign_ins = EndedSignIn.objects.filter(ended_at__lt=now - settings.REFRESH_TOKEN_LIFETIME)
     # The column has no index. Older tokens have lower ids, and the order keeps PostgreSQL on the index of these.
-    tokens = OutstandingToken.objects.filter(expires_at__lte=now).order_by("pk")
+    tokens = apps.get_model("token_blacklist", "OutstandingToken").objects.filter(expires_at__lte=now).order_by("pk")
     sessions = Session.objects.filter(expire_date__lt=now)
     yield "idempotency records", _delete_by_show(IdempotencyKey.objects.filter(created_at__lte=idempotency_end))
     yield "rate-limit windows", _repeated(sweep)

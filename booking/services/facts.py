@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 from booking.infrastructure.statements import Query, in_order, send
 from booking.metrics import LOCK_WAITS
 from booking.models import Booking, SeatTaking, Show, User, new_reference
-from booking.services.idempotency import IdempotentRequest, read_records, records
+from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
 from booking.services.transactions import lock_row, read_show, retried, shows_to_lock, shows_to_read
 
@@ -89,16 +89,13 @@ class Facts:
     show: Show
     rows: Sequence[SeatRow]
     is_locked: bool
+    # Whether no seat is left; known only where another customer's row is on a wanted seat.
+    is_sold_out: bool = False
     # The record of the request's Idempotency-Key: digest and answer.
     records: Sequence[tuple[str, str]] = ()
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
         return [row for row in self.rows if row.is_live(now)]
-
-    @property
-    def is_sold_out(self) -> bool:
-        """Whether no seat is left; known only where another customer's row is on a wanted seat."""
-        return getattr(self.show, "seats_left", None) is False
 
 
 # --- The statements ---------------------------------------------------------------------------
@@ -113,11 +110,6 @@ def _taken(p: Any, seats: int) -> QuerySet[Booking]:
 @lru_cache
 def _lock_if_free(seats: int) -> Query:
     return Query(lambda p: shows_to_lock(p).filter(~Exists(_taken(p, seats))))
-
-
-@lru_cache
-def _lock_if_free_or_recorded(seats: int) -> Query:
-    return Query(lambda p: shows_to_lock(p).filter(~Exists(_taken(p, seats)) | Exists(records(p))))
 
 
 def _number_taken(p: Any) -> Coalesce:
@@ -135,8 +127,8 @@ def _read_show(seats: int) -> Query:
 
     def build(p: Any) -> QuerySet[Show]:
         # PostgreSQL counts only where a wanted seat is taken.
-        left = Case(When(total_seats__gt=_number_taken(p), then=True), default=False)
-        return shows_to_read(p).annotate(seats_left=Case(When(Exists(_taken(p, seats)), then=left), default=None))
+        free = Case(When(total_seats__gt=_number_taken(p), then=True), default=False)
+        return shows_to_read(p).annotate(has_free_seat=Case(When(Exists(_taken(p, seats)), then=free), default=None))
 
     return Query(build)
 
@@ -184,7 +176,8 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     show = shows[0]
     if locked:
         show.update_from(locked[0])
-    return Facts(show, [*map(SeatRow._make, found)], bool(locked), *recorded)
+    is_sold_out = getattr(show, "has_free_seat", None) is False
+    return Facts(show, [*map(SeatRow._make, found)], bool(locked), is_sold_out, *recorded)
 
 
 def _values(request: SeatRequest) -> dict[str, Any]:
@@ -204,10 +197,7 @@ def _values(request: SeatRequest) -> dict[str, Any]:
 
 
 def _lock_unless_visibly_taken(request: SeatRequest) -> Query:
-    if request.count:
-        return _lock_if_left
-    is_free = _lock_if_free_or_recorded if request.idempotency else _lock_if_free
-    return is_free(len(request.seat_numbers))
+    return _lock_if_left if request.count else _lock_if_free(len(request.seat_numbers))
 
 
 @retried

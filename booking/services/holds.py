@@ -15,7 +15,7 @@ from booking.models import Booking, User
 from booking.services.bookings import carry_out_or_suggest, own_holds, shared_reference
 from booking.services.facts import Action, Facts, SeatRequest
 from booking.services.idempotency import IdempotentRequest
-from booking.services.rules import held_since, longest_hold_ends_at
+from booking.services.rules import continuous_hold_began_at, longest_hold_ends_at
 from booking.services.sales import Change, Sale, release_expired
 from booking.services.transactions import lock_show, retried, write_transaction
 
@@ -50,7 +50,7 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     show, now = facts.show, request.now
     own = own_holds(request, facts, seats)
     reference = shared_reference(request, own)
-    began = {row.seat_number: held_since(row, request) for row in facts.rows}
+    began = {row.seat_number: continuous_hold_began_at(row, request) for row in facts.rows}
     bookings, renewed = [], []
     for seat in seats:
         hold = own.get(seat)

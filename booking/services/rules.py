@@ -3,7 +3,8 @@
 To add a rule, write a class with its refusal and add it to RULES. A rule looks at Facts, which were read under the
 show's lock. SeatRule is for rules on particular seats: the best available seats are then chosen among the others. A
 rule that looks at several shows sets `locks_customer`: the show's lock does not make a customer's requests for other
-shows wait, the lock of the customer's row does.
+shows wait, the lock of the customer's row does. Its `check` may send queries of its own; it is called again under the
+locks where a first call saw the show unlocked.
 """
 
 from collections.abc import Collection, Sequence
@@ -156,6 +157,7 @@ class SeatsFree(SeatRule):
         ]
 
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        # A customer who holds a seat can still book that one.
         holds_seat = any(row.is_hold_of(request.user, request.now) for row in facts.rows)
         return SoldOut() if facts.is_sold_out and not holds_seat else SeatTaken(facts.show, seats)
 
@@ -204,7 +206,7 @@ class HoldLimitReached(Refusal):
         )
 
 
-def held_since(row: SeatRow, request: SeatRequest) -> datetime | None:
+def continuous_hold_began_at(row: SeatRow, request: SeatRequest) -> datetime | None:
     """When the customer began to hold the row's seat, if they still do.
 
     A hold that expired less than HOLD_MINUTES ago and is still on the seat counts as continued.
@@ -224,7 +226,7 @@ class HoldLimit(SeatRule):
     actions = (Action.HOLD,)
 
     def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
-        began = ((row.seat_number, held_since(row, request)) for row in facts.rows)
+        began = ((row.seat_number, continuous_hold_began_at(row, request)) for row in facts.rows)
         return [seat for seat, since in began if since and longest_hold_ends_at(since) <= request.now]
 
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:

@@ -6,7 +6,7 @@ a seat that is visibly taken is refused after the first, without the show's lock
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError
@@ -36,7 +36,7 @@ class Change:
     bookings: list[Booking]
     before: list[Call]
     # Makes the statements that need the ids of the bookings.
-    after: Callable[[], list[Call]] = field(default=list)
+    after: Callable[[], list[Call]] | None = None
 
 
 # Makes the change that puts the request's customer on the chosen seats. May raise a Refusal.
@@ -125,12 +125,12 @@ class Sale:
         self._attempted = bookings
         new = [booking for booking in bookings if booking.pk is None]
         calls = [*change.before, *map(insert_booking.of, new)]
-        needs_ids = request.idempotency or change.after is not list
+        needs_ids = request.idempotency or change.after
         results = send(*calls) if needs_ids else transaction.send_and_commit(*calls)
         for booking, [(pk,)] in zip(new, results[len(change.before) :], strict=True):
             saved(booking, pk)
         if needs_ids:
-            records = change.after()
+            records = change.after() if change.after else []
             if request.idempotency and request.user:
                 records.append(request.idempotency.record(request.user, facts.show, bookings, request.now))
             transaction.send_and_commit(*records)

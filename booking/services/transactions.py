@@ -1,6 +1,6 @@
 """The transaction and the row locks that every decision on shows and bookings runs under.
 
-Order of locks: rows of shows by their ids, then a screen's or an account's.
+Order of locks: rows of shows by their ids, then a screen's or an account's (a customer's too).
 """
 
 import functools

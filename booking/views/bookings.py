@@ -109,9 +109,9 @@ class HoldView(LimitedView):
         tag="Bookings",
         summary="Hold seats",
         description=(
-            f"Keeps seats from everybody else for {settings.HOLD_MINUTES} minutes. Book them by their numbers, or "
-            "cancel them. Held again, they are held for longer, but no seat beyond "
-            f"{settings.MAX_HOLD_MINUTES} minutes from when you first held it."
+            f"Keeps seats for you for {settings.HOLD_MINUTES} minutes. Book them by their numbers, or "
+            "cancel them. Held again, they are held longer, but no seat for more than "
+            f"{settings.MAX_HOLD_MINUTES} minutes without a break."
         ),
         request=SeatsSerializer,
         answers={201: HoldSerializer},

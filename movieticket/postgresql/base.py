@@ -64,13 +64,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
         return not poll.poll(0) or super().is_usable()
 
+    def create_cursor(self, name: str | None = None) -> Any:
+        if self.in_atomic_block and self.connection.is_pooled:
+            # Behind a pool the BEGIN that is due brings the settings of the session, psycopg's own would not.
+            self.connection.run([])
+        return super().create_cursor(name)
+
     def send(self, calls: Sequence[Call], *, commit: bool = False) -> list[list[tuple[Any, ...]]]:
         """Sends statements in one round trip and returns the rows of each; see Connection.run.
 
         `commit` ends the transaction of `atomic()`, but not within a savepoint.
         """
-        if self.connection is None:
-            self.ensure_connection()
+        self.close_if_health_check_failed()
+        self.ensure_connection()
         self.validate_thread_sharing()
         self.validate_no_broken_transaction()
         commits = commit and self.in_atomic_block and not self.savepoint_ids

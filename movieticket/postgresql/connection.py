@@ -106,6 +106,8 @@ class Connection(psycopg.Connection[Any]):
         carries out nothing more. Raises what psycopg raises.
         """
         begin = () if self.autocommit or not self._is_idle else self._begin
+        if not begin and not calls:
+            return []
         commands = self._commands([*begin, *calls, COMMIT] if commit else [*begin, *calls])
         if commit:
             self._warnings_from.clear()

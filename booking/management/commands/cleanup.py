@@ -31,7 +31,11 @@ class Command(BaseCommand):
     def _count(self, label: str, numbers: Iterator[int]) -> int:
         """The sum of the numbers, shown on a terminal as it grows."""
         hidden = not sys.stderr.isatty()
-        with click.progressbar(numbers, label=label, show_pos=True, file=sys.stderr, hidden=hidden) as bar:
+        # The total is unknown, so there is no bar to fill.
+        template = "%(label)s: %(info)s"
+        with click.progressbar(
+            numbers, label=label, show_pos=True, bar_template=template, file=sys.stderr, hidden=hidden
+        ) as progress:
             for number in numbers:
-                bar.update(number)
-            return bar.pos
+                progress.update(number)
+            return progress.pos

@@ -1,6 +1,13 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class BookingConfig(AppConfig):
     name = "booking"
     verbose_name = "Cinema"
+
+    def ready(self) -> None:
+        # Needs the models' app registry.
+        from booking.infrastructure.triggers import create_missing_triggers
+
+        post_migrate.connect(create_missing_triggers, sender=self)

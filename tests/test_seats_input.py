@@ -71,10 +71,10 @@ def test_seats_that_are_an_object_are_refused(ask):
         ({"seat_numbers": [[1]]}, {"seat_numbers": {"0": [WHOLE]}}),
         ({"seat_numbers": [5, 5]}, {"seat_numbers": ["Seat 5 is named twice."]}),
         ({"seat_numbers": [7, 5, "5", 7, "07"]}, {"seat_numbers": [f"Seat {n} is named twice." for n in (5, 7)]}),
-        ({"seat_numbers": [*range(1, 12)]}, {"seat_numbers": ["At most 10 seats."]}),
-        ({"seat_numbers": [1] * 11}, {"seat_numbers": ["At most 10 seats."]}),
-        ({"count": 11}, {"count": ["At most 10 seats."]}),
-        ({"count": 10**30}, {"count": ["At most 10 seats."]}),
+        ({"seat_numbers": [*range(1, 52)]}, {"seat_numbers": ["At most 50 seats."]}),
+        ({"seat_numbers": [1] * 51}, {"seat_numbers": ["At most 50 seats."]}),
+        ({"count": 51}, {"count": ["At most 50 seats."]}),
+        ({"count": 10**30}, {"count": ["At most 50 seats."]}),
         ({"count": 0}, {"count": ["Ensure this value is greater than or equal to 1."]}),
         ({"count": -1}, {"count": ["Ensure this value is greater than or equal to 1."]}),
         ({"count": -(10**30)}, {"count": ["Ensure this value is greater than or equal to 1."]}),
@@ -96,11 +96,10 @@ def test_a_split_that_only_looks_like_true_or_false_is_refused(ask, split):
     assert reasons(ask(json.dumps({"count": 2, "split": split})), 400) == {"split": SPLIT}
 
 
-def test_the_number_of_seats_is_the_one_that_is_set(ask, settings):
+def test_more_seats_than_a_customer_may_have_are_refused_by_the_rule(ask, settings):
     settings.MAX_SEATS_PER_USER = 2
-    bodies = [{"count": 3}, {"seat_numbers": [1, 2, 3]}]
-    answers = [reasons(ask(json.dumps(body)), 400) for body in bodies]
-    assert answers == [{"count": ["At most 2 seats."]}, {"seat_numbers": ["At most 2 seats."]}]
+    answers = [ask(json.dumps(body)) for body in ({"count": 3}, {"seat_numbers": [1, 2, 3]})]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "seat_limit_reached")] * 2
 
 
 @pytest.mark.parametrize(
@@ -120,11 +119,11 @@ def test_plain_digits_are_taken_and_other_fields_change_nothing(ask, user, body,
 
 
 def test_a_list_without_end_is_refused(ask):
-    assert reasons(ask(json.dumps({"seat_numbers": [1] * 300_000})), 400) == {"seat_numbers": ["At most 10 seats."]}
+    assert reasons(ask(json.dumps({"seat_numbers": [1] * 300_000})), 400) == {"seat_numbers": ["At most 50 seats."]}
 
 
 def test_too_many_seats_are_refused_before_each_is_looked_at(ask):
-    assert reasons(ask(json.dumps({"seat_numbers": [""] * 11})), 400) == {"seat_numbers": ["At most 10 seats."]}
+    assert reasons(ask(json.dumps({"seat_numbers": [""] * 51})), 400) == {"seat_numbers": ["At most 50 seats."]}
 
 
 # --- Moving -----------------------------------------------------------------------------------

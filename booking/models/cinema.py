@@ -179,6 +179,11 @@ class Show(LoadsQuickly):
     def __str__(self) -> str:
         return f"{self.movie.title}, {timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}, {self.screen.name}"
 
+    @property
+    def has_movie_and_screen(self) -> bool:
+        """Whether both are loaded."""
+        return all(self._meta.get_field(name).is_cached(self) for name in ("movie", "screen"))  # type: ignore[union-attr]
+
     def update_from(self, fresh: Show) -> None:
         """Takes over the columns of a later read of this show; another movie or screen is loaded when it is used."""
         for name, value in vars(fresh).items():

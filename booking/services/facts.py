@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import Case, Count, Exists, QuerySet, Subquery, When
+from django.db.models import BooleanField, Case, Count, Exists, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from booking.infrastructure.statements import Query, in_order, send
@@ -15,7 +15,7 @@ from booking.metrics import LOCK_WAITS
 from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
-from booking.services.transactions import lock_row, read_show, retried, shows_to_lock, shows_to_read
+from booking.services.transactions import lock_row, read_show, retried, shows_to_lock
 
 LARGEST_SEAT_NUMBER = 2**31 - 1
 
@@ -70,6 +70,8 @@ class _Columns(NamedTuple):
     created_at: datetime
     expires_at: datetime | None
     held_since: datetime | None
+    # Whether the show has a free seat; None where this row leaves its seat to the customer, or is on no wanted seat.
+    has_free_seat: bool | None
 
 
 class SeatRow(_Columns, SeatTaking):
@@ -82,17 +84,20 @@ class SeatRow(_Columns, SeatTaking):
 class Facts:
     """The show with its movie and screen, and rows of its bookings.
 
-    The rows are those that occupy the wanted seats, expired holds too, and the other ones of the customer, cancelled
-    ones too; for a count, all that occupy a seat. Unless the show `is_locked`, they may change at any moment.
+    The rows are those that occupy the wanted seats, expired holds too, and the other ones of the customer; for a count,
+    all that occupy a seat. Unless the show `is_locked`, they may change at any moment.
     """
 
     show: Show
     rows: Sequence[SeatRow]
     is_locked: bool
-    # Whether no seat is left; known only where another customer's row is on a wanted seat.
-    is_sold_out: bool = False
     # The record of the request's Idempotency-Key: digest and answer.
     records: Sequence[tuple[str, str]] = ()
+
+    @property
+    def is_sold_out(self) -> bool:
+        """Whether no seat is free; known only where a wanted seat is taken."""
+        return any(row.has_free_seat is False for row in self.rows)
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
         return [row for row in self.rows if row.is_live(now)]
@@ -119,18 +124,7 @@ def _number_taken(p: Any) -> Coalesce:
 
 
 _COLUMNS = ("pk", "user", "seat_number", "status", "reference", "created_at", "expires_at", "held_since")
-
-
-@lru_cache
-def _read_show(seats: int) -> Query:
-    """The show with movie and screen, and with whether any seat is left where a wanted one is taken."""
-
-    def build(p: Any) -> QuerySet[Show]:
-        # PostgreSQL counts only where a wanted seat is taken.
-        free = Case(When(total_seats__gt=_number_taken(p), then=True), default=False)
-        return shows_to_read(p).annotate(has_free_seat=Case(When(Exists(_taken(p, seats)), then=free), default=None))
-
-    return Query(build)
+_UNKNOWN = Value(None, output_field=BooleanField())
 
 
 @lru_cache
@@ -138,18 +132,23 @@ def _read_rows(seats: int) -> Query:
     """The rows that occupy the seats and the other rows of a customer, each half of them by an index of its own."""
 
     def build(p: Any) -> Any:
-        wanted, rows = p.several("seat", seats), Booking.objects.filter(show=p.show_id).order_by()
-        # Cancelled ones too: with a condition on the status, PostgreSQL may read the rows of all customers.
-        others = rows.filter(user=p.user_id).exclude(seat_number__in=wanted)
-        on_seats = rows.on_a_seat().filter(seat_number__in=wanted)
-        return on_seats.values_list(*_COLUMNS).union(others.values_list(*_COLUMNS), all=True)
+        rows = Booking.objects.on_a_seat().filter(show=p.show_id).order_by()
+        wanted = p.several("seat", seats)
+        # PostgreSQL counts once, and only where a wanted seat is taken.
+        free = Case(When(show__total_seats__gt=_number_taken(p), then=True), default=False)
+        free = Case(When(user=p.user_id, status=Booking.Status.HELD, then=_UNKNOWN), default=free)
+        on_seats = rows.filter(seat_number__in=wanted).values_list(*_COLUMNS, free)
+        others = rows.filter(user=p.user_id).exclude(seat_number__in=wanted).values_list(*_COLUMNS, _UNKNOWN)
+        return on_seats.union(others, all=True)
 
     return Query(build)
 
 
 _lock_if_left = Query(lambda p: shows_to_lock(p).filter(total_seats__gte=_number_taken(p) + p.count))
 _read_all_rows = Query(
-    lambda p: Booking.objects.on_a_seat().filter(show=p.show_id).order_by("seat_number").values_list(*_COLUMNS)
+    lambda p: (
+        Booking.objects.on_a_seat().filter(show=p.show_id).order_by("seat_number").values_list(*_COLUMNS, _UNKNOWN)
+    )
 )
 
 
@@ -166,7 +165,7 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
         calls = [read_show.choose(values), lock, _read_all_rows.choose(values)]
     else:
         seats = len(request.seat_numbers)
-        calls = [_read_show(seats).choose(values), lock, _read_rows(seats).choose(values)]
+        calls = [read_show.choose(values), lock, _read_rows(seats).choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
     with LOCK_WAITS.time():
@@ -176,8 +175,10 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     show = shows[0]
     if locked:
         show.update_from(locked[0])
-    is_sold_out = getattr(show, "has_free_seat", None) is False
-    return Facts(show, [*map(SeatRow._make, found)], bool(locked), is_sold_out, *recorded)
+        if not show.has_movie_and_screen:
+            # Staff gave the show another one while its lock was waited for.
+            [[show]] = send(read_show.choose(values))
+    return Facts(show, [*map(SeatRow._make, found)], bool(locked), *recorded)
 
 
 def _values(request: SeatRequest) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 To add a rule, write a class with its refusal and add it to RULES. A rule looks at Facts, which were read under the
 show's lock. SeatRule is for rules on particular seats: the best available seats are then chosen among the others. A
-rule that looks at several shows sets `locks_customer`: the show's lock does not make a customer's requests for other
-shows wait, the lock of the customer's row does. Its `check` may send queries of its own; it is called again under the
-locks where a first call saw the show unlocked.
+rule that looks at several shows overrides `locks_customer`: the show's lock does not make a customer's requests for
+other shows wait, the lock of the customer's row does. Its `check` may send queries of its own; it is called again under
+the locks where a first call saw the show unlocked.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,7 +25,10 @@ class Rule:
     # What it may raise, for the API's document.
     refusals: ClassVar[Sequence[type[Refusal]]]
     actions: ClassVar[Collection[Action]] = tuple(Action)
-    locks_customer = False
+
+    def locks_customer(self, request: SeatRequest) -> bool:
+        """Whether the rule looks at other shows of the customer; the lock takes one more round trip."""
+        return False
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         """Raises one of its refusals. A count's seats are not chosen yet."""
@@ -46,8 +49,10 @@ class SeatRule(Rule):
     def check(self, facts: Facts, request: SeatRequest) -> None:
         if not request.seat_numbers:
             return
-        closed = self.closed_seats(facts, request)
-        seats = sorted(seat for seat in request.seat_numbers if seat in closed)
+        closed = set(self.closed_seats(facts, request))
+        # A booking may stay where it is.
+        closed -= {row.seat_number for row in facts.rows if row.pk == request.booking_id}
+        seats = sorted(closed.intersection(request.seat_numbers))
         if seats:
             raise self.refusal(facts, request, seats)
 
@@ -153,7 +158,7 @@ class SeatsFree(SeatRule):
         return [
             row.seat_number
             for row in facts.rows
-            if row.is_live(now) and (request.count or not row.is_hold_of(user, now)) and row.pk != request.booking_id
+            if row.is_live(now) and (request.count or not row.is_hold_of(user, now))
         ]
 
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
@@ -259,7 +264,7 @@ def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]
 
 def need_customer_lock(request: SeatRequest) -> bool:
     """Whether a rule on this request looks at several shows."""
-    return any(rule.locks_customer for rule in rules_for(request.action))
+    return any(rule.locks_customer(request) for rule in rules_for(request.action))
 
 
 def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:

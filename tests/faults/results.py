@@ -1,0 +1,96 @@
+"""The limits, and the table in Markdown with what was measured."""
+
+import os
+import platform
+from datetime import datetime, timezone
+from pathlib import Path
+
+from tests.faults.load import AFFECTED, HEALTHZ, KINDS, NO_ANSWER
+
+HEALTHZ_SECONDS = 0.5
+RECOVERY_SECONDS = 5.0
+# How long a client that a fault does not concern may be without a good answer.
+UNDISTURBED_SECONDS = 5.0
+BEGIN, END = "<!-- fault-test: begin -->", "<!-- fault-test: end -->"
+INTRODUCTION = """`make fault-test` measured this on {date} on a machine of {cores} cores ({machine}) with other work on
+it: {workers} workers of {threads} threads, `DATABASE_SECONDS={seconds}`, faults of {fault_seconds:.0f} s unless the
+row says otherwise. A cell has the slowest answer and the number of answers by status, from the fault's start until
+some seconds after its end. “Recovery” is the time from the fault's end until each kind of request had a good answer.
+
+| fault | {kinds} | recovery | limits broken |
+|---{columns}|---|---|
+"""
+
+
+def broken_limits(measured, database_seconds, undisturbed):
+    """What was slower than it may be, in words."""
+    limits = {kind: HEALTHZ_SECONDS if kind == HEALTHZ else database_seconds + 1 for kind in KINDS}
+    for kind in KINDS:
+        if (seconds := measured.slowest(kind)) > limits[kind]:
+            yield f"{kind} {seconds:.1f} s"
+        statuses = measured.statuses(kind)
+        yield from (f"{kind} {status}: {statuses[status]}" for status in _wrong(statuses))
+    if (seconds := recovery(measured)) > RECOVERY_SECONDS:
+        yield f"recovery {seconds:.1f} s"
+    for kind in undisturbed:
+        if (seconds := measured.pause(kind)) > UNDISTURBED_SECONDS:
+            yield f"{kind} without a good answer for {seconds:.1f} s"
+
+
+def _wrong(statuses):
+    """Statuses that no fault explains."""
+    return sorted(set(statuses) - {200, 201, 409, 503}, key=str)
+
+
+def recovery(measured):
+    return max(measured.recovery(kind) for kind in KINDS)
+
+
+class Results:
+    def __init__(self, **facts):
+        self._facts = facts
+        self._rows = []
+
+    def add(self, fault, measured, broken):
+        cells = " | ".join(_cell(measured, kind) for kind in KINDS)
+        self._rows.append(f"| {fault} | {cells} | {recovery(measured):.1f} s | {'; '.join(broken) or 'none'} |")
+
+    def write(self, path):
+        table = INTRODUCTION.format(
+            date=datetime.now(timezone.utc).date(),
+            cores=os.cpu_count(),
+            machine=platform.machine(),
+            kinds=" | ".join(KINDS),
+            columns="|---" * len(KINDS),
+            **self._facts,
+        )
+        table += "\n".join(self._rows) + "\n"
+        path = Path(path)
+        text = path.read_text() if path.exists() else ""
+        if BEGIN in text:
+            before, _, rest = text.partition(BEGIN)
+            table = f"{before}{BEGIN}\n{table}{END}{rest.partition(END)[2]}"
+        path.write_text(table)
+
+
+def _cell(measured, kind):
+    counts = sorted(measured.statuses(kind).items(), key=str)
+    statuses = ", ".join(f"{status}: {number}" for status, number in counts)
+    return f"{measured.slowest(kind):.2f} s, {statuses or NO_ANSWER}"
+
+
+def lost(load, stored):
+    """The bookings that were acknowledged and are not in the database."""
+    booked = {row[:3] for row in stored if row[3] == "booked"}
+    return {answer.booking for answer in load.answers if answer.booking} - booked
+
+
+def false_conflicts(load, stored):
+    """The seats that were reported as taken and that nobody has."""
+    occupied = {(show, seat) for _, show, seat, status in stored if status != "cancelled"}
+    return {answer.taken for answer in load.answers if answer.taken} - occupied
+
+
+def longest_lock(measured):
+    """The longest time (seconds) of the fault in which the affected show sold nothing."""
+    return measured.pause(AFFECTED)

@@ -6,6 +6,8 @@
 # make test-image   builds and runs what the Dockerfile does, without a container engine
 # make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
 # make cluster-test breaks such nodes under load; writes deploy/cluster/RESULTS.md (CLUSTER=--short for a part of it)
+# make fault-test   breaks the database under the service, slows it down or freezes it; writes the table in docs/operations.md
+#                   (FAULTS=--short for a part of it)
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make compare      measures this tree against another revision, in turns (REV=main; BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
@@ -33,8 +35,8 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser fuzz test-image cluster cluster-test bench compare bench-reports bench-migrations profile \
-  lint audit-dependencies format lock screenshot clean
+.PHONY: run serve test test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports bench-migrations \
+  profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
 INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
@@ -91,6 +93,9 @@ cluster: $(VENV)/.installed
 
 cluster-test: $(VENV)/.installed-dev
 	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest tests/cluster $(CLUSTER)
+
+fault-test: $(VENV)/.installed-dev
+	$(if $(FAULTS),,FAULT_RESULTS=docs/operations.md) $(BIN)/python -m pytest tests/faults -s -q $(FAULTS)
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.run $(BENCH)

@@ -116,15 +116,15 @@ class Load:
                 answer = self.book(kind, customer, show, seat, **headers)
             self._is_over.wait(PAUSE_SECONDS)
 
-    def book(self, kind, customer, show, seat=None, action="book", **headers):
+    def book(self, kind, customer, show, seat=None, action="book", port=None, **headers):
         seat = seat or next(self._seats[show])
         headers |= {"Authorization": f"Bearer {self._names.tokens[customer]}", "Content-Type": "application/json"}
         body = json.dumps({"seat_number": seat})
-        return self.ask(kind, "POST", f"/api/shows/{show}/{action}/", body, wanted=(show, seat), **headers)
+        return self.ask(kind, "POST", f"/api/shows/{show}/{action}/", body, wanted=(show, seat), port=port, **headers)
 
-    def ask(self, kind, method, path, body=None, wanted=None, **headers):
+    def ask(self, kind, method, path, body=None, wanted=None, port=None, **headers):
         began = time.monotonic()
-        connection = HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
+        connection = HTTPConnection("127.0.0.1", port or self._port, timeout=ANSWER_SECONDS)
         booking = taken = None
         try:
             connection.request(method, path, body, headers)

@@ -5,7 +5,7 @@ import platform
 from datetime import datetime, timezone
 from pathlib import Path
 
-from tests.faults.load import AFFECTED, HEALTHZ, KINDS, NO_ANSWER
+from tests.faults.load import HEALTHZ, KINDS, NO_ANSWER
 
 HEALTHZ_SECONDS = 0.5
 RECOVERY_SECONDS = 5.0
@@ -89,8 +89,3 @@ def false_conflicts(load, stored):
     """The seats that were reported as taken and that nobody has."""
     occupied = {(show, seat) for _, show, seat, status in stored if status != "cancelled"}
     return {answer.taken for answer in load.answers if answer.taken} - occupied
-
-
-def longest_lock(measured):
-    """The longest time (seconds) of the fault in which the affected show sold nothing."""
-    return measured.pause(AFFECTED)

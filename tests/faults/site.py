@@ -82,7 +82,8 @@ class Site:
     def measure(self, fault, break_it, *, undisturbed=(), without_in_flight=False, **load_options):
         """Runs the load while `break_it(load)`, a context manager, breaks something; checks what must always hold.
 
-        What `break_it` yields, if anything, waits in place of `time.sleep`. Returns the measured answers and the list of broken limits, to which a test may add its own.
+        What `break_it` yields, if anything, waits in place of `time.sleep`. Returns the measured answers and the list
+        of broken limits, to which a test may add its own.
         """
         step(f"{fault}: load starts")
         with self.load(**load_options) as load:
@@ -128,7 +129,7 @@ class PostgresSite(Site):
         return self.run("SELECT id, show_id, seat_number, status FROM booking_booking")
 
     def counts(self):
-        return {key for (key,) in self.run(f"SELECT key FROM {self.names.counts_table} WHERE key LIKE 'booking:%'")}
+        return {key for (key,) in self.run(f"SELECT key FROM {self.names.counts_table} WHERE key LIKE 'booking:%%'")}
 
     @contextmanager
     def locked(self, sql, *parameters):
@@ -142,24 +143,55 @@ class PostgresSite(Site):
     def show_locked(self):
         return self.locked("SELECT id FROM booking_show WHERE id = %s FOR UPDATE", self.affected_show)
 
+    @contextmanager
+    def watched_lock(self):
+        """Tries the affected show's lock ten times a second; for how long (seconds) it has been taken each time."""
+        stretches, is_over = [0.0], Event()
+        statement = "SELECT id FROM booking_show WHERE id = %s FOR NO KEY UPDATE NOWAIT"
+
+        def watch():
+            with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
+                began = None
+                while not is_over.wait(0.1):
+                    try:
+                        connection.execute(statement, [self.affected_show])
+                        began = None
+                    except psycopg.errors.LockNotAvailable:
+                        began = began or time.monotonic()
+                        stretches.append(time.monotonic() - began)
+
+        thread = Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield stretches
+        finally:
+            is_over.set()
+            thread.join(5)
+
     def want_replica(self, name):
         self.run(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
         self.run("SELECT pg_reload_conf()")
         wait_until(lambda: self.run("SHOW synchronous_standby_names") == [(name,)])
 
-    def worker_that_waits_for_a_lock(self):
-        """The process of the service whose statement waits for a row's lock, found by its end of the connection."""
-        ports = []
+    @contextmanager
+    def second_server(self, folder):
+        """One worker on the same database."""
+        with served(self.url, [], [], folder, **self.options.environment | {"WORKERS": "1"}) as service:
+            yield service
+
+    def worker_that_waits_for_a_lock(self, service):
+        """The process of this service whose statement waits for a row's lock, found by its end of the connection."""
+        pids, found = descendants(service.process.pid), []
 
         def waits():
-            ports[:] = self.run(
+            rows = self.run(
                 "SELECT client_port FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND client_port > 0"
             )
-            return ports
+            found[:] = processes_of_ports(pids, {port for (port,) in rows})
+            return found
 
         wait_until(waits)
-        [port] = ports[0]
-        return process_of_port(port)
+        return found[0]
 
 
 class SqliteSite(Site):
@@ -211,8 +243,8 @@ def children(pid):
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
+            if parent(child := int(stat.parent.name)) == pid:
+                found.append(child)
     return found
 
 
@@ -236,20 +268,27 @@ def frozen(*pids):
                 os.kill(pid, signal.SIGCONT)
 
 
-def process_of_port(port):
-    """The id of the process whose end of a loopback TCP connection has this port."""
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if int(fields[1].rpartition(":")[2], 16) == port and fields[9] != "0":
-            inode = f"socket:[{fields[9]}]"
-            break
-    else:
-        raise AssertionError(f"No connection has the port {port}")
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*"):
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def descendants(pid):
+    return [pid, *(found for child in children(pid) for found in descendants(child))]
+
+
+def processes_of_ports(pids, ports):
+    """Those of these processes whose end of a loopback TCP connection has one of these ports."""
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    inodes = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) in ports}
+    return [pid for pid in pids if inodes & sockets(pid)]
+
+
+def sockets(pid):
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
-            if str(descriptor.readlink()) == inode:
-                return int(descriptor.parts[2])
-    raise AssertionError(f"No process has {inode}")
+            found.add(str(descriptor.readlink()))
+    return found
 
 
 # --- A network that passes nothing on ---------------------------------------------------------

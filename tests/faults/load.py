@@ -116,13 +116,21 @@ class Load:
                 answer = self.book(kind, customer, show, seat, **headers)
             self._is_over.wait(PAUSE_SECONDS)
 
-    def book(self, kind, customer, show, seat=None, action="book", port=None, **headers):
+    def book(self, kind, customer, show, seat=None, **headers):
         seat = seat or next(self._seats[show])
-        headers |= {"Authorization": f"Bearer {self._names.tokens[customer]}", "Content-Type": "application/json"}
-        body = json.dumps({"seat_number": seat})
-        return self.ask(kind, "POST", f"/api/shows/{show}/{action}/", body, wanted=(show, seat), port=port, **headers)
+        return self._post(
+            kind, customer, f"/api/shows/{show}/book/", {"seat_number": seat}, wanted=(show, seat), **headers
+        )
 
-    def ask(self, kind, method, path, body=None, wanted=None, port=None, **headers):
+    def hold(self, customer, show, seat, port):
+        """Holds a seat at the service on this port."""
+        return self._post(AFFECTED, customer, f"/api/shows/{show}/hold/", {"seat_numbers": [seat]}, port=port)
+
+    def _post(self, kind, customer, path, body, *, wanted=None, port=None, **headers):
+        headers |= {"Authorization": f"Bearer {self._names.tokens[customer]}", "Content-Type": "application/json"}
+        return self.ask(kind, "POST", path, json.dumps(body), wanted=wanted, port=port, **headers)
+
+    def ask(self, kind, method, path, body=None, *, wanted=None, port=None, **headers):
         began = time.monotonic()
         connection = HTTPConnection("127.0.0.1", port or self._port, timeout=ANSWER_SECONDS)
         booking = taken = None
@@ -130,7 +138,7 @@ class Load:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             text, outcome = response.read(), response.status
-            if outcome == 201:
+            if outcome == 201 and wanted:
                 booking = (json.loads(text)["id"], *wanted)
             elif outcome == 409:
                 taken = wanted

@@ -115,8 +115,8 @@ def measure_a_frozen_worker(site, results, fault, service):
     def worker_frozen(load):
         with ExitStack() as freeze:
             with site.show_locked():
-                hold = {"seat": 9_999, "action": "hold", "port": service.port}
-                Thread(target=load.book, args=(AFFECTED, 0, site.affected_show), kwargs=hold, daemon=True).start()
+                hold = (0, site.affected_show, 9_999, service.port)
+                Thread(target=load.hold, args=hold, daemon=True).start()
                 freeze.enter_context(frozen(site.worker_that_waits_for_a_lock(service)))
             stretches[:] = [freeze.enter_context(site.watched_lock())]
             yield

@@ -17,7 +17,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 
 from booking.infrastructure.statements import Parameter, Text, send
-from booking.models import Screen, Show
+from booking.models import Booking, Screen, Show
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show
 
@@ -115,10 +115,17 @@ def test_a_model_becomes_an_insert():
 
 @postgresql
 @pytest.mark.django_db
-def test_the_backend_writes_values_as_literals():
-    with relied_on("Django's DatabaseOperations.compose_sql", STATEMENTS):
-        connection.ensure_connection()
-        assert [connection.ops.compose_sql("%s", [value]) for value in ("it's", 5, None)] == ["'it''s'", "5", "NULL"]
+def test_a_literal_is_written_without_a_connection():
+    other = connection.copy()
+    literals = [other.literal(value) for value in ("it's", 5, None, Booking.Status.HELD)]
+    assert (literals, other.connection) == (["'it''s'", "5", "NULL", "'held'"], None)
+
+
+def test_an_instance_is_made_of_a_row_without_init():
+    with relied_on("django.db.models.base.ModelState", "booking/models/loading.py"):
+        screen = Screen.from_db("default", ["id", "name"], [5, "One"])
+        assert (screen.pk, screen.name, screen._state.adding, screen._state.db) == (5, "One", False, "default")
+        assert screen.get_deferred_fields() == {"rows", "seats_per_row"}
 
 
 # --- Django's backend for PostgreSQL ----------------------------------------------------------
@@ -248,6 +255,7 @@ def test_a_transaction_of_the_orm_alone_does_so_too():
 def test_a_lock_is_waited_for_2_seconds_whatever_the_server_s_default():
     with database(options=OTHER_DEFAULTS) as other:
         assert other.send([("SHOW lock_timeout", [])]) == [[("2s",)]]
+        assert other.send([("SHOW idle_in_transaction_session_timeout", [])]) == [[("8s",)]]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 from django.db import connections
 from django.db.utils import OperationalError
 
+from movieticket.deadline import waiting_at_most
 from movieticket.sqlite.base import DatabaseWrapper
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +102,21 @@ def test_two_files_have_two_queues(connect, tmp_path):
     begin(second)
     end(second)
     end(first)
+
+
+def test_a_writer_waits_no_longer_than_its_request_may(connect):
+    first, second = connect(), connect(timeout=20)
+    begin(first)
+    with waiting_at_most(0.1), pytest.raises(OperationalError, match="locked"):
+        begin(second)
+    end(first)
+
+
+def test_a_writer_waits_for_another_process_no_longer_than_its_request_may(connect, tmp_path):
+    writer = connect(timeout=20)
+    writer.ensure_connection()
+    other = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with waiting_at_most(0.1), pytest.raises(OperationalError, match="locked"):
+        begin(writer)
+    other.close()

@@ -113,7 +113,7 @@ class Statement:
         tokens, parameters = [], []
         for place in places:
             if not isinstance(place, Parameter):
-                tokens.append(connection.ops.compose_sql("%s", [place]))  # type: ignore[attr-defined]
+                tokens.append(connection.literal(place))  # type: ignore[attr-defined]
                 continue
             if place.name not in numbers:
                 numbers[place.name] = len(numbers) + 1

@@ -15,14 +15,17 @@ should be on two is not taken for one.
 import select
 import warnings
 from collections.abc import Sequence
+from enum import Enum
 from functools import partial
 from time import monotonic
 from typing import Any
 
 import psycopg
+import psycopg.sql
 from django.db.backends.postgresql import base
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
 
+from movieticket.deadline import seconds_left
 from movieticket.postgresql.connection import Call, Connection
 
 # The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
@@ -50,12 +53,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             options["pool"] = {"connection_class": Connection}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        left = seconds_left()
+        if left is not None:
+            conn_params["connect_timeout"] = max(1, min(int(conn_params["connect_timeout"]), int(left)))
         connection = super().get_new_connection(conn_params)
         connection.configure(self.settings_dict["POOLED"])
         if connection.is_pooled:
             # A cursor in the server would outlive its transaction, and so its session.
             self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
         return connection
+
+    def literal(self, value: Any) -> str:
+        """The value as SQL, without a connection, which quoting by Django's operations would open."""
+        return psycopg.sql.quote(value.value if isinstance(value, Enum) else value)
 
     def is_usable(self) -> bool:
         if self.connection is None or self.connection.closed:

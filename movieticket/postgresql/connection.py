@@ -30,7 +30,16 @@ BEGIN: Call = ("BEGIN ISOLATION LEVEL READ COMMITTED", ())
 COMMIT: Call = ("COMMIT", ())
 
 # What holds for each of our sessions, whatever the server's defaults.
-SESSION_SETTINGS = {"lock_timeout": "2s"}
+SESSION_SETTINGS = {
+    "lock_timeout": "2s",
+    # A worker that froze within a transaction, or whose machine vanished, keeps its locks for at most 10 seconds.
+    "idle_in_transaction_session_timeout": "8s",
+    "tcp_keepalives_idle": "4",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "2",
+}
+# What of it a transaction sets for itself behind a pool, where it shares its session with others.
+TRANSACTION_SETTINGS = ("lock_timeout", "idle_in_transaction_session_timeout")
 
 # The server's function that a commit waits in for its replica; it warns when it stops waiting early.
 WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
@@ -122,8 +131,8 @@ class Connection(psycopg.Connection[Any]):
 
     @cached_property
     def _begin(self) -> Sequence[Call]:
-        settings = SESSION_SETTINGS.items() if self.is_pooled else ()
-        return [BEGIN, *((f"SET LOCAL {name} = '{value}'", ()) for name, value in settings)]
+        names = TRANSACTION_SETTINGS if self.is_pooled else ()
+        return [BEGIN, *((f"SET LOCAL {name} = '{SESSION_SETTINGS[name]}'", ()) for name in names)]
 
     def _rows(self, result: Any) -> list[tuple[Any, ...]]:
         if not result.ntuples:

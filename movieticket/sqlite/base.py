@@ -15,6 +15,8 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
+from movieticket.deadline import seconds_left
+
 # One for each database file of the process.
 _write_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -37,6 +39,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         self._take_write_lock()
         try:
+            # For other processes: SQLite's own pauses end with the request's deadline too.
+            self.cursor().execute(f"PRAGMA busy_timeout = {round(1000 * self._patience)}")
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             self._release_write_lock()
@@ -56,10 +60,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._release_write_lock()
 
     def _take_write_lock(self) -> None:
-        timeout = self.settings_dict["OPTIONS"].get("timeout", 5)
-        if not self._write_lock.acquire(timeout=timeout):
+        if not self._write_lock.acquire(timeout=self._patience):
             raise OperationalError("database is locked")
         self._holds_write_lock = True
+
+    @property
+    def _patience(self) -> float:
+        """How many seconds a transaction may wait for its turn."""
+        timeout: float = self.settings_dict["OPTIONS"].get("timeout", 5)
+        left = seconds_left()
+        return timeout if left is None else min(timeout, left)
 
     def _release_write_lock(self) -> None:
         if self._holds_write_lock:

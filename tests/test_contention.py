@@ -172,6 +172,20 @@ def test_other_shows_sell_while_requests_wait_for_one(client, show):
         assert [request.result().status_code for request in waiting] == [201, 201]
 
 
+@parallel_writers
+def test_a_show_that_moved_to_another_movie_meanwhile_is_answered_with_that(user, show, django_assert_num_queries):
+    other, movie = connection.copy(), make_show().movie
+    other.set_autocommit(False)
+    with ThreadPoolExecutor(1) as pool, other.cursor() as cursor:
+        cursor.execute("UPDATE booking_show SET movie_id = %s WHERE id = %s", [movie.pk, show.pk])
+        booking = start(pool, partial(book_seat, user=user, show_id=show.pk, seat_number=7, now=NOW))
+        wait_for_waiters(1)
+        other.commit()
+    other.close()
+    with django_assert_num_queries(0):
+        assert booking.result().show.movie.title == movie.title
+
+
 # --- Two processes on one SQLite file ---------------------------------------------------------
 
 

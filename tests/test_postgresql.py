@@ -18,6 +18,7 @@ from psycopg.pq import ExecStatus, TransactionStatus
 
 from booking.infrastructure.statements import Parameter, Text, send
 from booking.models import Booking, Screen, Show
+from booking.services.transactions import Interrupted, write_transaction
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show
 
@@ -258,6 +259,25 @@ def test_a_lock_is_waited_for_2_seconds_whatever_the_server_s_default():
         assert other.send([("SHOW idle_in_transaction_session_timeout", [])]) == [[("8s",)]]
 
 
+@postgresql
+@pytest.mark.django_db
+def test_behind_a_pool_a_transaction_of_the_orm_has_the_session_s_settings():
+    with database() as other:
+        other.settings_dict["POOLED"] = True
+        with transaction_of(other), other.cursor() as cursor:
+            cursor.execute("SHOW lock_timeout")
+            assert cursor.fetchone() == ("2s",)
+
+
+@postgresql
+@pytest.mark.django_db
+def test_autocommit_is_not_changed_within_a_transaction():
+    with database() as other, transaction_of(other):
+        other.send([("SELECT 1", [])])
+        with pytest.raises(psycopg.ProgrammingError, match="can't change 'autocommit' now"):
+            other.connection.set_autocommit(True)
+
+
 @contextmanager
 def transaction_of(other):
     """A transaction without the registry of connections, which doesn't know this one."""
@@ -394,6 +414,23 @@ def test_a_statement_that_another_client_prepared_is_used():
         with other.cursor() as cursor:
             cursor.execute(f"PREPARE {name} AS SELECT $1::int")
         assert other.send([("SELECT $1::int", [5])]) == [[(5,)]]
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_statement_that_another_client_prepared_is_known_after_a_transaction_failed_at_it():
+    name = f"movieticket_{sha256(b'SELECT 7::int').hexdigest()[:32]}"
+    with connection.cursor() as cursor:
+        cursor.execute(f"PREPARE {name} AS SELECT 7::int")
+
+    def read_in_a_transaction():
+        with write_transaction():
+            connection.send([("SELECT 6::int", [])])
+            connection.send([("SELECT 7::int", [])])
+
+    with pytest.raises(Interrupted):
+        read_in_a_transaction()
+    assert connection.send([("SELECT 7::int", [])]) == [[(7,)]]
 
 
 @postgresql

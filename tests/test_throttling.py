@@ -1,6 +1,7 @@
 """How often a client may try before it has to wait."""
 
 import pytest
+from rest_framework.test import APIClient
 
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_user
@@ -127,3 +128,10 @@ def test_browsing_has_no_limit(anyone, show, path):
 
 def test_reading_one_s_own_has_no_limit(client):
     assert statuses(lambda: client.get("/api/my-bookings/"), 10) == [200] * 10
+
+
+def test_a_request_with_another_authentication_is_limited_too(user, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
+    client = APIClient()
+    client.force_authenticate(user)
+    assert [client.post("/api/bookings/1/cancel/").status_code for _ in range(2)] == [404, 429]

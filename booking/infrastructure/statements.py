@@ -6,6 +6,7 @@ keeps the text that the ORM wrote; PostgreSQL also keeps its plan. `send` sends 
 This is the only module that uses private interfaces of Django's SQL compiler; tests/test_statements.py says which.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cached_property
@@ -55,7 +56,7 @@ class Call(NamedTuple):
     values: list[Any]
 
 
-class Statement:
+class Statement(ABC):
     """SQL text with named parameters. Calling it sends it alone and returns its rows."""
 
     def __call__(self, **values: Any) -> list[Any]:
@@ -84,9 +85,9 @@ class Statement:
         """What the caller gets for the rows that the database returned."""
         return rows
 
+    @abstractmethod
     def compiled(self) -> tuple[str, list[Any]]:
         """The SQL with %s for each parameter, and what stands there: a Parameter, or a constant value."""
-        raise NotImplementedError
 
     @property
     def text(self) -> str:

@@ -7,6 +7,7 @@ other shows wait, the lock of the customer's row does. Its `check` may send quer
 the locks where a first call saw the show unlocked.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ from booking.services.refusals import Kind, Refusal
 from booking.services.seating import best_seats, largest_block
 
 
-class Rule:
+class Rule(ABC):
     """A condition that a request for seats has to meet."""
 
     # What it may raise, for the API's document.
@@ -30,21 +31,21 @@ class Rule:
         """Whether the rule looks at other shows of the customer; the lock takes one more round trip."""
         return False
 
+    @abstractmethod
     def check(self, facts: Facts, request: SeatRequest) -> None:
         """Raises one of its refusals. A count's seats are not chosen yet."""
-        raise NotImplementedError
 
 
 class SeatRule(Rule):
     """A condition on each seat."""
 
+    @abstractmethod
     def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
         """The seats that this customer can't get, among those of the facts' rows or of the whole show."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
         """The refusal of these seats."""
-        raise NotImplementedError
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         if not request.seat_numbers:

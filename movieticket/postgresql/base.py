@@ -75,8 +75,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not poll.poll(0) or super().is_usable()
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if self.in_atomic_block and self.connection.is_pooled:
-            # Behind a pool the BEGIN that is due brings the settings of the session, psycopg's own would not.
+        if self.connection.is_pooled:
+            # The BEGIN that is due brings the session's settings; psycopg's own BEGIN would not.
             self.connection.run([])
         return super().create_cursor(name)
 

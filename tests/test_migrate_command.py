@@ -5,7 +5,10 @@ import sys
 from contextlib import contextmanager
 
 import pytest
+from django.db import OperationalError, connections
 
+from booking.management.commands import migrate
+from movieticket.sqlite.base import DatabaseWrapper
 from tests.postgres_server import postgres_server
 from tests.service import PROJECT, environment, run
 
@@ -68,3 +71,22 @@ with Command()._lock(connection):
     print("locked", flush=True)
     time.sleep(60)
 """
+
+
+@pytest.fixture
+def sqlite(request):
+    """A connection to the SQLite database of this name."""
+    config = {"ENGINE": "movieticket.sqlite", "NAME": request.param}
+    return DatabaseWrapper(connections.configure_settings({"default": config})["default"], "own")
+
+
+@pytest.mark.parametrize("sqlite", [":memory:"], indirect=True)
+def test_a_database_in_memory_needs_no_lock(sqlite):
+    with migrate._sqlite_lock(sqlite) as try_lock:
+        assert try_lock()
+
+
+@pytest.mark.parametrize("sqlite", ["/no/such/folder/db.sqlite3"], indirect=True)
+def test_a_folder_that_is_not_there_is_reported_as_by_sqlite(sqlite):
+    with pytest.raises(OperationalError, match="unable to open database file"), migrate._sqlite_lock(sqlite):
+        pass

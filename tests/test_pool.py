@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from movieticket.postgresql.connection import POOL_FOUND
+from movieticket.postgresql.connection import POOL_FOUND, Connection
 from tests.pgbouncer import PROGRAM, pgbouncer
 from tests.postgres_server import postgres_server
 from tests.service import CUSTOMERS, filled, run, served
@@ -135,6 +135,15 @@ def visits(service):
     with ThreadPoolExecutor(CUSTOMERS) as pool:
         done = list(pool.map(Customer.visit, customers))
     return sum((customer.statuses for customer in done), Counter()), [w for customer in done for w in customer.wrong]
+
+
+def test_a_connection_finds_out_whether_it_leads_to_a_pool(site, caplog):
+    direct = f"host={site.database.folder} user=postgres dbname=postgres"
+    for url, is_pooled in ((direct, False), (site.pool, True)):
+        with Connection.connect(url) as own:
+            own.configure(None)
+            assert own.is_pooled is is_pooled
+    assert caplog.messages == [POOL_FOUND]
 
 
 # --- With DATABASE_POOLED unset, true, and false, which is wrong here -------------------------

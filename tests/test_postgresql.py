@@ -160,7 +160,7 @@ def test_every_connection_is_ours(options):
 @postgresql
 @pytest.mark.django_db
 def test_a_connection_of_a_pool_sends_statements_and_is_lent_again():
-    with database(pool=True) as other:
+    with database(pool={"connection_class": Connection, "min_size": 1, "max_size": 1}) as other:
         for n in (1, 2):
             assert other.send([("SELECT $1::int", [n]), ("SELECT 3", [])]) == [[(n,)], [(3,)]]
             other.close()

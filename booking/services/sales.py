@@ -1,7 +1,7 @@
 """The one way to get a seat: lock the show and read the facts, check the rules, write and commit.
 
 That takes two round trips to the database: `lock_and_read`, and the statements of a Change with the COMMIT. A request
-with an Idempotency-Key and a sale by staff take a third, because their records contain the booking's id. A request for
+with an Idempotency-Key and a sale by staff take one more, because their records contain the booking's id. A request for
 a seat that is visibly taken is refused after the first, without the show's lock.
 """
 

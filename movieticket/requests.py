@@ -5,9 +5,9 @@ import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -73,7 +73,7 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID")
-        request_id = given if given and REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = given if given and REQUEST_ID.fullmatch(given) else token_hex(16)
         token = _request_id.set(request_id)
         sent_before = _queries.number
         begin = perf_counter()

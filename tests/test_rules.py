@@ -202,7 +202,6 @@ def row(seat_number, user=CUSTOMER, status="booked", pk=1, **fields):
         created_at=NOW,
         expires_at=fields.get("expires_at"),
         held_since=fields.get("held_since"),
-        has_free_seat=fields.get("has_free_seat"),
     )
 
 
@@ -264,9 +263,10 @@ def test_a_seat_is_free_unless_a_row_takes_it(taken, expected):
     assert code(SeatsFree(), facts_of(taken), request_for(7)) == expected
 
 
-@pytest.mark.parametrize(("seats_left", "expected"), [(True, "seat_taken"), (False, "sold_out")])
-def test_a_show_without_a_seat_left_is_sold_out(seats_left, expected):
-    facts = facts_of(row(7, OTHER, has_free_seat=seats_left))
+@pytest.mark.parametrize(("is_sold_out", "expected"), [(False, "seat_taken"), (True, "sold_out")])
+def test_a_show_without_a_seat_left_is_sold_out(is_sold_out, expected):
+    facts = facts_of(row(7, OTHER))
+    facts.is_sold_out = is_sold_out
     assert code(SeatsFree(), facts, request_for(7)) == expected
 
 

@@ -180,17 +180,6 @@ class Show(LoadsQuickly):
         return f"{self.movie.title}, {timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}, {self.screen.name}"
 
     @property
-    def has_movie_and_screen(self) -> bool:
-        """Whether both are loaded."""
-        return all(self._meta.get_field(name).is_cached(self) for name in ("movie", "screen"))  # type: ignore[union-attr]
-
-    def update_from(self, fresh: Show) -> None:
-        """Takes over the columns of a later read of this show; another movie or screen is loaded when it is used."""
-        for name, value in vars(fresh).items():
-            if name != "_state":
-                setattr(self, name, value)
-
-    @property
     def is_cancelled(self) -> bool:
         return self.cancelled_at is not None
 
@@ -253,6 +242,10 @@ class SeatTaking:
         is_own = user is not None and self.user_id == user.pk
         return is_own and self.status == Booking.Status.HELD and not self.has_run_out(now)
 
+    def is_taken_for(self, user: User | None, now: datetime) -> bool:
+        """Whether the user can't get the seat: it is taken, and not by a hold of theirs."""
+        return self.is_live(now) and not self.is_hold_of(user, now)
+
 
 class Booking(SeatTaking, LoadsQuickly):
     """One seat of one show for one customer; or held for one, or kept from sale by staff."""
@@ -287,6 +280,12 @@ class Booking(SeatTaking, LoadsQuickly):
             models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
             # All that a count of a show's seats asks for, of one customer's too.
             models.Index(fields=["show", "user", "status", "expires_at"], name="booking_by_show_and_user"),
+            # A customer's seats in a show; of the index above the planner would read each status apart.
+            models.Index(
+                fields=["show", "user"],
+                condition=Q(status__in=["booked", "held", "blocked"]),
+                name="active_by_show_and_user",
+            ),
             models.Index(fields=["reference"], name="booking_by_reference"),
             models.Index(fields=["expires_at"], condition=Q(status="held"), name="hold_by_end"),
         ]

@@ -7,7 +7,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import BooleanField, Case, Count, Exists, QuerySet, Subquery, Value, When
+from django.db.models import Count, Exists, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from booking.infrastructure.statements import Query, in_order, send
@@ -15,7 +15,7 @@ from booking.metrics import LOCK_WAITS
 from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
-from booking.services.transactions import lock_row, read_show, retried, shows_to_lock
+from booking.services.transactions import lock_row, read_show, retried, show_to_lock
 
 LARGEST_SEAT_NUMBER = 2**31 - 1
 
@@ -70,8 +70,6 @@ class _Columns(NamedTuple):
     created_at: datetime
     expires_at: datetime | None
     held_since: datetime | None
-    # Whether the show has a free seat; None where this row leaves its seat to the customer, or is on no wanted seat.
-    has_free_seat: bool | None
 
 
 class SeatRow(_Columns, SeatTaking):
@@ -93,11 +91,8 @@ class Facts:
     is_locked: bool
     # The record of the request's Idempotency-Key: digest and answer.
     records: Sequence[tuple[str, str]] = ()
-
-    @property
-    def is_sold_out(self) -> bool:
-        """Whether no seat is free; known only where a wanted seat is taken."""
-        return any(row.has_free_seat is False for row in self.rows)
+    # Whether no seat is free; known only where a wanted seat is taken.
+    is_sold_out: bool = False
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
         return [row for row in self.rows if row.is_live(now)]
@@ -114,17 +109,21 @@ def _taken(p: Any, seats: int) -> QuerySet[Booking]:
 
 @lru_cache
 def _lock_if_free(seats: int) -> Query:
-    return Query(lambda p: shows_to_lock(p).filter(~Exists(_taken(p, seats))))
+    return Query(lambda p: show_to_lock(p).filter(~Exists(_taken(p, seats))))
 
 
-def _number_taken(p: Any) -> Coalesce:
-    """How many seats of the show are taken."""
-    taken = Booking.objects.live(p.now).filter(show=p.show_id).order_by().values("show").annotate(n=Count("*"))
-    return Coalesce(Subquery(taken.values("n")), 0)
+def _numbers_taken(p: Any) -> QuerySet[Booking, Any]:
+    """One row with the number of the show's seats that are taken; none where that is 0."""
+    taken = Booking.objects.live(p.now).filter(show=p.show_id).order_by().values("show")
+    return taken.annotate(n=Count("*")).values_list("n")
 
 
+_count_taken = Query(_numbers_taken)
 _COLUMNS = ("pk", "user", "seat_number", "status", "reference", "created_at", "expires_at", "held_since")
-_UNKNOWN = Value(None, output_field=BooleanField())
+
+
+def _rows(p: Any) -> QuerySet[Booking, Any]:
+    return Booking.objects.on_a_seat().filter(show=p.show_id).order_by().values_list(*_COLUMNS)
 
 
 @lru_cache
@@ -132,24 +131,17 @@ def _read_rows(seats: int) -> Query:
     """The rows that occupy the seats and the other rows of a customer, each half of them by an index of its own."""
 
     def build(p: Any) -> Any:
-        rows = Booking.objects.on_a_seat().filter(show=p.show_id).order_by()
         wanted = p.several("seat", seats)
-        # PostgreSQL counts once, and only where a wanted seat is taken.
-        free = Case(When(show__total_seats__gt=_number_taken(p), then=True), default=False)
-        free = Case(When(user=p.user_id, status=Booking.Status.HELD, then=_UNKNOWN), default=free)
-        on_seats = rows.filter(seat_number__in=wanted).values_list(*_COLUMNS, free)
-        others = rows.filter(user=p.user_id).exclude(seat_number__in=wanted).values_list(*_COLUMNS, _UNKNOWN)
-        return on_seats.union(others, all=True)
+        others = _rows(p).filter(user=p.user_id).exclude(seat_number__in=wanted)
+        return _rows(p).filter(seat_number__in=wanted).union(others, all=True)
 
     return Query(build)
 
 
-_lock_if_left = Query(lambda p: shows_to_lock(p).filter(total_seats__gte=_number_taken(p) + p.count))
-_read_all_rows = Query(
-    lambda p: (
-        Booking.objects.on_a_seat().filter(show=p.show_id).order_by("seat_number").values_list(*_COLUMNS, _UNKNOWN)
-    )
+_lock_if_left = Query(
+    lambda p: show_to_lock(p).filter(total_seats__gte=Coalesce(Subquery(_numbers_taken(p)), 0) + p.count)
 )
+_read_all_rows = Query(lambda p: _rows(p).order_by("seat_number"))
 
 
 def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
@@ -159,26 +151,22 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     popular show can be refused without waiting for others. Raises NotFound and Busy.
     """
     values = _values(request)
-    lock = (lock_row if wait else _lock_unless_visibly_taken(request)).choose(values)
-    # Movie and screen, which take two joins, are read before the lock, so that it is held for less time.
-    if request.count:
-        calls = [read_show.choose(values), lock, _read_all_rows.choose(values)]
-    else:
-        seats = len(request.seat_numbers)
-        calls = [read_show.choose(values), lock, _read_rows(seats).choose(values)]
+    lock = lock_row if wait else _lock_unless_visibly_taken(request)
+    rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
+    calls = [lock.choose(values), read_show.choose(values), rows.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
     with LOCK_WAITS.time():
-        shows, locked, found, *recorded = send(*calls)
+        locked, shows, found, *recorded = send(*calls)
     if not shows:
         raise NotFound
-    show = shows[0]
-    if locked:
-        show.update_from(locked[0])
-        if not show.has_movie_and_screen:
-            # Staff gave the show another one while its lock was waited for.
-            [[show]] = send(read_show.choose(values))
-    return Facts(show, [*map(SeatRow._make, found)], bool(locked), *recorded)
+    facts = Facts(shows[0], [*map(SeatRow._make, found)], bool(locked), *recorded)
+    wanted = [row for row in facts.rows if row.seat_number in request.seat_numbers]
+    if any(row.is_taken_for(request.user, request.now) for row in wanted):
+        # Without the lock this ends the transaction, which then needs no ROLLBACK in a round trip of its own.
+        counts = send(_count_taken.choose(values), commit=not locked)[0]
+        facts.is_sold_out = sum(number for (number,) in counts) >= facts.show.total_seats
+    return facts
 
 
 def _values(request: SeatRequest) -> dict[str, Any]:

@@ -155,12 +155,9 @@ class SeatsFree(SeatRule):
     refusals = (SeatTaken, SoldOut)
 
     def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
-        now, user = request.now, request.user
-        return [
-            row.seat_number
-            for row in facts.rows
-            if row.is_live(now) and (request.count or not row.is_hold_of(user, now))
-        ]
+        # A count gets other seats than those that the customer holds.
+        user = None if request.count else request.user
+        return [row.seat_number for row in facts.rows if row.is_taken_for(user, request.now)]
 
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
         # A customer who holds a seat can still book that one.

@@ -150,21 +150,19 @@ def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         raise Interrupted from error
 
 
-def shows_to_lock(p: Any) -> QuerySet[Show]:
-    """The show with its lock, without what a join would add: a row that was waited for may no longer fit the join."""
-    return Show.objects.select_for_update(no_key=True).filter(pk=p.show_id).order_by()
+def show_to_lock(p: Any) -> QuerySet[Show, Any]:
+    """The id of the show, with its lock.
+
+    The show is read by the next statement: this one would return the movie and screen from before it waited.
+    """
+    return Show.objects.select_for_update(no_key=True).filter(pk=p.show_id).order_by().values_list("pk")
 
 
-lock_row = Query(shows_to_lock)
-
-
-def shows_to_read(p: Any) -> QuerySet[Show]:
-    """The show of a decision, without the movie's description, which is long."""
-    shows = Show.objects.select_related("movie", "screen").defer("movie__description")
-    return shows.filter(pk=p.show_id).order_by()
-
-
-read_show = Query(shows_to_read)
+lock_row = Query(show_to_lock)
+# Without the movie's description, which is long.
+read_show = Query(
+    lambda p: Show.objects.select_related("movie", "screen").defer("movie__description").filter(pk=p.show_id).order_by()
+)
 
 
 def lock_show(show_id: int) -> Show:

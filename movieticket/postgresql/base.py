@@ -85,23 +85,24 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         `commit` ends the transaction of `atomic()`, but not within a savepoint.
         """
-        self.close_if_health_check_failed()
-        self.ensure_connection()
-        self.validate_thread_sharing()
+        if self.connection is None or not self.health_check_done:
+            self.close_if_health_check_failed()
+            self.ensure_connection()
         self.validate_no_broken_transaction()
         commits = commit and self.in_atomic_block and not self.savepoint_ids
         text = ";\n".join([text for text, _ in calls])
-        begin = monotonic()
-
-        def execute(*_: Any) -> list[list[tuple[Any, ...]]]:
-            with self.wrap_database_errors:
-                rows: list[list[tuple[Any, ...]]] = self.connection.run(calls, commit=commits)
-                return rows
-
+        execute: Any = partial(self._run, calls, commits)
         for wrapper in reversed(self.execute_wrappers):
             execute = partial(wrapper, execute)
+        if not self.queries_logged:
+            return execute(text, None, False, {"connection": self, "cursor": None})  # type: ignore[no-any-return]
+        begin = monotonic()
         try:
-            return execute(text, None, False, {"connection": self, "cursor": None})
+            return execute(text, None, False, {"connection": self, "cursor": None})  # type: ignore[no-any-return]
         finally:
-            if self.queries_logged:
-                self.queries_log.append({"sql": text, "time": f"{monotonic() - begin:.3f}"})
+            self.queries_log.append({"sql": text, "time": f"{monotonic() - begin:.3f}"})
+
+    def _run(self, calls: Sequence[Call], commit: bool, *_: Any) -> list[list[tuple[Any, ...]]]:
+        with self.wrap_database_errors:
+            rows: list[list[tuple[Any, ...]]] = self.connection.run(calls, commit=commit)
+            return rows

@@ -11,3 +11,9 @@ class BookingConfig(AppConfig):
         from booking.infrastructure.triggers import create_missing_triggers
 
         post_migrate.connect(create_missing_triggers, sender=self)
+
+    def prepare_to_serve(self) -> None:
+        """What a worker does before its first request, which would wait for it."""
+        from booking.infrastructure.statements import Statement
+
+        Statement.compile_all()

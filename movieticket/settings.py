@@ -180,6 +180,8 @@ ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
 # How long a request over the API may wait for the database, all in all; what staff do takes longer.
 DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
+# Of each worker; deploy/start gives the server the same number.
+THREADS = positive("THREADS", 4)
 STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
 
 CACHES = {

@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
@@ -25,6 +26,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
     application = get_wsgi_application()
     application.request_class = Request
+    apps.get_app_config("booking").prepare_to_serve()  # type: ignore[attr-defined]
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")
 # What is there by now stays; no collection of garbage has to go through it again.

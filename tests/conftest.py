@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from booking.models import Show, User
 from booking.services import counters
+from movieticket import admission
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show, make_user
 from tests.races import long_timeout, no_constraint, no_lock  # noqa: F401
@@ -68,6 +69,12 @@ def _fast_and_unlimited(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """More threads than a worker has race in the tests' process, and none is refused for it."""
+    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)

@@ -243,7 +243,6 @@ def test_a_service_is_tried_again_by_one_request_while_the_database_is_away(monk
         if len(tries) == 1:
             raise transactions.Interrupted
 
-    with another_thread(lambda: trying(availability)), waiting_at_most(60):
-        with suppress(Busy):
-            service()
+    with another_thread(lambda: trying(availability)), waiting_at_most(60), suppress(Busy):
+        service()
     assert len(tries) == expected

@@ -37,7 +37,7 @@ from booking.services.rules import AlreadyCancelled, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
-from booking.services.transactions import broke_off
+from booking.services.transactions import broke_off, lock_account
 
 __all__ = [
     "CANCELLED",
@@ -86,6 +86,7 @@ __all__ = [
     "find_account_and_count",
     "hold_seats",
     "import_movies",
+    "lock_account",
     "move_booking",
     "plan_show",
     "read_bill",

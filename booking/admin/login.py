@@ -61,5 +61,5 @@ def password_change(request: HttpRequest, extra_context: dict[str, Any] | None =
 
 
 admin.site.login_form = LimitedLoginForm
-admin.site.password_change = password_change  # type: ignore[method-assign]
+admin.site.password_change = password_change  # type: ignore[method-assign, assignment]
 admin.site.login = login  # type: ignore[method-assign]

@@ -15,7 +15,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
-from booking.addresses import read_proxy
+from movieticket.addresses import read_proxy
 
 # More of anything counted here makes no sense, and lifetimes in days stay within the calendar.
 MAX_NUMBER = 1_000_000

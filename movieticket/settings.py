@@ -181,10 +181,10 @@ STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Each worker's own; the database says whether an entry still holds.
-    "kept": {
+    # Each worker's own; the version of an entry is that of the catalogue in the database.
+    "catalogue": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "kept",
+        "LOCATION": "catalogue",
         "TIMEOUT": None,
         "OPTIONS": {"MAX_ENTRIES": 500},
     },
@@ -201,7 +201,7 @@ TIME_ZONE = env("TIME_ZONE", cast.time_zone, "UTC")
 
 AUTH_USER_MODEL = "booking.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "booking.passwords.MaximumLengthValidator"},
+    {"NAME": "booking.infrastructure.passwords.MaximumLengthValidator"},
     *(
         {"NAME": f"django.contrib.auth.password_validation.{name}"}
         for name in (
@@ -214,7 +214,7 @@ AUTH_PASSWORD_VALIDATORS = [
     ),
 ]
 PASSWORD_HASHERS = [
-    "booking.hashers.Argon2Hasher",
+    "booking.infrastructure.passwords.Argon2Hasher",
     # What earlier versions used; such a hash is replaced at its user's next sign-in.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
@@ -223,7 +223,7 @@ JWT_VERIFYING_KEYS = env.list("JWT_VERIFYING_KEYS", cast.key, [])
 REFRESH_TOKEN_LIFETIME = timedelta(days=env("REFRESH_TOKEN_DAYS", cast.positive, 7))
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
-    "AUTH_TOKEN_CLASSES": ["booking.tokens.AccessToken"],
+    "AUTH_TOKEN_CLASSES": ["booking.infrastructure.tokens.AccessToken"],
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env("ACCESS_TOKEN_MINUTES", cast.positive, 15)),
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     "ROTATE_REFRESH_TOKENS": True,
@@ -275,7 +275,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["booking.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["booking.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.negotiation.JSONAlways",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.renderers.JSONAlways",
     "DEFAULT_PAGINATION_CLASS": "booking.pagination.Pagination",
     "EXCEPTION_HANDLER": "booking.exception_handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -289,9 +289,9 @@ IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {
-    "DEFAULT_AUTO_SCHEMA_CLASS": "booking.openapi.AutoSchema",
-    "DEFAULT_GENERATOR_CLASS": "booking.openapi.SchemaGenerator",
-    "DEFAULT_INFO": "booking.openapi.INFO",
+    "DEFAULT_AUTO_SCHEMA_CLASS": "booking.views.openapi.AutoSchema",
+    "DEFAULT_GENERATOR_CLASS": "booking.views.openapi.SchemaGenerator",
+    "DEFAULT_INFO": "booking.views.openapi.INFO",
     "SECURITY_DEFINITIONS": {
         "Bearer": {
             "type": "apiKey",

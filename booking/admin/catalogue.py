@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RivalsOnTheForm
-from booking.forms import (
+from booking.admin.forms import (
     AccountCreationForm,
     MovieImportForm,
 )

@@ -12,7 +12,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from booking import services
-from booking.views.common import POSITIVE_ID
+from booking.paths import POSITIVE_ID
 
 
 class RefusalsOnTheForm:

@@ -18,7 +18,7 @@ from booking.services.limits import (
 )
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
-from booking.services.password_reset import reset_password, send_reset_links
+from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.reports import (
     NIGHT,
@@ -99,7 +99,7 @@ __all__ = [
     "release_expired_holds",
     "reset_password",
     "seats_taken",
-    "send_reset_links",
+    "send_reset_links_later",
     "sign_up",
     "start_of",
     "trust",

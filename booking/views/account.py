@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
-from booking.openapi import TOKEN_REFUSALS, operation
 from booking.serializers import (
     AccountSerializer,
     DeletionSerializer,
@@ -24,6 +23,7 @@ from booking.serializers import (
 )
 from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, sent
 from booking.views.common import Public, account, validated
+from booking.views.openapi import TOKEN_REFUSALS, operation
 
 
 class SignupView(Public, APIView):

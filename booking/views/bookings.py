@@ -16,8 +16,7 @@ from booking import services
 from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
 from booking.models import Booking
-from booking.openapi import operation
-from booking.paths import API
+from booking.paths import API, POSITIVE_ID
 from booking.renderers import JSONAnswer
 from booking.serializers import (
     BookingSerializer,
@@ -32,7 +31,8 @@ from booking.serializers import (
     represent_only,
 )
 from booking.throttling import BookingThrottle
-from booking.views.common import POSITIVE_ID, account, answer_or_replay, idempotent_request, validated
+from booking.views.common import account, answer_or_replay, idempotent_request, validated
+from booking.views.openapi import operation
 
 SEATS_EXAMPLES = {
     "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5], "alternatives": [8, 9, 10]},

@@ -14,12 +14,9 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.models import User
-from booking.openapi import IDEMPOTENCY_KEY
+from booking.views.openapi import IDEMPOTENCY_KEY
 
 T = TypeVar("T")
-
-# All that a 64-bit integer surely holds; the ids beyond that are never reached.
-POSITIVE_ID = "[1-9][0-9]{0,17}"
 
 
 def validated(serializer_class: Any, request: Request) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
-from booking.examples import Examples, live_examples
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.services import Busy, IdempotencyKeyReused, Refusal
+from booking.views.examples import Examples, live_examples
 
 INFO = openapi.Info(
     title="Movie ticket booking",

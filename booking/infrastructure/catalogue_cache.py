@@ -33,8 +33,7 @@ class CachedAnswer:
 
     def get(self) -> Any:
         """The answer to the same request since the catalogue last changed, or None."""
-        version, answer = caches["catalogue"].get(self._key, (None, None))
-        return answer if version == self._version else None
+        return caches["catalogue"].get(self._key, version=self._version)
 
     def set(self, answer: Any) -> None:
-        caches["catalogue"].set(self._key, (self._version, answer))
+        caches["catalogue"].set(self._key, answer, version=self._version)

@@ -33,7 +33,7 @@ from booking.services.reports import (
     read_sales,
     start_of,
 )
-from booking.services.rules import AlreadyCancelled, ShowStarted, refusals_for
+from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
@@ -59,6 +59,7 @@ __all__ = [
     "Report",
     "Sales",
     "SeatMap",
+    "SeatTaken",
     "ShowFigures",
     "ShowStarted",
     "StaffAccount",

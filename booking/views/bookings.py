@@ -34,14 +34,12 @@ from booking.throttling import BookingThrottle
 from booking.views.common import account, answer_or_replay, idempotent_request, validated
 from booking.views.openapi import operation
 
-SEATS_EXAMPLES = {
-    "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5], "alternatives": [8, 9, 10]},
-}
+SEATS_EXAMPLES = {"seat_taken": services.SeatTaken.example | {"alternatives": [8, 9, 10]}}
 
 
-def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal] | str]:
+def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
     """What a request for seats may be refused with."""
-    return [services.NotFound, *services.refusals_for(action, several=several), "throttled"]
+    return [services.NotFound, *services.refusals_for(action, several=several)]
 
 
 class LimitedView(APIView):
@@ -174,12 +172,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
     lookup_value_regex = POSITIVE_ID
 
 
-CANCEL_REFUSALS: list[type[services.Refusal] | str] = [
-    services.NotFound,
-    services.AlreadyCancelled,
-    services.ShowStarted,
-    "throttled",
-]
+CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted]
 
 
 class CancelView(LimitedView):

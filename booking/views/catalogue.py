@@ -64,15 +64,12 @@ def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
         summary="Browse movies",
         invalid={"language": ["Null characters are not allowed."]},
         refusals=[services.NotFound],
-        public=True,
         paged=True,
     ),
     name="list",
 )
 @method_decorator(
-    operation(
-        tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound], public=True
-    ),
+    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
 @method_decorator(cached, name="dispatch")
@@ -94,7 +91,6 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
         description="Soonest first, each with the seats still available.",
         invalid={"date": ["Enter a valid date."]},
         refusals=[services.NotFound],
-        public=True,
         paged=True,
     ),
     name="list",
@@ -131,9 +127,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
 
 
 @method_decorator(
-    operation(
-        tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound], public=True
-    ),
+    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
 class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
@@ -157,8 +151,6 @@ class SeatMapView(APIView):
         ),
         answers={200: SeatMapSerializer, 304: "Nothing has changed."},
         refusals=[services.NotFound],
-        public=True,
-        token_optional=True,
         conditional=True,
     )
     def get(self, request: Request, pk: str) -> Response:

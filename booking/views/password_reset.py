@@ -32,8 +32,6 @@ class PasswordResetView(Public, APIView):
         request=PasswordResetSerializer,
         answers={202: SENT},
         invalid={"email": ["Enter a valid email address."]},
-        refusals=["throttled"],
-        public=True,
     )
     def post(self, request: Request) -> Response:
         services.send_reset_links_later(**validated(PasswordResetSerializer, request), link=_link(request))
@@ -62,8 +60,6 @@ class NewPasswordView(Public, APIView):
         request=NewPasswordSerializer,
         answers={204: "The password is changed."},
         invalid={"token": ["This link is not valid, or no longer. Ask for another one."]},
-        refusals=["throttled"],
-        public=True,
     )
     def post(self, request: Request) -> Response:
         services.reset_password(**validated(NewPasswordSerializer, request))

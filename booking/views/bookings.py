@@ -61,14 +61,10 @@ class BookView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatSerializer, request)
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "book", data, represent_only),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.book_seat, call, represent_booking)
+        idempotency = idempotent_request(request, "book", data, represent_only)
+        answer, headers = answer_or_replay(
+            request, services.book_seat, represent_booking, show_id=int(pk), idempotency=idempotency, **data
+        )
         location = f"{request.META['SCRIPT_NAME']}{API}bookings/{answer['id']}/"
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
@@ -91,14 +87,10 @@ class BookSeatsView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatsSerializer, request)
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "book-seats", data, represent_group),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.book_seats, call, represent_group)
+        idempotency = idempotent_request(request, "book-seats", data, represent_group)
+        answer, headers = answer_or_replay(
+            request, services.book_seats, represent_group, show_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
@@ -119,20 +111,14 @@ class HoldView(LimitedView):
         repeatable=True,
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
-        data = validated(SeatsSerializer, request)
-        now = timezone.now()
-
         def represent(holds: Sequence[Booking]) -> dict[str, Any]:
             return represent_hold(holds, timezone.now())
 
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": now,
-            "idempotency": idempotent_request(request, "hold", data, represent),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.hold_seats, call, represent)
+        data = validated(SeatsSerializer, request)
+        idempotency = idempotent_request(request, "hold", data, represent)
+        answer, headers = answer_or_replay(
+            request, services.hold_seats, represent, show_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
@@ -201,14 +187,10 @@ class MoveView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(MoveSerializer, request)
-        call = {
-            "user": account(request),
-            "booking_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "move", {"booking": int(pk), **data}, represent_only),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.move_booking, call, represent_booking)
+        idempotency = idempotent_request(request, "move", {"booking": int(pk), **data}, represent_only)
+        answer, headers = answer_or_replay(
+            request, services.move_booking, represent_booking, booking_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, headers=headers)
 
 

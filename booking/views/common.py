@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -58,11 +59,11 @@ def idempotent_request(
 
 
 def answer_or_replay(
-    service: Callable[..., T], call: dict[str, Any], represent: Callable[[T], dict[str, Any]]
+    request: Request, service: Callable[..., T], represent: Callable[[T], dict[str, Any]], **call: Any
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Calls the service; returns the answer's body and headers, those of the first time for a repeated request."""
+    """Calls the service for the user, now; returns the answer's body and headers, replayed for a repeated request."""
     try:
-        return represent(service(**call)), {}
+        return represent(service(user=account(request), now=timezone.now(), **call)), {}
     except services.Replay as replay:
         return replay.answer, {"Idempotency-Replayed": "true"}
 

@@ -119,7 +119,7 @@ def anyone() -> APIClient:
 
 def signed_in(user: User) -> APIClient:
     """A client with a real access token of `user`."""
-    from booking.tokens import AccessToken
+    from booking.infrastructure.tokens import AccessToken
 
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")

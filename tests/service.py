@@ -78,7 +78,7 @@ def fill():
     """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
     from django.core.management import call_command
 
-    from booking.tokens import AccessToken
+    from booking.infrastructure.tokens import AccessToken
 
     call_command("migrate", verbosity=0)
     shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from booking.models import Booking, User
-from booking.urls import urlpatterns
+from booking.urls.api import urlpatterns
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_show, make_user
 

@@ -8,7 +8,7 @@ import pytest
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.utils import aware_utcnow
 
-from booking.tokens import AccessToken, RefreshToken
+from booking.infrastructure.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
 from tests.test_race import at_once

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import LockedRowAdmin
-from booking.forms import (
+from booking.admin.forms import (
     AccountCreationForm,
     MovieImportForm,
 )

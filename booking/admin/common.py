@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from booking import services
-from booking.views.common import POSITIVE_ID
+from booking.paths import POSITIVE_ID
 
 
 class RefusalsOnTheForm:

@@ -15,7 +15,7 @@ from django.urls import path
 from django.utils import timezone
 
 from booking import services
-from booking.forms import PeriodForm
+from booking.admin.forms import PeriodForm
 
 SHOWS_A_PAGE = 50
 # A cell that starts with one of these is run as a formula by spreadsheets.

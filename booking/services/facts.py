@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Exists, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, in_order, send
-from booking.metrics import LOCK_WAITS
 from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound

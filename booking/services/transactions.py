@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
+from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
-from booking.metrics import LOCK_WAITS
 from booking.models import Screen, Show, User
 from booking.services.idempotency import Replay
 from booking.services.refusals import Busy, NotFound

@@ -178,7 +178,7 @@ ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
 ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
 ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
-# How long a request over the API may wait for the database, all in all; what staff do takes longer.
+# How long a request may wait for the database in all; reports and the import of movies may wait longer.
 DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
 STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
 

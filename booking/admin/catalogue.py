@@ -19,6 +19,7 @@ from booking.forms import (
     MovieImportForm,
 )
 from booking.models import Movie, Screen, User
+from movieticket.deadline import takes_long
 
 
 @admin.register(User)
@@ -51,6 +52,7 @@ class MovieAdmin(RivalsOnTheForm, admin.ModelAdmin):
         context = {"has_import_permission": self.has_import_permission(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
+    @takes_long
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Takes a CSV file and shows what became of its lines."""
         if not self.has_import_permission(request):

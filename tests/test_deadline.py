@@ -67,11 +67,14 @@ def test_the_next_request_has_a_deadline_and_a_connection_of_its_own(anyone, set
 
 
 @pytest.fixture
-def boss(staff, settings):
-    """A member of the staff, in a service where a page has three seconds and a report a minute."""
+def boss(staff, settings, long_timeout):
+    """A member of the staff, in a service where a page has three seconds and a report a minute, for a lock too."""
     settings.DATABASE_SECONDS, settings.STAFF_DATABASE_SECONDS = 3, 60
     staff.raise_request_exception = False
-    return staff
+    # The time that a connection waits for a lock is set when it opens.
+    connection.close()
+    yield staff
+    connection.close()
 
 
 @postgresql

@@ -175,7 +175,7 @@ ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
 ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
 ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
-# How long a request over the API may wait for the database, all in all; what staff do takes longer.
+# How long a request may wait for the database in all; reports and the import of movies may wait longer.
 DATABASE_SECONDS = env("DATABASE_SECONDS", cast.positive, 10)
 # Of each worker; deploy/start gives the server the same number.
 THREADS = env("THREADS", cast.positive, 4)

@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
+from movieticket.workers import end_with_parent
+
 
 class Request(WSGIRequest):
     """Leaves out parameters of a Content-Type that can't be read, at which Django breaks off before any handler."""
@@ -22,6 +24,7 @@ class Request(WSGIRequest):
             super()._set_content_type_params(meta)  # type: ignore[misc]
 
 
+end_with_parent()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
     application = get_wsgi_application()

@@ -24,6 +24,8 @@ CUSTOMERS = 8
 SHOWS = 4
 WORKERS = 2
 PATIENCE_SECONDS = 60
+# No database answers there.
+NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
 
 
 def environment(database_url, **settings):

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# Modules whose imports are still to be turned round.
-
 # What a package must not import.
 FORBIDDEN = {
     "movieticket": ["booking"],

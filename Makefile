@@ -11,7 +11,6 @@
 # make bench        measures the service; writes benchmarks/RESULTS.md (BENCH=--tiny to try it out)
 # make compare      measures this tree against another revision, in turns (REV=main; BENCH=--tiny to try it out)
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
-# make bench-migrations  measures what bookings notice of migrations with ten million of them stored
 # make profile      draws where a booking's time goes: docs/images/profile.svg
 # make lint         format, rules, types, flaws, migrations, deployment
 # make audit-dependencies  asks for known flaws of what is pinned; needs the network
@@ -35,7 +34,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports bench-migrations \
+.PHONY: run serve test test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
@@ -105,9 +104,6 @@ compare: $(VENV)/.installed-dev
 
 bench-reports: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.reports $(BENCH)
-
-bench-migrations: $(VENV)/.installed-dev
-	$(BIN)/python -m benchmarks.migrations $(BENCH)
 
 profile: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.profile $(BENCH)

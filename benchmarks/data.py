@@ -14,7 +14,7 @@ SEATS = 50_000
 
 
 def load(shows: int, users: int) -> None:
-    """All movies, `users` users, `shows` shows to come, one sold out, and 20 of the second movie, half sold."""
+    """All movies, `users` users, `shows` upcoming shows, one sold out, and 20 of the second movie, half sold."""
     from booking.models import Movie, Screen, Show, User
     from booking.services import import_movies
 

@@ -77,7 +77,9 @@ def measure(samples: int) -> None:
     print(f"| a year's report | {report(REPORTS, year)}")
     print(f"| a year's shows as CSV | {report(f'{REPORTS}shows.csv', year)}")
     now = timezone.now()
-    print(f"| the front page | {row('/admin/', lambda: (services.read_bill(now=now), services.read_sales(now=now)))}")
+    print(
+        f"| the front page | {row('/admin/', lambda: (services.read_programme(now=now), services.read_sales(now=now)))}"
+    )
     print(f"| a day's plan | {row('/admin/booking/show/plan/', lambda: services.read_day(day=today))}")
     print(f"\n{explain()}")
 

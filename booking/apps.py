@@ -14,7 +14,7 @@ class BookingConfig(AppConfig):
         from movieticket.probes import add_gauge
 
         post_migrate.connect(create_missing_triggers, sender=self)
-        add_gauge("live_holds", "Seats that are held now.", lambda: services.count_holds(now=timezone.now()))
+        add_gauge("active_holds", "Seats that are held now.", lambda: services.count_holds(now=timezone.now()))
 
     def prepare_to_serve(self) -> None:
         """What a worker does before its first request, which would wait for it."""

@@ -11,8 +11,8 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 
 from booking import services
-from booking.infrastructure.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
-from booking.models import EndedSignIn, User
+from booking.infrastructure.tokens import SESSION_CLAIM, USER_KEY_CLAIM, AccessToken
+from booking.models import RevokedSession, User
 
 LARGEST_ID = 2**63 - 1
 
@@ -57,14 +57,14 @@ class JWTAuthentication(authentication.JWTAuthentication):
 def claims_of(token: Any) -> services.Claims:
     """What the token says of its account. Raises InvalidToken."""
     try:
-        user_id, sign_in = int(token[api_settings.USER_ID_CLAIM]), int(token[SIGN_IN_CLAIM])
+        user_id, session_id = int(token[api_settings.USER_ID_CLAIM]), int(token[SESSION_CLAIM])
         key = str(token.get(USER_KEY_CLAIM))
         # Another service may sign with our key; what the database can't hold is of none of our accounts.
-        if max(abs(user_id), abs(sign_in)) > LARGEST_ID or not key.isascii() or "\0" in key:
+        if max(abs(user_id), abs(session_id)) > LARGEST_ID or not key.isascii() or "\0" in key:
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
         raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
-    return services.Claims(user_id, sign_in, key)
+    return services.Claims(user_id, session_id, key)
 
 
 class BookingAuthentication(JWTAuthentication):
@@ -84,7 +84,7 @@ def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
     user = User.objects.filter(pk=claims.user_id).first()
     if user is None:
         return exceptions.AuthenticationFailed("User not found", code="user_not_found")
-    if EndedSignIn.objects.filter(pk=claims.sign_in).exists():
+    if RevokedSession.objects.filter(pk=claims.session_id).exists():
         return exceptions.InvalidToken("This sign-in has ended")
     if not user.is_active:
         return exceptions.AuthenticationFailed("User is inactive", code="user_inactive")

@@ -47,7 +47,7 @@ class AddressThrottle(Throttle):
     limit: ClassVar[str]
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_try(limit=self.limit, who=address_of(request))
+        return services.count_attempt(limit=self.limit, who=address_of(request))
 
 
 class SignupThrottle(AddressThrottle):
@@ -81,7 +81,7 @@ class BookingThrottle(Throttle):
 
     def seconds_to_wait(self, request: Request) -> int | None:
         if not hasattr(request.user, "seconds_to_wait"):
-            return services.count_try(limit="booking", who=str(request.user.pk))
+            return services.count_attempt(limit="booking", who=str(request.user.pk))
         seconds: int | None = request.user.seconds_to_wait
         return seconds
 
@@ -90,4 +90,4 @@ class PasswordThrottle(Throttle):
     """Counts by user."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_try(limit="password", who=str(request.user.pk))
+        return services.count_attempt(limit="password", who=str(request.user.pk))

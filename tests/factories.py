@@ -28,7 +28,7 @@ def make_screen(**fields: Any) -> Screen:
 
 
 def make_show(**fields: Any) -> Show:
-    """A show to come with 50 seats in rows of 10, unless told otherwise."""
+    """A upcoming show with 50 seats in rows of 10, unless told otherwise."""
     starts_at = fields.pop("starts_at", STARTS_AT)
     defaults = {
         "ends_at": starts_at + timedelta(hours=2),
@@ -41,7 +41,7 @@ def make_show(**fields: Any) -> Show:
 
 
 def make_booking(**fields: Any) -> Booking:
-    """A live booking, written past the services and their rules."""
+    """A active booking, written past the services and their rules."""
     fields.setdefault("user", None)
     fields["user"] = fields["user"] or make_user()
     fields["show"] = fields.get("show") or make_show()
@@ -51,7 +51,7 @@ def make_booking(**fields: Any) -> Booking:
 
 
 def make_hold(**fields: Any) -> Booking:
-    """A hold that runs out 10 minutes after NOW unless told otherwise, written past the services too."""
+    """A hold that expires 10 minutes after NOW unless told otherwise, written past the services too."""
     defaults = {"status": Booking.Status.HELD, "held_since": NOW, "expires_at": NOW + timedelta(minutes=10)}
     return make_booking(**(defaults | fields))
 

@@ -16,8 +16,8 @@ from booking.services import (
     InvalidInput,
     NotFound,
     change_password,
-    end_all_sign_ins,
     reset_password,
+    revoke_all_sessions,
     sign_up,
     update_email,
 )
@@ -199,7 +199,7 @@ def test_of_two_changes_the_second_has_to_know_the_first_one_s_password(meanwhil
 
 def test_a_password_is_changed_though_all_devices_are_signed_out_meanwhile(meanwhile):
     user = make_user()
-    meanwhile.append(lambda: end_all_sign_ins(user=user))
+    meanwhile.append(lambda: revoke_all_sessions(user=user))
     change(user)
     assert User.objects.get().check_password(NEW_PASSWORD)
 
@@ -207,7 +207,7 @@ def test_a_password_is_changed_though_all_devices_are_signed_out_meanwhile(meanw
 def test_one_who_signs_out_everywhere_all_the_time_is_asked_to_try_again(meanwhile):
     user = make_user()
     # Two hashes an attempt.
-    meanwhile.extend([partial(end_all_sign_ins, user=user)] * 4)
+    meanwhile.extend([partial(revoke_all_sessions, user=user)] * 4)
     with pytest.raises(Busy):
         change(user)
     assert User.objects.get().check_password(PASSWORD)

@@ -70,9 +70,9 @@ def test_a_list_costs_the_same_queries_for_1_and_3_rows(staff, path, queries, ro
     "path",
     [
         f"{MOVIES}?q=movie&genre=Drama",
-        f"{SHOWS}?q=movie&state=to_come",
+        f"{SHOWS}?q=movie&state=upcoming",
         f"{SHOWS}?state=past",
-        f"{SHOWS}?state=called_off",
+        f"{SHOWS}?state=cancelled",
         f"{BOOKINGS}?q=esha&status__exact=booked",
         "/admin/booking/user/?q=esha",
     ],
@@ -110,12 +110,12 @@ def upload(client, content: bytes):
 HEADER = b"title,duration_minutes,certificate,release_date,genre,director\n"
 
 
-def test_the_movie_list_counts_shows_to_come(staff):
+def test_the_movie_list_counts_upcoming_shows(staff):
     show = make_show()
     make_show(movie=show.movie, starts_at=timezone.now() - timedelta(days=2))
     make_show(movie=show.movie, starts_at=STARTS_AT + timedelta(days=1), cancelled_at=timezone.now())
     [row] = staff.get(MOVIES).context["cl"].result_list
-    assert row.shows_to_come == 1
+    assert row.upcoming_shows == 1
 
 
 def test_staff_import_a_file(staff):
@@ -215,26 +215,26 @@ def act(client, path, action, rows, **data):
     return client.post(path, form, follow=True)
 
 
-def test_calling_off_asks_first(staff, show):
-    response = act(staff, SHOWS, "call_off", [show])
+def test_cancelling_asks_first(staff, show):
+    response = act(staff, SHOWS, "cancel", [show])
     assert "This can't be taken back" in response.content.decode()
     assert not Show.objects.get().is_cancelled
 
 
-def test_calling_off_cancels_the_live_bookings(staff, show):
+def test_cancelling_cancels_the_active_bookings(staff, show):
     booking = make_booking(show=show)
-    response = act(staff, SHOWS, "call_off", [show], confirmed="yes")
+    response = act(staff, SHOWS, "cancel", [show], confirmed="yes")
     booking.refresh_from_db()
-    assert (page_messages(response), booking.status) == (["1 shows called off."], "cancelled")
+    assert (page_messages(response), booking.status) == (["1 shows cancelled."], "cancelled")
 
 
-def test_calling_off_twice_is_refused_with_a_message(staff, show):
-    act(staff, SHOWS, "call_off", [show], confirmed="yes")
-    response = act(staff, SHOWS, "call_off", [show], confirmed="yes")
+def test_cancelling_twice_is_refused_with_a_message(staff, show):
+    act(staff, SHOWS, "cancel", [show], confirmed="yes")
+    response = act(staff, SHOWS, "cancel", [show], confirmed="yes")
     assert page_messages(response) == [f"{show}: This show has been cancelled."]
 
 
-def test_a_show_called_off_is_only_shown(staff):
+def test_a_show_cancelled_is_only_shown(staff):
     show = make_show(cancelled_at=timezone.now())
     assert not staff.get(f"{SHOWS}{show.pk}/change/").context["has_change_permission"]
 
@@ -287,7 +287,7 @@ def test_seats_sold_of_total_and_state_stand_in_the_list(staff, show):
     make_show(starts_at=timezone.now() - timedelta(hours=1))
     make_show(cancelled_at=timezone.now())
     page = staff.get(SHOWS).content.decode()
-    assert all(text in page for text in ("1 of 50", "on sale", "started", "called off"))
+    assert all(text in page for text in ("1 of 50", "on sale", "started", "cancelled"))
 
 
 # --- Bookings ---
@@ -385,8 +385,8 @@ def test_the_box_office_sees_shows_and_sells_and_nothing_else(box_office, path, 
     assert box_office.get(path).status_code == status
 
 
-@pytest.mark.parametrize("action", ["call_off", "copy"])
-def test_the_box_office_can_neither_call_off_nor_copy(box_office, show, action):
+@pytest.mark.parametrize("action", ["cancel", "copy"])
+def test_the_box_office_can_neither_cancel_nor_copy(box_office, show, action):
     act(box_office, SHOWS, action, [show], confirmed="yes")
     assert list(Show.objects.values_list("cancelled_at")) == [(None,)]
 
@@ -434,7 +434,7 @@ def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
 
 
 @pytest.mark.parametrize("selected", ["abc", "", "\0", "0", "-1", "1.5", "9" * 30])
-@pytest.mark.parametrize(("of", "action"), [("show", "copy"), ("show", "call_off"), ("booking", "cancel")])
+@pytest.mark.parametrize(("of", "action"), [("show", "copy"), ("show", "cancel"), ("booking", "cancel")])
 def test_an_action_on_what_is_no_row_is_refused(staff, of, action, selected):
     data = {"action": action, "_selected_action": selected, "confirmed": "yes"}
     response = staff.post(f"/admin/booking/{of}/", data, follow=True)

@@ -35,7 +35,7 @@ TABLE = {
 }
 # What becomes of the show and of the seat that is booked when an action is carried out.
 ACTIONS = {
-    ("show", "call_off"): {"box office": False, "superuser": True},
+    ("show", "cancel"): {"box office": False, "superuser": True},
     ("show", "copy"): {"box office": False, "superuser": True},
     ("show", "block"): {"box office": False, "superuser": True},
     ("show", "unblock"): {"box office": False, "superuser": True},

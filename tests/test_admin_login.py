@@ -3,7 +3,7 @@
 import pytest
 from django.test import Client
 
-from booking.models import Tries, User
+from booking.models import RateLimitWindow, User
 from tests.factories import PASSWORD
 
 URL = "/admin/login/?next=/admin/"
@@ -23,7 +23,7 @@ def test_after_so_many_tries_one_has_to_wait_and_is_told_how_long():
     answers = [sign_in() for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     wait = answers[-1]["Retry-After"]
-    assert answers[-1].context["form"].non_field_errors() == [f"Too many tries. Please try again in {wait} seconds."]
+    assert answers[-1].context["form"].non_field_errors() == [f"Too many attempts. Please try again in {wait} seconds."]
 
 
 def test_the_right_password_has_to_wait_too():
@@ -63,9 +63,9 @@ def test_who_is_signed_in_already_goes_on(box_office):
 
 def test_without_a_password_nobody_is_trusted():
     sign_in(password="")
-    assert not Tries.objects.filter(key__startswith="trusted:").exists()
+    assert not RateLimitWindow.objects.filter(key__startswith="trusted:").exists()
 
 
 def test_an_address_that_the_owner_signed_in_from_is_trusted():
     sign_in(password=PASSWORD)
-    assert Tries.objects.filter(key__startswith="trusted:").count() == 1
+    assert RateLimitWindow.objects.filter(key__startswith="trusted:").count() == 1

@@ -56,7 +56,7 @@ def change_path(user):
     return f"/admin/booking/user/{user.pk}/change/"
 
 
-CHANGE_PASSWORD = "UPDATE booking_user SET password = %s, token_key = 'new' WHERE id = %s"
+CHANGE_PASSWORD = "UPDATE booking_user SET password = %s, session_key = 'new' WHERE id = %s"
 DELETE = "DELETE FROM booking_user WHERE id = %s"
 
 
@@ -68,7 +68,7 @@ def change_name_during(sql, *values, staff, user):
 def test_a_form_keeps_a_password_that_was_changed_meanwhile(staff, alice):
     change_name_during(CHANGE_PASSWORD, "hash", alice.pk, staff=staff, user=alice)
     alice.refresh_from_db()
-    assert (alice.password, alice.token_key, alice.first_name) == ("hash", "new", "Alice")
+    assert (alice.password, alice.session_key, alice.first_name) == ("hash", "new", "Alice")
 
 
 def test_a_form_does_not_bring_back_a_deleted_account(staff, alice):
@@ -111,7 +111,7 @@ def _no_password(execute, sql, *arguments):
 def test_a_form_without_changes_writes_nothing(staff, alice):
     before = User.objects.values().get(pk=alice.pk)
     staff.post(change_path(alice), form_of(alice))
-    assert User.objects.values().get(pk=alice.pk)["token_key"] == before["token_key"]
+    assert User.objects.values().get(pk=alice.pk)["session_key"] == before["session_key"]
 
 
 # --- Passwords --------------------------------------------------------------------------------

@@ -164,6 +164,7 @@ def test_a_read_without_a_place_is_busy(monkeypatch, anyone):
 # --- Rows -------------------------------------------------------------------------------------
 
 
+@postgresql
 def test_one_thread_alone_waits_for_a_row():
     with another_thread(lambda: waiting_for_row("show", 1)), waiting_at_most(60):
         with pytest.raises(NoPlace), waiting_for_row("show", 1):

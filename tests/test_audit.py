@@ -33,7 +33,7 @@ def audit():
 def _unguarded(db):
     """No constraint of a show or a booking holds, until the test's transaction is rolled back."""
     with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX one_live_booking_per_show_and_seat")
+        cursor.execute("DROP INDEX one_active_booking_per_show_and_seat")
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA ignore_check_constraints = ON")
         else:
@@ -71,21 +71,21 @@ def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
 
 
 @unguarded
-def test_a_seat_that_is_live_twice(show, user):
+def test_a_seat_that_is_active_twice(show, user):
     first, second = (make_booking(show=show, user=user, seat_number=15) for _ in range(2))
-    breach = f"Show {show.pk}: seat B5 is live 2 times, as {first.reference}, {second.reference}"
+    breach = f"Show {show.pk}: seat B5 is active 2 times, as {first.reference}, {second.reference}"
     assert audit() == (1, [breach, "1 breach"])
 
 
 @unguarded
-def test_two_seats_that_are_live_twice(show, user):
+def test_two_seats_that_are_active_twice(show, user):
     bookings = [make_booking(show=show, user=user, seat_number=number) for number in (1, 2, 1, 2, 2)]
     one, two, one_again, *two_again = (booking.reference for booking in bookings)
     assert audit() == (
         1,
         [
-            f"Show {show.pk}: seat A1 is live 2 times, as {one}, {one_again}",
-            f"Show {show.pk}: seat A2 is live 3 times, as {two}, {', '.join(two_again)}",
+            f"Show {show.pk}: seat A1 is active 2 times, as {one}, {one_again}",
+            f"Show {show.pk}: seat A2 is active 3 times, as {two}, {', '.join(two_again)}",
             "2 breaches",
         ],
     )
@@ -105,9 +105,9 @@ def test_one_seat_number_in_two_shows_is_fine(show, user):
 
 @unguarded
 @pytest.mark.parametrize(("seat_number", "label"), [(0, "number 0"), (51, "F1")])
-def test_a_live_seat_outside_the_hall(show, user, seat_number, label):
+def test_an_active_seat_outside_the_hall(show, user, seat_number, label):
     booking = make_booking(show=show, user=user, seat_number=seat_number)
-    breach = f"Show {show.pk}: booking {booking.reference} of seat {label} is live outside the hall"
+    breach = f"Show {show.pk}: booking {booking.reference} of seat {label} is active outside the hall"
     assert audit() == (1, [breach, "1 breach"])
 
 
@@ -119,39 +119,39 @@ def test_a_cancelled_seat_outside_the_hall_is_fine(show, user):
 @pytest.mark.parametrize("make", [make_hold, make_block])
 def test_a_held_or_blocked_seat_outside_the_hall(show, make):
     row = make(show=show, seat_number=51)
-    breach = f"Show {show.pk}: booking {row.reference} of seat F1 is live outside the hall"
+    breach = f"Show {show.pk}: booking {row.reference} of seat F1 is active outside the hall"
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_hold_outside_the_hall_that_ran_out_is_fine(show):
+def test_a_hold_outside_the_hall_that_expired_is_fine(show):
     make_hold(show=show, seat_number=51, held_since=NOW, expires_at=timezone.now() - MINUTE)
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
 
 @unguarded
 @pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
-def test_a_seat_that_is_live_in_two_ways(show, make):
+def test_a_seat_that_is_active_in_two_ways(show, make):
     first, second = make_hold(show=show), make(show=show)
-    breach = f"Show {show.pk}: seat A1 is live 2 times, as {first.reference}, {second.reference}"
+    breach = f"Show {show.pk}: seat A1 is active 2 times, as {first.reference}, {second.reference}"
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_live_booking_of_a_show_called_off(user):
+def test_an_active_booking_of_a_show_cancelled(user):
     show = make_show(cancelled_at=NOW)
     booking = make_booking(show=show, user=user)
     make_booking(show=show, user=user, seat_number=2, status="cancelled")
-    breach = f"Show {show.pk}: booking {booking.reference} of seat A1 is live in a show called off"
+    breach = f"Show {show.pk}: booking {booking.reference} of seat A1 is active in a show cancelled"
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_hold_of_a_show_called_off():
+def test_a_hold_of_a_show_cancelled():
     show = make_show(cancelled_at=NOW)
     hold = make_hold(show=show)
-    breach = f"Show {show.pk}: booking {hold.reference} of seat A1 is live in a show called off"
+    breach = f"Show {show.pk}: booking {hold.reference} of seat A1 is active in a show cancelled"
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_blocked_seat_of_a_show_called_off_is_fine():
+def test_a_blocked_seat_of_a_show_cancelled_is_fine():
     make_block(show=make_show(cancelled_at=NOW))
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
@@ -167,8 +167,8 @@ HELD = {"status": "held", "held_since": NOW, "expires_at": NOW + 10 * MINUTE}
     [
         (HELD | {"expires_at": None}, "is held without an end"),
         (HELD | {"expires_at": NOW + 31 * MINUTE + MOMENT}, "is held for longer than one may"),
-        ({"expires_at": NOW}, "runs out without being held"),
-        ({"status": "blocked", "user": None, "expires_at": NOW}, "runs out without being held"),
+        ({"expires_at": NOW}, "expires without being held"),
+        ({"status": "blocked", "user": None, "expires_at": NOW}, "expires without being held"),
         ({"status": "blocked"}, "is blocked for a customer"),
     ],
 )
@@ -216,7 +216,7 @@ def test_clocks_may_differ_by_a_minute(show, user):
     assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
 
 
-def test_a_live_booking_of_a_show_to_come_without_a_customer(show):
+def test_an_active_booking_of_a_upcoming_show_without_a_customer(show):
     booking = make_block(show=show, seat_number=15)
     Booking.objects.update(status="booked")
     breach = f"Show {show.pk}: booking {booking.reference} of seat B5 has no customer before the show"
@@ -269,7 +269,7 @@ def test_shows_at_one_time_on_two_screens_are_fine():
     assert audit() == (0, ["No breach: 2 shows, 0 bookings checked."])
 
 
-def test_a_show_called_off_takes_no_time():
+def test_a_show_cancelled_takes_no_time():
     screen = make_screen()
     shows_on(screen, (0, 2))
     shows_on(screen, (1, 3), cancelled_at=NOW)

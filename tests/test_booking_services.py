@@ -35,7 +35,7 @@ def refusal_of(call, *args, **kwargs):
     return type(caught.value), caught.value.code, caught.value.extra
 
 
-def live_seats(show):
+def active_seats(show):
     return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
@@ -91,13 +91,13 @@ def test_a_booking_comes_with_its_show_movie_and_screen_loaded(user, show, djang
 @pytest.mark.parametrize("seat_number", [1, 50])
 def test_the_first_and_the_last_seat_can_be_booked(user, show, seat_number):
     book(user, show, seat_number)
-    assert live_seats(show) == [seat_number]
+    assert active_seats(show) == [seat_number]
 
 
 @pytest.mark.parametrize("seat_number", [-1, 0, 51, 10**30, -(10**30)])
 def test_a_seat_outside_the_hall_does_not_exist(user, show, seat_number):
     assert refusal_of(book, user, show, seat_number) == (NoSuchSeat, "no_such_seat", {})
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 def test_a_refusal_of_an_unknown_seat_names_the_size_of_the_hall(user, show):
@@ -129,7 +129,7 @@ def test_a_seat_that_the_customer_has_already_is_taken(user, show):
 def test_the_same_seat_of_another_show_is_free(user, show):
     make_booking(show=make_show(), seat_number=5)
     book(user, show, 5)
-    assert live_seats(show) == [5]
+    assert active_seats(show) == [5]
 
 
 def test_a_show_without_a_free_seat_is_sold_out(user):
@@ -142,14 +142,14 @@ def test_the_last_free_seat_can_be_booked(user):
     show = make_show(total_seats=2)
     make_booking(show=show, seat_number=1)
     book(user, show, 2)
-    assert live_seats(show) == [1, 2]
+    assert active_seats(show) == [1, 2]
 
 
 def test_a_cancelled_booking_does_not_count_towards_sold_out(user):
     show = make_show(total_seats=1)
     make_booking(show=show, status="cancelled")
     book(user, show)
-    assert live_seats(show) == [1]
+    assert active_seats(show) == [1]
 
 
 def test_a_show_can_be_booked_until_a_moment_before_it_starts(user, show):
@@ -159,7 +159,7 @@ def test_a_show_can_be_booked_until_a_moment_before_it_starts(user, show):
 @pytest.mark.parametrize("later", [timedelta(0), MOMENT, timedelta(days=1)])
 def test_a_show_can_not_be_booked_once_it_starts(user, show, later):
     assert refusal_of(book, user, show, now=STARTS_AT + later) == (ShowStarted, "show_started", {})
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 def test_a_cancelled_show_can_not_be_booked(user):
@@ -172,7 +172,7 @@ def test_a_customer_may_have_seats_up_to_the_limit(user, show, settings):
     for seat_number in (1, 2, 3):
         book(user, show, seat_number)
     assert refusal_of(book, user, show, 4) == (SeatLimitReached, "seat_limit_reached", {})
-    assert live_seats(show) == [1, 2, 3]
+    assert active_seats(show) == [1, 2, 3]
 
 
 def test_the_limit_is_10_seats_unless_set(user, show):
@@ -185,21 +185,21 @@ def test_the_limit_counts_seats_of_this_show_alone(user, show, settings):
     settings.MAX_SEATS_PER_USER = 1
     make_booking(user=user)
     book(user, show)
-    assert live_seats(show) == [1]
+    assert active_seats(show) == [1]
 
 
 def test_the_limit_does_not_count_cancelled_seats(user, show, settings):
     settings.MAX_SEATS_PER_USER = 1
     make_booking(user=user, show=show, seat_number=2, status="cancelled")
     book(user, show)
-    assert live_seats(show) == [1]
+    assert active_seats(show) == [1]
 
 
 def test_the_limit_does_not_count_the_seats_of_other_customers(user, show, settings):
     settings.MAX_SEATS_PER_USER = 1
     make_booking(show=show, seat_number=2)
     book(user, show)
-    assert live_seats(show) == [1, 2]
+    assert active_seats(show) == [1, 2]
 
 
 def test_a_taken_seat_is_reported_before_the_seat_limit(user, show, settings):
@@ -225,7 +225,7 @@ def test_a_seat_booked_without_the_lock_is_taken(user, show):
 def test_a_booking_of_a_deleted_user_is_refused_as_busy(show):
     with pytest.raises(Busy):
         book(User(pk=10**9), show)
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -234,7 +234,7 @@ def test_a_show_that_stays_locked_makes_the_service_busy(user, show):
         Show.objects.select_for_update().get(pk=show.pk)
         refusals = at_once([lambda: with_short_timeout(refusal_of, book, user, show)])
     assert [refusal[1:] for refusal in refusals] == [("busy", {})]
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 # --- Cancelling -------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def test_cancelling_returns_the_booking_as_it_is_now(user, django_assert_num_que
 def test_cancelling_leaves_other_bookings_alone(user, show):
     first, _second = (make_booking(user=user, show=show, seat_number=seat_number) for seat_number in (1, 2))
     cancel_booking(booking_id=first.pk, user=user, now=NOW)
-    assert live_seats(show) == [2]
+    assert active_seats(show) == [2]
 
 
 def test_a_booking_can_not_be_cancelled_twice(user):
@@ -274,7 +274,7 @@ def test_a_booking_of_another_customer_is_not_found(user):
     booking = make_booking()
     call = {"booking_id": booking.pk, "user": user, "now": NOW}
     assert refusal_of(cancel_booking, **call) == (NotFound, "not_found", {})
-    assert live_seats(booking.show) == [1]
+    assert active_seats(booking.show) == [1]
 
 
 def test_an_unknown_booking_is_not_found(user):
@@ -298,15 +298,15 @@ def test_a_booking_can_not_be_cancelled_once_the_show_starts(user, later):
     booking = make_booking(user=user)
     call = {"booking_id": booking.pk, "user": user, "now": STARTS_AT + later}
     assert refusal_of(cancel_booking, **call) == (ShowStarted, "show_started", {})
-    assert live_seats(booking.show) == [1]
+    assert active_seats(booking.show) == [1]
 
 
 def test_a_seat_can_be_booked_and_cancelled_repeatedly(user, show):
     for turn in range(20):
         booking = book(user, show, 5, now=NOW + turn * MOMENT)
-        assert live_seats(show) == [5]
+        assert active_seats(show) == [5]
         cancel_booking(booking_id=booking.pk, user=user, now=NOW + turn * MOMENT)
-    assert live_seats(show) == []
+    assert active_seats(show) == []
     assert Booking.objects.filter(show=show, status="cancelled").count() == 20
 
 
@@ -319,4 +319,4 @@ def test_a_cancelled_seat_does_not_count_towards_the_limit(user, show, settings)
     settings.MAX_SEATS_PER_USER = 1
     cancel_booking(booking_id=book(user, show, 1).pk, user=user, now=NOW)
     book(user, show, 2)
-    assert live_seats(show) == [2]
+    assert active_seats(show) == [2]

@@ -60,9 +60,9 @@ def test_a_booking_is_in_the_next_list_of_shows(anyone, show):
     assert listed(anyone, show)[0]["seats_available"] == 49
 
 
-def test_a_show_called_off_is_not_in_the_next_list(anyone, show):
+def test_a_show_cancelled_is_not_in_the_next_list(anyone, show):
     assert len(listed(anyone, show)) == 1
-    services.call_off_show(show_id=show.pk, now=timezone.now())
+    services.cancel_show(show_id=show.pk, now=timezone.now())
     assert listed(anyone, show) == []
 
 

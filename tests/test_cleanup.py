@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from booking.models import Booking, EndedSignIn, IdempotencyKey, Tries
+from booking.models import Booking, IdempotencyKey, RateLimitWindow, RevokedSession
 from booking.services import Busy, clean_up, cleanup, counters
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
 from tests.service import run
@@ -34,7 +34,7 @@ def make_records(number, show=None):
 
 def make_window(key, ends_in):
     counters.remember(key=key, seconds=0)
-    Tries.objects.filter(key=key).update(ends_at=timezone.now().timestamp() + ends_in)
+    RateLimitWindow.objects.filter(key=key).update(ends_at=timezone.now().timestamp() + ends_in)
 
 
 def batches(kind, now=NOW):
@@ -87,7 +87,7 @@ def test_rate_limit_windows_are_removed_when_they_are_over():
     make_window("over", ends_in=-1)
     make_window("counting", ends_in=60)
     assert batches("rate-limit windows") == [1]
-    assert list(Tries.objects.values_list("key", flat=True)) == ["counting"]
+    assert list(RateLimitWindow.objects.values_list("key", flat=True)) == ["counting"]
 
 
 @pytest.mark.django_db
@@ -104,21 +104,28 @@ def test_a_refresh_token_is_removed_when_it_expires_used_or_not():
 @pytest.mark.django_db
 def test_a_revoked_sign_in_is_removed_when_no_token_of_it_can_be_valid():
     for number, age in enumerate([timedelta(), timedelta(days=7), timedelta(days=7) + MOMENT]):
-        EndedSignIn.objects.create(number=number, ended_at=NOW - age)
-    assert batches("revoked sign-ins") == [1]
-    assert sorted(EndedSignIn.objects.values_list("number", flat=True)) == [0, 1]
+        RevokedSession.objects.create(number=number, revoked_at=NOW - age)
+    assert batches("revoked sessions") == [1]
+    assert sorted(RevokedSession.objects.values_list("number", flat=True)) == [0, 1]
 
 
 @pytest.mark.django_db
 def test_a_session_is_removed_when_it_has_expired():
     for key, expire_date in (("old", NOW - MOMENT), ("new", NOW)):
         Session.objects.create(session_key=key, session_data="", expire_date=expire_date)
-    assert (batches("sessions"), Session.objects.get().session_key) == ([1], "new")
+    assert (batches("sessions of staff"), Session.objects.get().session_key) == ([1], "new")
 
 
 @pytest.mark.django_db
 def test_every_kind_is_reported_where_nothing_has_expired():
-    kinds = ["idempotency records", "rate-limit windows", "refresh tokens", "revoked sign-ins", "sessions", "holds"]
+    kinds = [
+        "idempotency records",
+        "rate-limit windows",
+        "refresh tokens",
+        "revoked sessions",
+        "sessions of staff",
+        "holds",
+    ]
     assert list(clean_up(now=NOW)) == [(kind, 0) for kind in kinds]
 
 
@@ -205,8 +212,8 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
         "Idempotency records removed: 1",
         "Rate-limit windows removed: 0",
         "Refresh tokens removed: 0",
-        "Revoked sign-ins removed: 0",
-        "Sessions removed: 0",
+        "Revoked sessions removed: 0",
+        "Sessions of staff removed: 0",
         "Holds removed: 0",
     ]
     assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking, Show, User
-from booking.services import book_seat, call_off_show, cancel_booking, change_show
+from booking.services import book_seat, cancel_booking, cancel_show, change_show
 from booking.services.audit import find_breaches
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_show
@@ -47,7 +47,7 @@ def shrinking(show, total_seats):
     return partial(outcome, change_show, show_id=show.pk, now=NOW, total_seats=total_seats)
 
 
-def live_seats(show):
+def active_seats(show):
     return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
@@ -57,20 +57,20 @@ def live_seats(show):
 def test_one_seat_requested_by_50_customers_is_sold_once(show):
     outcomes = at_once([purchase(user, show) for user in make_users(50)])
     assert Counter(outcomes) == {"done": 1, "seat_taken": 49}
-    assert live_seats(show) == [7]
+    assert active_seats(show) == [7]
 
 
 def test_a_hall_that_sells_out_has_each_seat_sold_once():
     show = make_show(total_seats=25)
     outcomes = at_once([purchase(user, show, 1 + n % 25) for n, user in enumerate(make_users(50))])
     assert Counter(outcomes)["done"] == 25
-    assert live_seats(show) == list(range(1, 26))
+    assert active_seats(show) == list(range(1, 26))
 
 
 def test_a_booking_cancelled_by_8_at_the_same_time_is_cancelled_once(show, user):
     booking = make_booking(show=show, user=user)
     assert Counter(at_once([cancellation(booking)] * 8)) == {"done": 1, "already_cancelled": 7}
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 def test_a_seat_cancelled_and_booked_again_by_8_at_the_same_time_is_sold_once(show, user):
@@ -80,14 +80,14 @@ def test_a_seat_cancelled_and_booked_again_by_8_at_the_same_time_is_sold_once(sh
     cancelled, rebooked = zip(*at_once(swaps), strict=True)
     assert Counter(cancelled) == {"done": 1, "already_cancelled": 7}
     assert Counter(rebooked) == {"done": 1, "seat_taken": 7}
-    assert live_seats(show) == [7]
+    assert active_seats(show) == [7]
 
 
 def test_the_seat_limit_holds_for_a_customer_who_books_30_seats_at_the_same_time(user, show, settings):
     outcomes = at_once([purchase(user, show, 1 + n) for n in range(30)])
     limit = settings.MAX_SEATS_PER_USER
     assert Counter(outcomes) == {"done": limit, "seat_limit_reached": 30 - limit}
-    assert len(live_seats(show)) == limit
+    assert len(active_seats(show)) == limit
 
 
 # --- Staff ------------------------------------------------------------------------------------
@@ -104,11 +104,11 @@ def test_a_hall_shrinks_or_sells_the_seats_that_would_go(user):
 
 
 def test_a_show_cancelled_while_it_sells_has_no_active_booking(show):
-    call_off = partial(call_off_show, show_id=show.pk, now=NOW)
+    cancel = partial(cancel_show, show_id=show.pk, now=NOW)
     purchases = [purchase(user, show, 1 + n) for n, user in enumerate(make_users(20))]
-    refunded, *outcomes = at_once([call_off, *purchases])
+    refunded, *outcomes = at_once([cancel, *purchases])
     assert Counter(outcomes) == Counter({"done": refunded, "show_cancelled": 20 - refunded})
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 # --- Idempotency-Key --------------------------------------------------------------------------
@@ -147,14 +147,14 @@ def test_of_8_requests_at_the_same_time_under_one_key_one_is_carried_out(user, s
     clients = [signed_in(user) for _ in range(8)]
     calls = [partial(post, client, show, 1 + n, idempotency_key="k") for n, client in enumerate(clients)]
     assert Counter(answer.status_code for answer in at_once(calls)) == {201: 1, 422: 7}
-    assert len(live_seats(show)) == 1
+    assert len(active_seats(show)) == 1
 
 
 def test_equal_keys_of_8_customers_are_8_requests(show):
     clients = [signed_in(user) for user in make_users(8)]
     answers = at_once([partial(post, client, show, 1 + n, idempotency_key="k") for n, client in enumerate(clients)])
     assert Counter((answer.status_code, answer.get("Idempotency-Replayed")) for answer in answers) == {(201, None): 8}
-    assert live_seats(show) == list(range(1, 9))
+    assert active_seats(show) == list(range(1, 9))
 
 
 # --- A lock that stays held -------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_two_processes_on_one_sqlite_file_sell_each_seat_once(tmp_path):
 def test_without_the_lock_the_constraint_still_sells_a_seat_once(show):
     outcomes = all_read_before_one_writes([purchase(user, show) for user in make_users(20)])
     assert Counter(outcomes) == {"done": 1, "seat_taken": 19}
-    assert live_seats(show) == [7]
+    assert active_seats(show) == [7]
 
 
 @parallel_writers
@@ -257,7 +257,7 @@ def test_without_the_lock_the_constraint_still_sells_a_seat_once(show):
 def test_without_the_constraint_the_lock_still_sells_a_seat_once(show):
     outcomes = at_once([purchase(user, show) for user in make_users(20)])
     assert Counter(outcomes) == {"done": 1, "seat_taken": 19}
-    assert live_seats(show) == [7]
+    assert active_seats(show) == [7]
 
 
 @parallel_writers
@@ -265,7 +265,7 @@ def test_without_the_constraint_the_lock_still_sells_a_seat_once(show):
 def test_without_either_a_seat_is_sold_more_than_once(show):
     outcomes = all_read_before_one_writes([purchase(user, show) for user in make_users(20)])
     assert outcomes == ["done"] * 20
-    assert live_seats(show) == [7] * 20
+    assert active_seats(show) == [7] * 20
 
 
 @parallel_writers
@@ -273,7 +273,7 @@ def test_without_either_a_seat_is_sold_more_than_once(show):
 def test_without_the_lock_the_seat_limit_is_exceeded(user, show):
     outcomes = all_read_before_one_writes([purchase(user, show, 1 + n) for n in range(20)])
     assert outcomes == ["done"] * 20
-    assert live_seats(show) == list(range(1, 21))
+    assert active_seats(show) == list(range(1, 21))
 
 
 @parallel_writers
@@ -281,7 +281,7 @@ def test_without_the_lock_the_seat_limit_is_exceeded(user, show):
 def test_without_the_lock_a_seat_is_sold_that_goes_with_the_hall_s_end(user, show):
     assert all_read_before_one_writes([shrinking(show, 40), purchase(user, show, 50)]) == ["done"] * 2
     reference = Booking.objects.get().reference
-    assert list(find_breaches()) == [f"Show {show.pk}: booking {reference} of seat E10 is live outside the hall"]
+    assert list(find_breaches()) == [f"Show {show.pk}: booking {reference} of seat E10 is active outside the hall"]
 
 
 @parallel_writers

@@ -51,7 +51,7 @@ def test_the_account_is_gone_and_its_name_is_free(user):
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold])
-def test_seats_of_a_show_to_come_are_given_back(user, show, make):
+def test_seats_of_a_upcoming_show_are_given_back(user, show, make):
     booking = make(user=user, show=show, seat_number=7)
     delete(user)
     assert row(booking) == (None, "cancelled", NOW, 7)
@@ -76,7 +76,7 @@ def test_a_cancelled_booking_keeps_its_time(user, show):
     assert row(booking) == (None, "cancelled", NOW - HOUR, 1)
 
 
-def test_a_hold_that_ran_out_ends_when_it_did(user, show):
+def test_a_hold_that_expired_ends_when_it_did(user, show):
     hold = make_hold(user=user, show=show, expires_at=NOW - HOUR, held_since=NOW - 2 * HOUR)
     delete(user)
     assert row(hold) == (None, "cancelled", NOW - HOUR, 1)
@@ -226,7 +226,7 @@ def race():
 def test_bookings_race_with_the_deletion_and_leave_no_seat_without_a_customer():
     for _ in range(10):
         deleted = race()
-        seats = Booking.objects.live(NOW)
+        seats = Booking.objects.active(NOW)
         assert deleted in (None, "busy")
         assert not seats.filter(user=None).exists()
         assert seats.exists() == (deleted == "busy")
@@ -239,12 +239,12 @@ def test_the_race_is_a_race():
     """The control: a booking that no lock of the deletion meets would be left without its customer."""
     user, show = make_user(), make_show()
     with transaction.atomic():
-        to_give_back = deletion._shows_to_come(user, NOW)
+        to_give_back = deletion._upcoming_shows(user, NOW)
         other = at_once([lambda: book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)])
         assert (to_give_back, len(other)) == ([], 1)
         Booking.objects.filter(user=user).update(user=None)
         user.delete()
-    assert Booking.objects.live(NOW).filter(user=None).exists()
+    assert Booking.objects.active(NOW).filter(user=None).exists()
 
 
 # --- Over HTTP --------------------------------------------------------------------------------

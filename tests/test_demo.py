@@ -89,10 +89,10 @@ def test_an_admin_of_one_s_own_keeps_the_name():
     assert not User.objects.filter(is_superuser=True).exists()
 
 
-def test_a_show_called_off_stays_off():
+def test_a_show_cancelled_stays_off():
     demo()
     show = Show.objects.first()
-    services.call_off_show(show_id=show.pk, now=timezone.now())
+    services.cancel_show(show_id=show.pk, now=timezone.now())
     demo()
     assert Show.objects.filter(screen=show.screen, starts_at=show.starts_at).count() == 1
 

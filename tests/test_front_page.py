@@ -40,11 +40,11 @@ def made(*moments, **fields):
 
 
 def today(now=NOON):
-    return [show.pk for show in services.read_bill(now=now).today]
+    return [show.pk for show in services.read_programme(now=now).today]
 
 
 def nearly_full():
-    return [show.pk for show in services.read_bill(now=NOON).nearly_full]
+    return [show.pk for show in services.read_programme(now=NOON).nearly_full]
 
 
 # --- Today's shows ---
@@ -86,7 +86,7 @@ def test_it_is_a_show_of_the_next_seven_days():
     assert nearly_full() == [shows[2].pk]
 
 
-def test_a_show_called_off_does_not_sell_out():
+def test_a_show_cancelled_does_not_sell_out():
     with_seats_sold(10, starts_at=NOON + HOUR, cancelled_at=NOON)
     assert nearly_full() == []
 
@@ -133,24 +133,24 @@ def test_it_is_friendly_where_there_is_nothing(staff):
     assert [sentence in page for sentence in sentences] == [True, True, True]
 
 
-def test_it_marks_a_show_called_off(staff):
+def test_it_marks_a_show_cancelled(staff):
     make_show(starts_at=django_timezone.now(), cancelled_at=django_timezone.now())
-    assert "<em>called off</em>" in staff.get("/admin/").content.decode()
+    assert "<em>cancelled</em>" in staff.get("/admin/").content.decode()
 
 
 @pytest.mark.parametrize(
     ("permissions", "seen"),
     [
         ([], []),
-        (["view_show"], ["bill"]),
-        (["change_show"], ["bill"]),
+        (["view_show"], ["programme"]),
+        (["change_show"], ["programme"]),
         (["view_booking"], ["sales"]),
-        (["view_show", "view_booking"], ["bill", "sales"]),
+        (["view_show", "view_booking"], ["programme", "sales"]),
     ],
 )
 def test_each_figure_is_for_those_who_may_see_where_it_comes_from(permissions, seen):
     context = staff_with(*permissions).get("/admin/").context
-    assert [name for name in ("bill", "sales") if name in context] == seen
+    assert [name for name in ("programme", "sales") if name in context] == seen
 
 
 def test_it_leads_to_the_plan_and_the_reports(staff):

@@ -48,12 +48,12 @@ class Hall(RuleBasedStateMachine):
 
     # --- What the model says ------------------------------------------------------------------
 
-    def live(self):
+    def active(self):
         return {seat: place for seat, place in self.taken.items() if place.until is None or place.until > self.now}
 
     def reasons(self, customer, seats, *, limited=True):
         """All for which a wish may be refused; none if it has to be granted."""
-        live = self.live()
+        live = self.active()
         reasons = set()
         if not all(1 <= seat <= SEATS for seat in seats):
             reasons.add("no_such_seat")
@@ -66,7 +66,7 @@ class Hall(RuleBasedStateMachine):
         return reasons
 
     def reasons_of_count(self, customer, count, *, split, avoid=()):
-        live = self.live()
+        live = self.active()
         free = [seat for seat in range(1, SEATS + 1) if seat not in live and seat not in avoid]
         reasons = set()
         if Counter(place.customer for place in live.values())[customer] + count > LIMIT:
@@ -82,8 +82,14 @@ class Hall(RuleBasedStateMachine):
         starts = (range(seat, seat + count) for seat in free if (seat - 1) % WIDTH + count <= WIDTH)
         return any(set(block) <= set(free) for block in starts)
 
+    def hold_began_at(self, customer, seat):
+        """When the customer began to hold the seat; a hold that expired for as long as a hold lasts has ended."""
+        place = self.taken.get(seat)
+        goes_on = place and place.customer == customer and place.until and place.until + HOLD > self.now
+        return self.first_held[customer, seat] if goes_on else self.now
+
     def held_too_long(self, customer, seats):
-        return [seat for seat in seats if self.first_held.get((customer, seat), self.now) + LONGEST_HOLD <= self.now]
+        return [seat for seat in seats if self.hold_began_at(customer, seat) + LONGEST_HOLD <= self.now]
 
     def carried_out(self, reasons, service, **call):
         """What the service returns, or None where it refused for one of the reasons."""
@@ -143,7 +149,8 @@ class Hall(RuleBasedStateMachine):
 
     def keep_hold(self, customer, holds):
         for hold in holds or ():
-            first = self.first_held.setdefault((customer, hold.seat_number), self.now)
+            first = self.hold_began_at(customer, hold.seat_number)
+            self.first_held[customer, hold.seat_number] = first
             assert self.now < hold.expires_at <= min(self.now + HOLD, first + LONGEST_HOLD)
             self.put(customer, [hold])
 
@@ -164,7 +171,7 @@ class Hall(RuleBasedStateMachine):
             self.put(customer, [moved])
 
     def reasons_of_move(self, seat, customer, to):
-        place = self.live().get(seat)
+        place = self.active().get(seat)
         if self.taken[seat].customer != customer:
             return {"not_found"}
         if place is None:
@@ -180,7 +187,7 @@ class Hall(RuleBasedStateMachine):
         place = self.taken[seat]
         customer = place.customer if own else customer
         reasons = (
-            {"not_found"} if place.customer != customer else set() if seat in self.live() else {"already_cancelled"}
+            {"not_found"} if place.customer != customer else set() if seat in self.active() else {"already_cancelled"}
         )
         call = {"user": self.customers[customer], "booking_id": place.booking, "now": self.now}
         if self.carried_out(reasons, services.cancel_booking, **call):
@@ -190,7 +197,7 @@ class Hall(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel_reference(self, data):
         place = self.taken[self.choose(data)]
-        same = [seat for seat, other in self.live().items() if other.reference == place.reference]
+        same = [seat for seat, other in self.active().items() if other.reference == place.reference]
         reasons = set() if same else {"already_cancelled"}
         call = {"user": self.customers[place.customer], "reference": place.reference, "now": self.now}
         cancelled = self.carried_out(reasons, services.cancel_reference, **call) or ()
@@ -243,10 +250,10 @@ class Hall(RuleBasedStateMachine):
 
     @invariant()
     def each_seat_has_who_the_model_says(self):
-        rows = Booking.objects.live(self.now).filter(show=self.show).values_list("seat_number", "user", "pk")
+        rows = Booking.objects.active(self.now).filter(show=self.show).values_list("seat_number", "user", "pk")
         model = {
             (seat, None if place.customer is None else self.customers[place.customer].pk)
-            for seat, place in self.live().items()
+            for seat, place in self.active().items()
         }
         assert {row[:2] for row in rows} == model
         assert len(rows) == len(model)

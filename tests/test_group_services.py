@@ -17,7 +17,7 @@ from booking.services.rules import (
     SoldOut,
 )
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_booking_services import live_seats, refusal_of
+from tests.test_booking_services import active_seats, refusal_of
 
 MOMENT = timedelta(microseconds=1)
 
@@ -72,7 +72,7 @@ def test_seats_booked_together_have_one_reference(user, show):
 def test_all_seats_are_booked_or_none(user, show):
     make_booking(show=show, seat_number=6)
     refusal_of(book, user, show, 5, 6, 7)
-    assert live_seats(show) == [6]
+    assert active_seats(show) == [6]
 
 
 def test_all_taken_seats_are_listed_with_the_nearest_free_ones(user, show):
@@ -147,7 +147,7 @@ def test_a_show_with_an_expired_hold_is_not_sold_out(user):
 @pytest.mark.parametrize("seat_number", [0, -1, 51, 2**31, 10**30])
 def test_one_seat_outside_the_hall_refuses_all(user, show, seat_number):
     assert refusal_of(book, user, show, 5, seat_number) == (NoSuchSeat, "no_such_seat", {})
-    assert live_seats(show) == []
+    assert active_seats(show) == []
 
 
 def test_seats_of_a_show_that_starts_can_not_be_booked(user, show):
@@ -230,7 +230,7 @@ def gap(db):
 
 def test_a_missing_block_is_refused_with_the_size_of_the_largest_one(user, gap):
     assert refusal_of(book_best, user, gap, 3) == (NoBlock, "no_block", {"largest_block": 2})
-    assert live_seats(gap) == [2]
+    assert active_seats(gap) == [2]
 
 
 def test_seats_that_may_be_apart_are_booked_apart(user, gap):
@@ -308,7 +308,7 @@ def test_seats_booked_by_the_same_request_are_booked_once(user, show):
     book_seats(**call)
     with pytest.raises(Replay) as replay:
         book_seats(**call)
-    assert (replay.value.answer, live_seats(show)) == ({"seats": [25, 26]}, [25, 26])
+    assert (replay.value.answer, active_seats(show)) == ({"seats": [25, 26]}, [25, 26])
 
 
 # --- Cancelling a reference -------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_held_seats_of_a_reference_are_cancelled_too(user, show):
     hold(user, show, 5, 6, reference="ACDEFGHJ")
     book(user, show, 5)
     assert seats(give_back(user, "ACDEFGHJ")) == [5, 6]
-    assert list(Booking.objects.on_a_seat()) == []
+    assert list(Booking.objects.occupying()) == []
 
 
 def test_other_seats_are_left_alone(user, show):
@@ -383,4 +383,4 @@ def test_an_unknown_reference_and_one_of_another_customer_are_not_found(user, sh
     assert [refusal_of(give_back, user, reference) for reference in ("ACDEFGHJ", booking.reference)] == [
         (NotFound, "not_found", {})
     ] * 2
-    assert live_seats(show) == [5]
+    assert active_seats(show) == [5]

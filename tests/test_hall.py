@@ -151,7 +151,7 @@ def test_a_hall_costs_the_same_queries_however_full(box_office, show, sold, djan
     [
         ({}, ""),
         ({"starts_at": timezone.now() - timedelta(minutes=5)}, "This show has started."),
-        ({"cancelled_at": timezone.now()}, "This show was called off."),
+        ({"cancelled_at": timezone.now()}, "This show was cancelled."),
     ],
 )
 def test_a_hall_says_why_it_is_closed(box_office, fields, closed):
@@ -409,12 +409,12 @@ def test_the_history_names_nobody_for_an_expired_hold(boss, show, user):
     hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
     services.release_expired_holds(expired_by=timezone.now())
     booking = show.bookings.get()
-    assert history(boss, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold ran out.")]
+    assert history(boss, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold expired.")]
 
 
 def test_a_booking_cancelled_with_its_show_says_so(boss, show, user):
     booking = make_booking(show=show, user=user, created_at=timezone.now())
-    services.call_off_show(show_id=show.pk, now=timezone.now())
+    services.cancel_show(show_id=show.pk, now=timezone.now())
     assert history(boss, booking) == [("esha", "Booked."), ("", "Cancelled with the show.")]
 
 

@@ -11,7 +11,7 @@ from booking.services import (
     NotFound,
     block_seats,
     book_seat,
-    call_off_show,
+    cancel_show,
     change_show,
     delete_show,
     read_seat_map,
@@ -40,7 +40,7 @@ def kinds(user, show):
     return {
         "booked": make_booking(user=user, show=show, seat_number=1),
         "held": hold_for(5, user=user, show=show, seat_number=2),
-        "run out": hold_for(-5, user=user, show=show, seat_number=3),
+        "expire": hold_for(-5, user=user, show=show, seat_number=3),
         "released": hold_for(5, user=user, show=show, seat_number=4, status="cancelled", cancelled_at=NOW),
         "cancelled": make_booking(user=user, show=show, seat_number=5, status="cancelled"),
         "blocked": make_block(show=show, seat_number=6),
@@ -138,9 +138,9 @@ def test_the_list_of_shows_counts_booked_seats_as_sold(staff, kinds):
 
 
 def test_the_box_office_cancels_an_active_hold(box_office, kinds):
-    response = act(box_office, BOOKINGS, "cancel", [kinds["held"], kinds["run out"], kinds["blocked"]])
+    response = act(box_office, BOOKINGS, "cancel", [kinds["held"], kinds["expire"], kinds["blocked"]])
     assert page_messages(response) == ["1 bookings cancelled."]
-    assert list(Booking.objects.filter(status="held")) == [kinds["run out"]]
+    assert list(Booking.objects.filter(status="held")) == [kinds["expire"]]
 
 
 def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
@@ -180,7 +180,7 @@ def test_cancelling_a_show_ends_all_holds_and_counts_its_bookings(show):
     make_hold(show=show, seat_number=2)
     make_hold(show=show, seat_number=3, expires_at=NOW)
     make_block(show=show, seat_number=4)
-    assert call_off_show(show_id=show.pk, now=NOW) == 1
+    assert cancel_show(show_id=show.pk, now=NOW) == 1
     statuses = show.bookings.order_by("seat_number").values_list("status", "cancelled_at")
     assert list(statuses) == [("cancelled", NOW)] * 3 + [("blocked", None)]
 
@@ -215,7 +215,7 @@ def unblock(show, *seat_numbers):
 
 def on_seats(show):
     return list(
-        Booking.objects.on_a_seat().filter(show=show).order_by("seat_number").values_list("seat_number", "status")
+        Booking.objects.occupying().filter(show=show).order_by("seat_number").values_list("seat_number", "status")
     )
 
 

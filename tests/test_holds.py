@@ -31,7 +31,7 @@ from booking.services.rules import (
 )
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 from tests.races import with_short_timeout
-from tests.test_booking_services import live_seats, refusal_of
+from tests.test_booking_services import active_seats, refusal_of
 from tests.test_race import at_once
 
 MOMENT = timedelta(microseconds=1)
@@ -135,9 +135,9 @@ def test_a_seat_outside_the_hall_can_not_be_held(user, show, seat_number):
 
 
 def test_a_started_cancelled_or_unknown_show_can_not_be_held(user, show):
-    called_off = make_show(cancelled_at=NOW)
+    cancelled = make_show(cancelled_at=NOW)
     assert refusal_of(hold, user, show, 1, now=STARTS_AT) == (ShowStarted, "show_started", {})
-    assert refusal_of(hold, user, called_off, 1) == (ShowCancelled, "show_cancelled", {})
+    assert refusal_of(hold, user, cancelled, 1) == (ShowCancelled, "show_cancelled", {})
     assert refusal_of(hold, user, Show(pk=10**9), 1) == (NotFound, "not_found", {})
 
 
@@ -344,7 +344,7 @@ def test_the_seat_of_a_cancelled_hold_is_free(user, show):
     released = cancel(user, made, now=NOW + MINUTE)
     assert (released.status, released.cancelled_at) == ("cancelled", NOW + MINUTE)
     book_seat(user=make_user(), show_id=show.pk, seat_number=5, now=NOW + MINUTE)
-    assert live_seats(show) == [5]
+    assert active_seats(show) == [5]
 
 
 def test_a_hold_can_be_cancelled_until_it_expires(user, show):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from booking.models import REFERENCE_ALPHABET, Tries, new_reference, seat_label, seat_number
+from booking.models import REFERENCE_ALPHABET, RateLimitWindow, new_reference, seat_label, seat_number
 from tests.factories import make_booking, make_show
 
 
@@ -83,4 +83,4 @@ def test_references_are_8_characters_and_differ():
 
 
 def test_rows_that_only_count_are_named_by_what_they_count():
-    assert str(Tries(key="signup:1")) == "signup:1"
+    assert str(RateLimitWindow(key="signup:1")) == "signup:1"

@@ -4,7 +4,7 @@ import pytest
 from django.db import DataError, connection
 
 from booking import services
-from booking.models import Tries
+from booking.models import RateLimitWindow
 from booking.services import counters, limits
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def sign_in(username="esha", address="192.0.2.1", page="token"):
 
 def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
     limit(settings, signup=2)
-    waits = [services.count_try(limit="signup", who="192.0.2.1") for _ in range(4)]
+    waits = [services.count_attempt(limit="signup", who="192.0.2.1") for _ in range(4)]
     assert waits[:2] == [None, None]
     assert all(3590 <= wait <= 3600 for wait in waits[2:])
 
@@ -32,7 +32,7 @@ def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
 def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
     limit(settings, signup=1, refresh=1)
     tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
-    assert [services.count_try(limit=name, who=who) is None for name, who in tries] == [True, True, True, False]
+    assert [services.count_attempt(limit=name, who=who) is None for name, who in tries] == [True, True, True, False]
 
 
 def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settings, user):
@@ -42,7 +42,7 @@ def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settin
         return services.find_account_and_count(limit="booking", claims=services.Claims(user.pk, 1, key))
 
     assert [find("dead") for _ in range(3)] == [None] * 3
-    (found, wait), (again, long_wait) = find(user.token_key), find(user.token_key)
+    (found, wait), (again, long_wait) = find(user.session_key), find(user.session_key)
     assert (found, wait, again) == (user, None, user)
     assert 3590 <= long_wait <= 3600
 
@@ -55,7 +55,7 @@ def test_a_window_begins_with_its_first_try_and_is_counted_on():
 
 def test_after_its_window_a_key_is_counted_anew():
     counters.count(key="a", seconds=60)
-    Tries.objects.update(number=10, ends_at=1_000_000_000)
+    RateLimitWindow.objects.update(number=10, ends_at=1_000_000_000)
     number, seconds_left = counters.count(key="a", seconds=60)
     assert (number, 59 < seconds_left <= 60) == (1, True)
 
@@ -67,19 +67,19 @@ def test_a_key_counts_until_its_window_is_over():
 
 def test_a_window_that_is_over_does_not_count():
     counters.count(key="a", seconds=60)
-    Tries.objects.update(ends_at=1_000_000_000)
+    RateLimitWindow.objects.update(ends_at=1_000_000_000)
     assert not counters.is_counting(key="a")
 
 
 @pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\n", "%s"])
 def test_whatever_a_client_sends_is_counted(settings, who):
     limit(settings, signup=1)
-    assert [services.count_try(limit="signup", who=who) is None for _ in range(2)] == [True, False]
+    assert [services.count_attempt(limit="signup", who=who) is None for _ in range(2)] == [True, False]
 
 
 def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
     sign_in("esha@example.com")
-    keys = Tries.objects.values_list("key", flat=True)
+    keys = RateLimitWindow.objects.values_list("key", flat=True)
     assert not any("esha" in key or "192" in key for key in keys)
     assert max(len(key) for key in keys) <= 64
 
@@ -87,17 +87,17 @@ def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
 def test_counts_that_are_over_are_swept_away_now_and_then(monkeypatch):
     for key in ("old", "new"):
         counters.count(key=key, seconds=60)
-    Tries.objects.filter(key="old").update(ends_at=1_000_000_000)
+    RateLimitWindow.objects.filter(key="old").update(ends_at=1_000_000_000)
     monkeypatch.setattr(counters, "_sweeping", counters.Pace(60, at_once=True))
     for _ in range(2):
         counters.count(key="another", seconds=60)
-    assert sorted(Tries.objects.values_list("key", "number")) == [("another", 2), ("new", 1)]
+    assert sorted(RateLimitWindow.objects.values_list("key", "number")) == [("another", 2), ("new", 1)]
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no unlogged tables")
 def test_counting_waits_for_no_disk():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'booking_tries'")
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'booking_ratelimitwindow'")
         assert cursor.fetchone() == ("u",)
 
 

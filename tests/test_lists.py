@@ -246,7 +246,7 @@ def test_bookings_are_filtered_by_status(client, user, show, query, found):
     assert bookings(client, query) == [by_letter[letter] for letter in found]
 
 
-def test_bookings_of_past_and_called_off_shows_are_listed_too(client, user):
+def test_bookings_of_past_and_cancelled_shows_are_listed_too(client, user):
     made = [
         make_booking(user=user, show=make_show(**fields)).pk for fields in ({"starts_at": PAST}, {"cancelled_at": NOW})
     ]

@@ -43,7 +43,7 @@ BODIES = {
 }
 # Of random or of the clock; that such a value changed is compared, and the value isn't.
 VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField)
-VOLATILE_NAMES = {"reference", "password", "jti", "token", "answer", "object_id", "object_repr", "token_key"}
+VOLATILE_NAMES = {"reference", "password", "jti", "token", "answer", "object_id", "object_repr", "session_key"}
 
 
 @dataclass

@@ -4,15 +4,11 @@ import re
 import warnings
 from io import StringIO
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django_zero_downtime_migrations.backends.postgres.schema import UnsafeOperationWarning
-
-from tests.postgres_server import postgres_server
-from tests.service import run
 
 pytestmark = [
     pytest.mark.django_db,
@@ -57,30 +53,5 @@ def test_a_migration_has_no_step_that_locks_a_table_for_long(name):
     assert unsafe == []
 
 
-def test_no_seat_is_without_its_constraint_while_that_changes():
-    steps = [sql for sql in statements("0005_holds_and_blocked_seats") if "UNIQUE" in sql or "DROP INDEX" in sql]
-    standing, fewest = {"one_live_booking_per_show_and_seat"}, 1
-    for step in steps:
-        name = re.search(r'"(\w+)"', step)[1]
-        standing = standing | {name} if step.startswith("CREATE") else standing - {name}
-        fewest = min(fewest, len(standing))
-    assert (fewest, standing) == (1, {"one_live_booking_per_show_and_seat"})
-
-
 def test_an_index_that_is_built_the_usual_way_is_found():
     assert not any(re.fullmatch(form, 'CREATE INDEX "a" ON "booking_booking" ("show_id")') for form in HARMLESS)
-
-
-def test_an_index_on_bookings_changes_while_somebody_has_the_lock_of_a_show():
-    with postgres_server() as server:
-        assert run(server.url, "manage.py", "migrate", "booking", "0005", "-v0").returncode == 0
-        url = f"host={server.folder} user=postgres dbname=postgres"
-        with psycopg.connect(url) as booking:
-            booking.execute("SELECT id FROM booking_show FOR NO KEY UPDATE")
-            done = run(server.url, "manage.py", "migrate", "booking", "0006", "-v0")
-        with psycopg.connect(url) as connection:
-            indexes = connection.execute(
-                "SELECT indexdef FROM pg_indexes WHERE tablename = 'booking_booking'"
-            ).fetchall()
-    assert (done.returncode, done.stderr) == (0, "")
-    assert not any(index.endswith("(show_id)") for (index,) in indexes)

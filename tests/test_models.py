@@ -44,34 +44,34 @@ def refused_by(constraint):
 # --- Bookings ---------------------------------------------------------------------------------
 
 
-def test_a_seat_has_one_live_booking(show):
+def test_a_seat_has_one_active_booking(show):
     make_booking(show=show, seat_number=5)
-    with refused_by("one_live_booking_per_show_and_seat"):
+    with refused_by("one_active_booking_per_show_and_seat"):
         make_booking(show=show, seat_number=5)
 
 
 def test_a_cancelled_booking_can_not_come_back_to_a_seat_sold_since(show):
     cancelled = make_booking(show=show, seat_number=5, status="cancelled")
     make_booking(show=show, seat_number=5)
-    with refused_by("one_live_booking_per_show_and_seat"):
+    with refused_by("one_active_booking_per_show_and_seat"):
         Booking.objects.filter(pk=cancelled.pk).update(status="booked", cancelled_at=None)
 
 
-def test_a_seat_may_have_cancelled_bookings_besides_a_live_one(show):
+def test_a_seat_may_have_cancelled_bookings_besides_an_active_one(show):
     for status in ("cancelled", "cancelled", "booked"):
         make_booking(show=show, seat_number=5, status=status)
     assert show.bookings.count() == 3
 
 
-def test_one_seat_number_may_be_live_in_two_shows(show):
+def test_one_seat_number_may_be_active_in_two_shows(show):
     make_booking(show=show, seat_number=5)
-    assert make_booking(show=make_show(), seat_number=5).is_live(NOW)
+    assert make_booking(show=make_show(), seat_number=5).is_active(NOW)
 
 
 def test_a_booking_can_not_be_moved_to_a_taken_seat(show):
     make_booking(show=show, seat_number=5)
     other = make_booking(show=show, seat_number=6)
-    with refused_by("one_live_booking_per_show_and_seat"):
+    with refused_by("one_active_booking_per_show_and_seat"):
         Booking.objects.filter(pk=other.pk).update(seat_number=5)
 
 
@@ -90,13 +90,13 @@ def test_a_booking_is_cancelled_exactly_when_it_has_a_time(show, status, cancell
 @pytest.mark.parametrize("then", [make_booking, make_hold, make_block])
 def test_a_seat_is_booked_held_or_blocked_once(show, make, then):
     make(show=show, seat_number=5)
-    with refused_by("one_live_booking_per_show_and_seat"):
+    with refused_by("one_active_booking_per_show_and_seat"):
         then(show=show, seat_number=5)
 
 
-def test_a_hold_that_ran_out_is_on_its_seat_until_it_is_cancelled(show):
+def test_a_hold_that_expired_is_on_its_seat_until_it_is_cancelled(show):
     hold = make_hold(show=show, seat_number=5, expires_at=NOW - MOMENT)
-    with refused_by("one_live_booking_per_show_and_seat"):
+    with refused_by("one_active_booking_per_show_and_seat"):
         make_booking(show=show, seat_number=5)
     Booking.objects.filter(pk=hold.pk).update(status="cancelled", cancelled_at=NOW)
     make_booking(show=show, seat_number=5)
@@ -111,13 +111,13 @@ def test_a_hold_that_ran_out_is_on_its_seat_until_it_is_cancelled(show):
         {"status": "booked", "expires_at": NOW},
     ],
 )
-def test_a_booking_runs_out_exactly_while_it_is_held(show, fields):
-    with refused_by("booking_runs_out_exactly_while_it_is_held"):
+def test_a_booking_expires_exactly_while_it_is_held(show, fields):
+    with refused_by("booking_expires_exactly_while_it_is_held"):
         make_booking(show=show, **fields)
 
 
-def test_a_blocked_seat_does_not_run_out(show):
-    with refused_by("booking_runs_out_exactly_while_it_is_held"):
+def test_a_blocked_seat_does_not_expired(show):
+    with refused_by("booking_expires_exactly_while_it_is_held"):
         make_block(show=show, expires_at=NOW)
 
 
@@ -273,15 +273,15 @@ def test_a_show_has_the_seats_from_1_to_its_total(show, seat_number, there):
     assert show.has_seat(seat_number) is there
 
 
-def test_a_movie_s_shows_to_come_are_counted(show):
+def test_a_movie_s_upcoming_shows_are_counted(show):
     make_show(movie=show.movie, starts_at=NOW)
     make_show(movie=show.movie, cancelled_at=NOW)
     idle = make_movie(title="Zodiac")
-    counts = Movie.objects.with_shows_to_come(NOW).values_list("pk", "shows_to_come")
+    counts = Movie.objects.with_upcoming_shows(NOW).values_list("pk", "upcoming_shows")
     assert dict(counts) == {show.movie_id: 1, idle.pk: 0}
 
 
-def test_seats_sold_are_the_live_ones_of_each_show(show):
+def test_seats_sold_are_the_active_ones_of_each_show(show):
     make_booking(show=show, seat_number=1)
     make_booking(show=show, seat_number=2, status="cancelled")
     other = make_show(starts_at=STARTS_AT + MOMENT)
@@ -289,7 +289,7 @@ def test_seats_sold_are_the_live_ones_of_each_show(show):
     assert list(counts) == [(show.pk, 1, 49), (other.pk, 0, 50)]
 
 
-def test_a_booking_is_live_until_its_hold_runs_out(show, user):
+def test_a_booking_is_active_until_its_hold_expires(show, user):
     rows = [
         make_booking(show=show, seat_number=1),
         make_hold(show=show, seat_number=2, expires_at=NOW + MOMENT),
@@ -297,14 +297,14 @@ def test_a_booking_is_live_until_its_hold_runs_out(show, user):
         make_block(show=show, seat_number=4),
         make_booking(show=show, seat_number=5, status="cancelled"),
     ]
-    by_hand = [row.seat_number for row in rows if row.is_live(NOW)]
-    by_query = list(Booking.objects.live(NOW).order_by("seat_number").values_list("seat_number", flat=True))
+    by_hand = [row.seat_number for row in rows if row.is_active(NOW)]
+    by_query = list(Booking.objects.active(NOW).order_by("seat_number").values_list("seat_number", flat=True))
     assert (by_hand, by_query) == ([1, 2, 4], [1, 2, 4])
-    assert [row.seat_number for row in rows if row.has_run_out(NOW)] == [3]
-    assert list(Booking.objects.run_out(NOW)) == [rows[2]]
+    assert [row.seat_number for row in rows if row.has_expired(NOW)] == [3]
+    assert list(Booking.objects.expired(NOW)) == [rows[2]]
 
 
-def test_a_hold_is_its_customer_s_until_it_runs_out(show, user):
+def test_a_hold_is_its_customer_s_until_it_expires(show, user):
     hold = make_hold(show=show, user=user, expires_at=NOW)
     booking = make_booking(show=show, user=user, seat_number=2)
     assert [hold.is_hold_of(user, NOW - MOMENT), hold.is_hold_of(make_user(), NOW - MOMENT)] == [True, False]

@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking
-from booking.services import Busy, IdempotentRequest, NotFound, Replay, call_off_show, move_booking
+from booking.services import Busy, IdempotentRequest, NotFound, Replay, cancel_show, move_booking
 from booking.services.idempotency import IdempotencyKeyReused
 from booking.services.rules import AlreadyCancelled, NoSuchSeat, NotBooked, SeatTaken, ShowStarted, SoldOut
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_booking_services import commit_past_the_lock, live_seats, refusal_of
+from tests.test_booking_services import active_seats, commit_past_the_lock, refusal_of
 
 MOMENT = timedelta(microseconds=1)
 
@@ -29,7 +29,7 @@ def move(user, booking, seat_number=8, now=NOW, idempotency=None):
 
 def on_seats(show):
     """Each seat that a row is on, with the row's id."""
-    rows = Booking.objects.on_a_seat().filter(show=show).order_by("seat_number")
+    rows = Booking.objects.occupying().filter(show=show).order_by("seat_number")
     return list(rows.values_list("seat_number", "pk"))
 
 
@@ -141,7 +141,7 @@ def test_a_cancelled_booking_can_not_be_moved(user):
 
 
 def test_a_booking_of_a_cancelled_show_can_not_be_moved(user, show, booking):
-    call_off_show(show_id=show.pk, now=NOW)
+    cancel_show(show_id=show.pk, now=NOW)
     assert refusal_of(move, user, booking) == (AlreadyCancelled, "already_cancelled", {})
 
 
@@ -161,7 +161,7 @@ def test_only_the_customer_s_own_booking_is_found(user, show):
     others = make_booking(show=show, seat_number=2)
     refusals = [refusal_of(move, user, row) for row in (blocked, others, Booking(pk=10**9))]
     assert refusals == [(NotFound, "not_found", {})] * 3
-    assert live_seats(show) == [2]
+    assert active_seats(show) == [2]
 
 
 # --- The same request again -------------------------------------------------------------------
@@ -214,7 +214,7 @@ def free(rival):
 def test_a_seat_that_was_taken_without_the_lock_is_refused(user, show, booking, rival):
     with at_statements([(UPDATE, take(show, rival))]):
         assert refusal_of(move, user, booking) == (SeatTaken, "seat_taken", {"seats": [8]})
-    assert live_seats(show) == [5, 8]
+    assert active_seats(show) == [5, 8]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -229,4 +229,4 @@ def test_a_seat_that_is_taken_without_the_lock_twice_makes_the_service_busy(user
     acts = [(UPDATE, take(show, rival)), ("SELECT", free(rival)), (UPDATE, take(show, rival))]
     with at_statements(acts) as left:
         assert refusal_of(move, user, booking) == (Busy, "busy", {})
-    assert (left, live_seats(show)) == ([], [5, 8])
+    assert (left, active_seats(show)) == ([], [5, 8])

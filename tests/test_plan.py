@@ -91,12 +91,12 @@ def test_a_show_says_when_what_and_how_full(staff):
     )
 
 
-def test_a_show_called_off_is_marked(staff):
+def test_a_show_cancelled_is_marked(staff):
     planned(at(14), cancelled_at=at(9))
-    assert "<em>called off</em>" in staff.get(PLAN, {"day": DAY}).content.decode()
+    assert "<em>cancelled</em>" in staff.get(PLAN, {"day": DAY}).content.decode()
 
 
-def test_a_show_planned_over_one_called_off_stands_beside_it(staff):
+def test_a_show_planned_over_one_cancelled_stands_beside_it(staff):
     screen = make_screen()
     for start, hours, off in ((14, 3, at(9)), (15, 1, None), (16, 3, None), (20, 1, None)):
         planned(at(start), hours, screen=screen, cancelled_at=off)

@@ -29,7 +29,7 @@ def test_being_alive_asks_nothing_of_the_database(probe, django_assert_num_queri
 
 
 def test_without_a_migration_it_is_not_ready(probe):
-    MigrationRecorder(connection).record_unapplied("booking", "0004_count_catalogue_changes")
+    MigrationRecorder(connection).record_unapplied("booking", "0002_triggers_and_groups")
     response = probe.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "migrations missing"})
 
@@ -54,7 +54,7 @@ def test_without_the_database_there_are_figures_but_for_what_it_alone_knows(prob
     with connection.execute_wrapper(database_away):
         response = probe.get("/metrics")
     names = {line.split()[2] for line in response.content.decode().splitlines() if line.startswith("# TYPE")}
-    assert (response.status_code, "refusals_total" in names, "live_holds" in names) == (200, True, False)
+    assert (response.status_code, "refusals_total" in names, "active_holds" in names) == (200, True, False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -89,11 +89,11 @@ def test_locally_the_figures_are_for_all(probe, settings):
     assert probe.get("/metrics")["Content-Type"].startswith("text/plain; version=")
 
 
-def test_the_figures_tell_of_live_holds_alone(probe, settings):
+def test_the_figures_tell_of_active_holds_alone(probe, settings):
     settings.DEBUG = True
     make_hold(show=make_show(), held_since="2098-01-01T00:00Z", expires_at="2099-01-01T00:00Z")
     make_hold(show=make_show(), held_since="2020-01-01T00:00Z", expires_at="2020-01-01T01:00Z")
-    assert "\nlive_holds 1.0\n" in probe.get("/metrics").content.decode()
+    assert "\nactive_holds 1.0\n" in probe.get("/metrics").content.decode()
 
 
 def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, monkeypatch, tmp_path):
@@ -101,4 +101,4 @@ def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, mon
     # No worker has counted anything in this folder.
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     figures = [line for line in probe.get("/metrics").content.decode().splitlines() if line[0] != "#"]
-    assert figures == ["live_holds 0.0"]
+    assert figures == ["active_holds 0.0"]

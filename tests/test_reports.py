@@ -103,10 +103,10 @@ def test_a_hold_counts_neither_when_booked_and_cancelled_nor_when_given_back_twi
     assert (read().total.sold, read().total.cancelled) == (0, 1)
 
 
-def test_a_show_called_off_offers_no_seats_but_its_cancellations_count():
+def test_a_show_cancelled_offers_no_seats_but_its_cancellations_count():
     show = show_on(1)
     sell(show, 3)
-    services.call_off_show(show_id=show.pk, now=NOW)
+    services.cancel_show(show_id=show.pk, now=NOW)
     report = read()
     assert figures([report.total]) == [("", 0, 0, 0, 3)]
     assert [(of.is_cancelled, of.percent) for of in report.shows] == [(True, 0)]
@@ -154,9 +154,9 @@ def test_it_shows_the_figures(staff):
     )
 
 
-def test_a_show_called_off_is_marked(staff):
+def test_a_show_cancelled_is_marked(staff):
     show_on(1, cancelled_at=NOW)
-    assert "<em>called off</em>" in page(staff).content.decode()
+    assert "<em>cancelled</em>" in page(staff).content.decode()
 
 
 def test_without_a_period_it_is_this_month(staff):
@@ -219,7 +219,7 @@ def test_each_table_is_a_file(staff):
     assert download(staff, "shows") == [
         ["day", "start", "movie", "screen", "state", *heads],
         ["2099-06-01", "18:00", "Alien", "Big", "", "50", "2", "4", "0"],
-        ["2099-06-02", "18:00", "Brazil", "Small", "called off", "50", "0", "0", "0"],
+        ["2099-06-02", "18:00", "Brazil", "Small", "cancelled", "50", "0", "0", "0"],
     ]
 
 

@@ -137,7 +137,7 @@ class OverallLimit(Rule):
     def check(self, facts, request):
         # Seats that the customer holds and books now are not counted twice.
         wanted = Q(show=request.show_id, seat_number__in=request.seat_numbers)
-        own = Booking.objects.live(request.now).filter(user=request.user).exclude(wanted).count()
+        own = Booking.objects.active(request.now).filter(user=request.user).exclude(wanted).count()
         if own + request.number_of_seats > 2:
             raise OverallLimitReached("One customer may have 2 seats.")
 

@@ -172,7 +172,7 @@ def test_a_show_that_can_not_lose_the_seat_says_so_on_the_form(staff, fields, de
     assert (blocked(show), LogEntry.objects.count()) == ([], 0)
 
 
-def test_a_seat_whose_hold_has_run_out_is_kept_from_sale(staff, show):
+def test_a_seat_whose_hold_has_expired_is_kept_from_sale(staff, show):
     make_hold(show=show, seat_number=1, expires_at=timezone.now() - timedelta(minutes=1))
     block(staff, show)
     assert blocked(show) == [1]

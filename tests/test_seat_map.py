@@ -135,7 +135,7 @@ def test_a_user_who_was_shut_out_has_nothing_marked(client, user, sold):
 
 
 @pytest.mark.django_db
-def test_shows_that_started_or_were_called_off_have_their_map_too(anyone):
+def test_shows_that_started_or_were_cancelled_have_their_map_too(anyone):
     shows = [make_show(starts_at=STARTS_AT.replace(year=2020)), make_show(cancelled_at=NOW)]
     assert [seats_of(anyone, show).json() for show in shows] == [map_body(show) for show in shows]
 
@@ -259,7 +259,7 @@ def test_the_tag_is_another_one_when_a_seat_is(anyone, show, user, change):
     assert (after.status_code, after["ETag"] == tag) == (200, False)
 
 
-def test_the_tag_is_another_one_once_a_hold_runs_out(anyone, show, monkeypatch):
+def test_the_tag_is_another_one_once_a_hold_expires(anyone, show, monkeypatch):
     hold = make_hold(show=show, seat_number=9)
     tag = seats_of(anyone, show)["ETag"]
     monkeypatch.setattr(timezone, "now", lambda: hold.expires_at - timedelta(microseconds=1))

@@ -51,12 +51,12 @@ def move(booking, seat):
 
 def on_seats(show):
     """The seats that a row is on, each as often as there is one, with the row's status and user."""
-    rows = Booking.objects.on_a_seat().filter(show=show).order_by("seat_number", "pk")
+    rows = Booking.objects.occupying().filter(show=show).order_by("seat_number", "pk")
     return list(rows.values_list("seat_number", "status", "user"))
 
 
 def seats(show, **of):
-    return sorted(Booking.objects.on_a_seat().filter(show=show, **of).values_list("seat_number", flat=True))
+    return sorted(Booking.objects.occupying().filter(show=show, **of).values_list("seat_number", flat=True))
 
 
 def booked_by(user, *seat_numbers):

@@ -24,7 +24,7 @@ PAST = STARTS_AT.replace(year=2020)
 MINUTE = timedelta(minutes=1)
 NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
 STARTED = {"detail": "This show has already started.", "code": "show_started"}
-CALLED_OFF = {"detail": "This show has been cancelled.", "code": "show_cancelled"}
+CANCELLED = {"detail": "This show has been cancelled.", "code": "show_cancelled"}
 SOLD_OUT = {"detail": "This show is sold out.", "code": "sold_out"}
 ALREADY_CANCELLED = {"detail": "This booking is already cancelled.", "code": "already_cancelled"}
 NO_SUCH_SEAT = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
@@ -95,7 +95,7 @@ def rows():
 
 
 def seats():
-    return list(Booking.objects.on_a_seat().order_by("seat_number").values_list("seat_number", "status"))
+    return list(Booking.objects.occupying().order_by("seat_number").values_list("seat_number", "status"))
 
 
 # --- Booking several seats --------------------------------------------------------------------
@@ -145,7 +145,7 @@ def test_seats_that_are_not_side_by_side_are_refused_with_how_many_are(client, a
         ({"total_seats": 1}, {"seat_numbers": [1]}, 409, SOLD_OUT),
         ({"total_seats": 1}, {"count": 1}, 409, SOLD_OUT),
         ({"starts_at": PAST}, {"seat_numbers": [2]}, 409, STARTED),
-        ({"cancelled_at": NOW}, {"count": 2}, 409, CALLED_OFF),
+        ({"cancelled_at": NOW}, {"count": 2}, 409, CANCELLED),
         ({}, {"seat_numbers": [2, 51]}, 400, NO_SUCH_SEAT),
         ({}, {"seat_numbers": [0]}, 400, NO_SUCH_SEAT),
         ({}, {"seat_numbers": [-1]}, 400, NO_SUCH_SEAT),

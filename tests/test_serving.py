@@ -82,7 +82,7 @@ def test_the_figures_of_all_workers_are_added_up(service):
     route = 'method="POST",route="show-book"'
     assert figures[f'http_request_duration_seconds_count{{{route},status="201"}}'] == 20
     assert figures[f'http_request_duration_seconds_bucket{{le="+Inf",{route},status="409"}}'] == 1
-    assert figures["live_holds"] == 0
+    assert figures["active_holds"] == 0
 
 
 # --- Stopping under load ----------------------------------------------------------------------

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from booking.models import Booking, Screen, Show
-from booking.services import NotFound, Refusal, call_off_show, change_show, copy_show, delete_show, plan_show
+from booking.services import NotFound, Refusal, cancel_show, change_show, copy_show, delete_show, plan_show
 from booking.services.rules import ShowCancelled
 from booking.services.shows import (
     MovieLengthUnknown,
@@ -58,7 +58,7 @@ IN_THE_PAST = (ShowInThePast, "show_in_the_past", "starts_at")
 ENDS_TOO_EARLY = (ShowEndsBeforeItStarts, "show_ends_before_it_starts", "ends_at")
 OVERLAP = (ShowsOverlap, "shows_overlap", "starts_at")
 LENGTH_UNKNOWN = (MovieLengthUnknown, "movie_length_unknown", "movie")
-CALLED_OFF = (ShowCancelled, "show_cancelled", None)
+CANCELLED = (ShowCancelled, "show_cancelled", None)
 NOT_THERE = (NotFound, "not_found", None)
 
 
@@ -323,7 +323,7 @@ def test_a_changed_show_must_end_after_it_starts(show, lasts):
 
 
 def test_a_cancelled_show_can_not_be_changed(db):
-    assert refusal_of(change, make_show(cancelled_at=NOW), total_seats=60) == CALLED_OFF
+    assert refusal_of(change, make_show(cancelled_at=NOW), total_seats=60) == CANCELLED
 
 
 def test_an_unknown_show_can_not_be_changed(db):
@@ -366,7 +366,7 @@ def test_a_show_that_has_started_keeps_its_time_and_movie(show, movie, name):
 
 def test_a_show_that_is_over_can_not_be_cancelled(show):
     with pytest.raises(Refusal) as refusal:
-        call_off_show(show_id=show.pk, now=show.ends_at)
+        cancel_show(show_id=show.pk, now=show.ends_at)
     assert refusal.value.code == "show_over"
 
 
@@ -413,39 +413,39 @@ def test_a_show_with_bookings_can_grow(show):
 
 
 def test_a_cancelled_show_has_the_time_of_its_cancellation(show):
-    call_off_show(show_id=show.pk, now=NOW)
+    cancel_show(show_id=show.pk, now=NOW)
     assert saved(show, "cancelled_at") == (NOW,)
 
 
 def test_cancelling_a_show_cancels_each_active_booking(show):
     for seat_number in (1, 2, 3):
         make_booking(show=show, seat_number=seat_number)
-    assert call_off_show(show_id=show.pk, now=NOW) == 3
+    assert cancel_show(show_id=show.pk, now=NOW) == 3
     assert set(Booking.objects.values_list("status", "cancelled_at")) == {("cancelled", NOW)}
 
 
-def test_calling_off_leaves_cancelled_bookings_as_they_are(show):
+def test_cancelling_leaves_cancelled_bookings_as_they_are(show):
     booking = make_booking(show=show, status="cancelled", cancelled_at=NOW - DAY)
-    assert call_off_show(show_id=show.pk, now=NOW) == 0
+    assert cancel_show(show_id=show.pk, now=NOW) == 0
     booking.refresh_from_db()
     assert booking.cancelled_at == NOW - DAY
 
 
-def test_calling_off_leaves_other_shows_bookings_alone(show):
+def test_cancelling_leaves_other_shows_bookings_alone(show):
     booking = make_booking()
-    assert call_off_show(show_id=show.pk, now=NOW) == 0
+    assert cancel_show(show_id=show.pk, now=NOW) == 0
     booking.refresh_from_db()
     assert booking.status == "booked"
 
 
 def test_a_show_can_not_be_cancelled_twice(show):
-    call_off_show(show_id=show.pk, now=NOW)
-    assert refusal_of(call_off_show, show_id=show.pk, now=NOW + DAY) == CALLED_OFF
+    cancel_show(show_id=show.pk, now=NOW)
+    assert refusal_of(cancel_show, show_id=show.pk, now=NOW + DAY) == CANCELLED
     assert saved(show, "cancelled_at") == (NOW,)
 
 
 def test_an_unknown_show_can_not_be_cancelled(db):
-    assert refusal_of(call_off_show, show_id=10**9, now=NOW) == NOT_THERE
+    assert refusal_of(cancel_show, show_id=10**9, now=NOW) == NOT_THERE
 
 
 # --- Deleting ---------------------------------------------------------------------------------

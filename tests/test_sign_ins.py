@@ -12,8 +12,8 @@ from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
 from booking.infrastructure.passwords import Argon2Hasher
 from booking.infrastructure.tokens import AccessToken, RefreshToken
-from booking.models import EndedSignIn, User
-from booking.services import end_all_sign_ins
+from booking.models import RevokedSession, User
+from booking.services import revoke_all_sessions
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
 from tests.test_race import at_once
@@ -108,14 +108,14 @@ def test_signing_out_leaves_the_access_tokens_of_other_devices(user):
 
 
 def everywhere(user):
-    end_all_sign_ins(user=user)
+    revoke_all_sessions(user=user)
 
 
 @pytest.mark.parametrize("kill", [User.delete, change_password, everywhere])
 def test_a_dead_token_signs_nobody_out(user, kill):
     token = RefreshToken.for_user(user)
     kill(user)
-    assert (sign_out(token).status_code, EndedSignIn.objects.count()) == (401, 0)
+    assert (sign_out(token).status_code, RevokedSession.objects.count()) == (401, 0)
 
 
 def test_signing_out_everywhere_kills_every_token(user):
@@ -194,14 +194,14 @@ def test_a_request_asks_once_who_it_is(user, client, django_assert_num_queries, 
 
 @pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
 def test_a_token_of_an_earlier_version_is_dead(user, token_class, call):
-    User.objects.filter(pk=user.pk).update(token_key="")
+    User.objects.filter(pk=user.pk).update(session_key="")
     token = token_class()
     token["user_id"] = str(user.pk)
     assert status_and_code(call(token)) == DEAD
 
 
 def test_an_ended_sign_in_is_named_by_its_number():
-    assert str(EndedSignIn(number=7)) == "7"
+    assert str(RevokedSession(number=7)) == "7"
 
 
 # --- The hash of a password -------------------------------------------------------------------
@@ -301,7 +301,7 @@ def test_a_better_hash_takes_no_newer_password_back(old_hash):
 
 def test_a_better_hash_does_not_bring_dead_tokens_back(old_hash):
     access, stale = AccessToken.for_user(old_hash), User.objects.get()
-    end_all_sign_ins(user=old_hash)
+    revoke_all_sessions(user=old_hash)
     stale.check_password(PASSWORD)
     assert status_and_code(me(access)) == (401, "password_changed")
 

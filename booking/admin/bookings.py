@@ -35,7 +35,7 @@ class BookingAdmin(SelectedIds, RefusalsOnTheForm, ReportsPage):
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        # Seats kept from sale are nobody's bookings, nor are holds that ran out.
+        # Seats kept from sale are nobody's bookings, nor are holds that expired.
         bookings = super().get_queryset(request).of_customers(timezone.now())  # type: ignore[attr-defined]
         return bookings.select_related("show__movie", "show__screen", "user")  # type: ignore[no-any-return]
 

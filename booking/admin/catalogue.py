@@ -34,17 +34,17 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
 
 @admin.register(Movie)
 class MovieAdmin(LockedRowAdmin):
-    list_display = ("title", "release_date", "duration_minutes", "certificate", "genre", "director", "shows_to_come")
+    list_display = ("title", "release_date", "duration_minutes", "certificate", "genre", "director", "upcoming_shows")
     list_filter = ("genre", "certificate", "language", ("duration_minutes", admin.EmptyFieldListFilter))
     search_fields = ("title", "director")
     change_list_template = "admin/booking/movie/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
-        return Movie.objects.with_shows_to_come(timezone.now())
+        return Movie.objects.with_upcoming_shows(timezone.now())
 
-    @admin.display(description="shows to come", ordering="shows_to_come")
-    def shows_to_come(self, movie: Any) -> int:
-        return int(movie.shows_to_come)
+    @admin.display(description="upcoming shows", ordering="upcoming_shows")
+    def upcoming_shows(self, movie: Any) -> int:
+        return int(movie.upcoming_shows)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.import_view)

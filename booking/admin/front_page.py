@@ -19,7 +19,7 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
     now = timezone.now()
     figures: dict[str, Any] = {}
     if _may_view(request, Show):
-        figures["bill"] = services.read_bill(now=now)
+        figures["programme"] = services.read_programme(now=now)
     if _may_view(request, Booking):
         figures["sales"] = services.read_sales(now=now)
     return _index(request, figures | (extra_context or {}))

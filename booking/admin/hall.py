@@ -129,7 +129,7 @@ def _taken_seat(seat: services.TakenSeat, *, may_know: bool) -> dict[str, Any]:
 def _closed(show: Show) -> str:
     """Why nothing can be changed any more, if that is so."""
     if show.is_cancelled:
-        return "This show was called off."
+        return "This show was cancelled."
     return "This show has started." if show.has_started(timezone.now()) else ""
 
 

@@ -106,7 +106,7 @@ def _told_by_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Even
 
 def _end_of(booking: Booking, at: datetime) -> Event:
     if at == booking.expires_at:
-        return Event(at, None, "The hold ran out.")
+        return Event(at, None, "The hold expired.")
     if at == booking.show.cancelled_at:
         return Event(at, None, "Cancelled with the show.")
     return Event(at, booking.user, CANCELLED)

@@ -19,7 +19,7 @@ _password_change = admin.site.password_change
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    # Whole seconds, where there were too many tries.
+    # Whole seconds, where there were too many attempts.
     wait: int | None = None
 
     def clean(self) -> dict[str, Any]:
@@ -30,7 +30,7 @@ class LimitedLoginForm(AdminAuthenticationForm):
         }
         self.wait = services.count_sign_in(page="admin", **who)
         if self.wait is not None:
-            raise ValidationError(f"Too many tries. Please try again in {self.wait} seconds.", code="throttled")
+            raise ValidationError(f"Too many attempts. Please try again in {self.wait} seconds.", code="throttled")
         data: dict[str, Any] = super().clean()
         # Without a password nothing was looked at, and nothing raised.
         if self.user_cache is not None:

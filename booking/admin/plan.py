@@ -24,7 +24,7 @@ EN_DASH = "\u2013"
 
 @dataclass(frozen=True)
 class Block:
-    """A show where it is drawn, in hours from the top; beside others where a show called off left its time to them."""
+    """A show where it is drawn, in hours from the top; beside others where a show cancelled left its time to them."""
 
     show: services.ShowFigures
     times: str

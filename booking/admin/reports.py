@@ -38,7 +38,7 @@ def _shows(shows: Sequence[services.ShowFigures]) -> Iterable[Row]:
     zone = timezone.get_current_timezone()
     for show in shows:
         start = show.starts_at.astimezone(zone)
-        state = "called off" if show.is_cancelled else ""
+        state = "cancelled" if show.is_cancelled else ""
         figures = [show.seats, show.sold, show.percent, show.cancelled]
         yield [start.date(), f"{start:%H:%M}", show.movie, show.screen, state, *figures]
 

@@ -26,19 +26,19 @@ from booking.admin.plan import PlanPage
 from booking.models import Booking, Show
 
 
-class CalledOffFilter(admin.SimpleListFilter):
+class StateFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("to_come", "To come"), ("past", "Started"), ("called_off", "Called off")]
+        return [("upcoming", "Upcoming"), ("past", "Started"), ("cancelled", "Cancelled")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         now = timezone.now()
         narrowed = {
-            "to_come": queryset.filter(starts_at__gt=now, cancelled_at=None),
+            "upcoming": queryset.filter(starts_at__gt=now, cancelled_at=None),
             "past": queryset.filter(starts_at__lte=now, cancelled_at=None),
-            "called_off": queryset.exclude(cancelled_at=None),
+            "cancelled": queryset.exclude(cancelled_at=None),
         }
         return narrowed.get(self.value() or "", queryset)
 
@@ -49,13 +49,13 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")
     list_display_links = ("movie", "starts_at")
-    list_filter = (CalledOffFilter, "screen")
+    list_filter = (StateFilter, "screen")
     list_select_related = ("movie", "screen")
     search_fields = ("movie__title", "screen__name")
     date_hierarchy = "starts_at"
     ordering = ("starts_at", "id")
     autocomplete_fields = ("movie",)
-    actions = ("copy", "block", "unblock", "call_off")
+    actions = ("copy", "block", "unblock", "cancel")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Show]:
         return Show.objects.select_related("movie", "screen").with_seats_sold()
@@ -67,7 +67,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     @admin.display(description="state")
     def state(self, show: Show) -> str:
         if show.is_cancelled:
-            return "called off"
+            return "cancelled"
         return "started" if show.has_started(timezone.now()) else "on sale"
 
     def has_change_permission(self, request: HttpRequest, obj: Show | None = None) -> bool:
@@ -84,7 +84,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     ) -> tuple[QuerySet[Show], bool]:
         shows, duplicates = super().get_search_results(request, queryset, search_term)
         if request.GET.get("field_name") == "show":
-            # Typed in the form that sells: past shows and those called off are no choice there.
+            # Typed in the form that sells: past shows and those cancelled are no choice there.
             shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
         return shows, duplicates
 
@@ -108,7 +108,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
             return HttpResponseRedirect(reverse("admin:booking_show_changelist"))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        # What nobody booked may go with its show: blocked seats, holds that ran out. The service decides.
+        # What nobody booked may go with its show: blocked seats, holds that expired. The service decides.
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
         if not Booking.objects.filter(show__in=objs).of_customers(timezone.now()).exists():
             missing, protected = missing - {Booking._meta.verbose_name}, []
@@ -125,16 +125,16 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     def delete_model(self, request: HttpRequest, obj: Show) -> None:
         services.delete_show(show_id=obj.pk, now=timezone.now())
 
-    @admin.action(description="Call off selected shows and cancel their bookings", permissions=["change"])
-    def call_off(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+    @admin.action(description="Cancel selected shows and their bookings", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
         if "confirmed" not in request.POST:
-            return self._ask(request, queryset, "call_off", "Call off shows")
+            return self._ask(request, queryset, "cancel", "Cancel shows")
 
-        def call_off(show: Show) -> None:
-            count = services.call_off_show(show_id=show.pk, now=timezone.now())
-            self.log_change(request, show, f"Called off; {count} bookings cancelled.")
+        def cancel(show: Show) -> None:
+            count = services.cancel_show(show_id=show.pk, now=timezone.now())
+            self.log_change(request, show, f"Cancelled; {count} bookings cancelled.")
 
-        carry_out(request, queryset, "shows called off", call_off)
+        carry_out(request, queryset, "shows cancelled", cancel)
         return None
 
     @admin.action(description="Copy selected show to other days and times", permissions=["add"])

@@ -22,10 +22,10 @@ from rest_framework_simplejwt.utils import datetime_from_epoch
 
 from booking.models import User
 
-T = TypeVar("T", bound="SignInToken")
+T = TypeVar("T", bound="SessionToken")
 
 USER_KEY_CLAIM = "key"
-SIGN_IN_CLAIM = "sign_in"
+SESSION_CLAIM = "sid"
 
 
 def kid_of(key: str) -> str:
@@ -57,7 +57,7 @@ def _key_ring(*keys: str) -> KeyRing:
     return KeyRing(keys)
 
 
-class SignInToken(tokens.Token):
+class SessionToken(tokens.Token):
     def get_token_backend(self) -> TokenBackend:
         return _key_ring(settings.JWT_SIGNING_KEY, *settings.JWT_VERIFYING_KEYS)
 
@@ -69,20 +69,20 @@ class SignInToken(tokens.Token):
             raise TokenError(f"Token has no time in its '{claim}' claim") from None
 
     @classmethod
-    def for_user(cls: type[T], user: User, sign_in: int | None = None) -> T:  # type: ignore[override]
+    def for_user(cls: type[T], user: User, session_id: int | None = None) -> T:  # type: ignore[override]
         """A token of a sign-in of the user's, of a new one unless its number is given."""
         token = cls()
         token[api_settings.USER_ID_CLAIM] = str(user.pk)
-        token[USER_KEY_CLAIM] = user.token_key
-        token[SIGN_IN_CLAIM] = secrets.randbits(63) if sign_in is None else sign_in
+        token[USER_KEY_CLAIM] = user.session_key
+        token[SESSION_CLAIM] = secrets.randbits(63) if session_id is None else session_id
         return token
 
 
-class AccessToken(SignInToken, tokens.AccessToken):
+class AccessToken(SessionToken, tokens.AccessToken):
     pass
 
 
-class RefreshToken(SignInToken, tokens.RefreshToken):  # type: ignore[misc]
+class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
     """Good for one use. No live one stands in the database, only those that were used, by their ids."""
 
     access_token_class = AccessToken

@@ -9,11 +9,30 @@ COUNT = (
     "INSERT INTO booking_catalogueversion (\"table\", number) VALUES ('{table}', 1)"
     ' ON CONFLICT ("table") DO UPDATE SET number = booking_catalogueversion.number + 1'
 )
-CREATE = [
+POSTGRESQL = [
+    (
+        f"CREATE OR REPLACE FUNCTION booking_count_{{table}}() RETURNS trigger LANGUAGE plpgsql AS"
+        f" $$ BEGIN {COUNT}; RETURN NULL; END $$"
+    ),
+    (
+        "CREATE OR REPLACE TRIGGER booking_count_{table} AFTER INSERT OR UPDATE OR DELETE ON booking_{table}"
+        " FOR EACH STATEMENT EXECUTE FUNCTION booking_count_{table}()"
+    ),
+]
+SQLITE = [
     f"CREATE TRIGGER IF NOT EXISTS booking_count_{{table}}_{event} AFTER {event} ON booking_{{table}}"
     f" BEGIN {COUNT}; END"
     for event in ("insert", "update", "delete")
 ]
+
+
+def create_triggers(connection: Any) -> None:
+    """Creates those that are missing."""
+    statements = SQLITE if connection.vendor == "sqlite" else POSTGRESQL
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            for statement in statements:
+                cursor.execute(statement.format(table=table))
 
 
 def create_missing_triggers(using: str, **_: Any) -> None:
@@ -22,9 +41,5 @@ def create_missing_triggers(using: str, **_: Any) -> None:
     On PostgreSQL they stay with their table.
     """
     connection = connections[using]
-    if connection.vendor != "sqlite" or "booking_catalogueversion" not in connection.introspection.table_names():
-        return
-    with connection.cursor() as cursor:
-        for table in TABLES:
-            for statement in CREATE:
-                cursor.execute(statement.format(table=table))
+    if connection.vendor == "sqlite" and "booking_catalogueversion" in connection.introspection.table_names():
+        create_triggers(connection)

@@ -1,6 +1,6 @@
 """What is true: fields, choices, named constraints, querysets and predicates."""
 
-from booking.models.accounts import AccountManager, EndedSignIn, Tries, User
+from booking.models.accounts import AccountManager, RateLimitWindow, RevokedSession, User
 from booking.models.cinema import (
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
@@ -25,14 +25,14 @@ __all__ = [
     "Booking",
     "BookingQuerySet",
     "CatalogueVersion",
-    "EndedSignIn",
     "IdempotencyKey",
     "Movie",
+    "RateLimitWindow",
+    "RevokedSession",
     "Screen",
     "SeatTaking",
     "Show",
     "ShowQuerySet",
-    "Tries",
     "User",
     "new_reference",
     "seat_label",

@@ -15,10 +15,10 @@ from django.utils.crypto import salted_hmac
 
 from booking.models.loading import LoadsQuickly
 
-TOKEN_KEY_LENGTH = 22
+SESSION_KEY_LENGTH = 22
 
 
-def new_token_key() -> str:
+def new_session_key() -> str:
     """What a user's tokens and sessions are good with; whoever has another one is signed out."""
     return secrets.token_urlsafe(16)
 
@@ -33,10 +33,10 @@ class AccountManager(UserManager["User"]):
         """The accounts that have this address."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
-    def signed_in(self, user_id: int, sign_in: int, key: str) -> models.QuerySet[User]:
+    def signed_in(self, user_id: int, session_id: int, key: str) -> models.QuerySet[User]:
         """The account, if a token of this sign-in is good that was made when the account had this key."""
-        ended = EndedSignIn.objects.filter(pk=sign_in)
-        return self.filter(~models.Exists(ended), pk=user_id, is_active=True, token_key=key)
+        ended = RevokedSession.objects.filter(pk=session_id)
+        return self.filter(~models.Exists(ended), pk=user_id, is_active=True, session_key=key)
 
 
 class User(LoadsQuickly, AbstractUser):
@@ -50,7 +50,9 @@ class User(LoadsQuickly, AbstractUser):
         help_text="150 characters or fewer: letters, digits and @ . + - _",
         error_messages={"unique": "A user with that username already exists."},
     )
-    token_key = models.CharField(max_length=TOKEN_KEY_LENGTH, default=new_token_key, db_default="", editable=False)
+    session_key = models.CharField(
+        max_length=SESSION_KEY_LENGTH, default=new_session_key, db_default="", editable=False
+    )
 
     objects: ClassVar[AccountManager] = AccountManager()
 
@@ -67,16 +69,16 @@ class User(LoadsQuickly, AbstractUser):
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """A new password is never saved without its key, or tokens would outlive it."""
         if update_fields is not None and "password" in update_fields:
-            update_fields = {*update_fields, "token_key"}
+            update_fields = {*update_fields, "session_key"}
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def set_password(self, raw_password: str | None) -> None:
         super().set_password(raw_password)
-        self.token_key = new_token_key()
+        self.session_key = new_session_key()
 
     def set_unusable_password(self) -> None:
         super().set_unusable_password()
-        self.token_key = new_token_key()
+        self.session_key = new_session_key()
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether it is the password. A hash of an older kind is replaced, which signs nobody out."""
@@ -89,24 +91,24 @@ class User(LoadsQuickly, AbstractUser):
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
         # Django's is of the password's hash, which may be replaced by a better one.
-        return salted_hmac("booking.User.session", self.token_key, secret=secret, algorithm="sha256").hexdigest()
+        return salted_hmac("booking.User.session", self.session_key, secret=secret, algorithm="sha256").hexdigest()
 
 
-class EndedSignIn(models.Model):
+class RevokedSession(models.Model):
     """A sign-in whose tokens are dead: signed out, or ended as somebody else had its refresh token."""
 
     # The number that all tokens of the sign-in carry.
     number = models.BigIntegerField(primary_key=True)
-    ended_at = models.DateTimeField()
+    revoked_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["ended_at"], name="ended_sign_in_by_end")]
+        indexes = [models.Index(fields=["revoked_at"], name="revoked_session_by_end")]
 
     def __str__(self) -> str:
         return str(self.number)
 
 
-class Tries(models.Model):
+class RateLimitWindow(models.Model):
     """How often a key of services/counters.py was tried since its window began."""
 
     key = models.CharField(primary_key=True, max_length=64)

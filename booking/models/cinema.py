@@ -53,11 +53,11 @@ def seat_number(label: str, seats_per_row: int) -> int:
 
 
 class MovieQuerySet(models.QuerySet["Movie"]):
-    def with_shows_to_come(self, now: datetime) -> MovieQuerySet:
-        """Adds `shows_to_come`, the number of them."""
-        to_come = Show.objects.to_come(now).filter(movie=OuterRef("pk")).order_by().values("movie")
-        count = to_come.annotate(n=models.Count("pk")).values("n")
-        return self.annotate(shows_to_come=Coalesce(models.Subquery(count), 0))
+    def with_upcoming_shows(self, now: datetime) -> MovieQuerySet:
+        """Adds `upcoming_shows`, the number of them."""
+        upcoming = Show.objects.upcoming(now).filter(movie=OuterRef("pk")).order_by().values("movie")
+        count = upcoming.annotate(n=models.Count("pk")).values("n")
+        return self.annotate(upcoming_shows=Coalesce(models.Subquery(count), 0))
 
 
 class Movie(LoadsQuickly):
@@ -119,12 +119,12 @@ class Screen(LoadsQuickly):
 
 
 class ShowQuerySet(models.QuerySet["Show"]):
-    def to_come(self, now: datetime) -> ShowQuerySet:
+    def upcoming(self, now: datetime) -> ShowQuerySet:
         """Those on sale at `now`, soonest first."""
         return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
 
-    def on_the_bill(self) -> ShowQuerySet:
-        """Those that were not called off."""
+    def scheduled(self) -> ShowQuerySet:
+        """Those that were not cancelled."""
         return self.filter(cancelled_at=None)
 
     def with_seats_sold(self) -> ShowQuerySet:
@@ -137,7 +137,7 @@ class ShowQuerySet(models.QuerySet["Show"]):
 
     def with_seats_available(self, now: datetime) -> ShowQuerySet:
         """Adds `seats_available`, the number of those that can be booked at `now`."""
-        return self.annotate(seats_available=F("total_seats") - _number_of(Booking.objects.live(now)))
+        return self.annotate(seats_available=F("total_seats") - _number_of(Booking.objects.active(now)))
 
 
 def _number_of(bookings: BookingQuerySet) -> Coalesce:
@@ -194,13 +194,13 @@ class Show(LoadsQuickly):
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
-    def live(self, now: datetime) -> BookingQuerySet:
+    def active(self, now: datetime) -> BookingQuerySet:
         """Those that take a seat at `now`."""
-        return self.on_a_seat().filter(Q(expires_at=None) | Q(expires_at__gt=now))
+        return self.occupying().filter(Q(expires_at=None) | Q(expires_at__gt=now))
 
-    def on_a_seat(self) -> BookingQuerySet:
-        """The one row that each seat may have, be it a hold that ran out and that nobody has tidied away yet."""
-        return self.filter(status__in=Booking.ON_A_SEAT)
+    def occupying(self) -> BookingQuerySet:
+        """The one row that each seat may have, be it a hold that expired and that nobody has tidied away yet."""
+        return self.filter(status__in=Booking.OCCUPYING)
 
     def sold(self) -> BookingQuerySet:
         """Those that somebody booked and has not cancelled."""
@@ -210,8 +210,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Those that were booked and cancelled; a hold that was given back keeps its end."""
         return self.filter(status=Booking.Status.CANCELLED, expires_at=None)
 
-    def run_out(self, now: datetime) -> BookingQuerySet:
-        """Holds that have run out by `now`."""
+    def expired(self, now: datetime) -> BookingQuerySet:
+        """Holds that have expired by `now`."""
         return self.filter(status=Booking.Status.HELD, expires_at__lte=now)
 
     def of_customers(self, now: datetime) -> BookingQuerySet:
@@ -231,20 +231,20 @@ class SeatTaking:
     status: str
     expires_at: datetime | None
 
-    def is_live(self, now: datetime) -> bool:
+    def is_active(self, now: datetime) -> bool:
         """Whether it takes its seat at `now`."""
-        return self.status in Booking.ON_A_SEAT and not self.has_run_out(now)
+        return self.status in Booking.OCCUPYING and not self.has_expired(now)
 
-    def has_run_out(self, now: datetime) -> bool:
+    def has_expired(self, now: datetime) -> bool:
         return self.status == Booking.Status.HELD and self.expires_at is not None and self.expires_at <= now
 
     def is_hold_of(self, user: User | None, now: datetime) -> bool:
         is_own = user is not None and self.user_id == user.pk
-        return is_own and self.status == Booking.Status.HELD and not self.has_run_out(now)
+        return is_own and self.status == Booking.Status.HELD and not self.has_expired(now)
 
     def is_taken_for(self, user: User | None, now: datetime) -> bool:
         """Whether the user can't get the seat: it is taken, and not by a hold of theirs."""
-        return self.is_live(now) and not self.is_hold_of(user, now)
+        return self.is_active(now) and not self.is_hold_of(user, now)
 
 
 class Booking(SeatTaking, LoadsQuickly):
@@ -256,7 +256,7 @@ class Booking(SeatTaking, LoadsQuickly):
         CANCELLED = "cancelled"
         BLOCKED = "blocked"
 
-    ON_A_SEAT = (Status.BOOKED, Status.HELD, Status.BLOCKED)
+    OCCUPYING = (Status.BOOKED, Status.HELD, Status.BLOCKED)
 
     user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False, null=True)
     show = models.ForeignKey(Show, models.PROTECT, related_name="bookings", db_index=False)
@@ -265,7 +265,7 @@ class Booking(SeatTaking, LoadsQuickly):
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
     created_at = models.DateTimeField(editable=False)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When a hold runs out or ran out; empty again once it is booked.
+    # When a hold expires or expired; empty again once it is booked.
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When the customer began to hold the seat, renewals included.
     held_since = models.DateTimeField(null=True, blank=True, editable=False)
@@ -293,7 +293,7 @@ class Booking(SeatTaking, LoadsQuickly):
             models.UniqueConstraint(
                 fields=["show", "seat_number"],
                 condition=Q(status__in=["booked", "held", "blocked"]),
-                name="one_live_booking_per_show_and_seat",
+                name="one_active_booking_per_show_and_seat",
             ),
             models.CheckConstraint(condition=Q(seat_number__gte=1), name="booking_seat_is_1_or_more"),
             models.CheckConstraint(
@@ -305,7 +305,7 @@ class Booking(SeatTaking, LoadsQuickly):
                 condition=Q(status="held", expires_at__isnull=False, held_since__isnull=False)
                 | Q(status__in=["booked", "blocked"], expires_at=None)
                 | Q(status="cancelled"),
-                name="booking_runs_out_exactly_while_it_is_held",
+                name="booking_expires_exactly_while_it_is_held",
             ),
             models.CheckConstraint(condition=~Q(status="blocked") | Q(user=None), name="blocked_seat_has_no_customer"),
         ]

@@ -15,7 +15,7 @@ from rest_framework_simplejwt.serializers import (
 from booking import services
 from booking.authentication import JWTAuthentication
 from booking.infrastructure import passwords
-from booking.infrastructure.tokens import SIGN_IN_CLAIM, RefreshToken
+from booking.infrastructure.tokens import SESSION_CLAIM, RefreshToken
 from booking.models import User
 from booking.serializers.common import example
 
@@ -99,8 +99,8 @@ class RefreshSerializer(TokenRefreshSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         used, user = good_refresh_token(attrs["refresh"])
-        call = {"token": used, "user": user, "sign_in": used[SIGN_IN_CLAIM], "now": timezone.now()}
-        fresh = services.refresh_sign_in(**call)
+        call = {"token": used, "user": user, "session_id": used[SESSION_CLAIM], "now": timezone.now()}
+        fresh = services.refresh_session(**call)
         if fresh is None:
             raise TokenError(USED_BEFORE)
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
@@ -115,7 +115,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         token, _ = good_refresh_token(attrs["refresh"])
-        if not services.end_sign_in(token=token, sign_in=token[SIGN_IN_CLAIM], now=timezone.now()):
+        if not services.revoke_session(token=token, session_id=token[SESSION_CLAIM], now=timezone.now()):
             raise TokenError(USED_BEFORE)
         return {}
 

@@ -69,7 +69,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         ]
         extra_kwargs = {
             "status": {"choices": ["booked", "held", "cancelled"]},
-            "expires_at": {"help_text": "When a hold runs out; null once it is booked."},
+            "expires_at": {"help_text": "When a hold expires; null once it is booked."},
         }
         swagger_schema_fields = example(**BOOKING_EXAMPLE)
 

@@ -10,9 +10,9 @@ from booking.services.holds import count_holds, hold_seats, release_expired_hold
 from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.limits import (
     Claims,
+    count_attempt,
     count_password_reset,
     count_sign_in,
-    count_try,
     find_account_and_count,
     trust,
 )
@@ -22,21 +22,21 @@ from booking.services.password_reset import reset_password, send_reset_links_lat
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.reports import (
     NIGHT,
-    Bill,
     Line,
+    Programme,
     Report,
     Sales,
     ShowFigures,
-    read_bill,
     read_day,
+    read_programme,
     read_report,
     read_sales,
     start_of,
 )
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
-from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
-from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
+from booking.services.sessions import refresh_session, revoke_all_sessions, revoke_session
+from booking.services.shows import cancel_show, change_show, copy_show, delete_show, plan_show
 from booking.services.transactions import broke_off, lock_account
 
 __all__ = [
@@ -45,7 +45,6 @@ __all__ = [
     "NIGHT",
     "Action",
     "AlreadyCancelled",
-    "Bill",
     "Busy",
     "Claims",
     "IdempotencyKeyReused",
@@ -54,6 +53,7 @@ __all__ = [
     "Kind",
     "Line",
     "NotFound",
+    "Programme",
     "Refusal",
     "Replay",
     "Report",
@@ -68,21 +68,19 @@ __all__ = [
     "book_seat",
     "book_seats",
     "broke_off",
-    "call_off_show",
     "cancel_booking",
     "cancel_reference",
+    "cancel_show",
     "change_password",
     "change_show",
     "clean_up",
     "copy_show",
+    "count_attempt",
     "count_holds",
     "count_password_reset",
     "count_sign_in",
-    "count_try",
     "delete_account",
     "delete_show",
-    "end_all_sign_ins",
-    "end_sign_in",
     "find_account",
     "find_account_and_count",
     "hold_seats",
@@ -90,16 +88,18 @@ __all__ = [
     "lock_account",
     "move_booking",
     "plan_show",
-    "read_bill",
     "read_day",
+    "read_programme",
     "read_report",
     "read_sales",
     "read_seat_map",
     "read_taken_seats",
-    "refresh_sign_in",
+    "refresh_session",
     "refusals_for",
     "release_expired_holds",
     "reset_password",
+    "revoke_all_sessions",
+    "revoke_session",
     "seats_taken",
     "send_reset_links_later",
     "sign_up",

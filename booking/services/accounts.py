@@ -14,19 +14,19 @@ ATTEMPTS = 2
 
 # Without what no request asks for.
 _signed_in = Query(
-    lambda p: User.objects.signed_in(p.user_id, p.sign_in, p.key).defer(
+    lambda p: User.objects.signed_in(p.user_id, p.session_id, p.key).defer(
         "first_name", "last_name", "last_login", "date_joined"
     )
 )
 
 
 @retried
-def find_account(*, user_id: int, sign_in: int, key: str) -> User | None:
+def find_account(*, user_id: int, session_id: int, key: str) -> User | None:
     """The account as the database has it now; None where a token that says all this is not good.
 
     Raises Interrupted.
     """
-    users: list[User] = _signed_in(user_id=user_id, sign_in=sign_in, key=key)
+    users: list[User] = _signed_in(user_id=user_id, session_id=session_id, key=key)
     return users[0] if users else None
 
 
@@ -73,11 +73,11 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
 def _replace_password(account: User, password: str) -> bool:
     """Whether the account was still what it was read as, and has the new password now. Raises Busy and Interrupted."""
     # Race: two changes from one old password; the second has to know the first one's.
-    unchanged = User.objects.filter(pk=account.pk, token_key=account.token_key)
+    unchanged = User.objects.filter(pk=account.pk, session_key=account.session_key)
     # Before anything is locked, as it takes long.
     account.set_password(password)
     with write_transaction():
-        return bool(unchanged.update(password=account.password, token_key=account.token_key))
+        return bool(unchanged.update(password=account.password, session_key=account.session_key))
 
 
 def check_new_password(user: User, password: str, field: str) -> None:

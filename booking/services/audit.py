@@ -24,11 +24,11 @@ CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
 # What is said of a booking that it must not be.
 NEVER_OF_A_BOOKING = {
-    "is live outside the hall": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
-    "is live in a show called off": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
+    "is active outside the hall": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
+    "is active in a show cancelled": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
     "is held without an end": HELD & Q(expires_at=None),
     "is held for longer than one may": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
-    "runs out without being held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
+    "expires without being held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
     "is blocked for a customer": BLOCKED & Q(user__isnull=False),
     "has no customer before the show": (BOOKED | HELD) & Q(user=None, show__starts_at__gt=Now()),
     "is cancelled without a time": CANCELLED & Q(cancelled_at=None),
@@ -53,14 +53,14 @@ def find_breaches() -> Iterator[str]:
 
 def _seats_sold_twice() -> Iterator[str]:
     holders = Window(Count("pk"), partition_by=["show", "seat_number"])
-    rivals = Booking.objects.on_a_seat().annotate(holders=holders).filter(holders__gt=1)
+    rivals = Booking.objects.occupying().annotate(holders=holders).filter(holders__gt=1)
     rows = rivals.order_by("show", "seat_number", "pk").values_list(
         "show_id", "seat_number", "show__seats_per_row", "reference"
     )
     for (show, seat_number, seats_per_row), group in groupby(rows.iterator(), itemgetter(0, 1, 2)):
         references = [row[3] for row in group]
         label = _label(seat_number, seats_per_row)
-        yield f"Show {show}: seat {label} is live {len(references)} times, as {', '.join(references)}"
+        yield f"Show {show}: seat {label} is active {len(references)} times, as {', '.join(references)}"
 
 
 def _bookings(condition: Q, breach: str) -> Iterator[str]:
@@ -80,13 +80,13 @@ def _shows_that_end_before_they_start() -> Iterator[str]:
 def _overlapping_shows() -> Iterator[str]:
     # Comparing all shows of a screen with each other would take the square of their number; only those
     # that start before all earlier ones have ended are compared.
-    on_the_bill = Show.objects.on_the_bill()
+    scheduled = Show.objects.scheduled()
     earlier: dict[str, Any] = {"partition_by": "screen", "order_by": ["starts_at", "pk"], "frame": RowRange(end=-1)}
-    late = on_the_bill.annotate(free_at=Window(Max("ends_at"), **earlier)).filter(free_at__gt=F("starts_at"))
+    late = scheduled.annotate(free_at=Window(Max("ends_at"), **earlier)).filter(free_at__gt=F("starts_at"))
     starts_first = Q(screen__shows__starts_at__lt=F("starts_at")) | Q(
         screen__shows__starts_at=F("starts_at"), screen__shows__pk__lt=F("pk")
     )
-    pairs = on_the_bill.filter(
+    pairs = scheduled.filter(
         starts_first,
         pk__in=late.values("pk"),
         screen__shows__cancelled_at=None,

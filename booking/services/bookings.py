@@ -247,7 +247,7 @@ def _cancel_active(
 
 def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
     """Those that are active now that the show is locked. Raises AlreadyCancelled or ShowStarted."""
-    active = list(bookings.live(now).filter(show=show).order_by("seat_number"))
+    active = list(bookings.active(now).filter(show=show).order_by("seat_number"))
     if not active:
         raise AlreadyCancelled
     if show.has_started(now):

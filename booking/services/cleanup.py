@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from booking.models import EndedSignIn, IdempotencyKey
+from booking.models import IdempotencyKey, RevokedSession
 from booking.services.counters import sweep
 from booking.services.holds import release_expired_holds
 from booking.services.transactions import retried, write_transaction
@@ -40,15 +40,15 @@ def clean_up(*, now: datetime) -> Iterator[tuple[str, int]]:
 def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     idempotency_end = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
     hold_end = now - timedelta(minutes=settings.HOLD_MINUTES)
-    sign_ins = EndedSignIn.objects.filter(ended_at__lt=now - settings.REFRESH_TOKEN_LIFETIME)
+    sessions = RevokedSession.objects.filter(revoked_at__lt=now - settings.REFRESH_TOKEN_LIFETIME)
     # The column has no index. Older tokens have lower ids, and the order keeps PostgreSQL on the index of these.
     tokens = apps.get_model("token_blacklist", "OutstandingToken").objects.filter(expires_at__lte=now).order_by("pk")
-    sessions = Session.objects.filter(expire_date__lt=now)
+    staff_sessions = Session.objects.filter(expire_date__lt=now)
     yield "idempotency records", _delete_by_show(IdempotencyKey.objects.filter(created_at__lte=idempotency_end))
     yield "rate-limit windows", _repeated(sweep)
     yield "refresh tokens", _deleted(tokens)
-    yield "revoked sign-ins", _deleted(sign_ins.order_by("ended_at"))
-    yield "sessions", _deleted(sessions.order_by("expire_date"))
+    yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
+    yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
     # Last, as it is the only one that waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
     yield "holds", _repeated(release)

@@ -28,30 +28,35 @@ NOW = Text(
 COUNT_ON = Text(
     """
     ON CONFLICT (key) DO UPDATE SET
-      number = CASE WHEN booking_tries.ends_at <= {now} THEN 1 ELSE booking_tries.number + 1 END,
-      ends_at = CASE WHEN booking_tries.ends_at <= {now} THEN excluded.ends_at ELSE booking_tries.ends_at END
+      number = CASE WHEN counted.ends_at <= {now} THEN 1 ELSE counted.number + 1 END,
+      ends_at = CASE WHEN counted.ends_at <= {now} THEN excluded.ends_at ELSE counted.ends_at END
     RETURNING number, ends_at - {now}
     """,
     now=NOW,
 )
 _count = Text(
-    "INSERT INTO booking_tries (key, number, ends_at) VALUES ({window}, 1, {now} + {seconds}) {count_on}",
+    """
+    INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at)
+    VALUES ({window}, 1, {now} + {seconds}) {count_on}
+    """,
     now=NOW,
     count_on=COUNT_ON,
 )
 _remember = Text(
     """
-    INSERT INTO booking_tries (key, number, ends_at) VALUES ({window}, 1, {now} + {seconds})
+    INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at) VALUES ({window}, 1, {now} + {seconds})
     ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at RETURNING number
     """,
     now=NOW,
 )
-_is_counting = Text("SELECT EXISTS (SELECT 1 FROM booking_tries WHERE key = {window} AND ends_at > {now})", now=NOW)
+_is_counting = Text(
+    "SELECT EXISTS (SELECT 1 FROM booking_ratelimitwindow WHERE key = {window} AND ends_at > {now})", now=NOW
+)
 # A limited number, so that no request waits long for it. Two sweeps must not wait for each other's rows.
 _sweep = Text(
     """
-    DELETE FROM booking_tries WHERE key IN (
-      SELECT key FROM booking_tries WHERE ends_at <= {now} LIMIT 1000 {skip_locked}
+    DELETE FROM booking_ratelimitwindow WHERE key IN (
+      SELECT key FROM booking_ratelimitwindow WHERE ends_at <= {now} LIMIT 1000 {skip_locked}
     ) RETURNING key
     """,
     now=NOW,

@@ -1,4 +1,4 @@
-"""Deleting an account: its seats of shows to come are free again, what is past stays without a name."""
+"""Deleting an account: its seats of upcoming shows are free again, what is past stays without a name."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ class Overtaken(Exception):
 def delete_account(*, user: User, password: str, now: datetime) -> None:
     """Deletes the account, for whoever knows its password.
 
-    Bookings and holds of shows to come at `now` (UTC) are cancelled; past bookings keep their seat and lose their
+    Bookings and holds of upcoming shows at `now` (UTC) are cancelled; past bookings keep their seat and lose their
     customer. Tokens and sessions are dead, the name is free again. Raises InvalidInput, StaffAccount, NotFound or
     Busy.
     """
@@ -68,15 +68,15 @@ def _has_changed_things(account: User) -> bool:
 def _delete(account: User, now: datetime) -> None:
     """Raises Overtaken and StaffAccount. Order of locks: the shows by id, then the account."""
     with write_transaction():
-        shows = [lock_show(show_id) for show_id in _shows_to_come(account, now)]
+        shows = [lock_show(show_id) for show_id in _upcoming_shows(account, now)]
         # Race: a booking by another device. It is checked at its commit that the account is there still: either it
         # waits for this lock and fails, or it is seen now. Race: a change of the password.
         locked = lock_account(account.pk)
-        if locked is None or locked.token_key != account.token_key:
+        if locked is None or locked.session_key != account.session_key:
             raise Overtaken
         # Race: somebody makes the account one of staff.
         _check_is_customer(locked)
-        if not set(_shows_to_come(account, now)) <= {show.pk for show in shows}:
+        if not set(_upcoming_shows(account, now)) <= {show.pk for show in shows}:
             raise Overtaken
         for show in shows:
             _give_back(account, show, now)
@@ -86,13 +86,13 @@ def _delete(account: User, now: datetime) -> None:
         account.delete()
 
 
-def _shows_to_come(account: User, now: datetime) -> list[int]:
-    on_a_seat = Booking.objects.on_a_seat().filter(user=account, show__starts_at__gt=now)
-    return list(on_a_seat.order_by("show_id").values_list("show_id", flat=True).distinct())
+def _upcoming_shows(account: User, now: datetime) -> list[int]:
+    occupying = Booking.objects.occupying().filter(user=account, show__starts_at__gt=now)
+    return list(occupying.order_by("show_id").values_list("show_id", flat=True).distinct())
 
 
 def _give_back(account: User, show: Show, now: datetime) -> None:
     """The caller has the show's lock."""
-    own = Booking.objects.on_a_seat().filter(show=show, user=account)
-    own.run_out(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    own = Booking.objects.occupying().filter(show=show, user=account)
+    own.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     own.update(status=Booking.Status.CANCELLED, cancelled_at=now)

@@ -96,7 +96,7 @@ class Facts:
     is_sold_out: bool = False
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
-        return [row for row in self.rows if row.is_live(now)]
+        return [row for row in self.rows if row.is_active(now)]
 
 
 # --- The statements ---------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Facts:
 
 def _taken(p: Any, seats: int) -> QuerySet[Booking]:
     """Other customers' rows on the wanted seats, and the customer's own bookings there."""
-    active = Booking.objects.live(p.now).filter(show=p.show_id, seat_number__in=p.several("seat", seats)).order_by()
+    active = Booking.objects.active(p.now).filter(show=p.show_id, seat_number__in=p.several("seat", seats)).order_by()
     return active.exclude(user=p.user_id, status=Booking.Status.HELD)
 
 
@@ -115,7 +115,7 @@ def _lock_if_free(seats: int) -> Query:
 
 def _numbers_taken(p: Any) -> QuerySet[Booking, Any]:
     """One row with the number of the show's seats that are taken; none where that is 0."""
-    taken = Booking.objects.live(p.now).filter(show=p.show_id).order_by().values("show")
+    taken = Booking.objects.active(p.now).filter(show=p.show_id).order_by().values("show")
     return taken.annotate(n=Count("*")).values_list("n")
 
 
@@ -124,7 +124,7 @@ _COLUMNS = ("pk", "user", "seat_number", "status", "reference", "created_at", "e
 
 
 def _rows(p: Any) -> QuerySet[Booking, Any]:
-    return Booking.objects.on_a_seat().filter(show=p.show_id).order_by().values_list(*_COLUMNS)
+    return Booking.objects.occupying().filter(show=p.show_id).order_by().values_list(*_COLUMNS)
 
 
 @lru_cache

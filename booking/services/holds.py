@@ -88,7 +88,7 @@ def release_expired_holds(*, expired_by: datetime, max_shows: int | None = None)
 
     Nothing depends on it: an expired hold takes no seat. `max_shows` limits the number of shows. Raises Busy.
     """
-    shows = Booking.objects.run_out(expired_by).order_by("show").values_list("show", flat=True).distinct()
+    shows = Booking.objects.expired(expired_by).order_by("show").values_list("show", flat=True).distinct()
     return sum(_release(show_id, expired_by) for show_id in list(shows[:max_shows]))
 
 
@@ -97,5 +97,5 @@ def _release(show_id: int, expired_by: datetime) -> int:
     with write_transaction():
         # Race: a booking of the same seat that clears the same hold.
         show = lock_show(show_id)
-        run_out = Booking.objects.run_out(expired_by).filter(show=show)
-        return run_out.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+        expired = Booking.objects.expired(expired_by).filter(show=show)
+        return expired.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))

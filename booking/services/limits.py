@@ -19,11 +19,11 @@ class Claims(NamedTuple):
     """What a token says of its account."""
 
     user_id: int
-    sign_in: int
+    session_id: int
     key: str
 
 
-def count_try(*, limit: str, who: str) -> int | None:
+def count_attempt(*, limit: str, who: str) -> int | None:
     """Counts a try of somebody under one of settings.LIMITS.
 
     Returns the whole seconds to wait, at least 1, where it is one too many. Raises Busy.
@@ -44,11 +44,11 @@ def seconds_to_wait(limit: str, tries: Count) -> int | None:
 # SQLite from reading ON as that of a join.
 _count_signed_in = Text(
     """
-    INSERT INTO booking_tries (key, number, ends_at)
+    INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at)
     SELECT {window}, 1, {now} + {seconds} FROM ({account}) AS account WHERE true {count_on}
     """,
     now=NOW,
-    account=Query(lambda p: User.objects.signed_in(p.user_id, p.sign_in, p.key).values_list("pk")),
+    account=Query(lambda p: User.objects.signed_in(p.user_id, p.session_id, p.key).values_list("pk")),
     count_on=COUNT_ON,
 )
 
@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
-    """As `find_account` and `count_try` of that account, in one round trip. Raises Busy and Interrupted."""
+    """As `find_account` and `count_attempt` of that account, in one round trip. Raises Busy and Interrupted."""
     key, seconds = _key(limit, str(claims.user_id)), float(settings.LIMITS[limit][1])
     rows = count_by(_count_signed_in.bind(window=key, seconds=seconds, **claims._asdict()), key=key)
     if not rows:
@@ -79,11 +79,11 @@ def count_sign_in(*, username: str, address: str, page: str = "token") -> int | 
     Raises Busy.
     """
     pair = _pair(username, address)
-    wait = count_try(limit=page, who=pair)
+    wait = count_attempt(limit=page, who=pair)
     if wait is None:
-        wait = count_try(limit=f"{page}_address", who=address)
+        wait = count_attempt(limit=f"{page}_address", who=address)
     if wait is None and not is_counting(key=_trusted(pair)):
-        wait = count_try(limit="token_name", who=_name(username))
+        wait = count_attempt(limit="token_name", who=_name(username))
     return wait
 
 
@@ -92,8 +92,8 @@ def count_password_reset(*, email: str, address: str) -> int | None:
 
     Returns the seconds to wait, or None. Raises Busy.
     """
-    wait = count_try(limit="password_reset", who=email.strip().lower())
-    return count_try(limit="password_reset_address", who=address) if wait is None else wait
+    wait = count_attempt(limit="password_reset", who=email.strip().lower())
+    return count_attempt(limit="password_reset_address", who=address) if wait is None else wait
 
 
 def trust(*, username: str, address: str) -> None:

@@ -63,7 +63,7 @@ def reset_password(*, uid: str, token: str, new_password: str) -> None:
     with write_transaction():
         # Race: two new passwords by one link; the first changes what the link is good with.
         _owner(User.objects.select_for_update(no_key=True), uid, token)
-        User.objects.filter(pk=user.pk).update(password=user.password, token_key=user.token_key)
+        User.objects.filter(pk=user.pk).update(password=user.password, session_key=user.session_key)
 
 
 def _owner(users: QuerySet[User], uid: str, token: str) -> User:

@@ -54,7 +54,7 @@ class ShowFigures:
 
 @dataclass(frozen=True)
 class Line:
-    """Some shows together. Those called off had no seats on offer; their cancelled bookings count."""
+    """Some shows together. Those cancelled had no seats on offer; their cancelled bookings count."""
 
     name: date | str
     shows: int
@@ -84,7 +84,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Bill:
+class Programme:
     """Today's shows, and those to come soon that are nearly full, the fullest first."""
 
     today: list[ShowFigures]
@@ -111,12 +111,12 @@ def read_day(*, day: date) -> list[ShowFigures]:
     return _figures(Show.objects.filter(starts_at__lt=end + NIGHT, ends_at__gt=begin))
 
 
-def read_bill(*, now: datetime) -> Bill:
+def read_programme(*, now: datetime) -> Programme:
     """`now` is UTC."""
     today = timezone.localdate(now)
     shows = _figures(Show.objects.filter(starts_at__gte=start_of(today), starts_at__lte=now + SOON))
     tomorrow = start_of(today + timedelta(days=1))
-    return Bill(
+    return Programme(
         [show for show in shows if show.starts_at < tomorrow],
         _fullest(show for show in shows if show.starts_at > now and not show.is_cancelled),
     )
@@ -196,11 +196,11 @@ def _grouped(shows: Sequence[ShowFigures], group: Callable[[ShowFigures], Group]
 
 
 def _line(name: date | str, shows: Sequence[ShowFigures]) -> Line:
-    on_the_bill = [show for show in shows if not show.is_cancelled]
+    scheduled = [show for show in shows if not show.is_cancelled]
     return Line(
         name,
-        len(on_the_bill),
-        sum(show.seats for show in on_the_bill),
+        len(scheduled),
+        sum(show.seats for show in scheduled),
         sum(show.sold for show in shows),
         sum(show.cancelled for show in shows),
     )

@@ -45,7 +45,7 @@ Write = Callable[[SeatRequest, Facts, list[int]], Change]
 
 def release_expired(facts: Facts, seats: list[int], now: datetime) -> list[Call]:
     """The statements that take expired holds off the seats."""
-    expired = [row.pk for row in facts.rows if row.seat_number in seats and row.has_run_out(now)]
+    expired = [row.pk for row in facts.rows if row.seat_number in seats and row.has_expired(now)]
     return [_release.bind(show_id=facts.show.pk, booking_id=pk) for pk in expired]
 
 

@@ -18,7 +18,7 @@ _hall = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by().values_list
 # The seats of a show that are taken at a time, each with its status and its customer.
 _active_seats = Query(
     lambda p: (
-        Booking.objects.live(p.now)
+        Booking.objects.active(p.now)
         .filter(show=p.show_id)
         .order_by("seat_number")
         .values_list("seat_number", "status", "user")
@@ -62,7 +62,7 @@ class TakenSeat(NamedTuple):
 
 def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
     """The show's seats that can't be had at `now` (UTC), by number, each with all that there is to it."""
-    live = Booking.objects.live(now).filter(show=show_id).order_by("seat_number")
+    live = Booking.objects.active(now).filter(show=show_id).order_by("seat_number")
     return [
         TakenSeat(*row)
         for row in live.values_list(
@@ -95,7 +95,7 @@ def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
 def _count_taken(shows: int) -> Query:
     return Query(
         lambda p: (
-            Booking.objects.live(p.now)
+            Booking.objects.active(p.now)
             .filter(In(F("show"), p.several("show", shows)))
             .order_by()
             .values_list("show")

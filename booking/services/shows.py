@@ -163,10 +163,10 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
 
 
 @retried
-def call_off_show(*, show_id: int, now: datetime) -> int:
+def cancel_show(*, show_id: int, now: datetime) -> int:
     """Cancels a show and every booking and hold of it; returns how many bookings those were.
 
-    `now` is UTC. A show can still be called off while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
+    `now` is UTC. A show can still be cancelled while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
     """
     with write_transaction():
         # Race: a seat being booked or cancelled.
@@ -226,7 +226,7 @@ def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) ->
     # In another hall, or in rows of another length, staff's blocked seats would be other ones.
     if {"screen", "seats_per_row"} & set(fixed) and of_show.filter(status=Booking.Status.BLOCKED).exists():
         raise ShowHasBookings("This show has blocked seats; put them back on sale first.", fixed[0])
-    highest = of_show.live(now).aggregate(Max("seat_number"))["seat_number__max"] or 0
+    highest = of_show.active(now).aggregate(Max("seat_number"))["seat_number__max"] or 0
     if changes.get("total_seats", show.total_seats) < highest:
         raise ShowHasBookings(
             f"Seat {show.seat_label(highest)} is taken; the show needs {highest} seats or more.", "total_seats"
@@ -246,7 +246,7 @@ def _put_on_schedule(show: Show) -> None:
         raise ShowEndsBeforeItStarts
     # Race: another show planned for the same time; no row of it exists yet that could be locked.
     screen = lock_screen(show.screen_id)
-    others = Show.objects.on_the_bill().filter(screen=screen).exclude(pk=show.pk)
+    others = Show.objects.scheduled().filter(screen=screen).exclude(pk=show.pk)
     overlapping = others.filter(starts_at__lt=show.ends_at, ends_at__gt=show.starts_at)
     other = overlapping.select_related("movie", "screen").first()
     if other is not None:

@@ -119,7 +119,7 @@ class MeView(APIView):
         tag="Account",
         summary="Delete your account",
         description=(
-            "Cancels your bookings and holds of shows to come; past ones stay without your name. Every token is dead "
+            "Cancels your bookings and holds of upcoming shows; past ones stay without your name. Every token is dead "
             "at once."
         ),
         request=DeletionSerializer,
@@ -140,7 +140,7 @@ class LogoutEverywhereView(APIView):
         answers={204: "Signed out everywhere."},
     )
     def post(self, request: Request) -> Response:
-        services.end_all_sign_ins(user=account(request))
+        services.revoke_all_sessions(user=account(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

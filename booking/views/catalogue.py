@@ -87,7 +87,7 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
 @method_decorator(
     operation(
         tag="Shows",
-        summary="See a movie's shows to come",
+        summary="See a movie's upcoming shows",
         description="Soonest first, each with the seats still available.",
         invalid={"date": ["Enter a valid date."]},
         refusals=[services.NotFound],
@@ -102,7 +102,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
 
     def get_queryset(self) -> ShowQuerySet:
         get_object_or_404(Movie.objects.only("pk"), pk=self.kwargs["id"])
-        shows = Show.objects.filter(movie=self.kwargs["id"]).to_come(self.now)
+        shows = Show.objects.filter(movie=self.kwargs["id"]).upcoming(self.now)
         return shows.select_related("movie", "screen").with_seats_available(self.now)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -39,7 +39,7 @@ class Examples:
         }
 
 
-def live_examples(now: datetime) -> Examples:
+def current_examples(now: datetime) -> Examples:
     """Examples that are true at `now` (UTC), as far as the database can tell."""
     try:
         username = _free_username()
@@ -59,7 +59,7 @@ def _free_username() -> str:
 
 
 def _show_to_book(now: datetime) -> Show | None:
-    shows = Show.objects.to_come(now + TIME_TO_BOOK).with_seats_available(now)
+    shows = Show.objects.upcoming(now + TIME_TO_BOOK).with_seats_available(now)
     return shows.filter(seats_available__gte=SEATS).first()  # type: ignore[misc]  # an annotation
 
 

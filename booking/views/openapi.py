@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.services import Busy, IdempotencyKeyReused, Refusal
-from booking.views.examples import Examples, live_examples
+from booking.views.examples import Examples, current_examples
 
 INFO = openapi.Info(
     title="Movie ticket booking",
@@ -124,7 +124,7 @@ JOURNEY = [
 class SchemaGenerator(OpenAPISchemaGenerator):
     @cached_property
     def examples(self) -> Examples:
-        return live_examples(timezone.now())
+        return current_examples(timezone.now())
 
     def get_schema(self, *args: Any, **kwargs: Any) -> openapi.Swagger:
         swagger = super().get_schema(*args, **kwargs)

@@ -72,7 +72,7 @@ class NewPasswordPage(PasswordResetConfirmView):
     template_name = "booking/new_password.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        wait = services.count_try(limit=PasswordResetConfirmThrottle.limit, who=address_of(request))
+        wait = services.count_attempt(limit=PasswordResetConfirmThrottle.limit, who=address_of(request))
         if wait is None:
             return super().post(request, *args, **kwargs)
         # An empty form: what was sent is not looked at.

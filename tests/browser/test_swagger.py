@@ -97,7 +97,7 @@ def books_and_cancels_by_clicking(swagger):
     assert (status, sorted(tokens)) == (200, ["access", "refresh"])
     assert swagger.execute("browse_movies")[1]["count"] > 0
     movie = swagger.execute("see_a_movie")[1]["title"]
-    shows = swagger.execute("see_a_movies_shows_to_come")[1]["results"]
+    shows = swagger.execute("see_a_movies_upcoming_shows")[1]["results"]
     show = swagger.execute("see_a_show")[1]
     assert (show["movie"]["title"], show["id"] in [each["id"] for each in shows]) == (movie, True)
     assert swagger.execute("see_which_seats_can_be_had")[1]["show"] == show["id"]
@@ -143,7 +143,7 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Sign out everywhere",
         "Browse movies",
         "See a movie",
-        "See a movie's shows to come",
+        "See a movie's upcoming shows",
         "See a show",
         "See which seats can be had",
         "Book a seat",
@@ -222,7 +222,7 @@ def test_a_duplicated_tab_leaves_the_sign_in_to_the_first(swagger):
 # --- Renewal ----------------------------------------------------------------------------------
 
 
-def test_a_token_that_ran_out_is_renewed_before_a_request(swagger):
+def test_a_token_that_expired_is_renewed_before_a_request(swagger):
     swagger.sign_in("renewer")
     before = swagger.tokens
     swagger.change_tokens(renewAt=0, access="stale")
@@ -251,7 +251,7 @@ def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
     call(swagger.service, "POST", "/token/blacklist/", {"refresh": swagger.tokens["refresh"]})
     swagger.change_tokens(renewAt=0)
     assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
-    expect(swagger.line).to_have_text("Your sign-in has run out. Sign in again.")
+    expect(swagger.line).to_have_text("Your sign-in has expired. Sign in again.")
     expect(swagger.sign_out).to_be_hidden()
 
 

@@ -43,7 +43,7 @@ class Site:
             yield crowd
 
     def stored(self):
-        """Booking, show and seat of all live bookings, as the primary has them."""
+        """Booking, show and seat of all active bookings, as the primary has them."""
         plan = self.cluster.plan
         with psycopg.connect(
             host=self.cluster.wait_for_primary().address,

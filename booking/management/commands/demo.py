@@ -81,7 +81,7 @@ class Command(BaseCommand):
         return Screen.objects.get_or_create(name=name, defaults=defaults)[0]
 
     def _plan(self, screen: Screen, movies: list[Movie]) -> list[Show]:
-        """Fills the screen's free times of the next days, so that there are always shows to come."""
+        """Fills the screen's free times of the next days, so that there are always upcoming shows."""
         now = timezone.now()
         taken = set(Show.objects.filter(screen=screen, ends_at__gt=now).values_list("starts_at", flat=True))
         planned = []

@@ -3,7 +3,7 @@
 
 const SCHEME = "Bearer";
 const KEY = "sign-in";
-// Before it runs out: the request has a way to go.
+// Before it expires: the request has a way to go.
 const MARGIN_MS = 10_000;
 // A page that is loaded anew waits so long for its former self to let go.
 const CLAIM_MS = 2_000;
@@ -57,7 +57,7 @@ function lifetime(token) {
 let claimed = null;
 
 function claim(refresh) {
-  const name = refresh && `${KEY} ${claims(refresh).sign_in}`;
+  const name = refresh && `${KEY} ${claims(refresh).sid}`;
   if (claimed && claimed.name === name) return claimed.succeeds;
   letGo();
   // Where there is no encryption, browsers have no locks.
@@ -127,7 +127,7 @@ async function renew(refresh) {
   if (status === 200) {
     begin(body);
     show(text, true);
-  } else if (status === 401) end("Your sign-in has run out. Sign in again.");
+  } else if (status === 401) end("Your sign-in has expired. Sign in again.");
 }
 
 // --- Swagger UI's requests and answers -------------------------------------------------------
@@ -154,7 +154,7 @@ swaggerUiConfig.responseInterceptor = (response) => {
   else if (path === paths.password && status === 204) end("Your password is changed. Sign in with the new one.");
   else if (path === paths.everywhere && status === 204) end("Signed out everywhere.");
   else if (path === paths.me && status === 204) end("Your account is deleted.");
-  else if (status === 401 && read()) end("Your sign-in has run out. Sign in again.");
+  else if (status === 401 && read()) end("Your sign-in has expired. Sign in again.");
   else if (response.ok) fillBooking(body);
   return response;
 };

@@ -222,12 +222,16 @@ PASSWORD_HASHERS = [
 ]
 JWT_SIGNING_KEY = env("JWT_SIGNING_KEY", cast.key, SECRET_KEY)
 JWT_VERIFYING_KEYS = env.list("JWT_VERIFYING_KEYS", cast.key, [])
+# How long the same refresh token has the same successor; used later than that it ends the session.
+REFRESH_GRACE_SECONDS = env("REFRESH_GRACE_SECONDS", cast.positive, 10)
 REFRESH_TOKEN_LIFETIME = timedelta(days=env("REFRESH_TOKEN_DAYS", cast.positive, 7))
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
     "AUTH_TOKEN_CLASSES": ["booking.infrastructure.tokens.AccessToken"],
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env("ACCESS_TOKEN_MINUTES", cast.positive, 15)),
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    # How far the clocks of two servers may differ.
+    "LEEWAY": env("JWT_LEEWAY_SECONDS", cast.positive, 5),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "TOKEN_OBTAIN_SERIALIZER": "booking.serializers.TokenSerializer",

@@ -150,17 +150,15 @@ class Watchdog:
     def _watch(self) -> None:
         while True:
             self._is_needed.wait()
-            sleep(TICK_SECONDS)
-            for thread, read in self._overdue(monotonic()):
-                try:
-                    self._end(thread, read)
-                except Exception:
-                    logger.exception("A slow body could not be cut.")
-            if not self._reads:
-                self._is_needed.clear()
-                # A read that began in between found it set still.
-                if self._reads:
-                    self._is_needed.set()
+            # A read that begins after this sets it again.
+            self._is_needed.clear()
+            while self._reads:
+                sleep(TICK_SECONDS)
+                for thread, read in self._overdue(monotonic()):
+                    try:
+                        self._end(thread, read)
+                    except Exception:
+                        logger.exception("A slow body could not be cut.")
 
     def _overdue(self, now: float) -> list[tuple[int, Read]]:
         # One that was cut keeps its thread until its connection is found.
@@ -227,7 +225,7 @@ def _written_in_parts(read: Read, head_length: int, parts: list[bytes], before: 
 def _those_written_to(connections: dict[int, int], length: int, read: Read) -> dict[int, int]:
     """The connections to which so many bytes more were written; none if that takes too long or the read is over."""
     latest = monotonic() + WRITE_SECONDS
-    while monotonic() < latest and not read.is_over:
+    while connections and monotonic() < latest and not read.is_over:
         written = _bytes_written()
         found = {inode: before for inode, before in connections.items() if written.get(inode) == before + length}
         if found:

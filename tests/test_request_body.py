@@ -184,6 +184,10 @@ def test_a_slow_body_that_arrives_in_time_is_taken(service, database):
     assert 50 in seats(database, service.shows[0])
 
 
+def test_nothing_waits_for_the_body_of_a_get(service):
+    assert service.ask("GET", "/healthz", Content_Length="1000")[0] == 200
+
+
 def test_a_connection_is_kept_while_others_are_cut(service):
     """Idle and busy ones, whose client and head are those of the slow ones."""
     with ExitStack() as stack:

@@ -25,7 +25,7 @@ from http import HTTPStatus
 from io import BytesIO
 from pathlib import Path
 from random import SystemRandom
-from threading import Event, Lock, Thread, get_ident
+from threading import Event, Thread, get_ident
 from time import monotonic, sleep
 from typing import Any
 
@@ -120,58 +120,50 @@ class Watchdog:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        # By thread, in the order in which they began. Who removes a read from here answers its request.
-        self._reads: dict[int, Read] = {}
+        # With the thread of each, in the order in which they began. Who removes a read from here answers its request.
+        self._reads: dict[Read, int] = {}
         self._cut: list[Read] = []
-        self._start = Lock()
-        self._is_started = False
         self._is_needed = Event()
+        Thread(target=self._watch, name="request-bodies", daemon=True).start()
 
     def read(self, environ: Environ, length: int) -> bytes | None:
         """The body, as far as it came; None if the read was cut."""
-        thread = get_ident()
-        read = self._reads[thread] = Read(environ, monotonic())
-        if not self._is_needed.is_set():
-            self._wake()
+        read = Read(environ, monotonic())
+        self._reads[read] = get_ident()
+        self._is_needed.set()
         try:
             body: bytes = environ["wsgi.input"].read(length)
         finally:
-            is_cut = self._reads.pop(thread, None) is None
+            is_cut = self._reads.pop(read, None) is None
             read.is_over = True
         return None if is_cut else body
-
-    def _wake(self) -> None:
-        with self._start:
-            if not self._is_started:
-                Thread(target=self._watch, name="request-bodies", daemon=True).start()
-                self._is_started = True
-        self._is_needed.set()
 
     def _watch(self) -> None:
         while True:
             self._is_needed.wait()
             # A read that begins after this sets it again.
             self._is_needed.clear()
+            sleep(TICK_SECONDS)
             while self._reads:
-                sleep(TICK_SECONDS)
-                for thread, read in self._overdue(monotonic()):
+                for read, thread in self._overdue(monotonic()):
                     try:
-                        self._end(thread, read)
+                        self._end(read, thread)
                     except Exception:
                         logger.exception("A slow body could not be cut.")
+                sleep(TICK_SECONDS)
 
-    def _overdue(self, now: float) -> list[tuple[int, Read]]:
+    def _overdue(self, now: float) -> list[tuple[Read, int]]:
         # One that was cut keeps its thread until its connection is found.
         self._cut = [read for read in self._cut if not read.is_over]
-        slow = [(thread, read) for thread, read in list(self._reads.items()) if now - read.began > SLOW_SECONDS]
+        slow = [(read, thread) for read, thread in list(self._reads.items()) if now - read.began > SLOW_SECONDS]
         too_many = len(self._cut) + len(slow) - max(1, settings.THREADS - 2)
         latest = now - settings.REQUEST_SECONDS
-        return [item for place, item in enumerate(slow) if place < too_many or item[1].began < latest]
+        return [item for place, item in enumerate(slow) if place < too_many or item[0].began < latest]
 
-    def _end(self, thread: int, read: Read) -> None:
+    def _end(self, read: Read, thread: int) -> None:
         protocol = _protocol_of(thread)
-        # As long as the read is in there its thread is at work on this request, and so was what was found.
-        if protocol is None or self._reads.pop(thread, None) is not read:
+        # A read that is still there has not ended yet, so the protocol is that of its request.
+        if protocol is None or self._reads.pop(read, None) is None:
             return
         self._cut.append(read)
         status, headers, body = self._answer(read)

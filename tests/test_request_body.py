@@ -1,6 +1,7 @@
 """Bodies that arrive slowly, or not whole, on sockets of the real server."""
 
 import json
+import select
 import socket
 import sqlite3
 import time
@@ -9,6 +10,7 @@ from contextlib import ExitStack, closing
 from http import HTTPStatus
 from http.client import HTTPResponse
 from io import BytesIO
+from threading import Event
 
 import granian.wsgi
 import pytest
@@ -221,14 +223,16 @@ def test_the_service_answers_while_bodies_are_slow(patient_service):
         assert time.monotonic() - began < 10 * SOON_SECONDS
 
 
-def test_of_too_many_slow_bodies_those_that_waited_longest_are_cut(data, tmp_path):
+def test_of_four_threads_two_may_wait_for_slow_bodies(data, tmp_path):
     with served(*data, tmp_path, WORKERS="1", REQUEST_SECONDS="600") as service, ExitStack() as stack:
-        first = slow_bodies(stack, service, 2)
-        # Answered by another thread, after those two were begun.
-        service.ask("GET", "/healthz")
-        second = slow_bodies(stack, service, 2)
-        assert [client.refusal() for client in first] == [(408, TIMED_OUT)] * 2
-        for client in second:
+        slow = slow_bodies(stack, service, 4)
+        cut = []
+        while len(cut) < 2:
+            answered, _, _ = select.select([client.socket for client in slow], [], [], PATIENCE_SECONDS)
+            cut += [client.refusal() for client in slow if client.socket in answered]
+            slow = [client for client in slow if client.socket not in answered]
+        assert cut == [(408, TIMED_OUT)] * 2
+        for client in slow:
             client.send(b" " * 999)
             assert client.answer()[0] == 400
 
@@ -347,8 +351,10 @@ class Connection:
             self.client = socket.create_connection(listener.getsockname(), PATIENCE_SECONDS)
             self.server, _ = listener.accept()
         self.is_answered = False
+        self.is_read = Event()
 
     def read(self, length):
+        self.is_read.set()
         body = b""
         while len(body) < length and (data := self.server.recv(length - len(body))):
             body += data
@@ -418,6 +424,17 @@ def test_late_reads_are_cut_and_their_threads_go_on(begin):
     for connection, request in [begin(application, 10) for _ in range(3)]:
         assert connection.answer() == (408, LATE)
         assert request.result(PATIENCE_SECONDS) == 408
+
+
+def test_of_too_many_slow_reads_the_one_that_began_first_is_cut(begin, settings):
+    settings.THREADS, settings.REQUEST_SECONDS = 3, 600
+    application = WholeBody(says_what_came)
+    first, _ = begin(application, 4)
+    assert first.is_read.wait(PATIENCE_SECONDS)
+    second, _ = begin(application, 4)
+    assert first.answer() == (408, LATE)
+    second.client.sendall(b"body")
+    assert second.answer() == (200, "body")
 
 
 def test_a_read_in_time_is_not_cut(begin):

@@ -257,6 +257,8 @@ LIMITS = {
 }
 # Whose X-Forwarded-For is believed.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
+# How long a request's body may take to arrive.
+REQUEST_SECONDS = env("REQUEST_SECONDS", cast.positive, 20)
 # More than that is no request to this service. What a form of the admin sends counts as a body, too.
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_UPLOAD_BYTES = 10_000_000

@@ -13,6 +13,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from booking.models import Booking, User
+from booking.tokens import RefreshToken
 from booking.urls import urlpatterns
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_show, make_user
@@ -113,10 +114,7 @@ def world(db):
     start = timezone.now() + timedelta(days=1)
     booking = make_booking(user=people["owner"], show=make_show(starts_at=start), created_at=timezone.now())
     clients = {"nobody": APIClient()} | {who: signed_in(person) for who, person in people.items()}
-    refresh = {}
-    for who, person in people.items():
-        answer = APIClient().post("/api/token/", {"username": person.username, "password": PASSWORD})
-        refresh[who] = answer.json()["refresh"]
+    refresh = {who: str(RefreshToken.for_user(person)) for who, person in people.items()}
     User.objects.filter(username="deactivated").update(is_active=False)
     return World(booking, clients, refresh)
 

@@ -22,7 +22,7 @@ from booking.services import (
     update_email,
 )
 from tests.factories import PASSWORD, make_user
-from tests.test_race import at_once
+from tests.races import at_once
 
 NEW_PASSWORD = "another fine phrase"
 NAME_TAKEN = ("username", ["A user with that username already exists."])

@@ -12,21 +12,10 @@ from django.utils import timezone
 from booking.models import Booking, Movie, Screen, Show, User
 from tests.conftest import signed_in
 from tests.factories import STARTS_AT, make_booking, make_movie, make_screen, make_show, make_user
-from tests.test_race import at_once
+from tests.races import at_once
+from tests.staff import BOOKINGS, SHOWS, act, form_errors, page_messages, sell, show_form
 
-SHOWS = "/admin/booking/show/"
-BOOKINGS = "/admin/booking/booking/"
 MOVIES = "/admin/booking/movie/"
-
-
-def show_form(movie, screen, **changes):
-    """What a browser posts for a show; a None leaves a field empty."""
-    values = {"starts_at": STARTS_AT, "ends_at": None, "total_seats": "", "seats_per_row": ""} | changes
-    form = {"movie": movie.pk, "screen": screen.pk}
-    for name in ("starts_at", "ends_at"):
-        moment = values.pop(name)
-        form |= {f"{name}_0": f"{moment:%Y-%m-%d}" if moment else "", f"{name}_1": f"{moment:%H:%M}" if moment else ""}
-    return form | values
 
 
 def change_form(show, **changes):
@@ -34,15 +23,6 @@ def change_form(show, **changes):
     values = {name: getattr(show, name) for name in ("starts_at", "ends_at", "total_seats", "seats_per_row")}
     form = show_form(changes.pop("movie", show.movie), changes.pop("screen", show.screen), **(values | changes))
     return {name: "" if value is None else value for name, value in form.items()}
-
-
-def form_errors(response):
-    """The messages on the form of a page that was shown again."""
-    return dict(response.context["adminform"].form.errors)
-
-
-def page_messages(response):
-    return [str(message) for message in response.context["messages"]]
 
 
 # --- Every page ---
@@ -210,11 +190,6 @@ def test_a_show_without_bookings_is_deleted(staff, show):
     assert not Show.objects.exists()
 
 
-def act(client, path, action, rows, **data):
-    form = {"action": action, "_selected_action": [row.pk for row in rows], **data}
-    return client.post(path, form, follow=True)
-
-
 def test_calling_off_asks_first(staff, show):
     response = act(staff, SHOWS, "call_off", [show])
     assert "This can't be taken back" in response.content.decode()
@@ -291,10 +266,6 @@ def test_seats_sold_of_total_and_state_stand_in_the_list(staff, show):
 
 
 # --- Bookings ---
-
-
-def sell(client, show, customer="esha", seat_number=7):
-    return client.post(f"{BOOKINGS}add/", {"show": show.pk, "seat_number": seat_number, "customer": customer})
 
 
 def test_a_seat_is_sold_to_a_customer(box_office, show, user):

@@ -10,6 +10,7 @@ from django.test import Client
 from booking.exception_handler import bad_request, not_found, server_error
 from booking.models import Booking, User
 from booking.serializers import BookingSerializer
+from booking.services import transactions
 from booking.views import catalogue
 from tests.conftest import signed_in
 from tests.factories import (
@@ -23,7 +24,7 @@ from tests.factories import (
     make_show,
     make_user,
 )
-from tests.test_race import at_once
+from tests.races import at_once
 
 PAST = STARTS_AT.replace(year=2020)
 NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
@@ -461,6 +462,12 @@ def test_a_crash_is_answered_in_json_without_its_reason(anyone, settings, monkey
     assert "Crash in movie-list" in caplog.messages
 
 
+@pytest.fixture
+def _short_retries(monkeypatch):
+    monkeypatch.setattr(transactions, "RETRY_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("_short_retries")
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -532,6 +539,7 @@ def test_two_customers_see_their_own_bookings_alone(client, user, show):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_short_retries")
 def test_a_page_whose_database_is_away_says_so():
     browser = Client(raise_request_exception=False)
     with connection.execute_wrapper(database_away):

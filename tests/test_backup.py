@@ -58,6 +58,7 @@ def seats(*rows):
     return {(int(show), int(seat)) for show, seat in rows}
 
 
+@pytest.mark.server
 def test_a_sqlite_database_is_copied_while_bookings_go_on(tmp_path):
     url, copy = f"sqlite:///{tmp_path}/db.sqlite3", tmp_path / "copy.sqlite3"
     with selling(url, tmp_path) as sales:
@@ -71,6 +72,7 @@ def test_a_sqlite_database_is_copied_while_bookings_go_on(tmp_path):
     assert copy.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.server
 def test_a_postgresql_database_is_dumped_while_bookings_go_on_and_restored(tmp_path):
     with postgres_server() as database:
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from booking.models import REFERENCE_ALPHABET, Booking, Show, User
-from booking.services import Busy, NotFound, Refusal, book_seat, cancel_booking
+from booking.services import Busy, NotFound, book_seat, cancel_booking
 from booking.services.rules import (
     AlreadyCancelled,
     NoSuchSeat,
@@ -17,26 +17,15 @@ from booking.services.rules import (
     ShowStarted,
     SoldOut,
 )
+from tests.bookings import commit_past_the_lock, live_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_booking, make_show, make_user
-from tests.races import with_short_timeout
-from tests.test_race import at_once
+from tests.races import at_once, with_short_timeout
 
 MOMENT = timedelta(microseconds=1)
 
 
 def book(user, show, seat_number=1, now=NOW):
     return book_seat(user=user, show_id=show.pk, seat_number=seat_number, now=now)
-
-
-def refusal_of(call, *args, **kwargs):
-    """Class, code and extra of what `call` is refused with."""
-    with pytest.raises(Refusal) as caught:
-        call(*args, **kwargs)
-    return type(caught.value), caught.value.code, caught.value.extra
-
-
-def live_seats(show):
-    return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
 @contextmanager
@@ -52,18 +41,6 @@ def before_each_booking_is_saved(act):
 
     with connection.execute_wrapper(intercept):
         yield
-
-
-def commit_past_the_lock(write):
-    """Runs and commits `write` without the show's lock."""
-    if connection.vendor == "sqlite":
-        # No other connection can write here while our transaction runs, so it is ended and begun again.
-        write()
-        with connection.cursor() as cursor:
-            cursor.execute("COMMIT")
-            cursor.execute("BEGIN IMMEDIATE")
-    else:
-        at_once([write])
 
 
 # --- Booking ----------------------------------------------------------------------------------

@@ -150,17 +150,20 @@ def port(django_db_setup, django_db_blocker):
         yield port
 
 
+@pytest.mark.server
 def test_the_server_answers_a_long_address_in_json(port):
     status, body = ask(port, f"GET /api/{LONG} HTTP/1.1", b"\r\n")
     assert (status, json.loads(body)) == (414, URL_TOO_LONG)
 
 
+@pytest.mark.server
 def test_the_server_answers_large_headers_in_json(port):
     headers = "".join(f"X-{number}: {'x' * 200}\r\n" for number in range(90)).encode()
     status, body = ask(port, "GET /api/movies/ HTTP/1.1", headers + b"\r\n")
     assert (status, json.loads(body)) == (431, HEADERS_TOO_LARGE)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("line", "headers", "status"),
     [
@@ -176,6 +179,7 @@ def test_what_the_server_can_t_read_it_refuses_by_itself(port, line, headers, st
     assert ask(port, line, headers) == (status, b"")
 
 
+@pytest.mark.server
 def test_the_server_does_not_wait_for_a_body_that_is_too_large(port):
     status, body = ask(
         port, "POST /api/token/ HTTP/1.1", b"Content-Type: application/json\r\nContent-Length: 9999999999\r\n\r\n{"

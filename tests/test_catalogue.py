@@ -9,7 +9,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Movie, Show
 from tests.factories import make_booking, make_movie, make_show
-from tests.test_race import at_once
+from tests.races import at_once
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from booking.models import Booking, EndedSignIn, IdempotencyKey, Tries
 from booking.services import Busy, clean_up, cleanup, counters
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
+from tests.races import at_once
 from tests.service import run
-from tests.test_race import at_once
 
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(hours=24)
@@ -221,6 +221,7 @@ def test_a_terminal_shows_the_number_so_far(show, capsys, monkeypatch):
     assert capsys.readouterr().err.count("Idempotency records") >= 2
 
 
+@pytest.mark.server
 def test_without_its_database_the_command_says_so_and_exits_with_1():
     done = run("postgres://nobody@127.0.0.1:1/none", "manage.py", "cleanup")
     sentence = "The database is away or busy. What was removed before stays removed; run the command again."

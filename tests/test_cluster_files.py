@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.server
+
 ROOT = Path(__file__).parents[1]
 ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 

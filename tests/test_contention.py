@@ -1,22 +1,17 @@
 """Requests at the same time: what the show's lock and the seat's constraint prevent, and what happens without them."""
 
-import json
-import os
-import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import pytest
 from django.db import connection
 
-from booking.models import Booking, Show, User
+from booking.models import Booking
 from booking.services import book_seat, call_off_show, cancel_booking, change_show
 from booking.services.audit import find_breaches
+from tests.bookings import live_seats, post
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_show
 from tests.races import (
@@ -32,8 +27,6 @@ from tests.races import (
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
 
-PROJECT = Path(__file__).parents[1]
-
 
 def purchase(user, show, seat_number=7):
     return partial(outcome, book_seat, user=user, show_id=show.pk, seat_number=seat_number, now=NOW)
@@ -45,10 +38,6 @@ def cancellation(booking):
 
 def shrinking(show, total_seats):
     return partial(outcome, change_show, show_id=show.pk, now=NOW, total_seats=total_seats)
-
-
-def live_seats(show):
-    return sorted(Booking.objects.sold().filter(show=show).values_list("seat_number", flat=True))
 
 
 # --- Seats ------------------------------------------------------------------------------------
@@ -112,10 +101,6 @@ def test_a_show_cancelled_while_it_sells_has_no_active_booking(show):
 
 
 # --- Idempotency-Key --------------------------------------------------------------------------
-
-
-def post(client, show, seat_number=7, **headers):
-    return client.post(f"/api/shows/{show.pk}/book/", {"seat_number": seat_number}, headers=headers)
 
 
 def test_a_request_sent_20_times_at_the_same_time_books_once_and_is_answered_alike(user, show):
@@ -184,61 +169,6 @@ def test_a_show_that_moved_to_another_movie_meanwhile_is_answered_with_that(user
     other.close()
     with django_assert_num_queries(0):
         assert booking.result().show.movie.title == movie.title
-
-
-# --- Two processes on one SQLite file ---------------------------------------------------------
-
-
-def process(path, call):
-    """A Python process that runs `call`, a function of this module, on the SQLite file `path`."""
-    code = f"import django; django.setup(); from tests import test_contention; test_contention.{call}"
-    settings = {"DJANGO_SETTINGS_MODULE": "movieticket.settings", "DATABASE_URL": f"sqlite:///{path}"}
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=PROJECT,
-        env={**os.environ, **settings},
-    )
-
-
-def prepare():
-    """In its own process: a show and 8 customers."""
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    make_show()
-    make_users(8)
-
-
-def buy(first, last):
-    """In its own process: customers, each in a thread, who request seats 1 to 8 and one of their own."""
-    show = Show.objects.get()
-    users = User.objects.filter(pk__range=(first, last))
-    calls = [[purchase(user, show, seat) for seat in (8 + user.pk, *range(1, 9))] for user in users]
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps(at_once([lambda calls=calls_of_user: [call() for call in calls] for calls_of_user in calls])))
-
-
-def test_two_processes_on_one_sqlite_file_sell_each_seat_once(tmp_path):
-    path = tmp_path / "db.sqlite3"
-    assert process(path, "prepare()").communicate() == ("", "")
-    sellers = [process(path, call) for call in ("buy(1, 4)", "buy(5, 8)")]
-    for seller in sellers:
-        assert seller.stdout.readline() == "ready\n"
-    for seller in sellers:
-        seller.stdin.write("go\n")
-        seller.stdin.flush()
-    ends = [seller.communicate() for seller in sellers]
-    assert [errors for _, errors in ends] == ["", ""]
-    outcomes = [outcome for output, _ in ends for outcomes in json.loads(output) for outcome in outcomes]
-    assert Counter(outcomes) == {"done": 16, "seat_taken": 56}
-    with sqlite3.connect(path) as database:
-        seats = database.execute("SELECT seat_number FROM booking_booking WHERE status = 'booked' ORDER BY 1")
-        assert [seat for (seat,) in seats] == list(range(1, 17))
 
 
 # --- Controls: the same races with the guards off ---------------------------------------------

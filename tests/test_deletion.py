@@ -25,8 +25,8 @@ from booking.services import (
 from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_hold, make_show, make_user
-from tests.test_race import at_once
-from tests.test_tokens import me, refresh, sign_in, sign_out, status_and_code
+from tests.races import at_once
+from tests.tokens import me, refresh, sign_in, sign_out, status_and_code
 
 HOUR = timedelta(hours=1)
 AFTER = STARTS_AT + HOUR

@@ -6,15 +6,25 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from booking import services
+from booking.management.commands import demo as command
 from booking.models import Booking, Movie, Screen, Show, User
 from tests.factories import make_movie, make_user
 
 pytestmark = pytest.mark.django_db
 
 
+DAYS = command.DAYS
+
+
 @pytest.fixture(autouse=True)
 def _debug(settings):
     settings.DEBUG = True
+
+
+@pytest.fixture(autouse=True)
+def _three_days(monkeypatch):
+    """Enough shows for all but the test of their number."""
+    monkeypatch.setattr(command, "DAYS", 3)
 
 
 def demo():
@@ -31,7 +41,8 @@ def test_it_makes_what_a_newcomer_wants_to_see():
     assert Booking.objects.sold().count() > 100
 
 
-def test_shows_fill_the_next_14_days():
+def test_shows_fill_the_next_14_days(monkeypatch):
+    monkeypatch.setattr(command, "DAYS", DAYS)
     demo()
     days = {timezone.localdate(show.starts_at) for show in Show.objects.all()}
     assert len(days) >= 14

@@ -16,6 +16,8 @@ import pytest
 from tests.postgres_server import postgres_server
 from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled, run, served, wait_until
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture
 def database():

@@ -9,7 +9,7 @@ from django.utils import timezone as django_timezone
 from booking import services
 from booking.models import User
 from tests.factories import make_booking, make_movie, make_show
-from tests.test_plan import staff_with
+from tests.staff import staff_with
 
 NOON = datetime(2099, 6, 1, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)

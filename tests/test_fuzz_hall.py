@@ -14,6 +14,8 @@ from booking.services.audit import find_breaches
 from tests.factories import NOW, PASSWORD, make_show, make_user
 from tests.hostile import bounded
 
+pytestmark = pytest.mark.fuzz
+
 # So small that customers get in each other's way.
 ROWS, WIDTH, LIMIT = 2, 4, 4
 SEATS = ROWS * WIDTH

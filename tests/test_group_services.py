@@ -16,8 +16,8 @@ from booking.services.rules import (
     ShowStarted,
     SoldOut,
 )
+from tests.bookings import live_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_booking_services import live_seats, refusal_of
 
 MOMENT = timedelta(microseconds=1)
 

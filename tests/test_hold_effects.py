@@ -21,9 +21,9 @@ from booking.services import (
 from booking.services.blocks import NotBlocked
 from booking.services.rules import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
 from booking.services.shows import ShowHasBookings
+from tests.bookings import refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show
-from tests.test_admin import BOOKINGS, SHOWS, act, page_messages, sell
-from tests.test_booking_services import refusal_of
+from tests.staff import BOOKINGS, SHOWS, act, page_messages, sell
 
 MINUTE = timedelta(minutes=1)
 

@@ -29,10 +29,9 @@ from booking.services.rules import (
     ShowStarted,
     SoldOut,
 )
+from tests.bookings import live_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.races import with_short_timeout
-from tests.test_booking_services import live_seats, refusal_of
-from tests.test_race import at_once
+from tests.races import at_once, with_short_timeout
 
 MOMENT = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.hostile import CONTENT_TYPES, HEADER_VALUES, QUERY_VALUES, RAW_VALUES, SEGMENTS, Reply, bounded, check
 from tests.service import filled, served
 
+pytestmark = pytest.mark.server
+
 WAIT_SECONDS = 10
 HEADERS = [b"Idempotency-Key", b"X-Request-ID", b"Accept", b"If-None-Match", b"X-Forwarded-For", b"Content-Type"]
 PATHS = [b"/api/movies/%s/", b"/api/shows/%s/seats/", b"/api/bookings/%s/", b"/api/%s/", b"/%s"]

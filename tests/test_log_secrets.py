@@ -15,6 +15,8 @@ import pytest
 
 from tests.service import PROJECT, Service, environment, filled, run, served, wait_until
 
+pytestmark = pytest.mark.server
+
 PASSWORD, NEW_PASSWORD, WRONG = "first-secret-phrase", "second-secret-phrase", "mistyped-secret-phrase"
 BOSS_PASSWORD = "secret-phrase-of-the-boss"
 KEY = "idempotency-secret-1"

@@ -12,6 +12,8 @@ from movieticket.sqlite.base import DatabaseWrapper
 from tests.postgres_server import postgres_server
 from tests.service import PROJECT, environment, run
 
+pytestmark = pytest.mark.server
+
 # The second process starts its migrations while those of the first are being applied.
 PROCESSES = 2
 

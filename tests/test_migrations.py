@@ -71,6 +71,7 @@ def test_an_index_that_is_built_the_usual_way_is_found():
     assert not any(re.fullmatch(form, 'CREATE INDEX "a" ON "booking_booking" ("show_id")') for form in HARMLESS)
 
 
+@pytest.mark.server
 def test_an_index_on_bookings_changes_while_somebody_has_the_lock_of_a_show():
     with postgres_server() as server:
         assert run(server.url, "manage.py", "migrate", "booking", "0005", "-v0").returncode == 0

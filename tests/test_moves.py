@@ -11,8 +11,8 @@ from booking.models import Booking
 from booking.services import Busy, IdempotentRequest, NotFound, Replay, call_off_show, move_booking
 from booking.services.idempotency import IdempotencyKeyReused
 from booking.services.rules import AlreadyCancelled, NoSuchSeat, NotBooked, SeatTaken, ShowStarted, SoldOut
+from tests.bookings import commit_past_the_lock, live_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_booking_services import commit_past_the_lock, live_seats, refusal_of
 
 MOMENT = timedelta(microseconds=1)
 

@@ -17,8 +17,8 @@ from booking.models import User
 from booking.services import InvalidInput, reset_password, send_reset_links
 from booking.tokens import AccessToken, RefreshToken
 from tests.factories import PASSWORD, make_user
-from tests.test_race import at_once
-from tests.test_tokens import me, refresh, sign_in, status_and_code
+from tests.races import at_once
+from tests.tokens import me, refresh, sign_in, status_and_code
 
 EMAIL = "esha@example.com"
 NEW_PASSWORD = "another fine phrase"

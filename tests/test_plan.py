@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone as django_timezone
 
 from booking.models import Screen, Show, User
-from tests.factories import make_booking, make_movie, make_screen, make_show, make_user
-from tests.test_admin import form_errors, page_messages, show_form
+from tests.factories import make_booking, make_movie, make_screen, make_show
+from tests.staff import form_errors, page_messages, show_form, signed_in_as, staff_with
 
 PLAN = "/admin/booking/show/plan/"
 ADD = "/admin/booking/show/add/"
@@ -25,20 +25,6 @@ def staff(db) -> Client:
 @pytest.fixture
 def london(settings):
     settings.TIME_ZONE = "Europe/London"
-
-
-def signed_in_as(user):
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def staff_with(*permissions):
-    from django.contrib.auth.models import Permission
-
-    user = make_user(is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    return signed_in_as(user)
 
 
 def at(hour, minute=0, day=DAY, zone=timezone.utc):

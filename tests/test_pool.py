@@ -21,6 +21,7 @@ SESSIONS = 2
 ROUNDS = 8
 
 pytestmark = [
+    pytest.mark.server,
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no pool"),
     pytest.mark.skipif(not PROGRAM and "CI" not in os.environ, reason="pgbouncer is not installed"),
 ]

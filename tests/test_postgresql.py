@@ -22,6 +22,8 @@ from booking.services.transactions import Interrupted, write_transaction
 from movieticket.postgresql.connection import Connection
 from tests.factories import make_show
 
+pytestmark = pytest.mark.django_db
+
 postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is another backend")
 
 
@@ -69,7 +71,6 @@ def test_a_compiler_converts_the_values_of_the_database():
         assert [*map(tuple, compiler.apply_converters(rows, converters or {}))] == [(None, 1), (None, 2)]
 
 
-@pytest.mark.django_db
 def test_related_objects_are_populated_from_a_row():
     with relied_on("Django's get_related_populators", STATEMENTS):
         show = make_show()
@@ -115,7 +116,6 @@ def test_a_model_becomes_an_insert():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_literal_is_written_without_a_connection():
     other = connection.copy()
     literals = [other.literal(value) for value in ("it's", 5, None, Booking.Status.HELD)]
@@ -147,7 +147,6 @@ def database(**options):
 
 
 @postgresql
-@pytest.mark.django_db
 @pytest.mark.parametrize("options", [{}, {"pool": True}, {"pool": {"connection_class": Connection}}])
 def test_every_connection_is_ours(options):
     interface = "The way Django's backend makes a connection (Database.connect or OPTIONS['pool'])"
@@ -158,7 +157,6 @@ def test_every_connection_is_ours(options):
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_connection_of_a_pool_sends_statements_and_is_lent_again():
     with database(pool={"connection_class": Connection, "min_size": 1, "max_size": 1}) as other:
         for n in (1, 2):
@@ -167,7 +165,6 @@ def test_a_connection_of_a_pool_sends_statements_and_is_lent_again():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_errors_of_the_driver_become_django_s():
     with relied_on("Django's DatabaseWrapper.wrap_database_errors", BASE):
         with pytest.raises(ProgrammingError) as caught, transaction.atomic():
@@ -176,7 +173,6 @@ def test_errors_of_the_driver_become_django_s():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_statements_pass_the_wrappers_in_django_s_order():
     with relied_on("Django's DatabaseWrapper.execute_wrappers", BASE):
         passed = []
@@ -194,7 +190,6 @@ def test_statements_pass_the_wrappers_in_django_s_order():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_statements_stand_in_the_log_of_queries(django_assert_num_queries):
     with relied_on("Django's DatabaseWrapper.queries_log", BASE):
         with django_assert_num_queries(1) as queries:
@@ -238,21 +233,18 @@ def isolation(other):
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_transaction_reads_what_is_committed_whatever_the_server_s_default():
     with database(options=OTHER_DEFAULTS) as other, transaction_of(other):
         assert other.send([("SHOW transaction_isolation", [])]) == [[("read committed",)]]
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_transaction_of_the_orm_alone_does_so_too():
     with database(options=OTHER_DEFAULTS) as other, transaction_of(other):
         assert isolation(other) == "read committed"
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_lock_is_waited_for_2_seconds_whatever_the_server_s_default():
     with database(options=OTHER_DEFAULTS) as other:
         assert other.send([("SHOW lock_timeout", [])]) == [[("2s",)]]
@@ -260,7 +252,6 @@ def test_a_lock_is_waited_for_2_seconds_whatever_the_server_s_default():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_behind_a_pool_a_transaction_of_the_orm_has_the_session_s_settings():
     with database() as other:
         other.settings_dict["POOLED"] = True
@@ -270,7 +261,6 @@ def test_behind_a_pool_a_transaction_of_the_orm_has_the_session_s_settings():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_autocommit_is_not_changed_within_a_transaction():
     with database() as other, transaction_of(other):
         other.send([("SELECT 1", [])])
@@ -385,7 +375,6 @@ def prepared(other):
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_prepared_statement_is_named_by_a_digest_of_its_text():
     """Through a pool, a session may know statements of other clients."""
     with database() as other:
@@ -398,7 +387,6 @@ def test_a_prepared_statement_is_named_by_a_digest_of_its_text():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_two_sessions_name_a_statement_alike():
     with database() as one, database() as two:
         for other in (one, two):
@@ -407,7 +395,6 @@ def test_two_sessions_name_a_statement_alike():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_statement_that_another_client_prepared_is_used():
     with database() as other:
         name = f"movieticket_{sha256(b'SELECT $1::int').hexdigest()[:32]}"
@@ -434,7 +421,6 @@ def test_a_statement_that_another_client_prepared_is_known_after_a_transaction_f
 
 
 @postgresql
-@pytest.mark.django_db
 def test_a_statement_that_the_server_forgot_is_prepared_again():
     with database() as other:
         other.send([("SELECT $1::int", [5])])
@@ -446,7 +432,6 @@ def test_a_statement_that_the_server_forgot_is_prepared_again():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_without_a_threshold_nothing_is_prepared():
     with database(prepare_threshold=None) as other:
         for n in (1, 2, 3):
@@ -455,7 +440,6 @@ def test_without_a_threshold_nothing_is_prepared():
 
 
 @postgresql
-@pytest.mark.django_db
 def test_the_plan_of_a_number_does_not_depend_on_its_size():
     with database() as other:
         for n in (5, 10**6, 10**12):

@@ -12,7 +12,7 @@ from booking import services
 from booking.admin.reports import safe_cell
 from booking.models import User
 from tests.factories import NOW, make_booking, make_movie, make_screen, make_show
-from tests.test_plan import staff_with
+from tests.staff import staff_with
 
 REPORTS = "/admin/booking/booking/reports/"
 FIRST, LAST = date(2099, 6, 1), date(2099, 6, 3)

@@ -10,9 +10,9 @@ from booking.models import Booking
 from booking.services import IdempotentRequest, Refusal, book_seat, book_seats, facts, hold_seats, move_booking
 from booking.services.rules import SeatTaken, SoldOut
 from movieticket.postgresql.connection import Connection
+from tests.bookings import post
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
 from tests.races import at_once, locked_elsewhere, parallel_writers, start
-from tests.test_contention import post
 
 pytestmark = [parallel_writers, pytest.mark.django_db(transaction=True)]
 

@@ -21,6 +21,8 @@ from booking.tokens import AccessToken, RefreshToken
 from movieticket.wsgi import application
 from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
 
+pytestmark = pytest.mark.fuzz
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -54,9 +56,10 @@ def booking(user):
     return make_booking(user=user, show=show, seat_number=1)
 
 
-@pytest.fixture
-def document(booking):
-    return schemathesis.openapi.from_wsgi("/swagger.json", application)
+@pytest.fixture(scope="module")
+def document(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return schemathesis.openapi.from_wsgi("/swagger.json", application)
 
 
 SEAT = st.integers(1, 60)

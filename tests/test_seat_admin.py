@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from booking.models import Booking, User
 from tests.factories import STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
-from tests.test_admin import BOOKINGS, SHOWS, act, page_messages
+from tests.staff import BOOKINGS, SHOWS, act, page_messages
 
 
 def block(client, show, seats="A1", reason="House seats"):

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from booking.models import Booking
+from tests.bodies import NO_WHOLE_NUMBERS, reasons, send
 from tests.factories import make_booking
-from tests.test_strict_input import NO_WHOLE_NUMBERS, reasons, send
 
 WHOLE = "A whole number is required."
 NAME_OR_COUNT = {"seat_numbers": ["Name the seats, or give a count."]}

@@ -10,6 +10,8 @@ import pytest
 
 from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled, run, served, wait_until
 
+pytestmark = pytest.mark.server
+
 NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
 METRICS_TOKEN = "token-of-the-monitoring"
 

@@ -227,6 +227,7 @@ def run(*command, **environment):
     return subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("command", [("manage.py", "check"), ("-c", "import movieticket.wsgi")])
 def test_a_bad_setting_is_a_sentence_not_a_traceback(command):
     result = run(*command, TIME_ZONE="Mars/Olympus")
@@ -234,6 +235,7 @@ def test_a_bad_setting_is_a_sentence_not_a_traceback(command):
     assert result.stderr == ("Configuration error: TIME_ZONE must be the name of a time zone such as Europe/London.\n")
 
 
+@pytest.mark.server
 def test_a_missing_database_server_is_a_sentence_not_a_traceback():
     result = run("manage.py", "migrate", DATABASE_URL="postgres://nobody@127.0.0.1:1/nowhere")
     assert result.returncode == 1

@@ -11,10 +11,10 @@ from django.conf import settings
 from rest_framework.throttling import SimpleRateThrottle
 
 from booking import services
+from tests.races import at_once
 from tests.service import python, serving
-from tests.test_race import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 PROCESSES = 4
 TRIES = 8
@@ -48,7 +48,7 @@ def try_per_process():
 
 def let_through(call):
     """How many tries all processes together let through."""
-    code = f"import django; django.setup(); from tests import test_shared_limits; test_shared_limits.{call}()"
+    code = f"import django; django.setup(); from {__name__} import {call}; {call}()"
     processes = [python("-c", code) for _ in range(PROCESSES)]
     for process in processes:
         assert process.stdout.readline() == "ready\n", process.stderr.read()

@@ -16,7 +16,7 @@ from booking.services.shows import (
     ShowsOverlap,
 )
 from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_screen, make_show
-from tests.test_race import at_once
+from tests.races import at_once
 
 MOMENT = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)

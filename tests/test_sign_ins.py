@@ -16,8 +16,8 @@ from booking.services import end_all_sign_ins
 from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
-from tests.test_race import at_once
-from tests.test_tokens import change_password, me, refresh, sign_in, sign_out, status_and_code
+from tests.races import at_once
+from tests.tokens import change_password, me, refresh, sign_in, sign_out, status_and_code
 
 DEAD = (401, "token_not_valid")
 

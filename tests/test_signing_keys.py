@@ -6,7 +6,7 @@ from rest_framework_simplejwt.settings import api_settings
 
 from booking.authentication import _token
 from booking.tokens import AccessToken, RefreshToken, kid_of
-from tests.test_tokens import me, refresh, status_and_code
+from tests.tokens import me, refresh, status_and_code
 
 OLD, NEW = "old" * 20, "new" * 20
 DEAD = (401, "token_not_valid")

@@ -13,7 +13,9 @@ import pytest
 from tests.postgres_server import postgres_server
 from tests.service import PROJECT, environment, filled, wait_until
 
-ASK = "import django; django.setup(); from tests.test_synchronous import ask; ask()"
+pytestmark = pytest.mark.server
+
+ASK = f"import django; django.setup(); from {__name__} import ask; ask()"
 
 
 def ask():

@@ -5,39 +5,13 @@ from datetime import timedelta
 
 import jwt
 import pytest
-from rest_framework.test import APIClient
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
-from tests.test_race import at_once
-
-NEW_PASSWORD = "another fine phrase"
-
-
-def sign_in(username="esha", password=PASSWORD):
-    return APIClient().post("/api/token/", {"username": username, "password": password})
-
-
-def refresh(token):
-    return APIClient().post("/api/token/refresh/", {"refresh": str(token)})
-
-
-def sign_out(token):
-    return APIClient().post("/api/token/blacklist/", {"refresh": str(token)})
-
-
-def me(access):
-    return APIClient().get("/api/me/", HTTP_AUTHORIZATION=f"Bearer {access}")
-
-
-def status_and_code(answer):
-    return answer.status_code, answer.json().get("code")
-
-
-def change_password(user):
-    return signed_in(user).post("/api/me/password/", {"current_password": PASSWORD, "new_password": NEW_PASSWORD})
+from tests.races import at_once
+from tests.tokens import NEW_PASSWORD, change_password, me, refresh, sign_in, sign_out, status_and_code
 
 
 def expired(token):

@@ -1,0 +1,47 @@
+"""Request bodies in JSON."""
+
+import json
+
+NO_WHOLE_NUMBERS = [
+    "true",
+    "false",
+    "2.7",
+    "2.0",
+    "1e1",
+    "[]",
+    "[5]",
+    "{}",
+    '{"seat": 5}',
+    '""',
+    '" "',
+    '" 5"',
+    '"5 "',
+    '"5\\n"',
+    '"+5"',
+    '"-5"',
+    '"5.0"',
+    '"1e1"',
+    '"0x5"',
+    '"1_0"',
+    '"five"',
+    '"null"',
+    '"true"',
+    '"٤"',
+    '"५"',
+    '"\uff15"',
+    '"²"',
+    '"5\\u0000"',
+    '"\\ud800"',
+    '"1000000000000000000000000000000"',
+    json.dumps("9" * 100_000),
+]
+
+
+def send(client, path, body, content_type="application/json"):
+    return client.generic("POST", path, body, content_type=content_type)
+
+
+def reasons(answer, status):
+    """The body of an answer with that status, in JSON."""
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    return answer.json()

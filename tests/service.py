@@ -1,5 +1,6 @@
 """The service as it runs in production: deploy/start in processes of its own, on their own database or the test's."""
 
+import functools
 import json
 import os
 import re
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from django.db import connection
 
 from tests.factories import make_show, make_user
+from tests.postgres_server import postgres_server
 
 PROJECT = Path(__file__).parents[1]
 CUSTOMERS = 8
@@ -37,6 +40,8 @@ def environment(database_url, **settings):
         "ALLOWED_HOSTS": "127.0.0.1",
         "LIMIT_BOOKING": "1000000/minute",
         "MAX_SEATS_PER_USER": "10000",
+        # Those of a template are used for as long as the suite runs.
+        "ACCESS_TOKEN_MINUTES": "600",
         **settings,
     }
 
@@ -86,11 +91,42 @@ def fill():
     print(json.dumps([shows, tokens]))
 
 
-def filled(database_url):
-    """The shows' ids and the customers' tokens."""
+def _filled(database_url):
     done = run(database_url, "-c", "import django; django.setup(); from tests.service import fill; fill()")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@functools.cache
+def _sqlite_template():
+    """A folder with a SQLite database that `fill` has filled, and what that printed."""
+    folder = TemporaryDirectory()
+    return folder, _filled(f"sqlite:///{folder.name}/db.sqlite3")
+
+
+@functools.cache
+def _postgres_template():
+    """A folder with a PostgreSQL server's data that `fill` has filled, and what that printed."""
+    folder = TemporaryDirectory()
+    with postgres_server() as server:
+        data = _filled(server.url)
+        server.save(Path(folder.name) / "data")
+    return folder, data
+
+
+def filled_sqlite(folder):
+    """The address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
+    template, (shows, tokens) = _sqlite_template()
+    copy(Path(template.name) / "db.sqlite3", folder)
+    return f"sqlite:///{folder}/db.sqlite3", shows, tokens
+
+
+@contextmanager
+def filled_postgres():
+    """A PostgreSQL server of the test's own, the shows' ids and the customers' tokens."""
+    template, (shows, tokens) = _postgres_template()
+    with postgres_server(Path(template.name) / "data") as server:
+        yield server, shows, tokens
 
 
 @dataclass

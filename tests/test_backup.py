@@ -9,8 +9,7 @@ from threading import Condition, Event
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.postgres_server import postgres_server
-from tests.service import PATIENCE_SECONDS, filled, run, served
+from tests.service import PATIENCE_SECONDS, filled_postgres, filled_sqlite, run, served
 
 SELLERS = 4
 
@@ -42,8 +41,8 @@ class Sales:
 
 
 @contextmanager
-def selling(database_url, folder):
-    with served(database_url, *filled(database_url), folder) as service, ThreadPoolExecutor(SELLERS) as pool:
+def selling(database_url, shows, tokens, folder):
+    with served(database_url, shows, tokens, folder) as service, ThreadPoolExecutor(SELLERS) as pool:
         sales = Sales(service)
         sellers = [pool.submit(sales.sell, customer) for customer in range(SELLERS)]
         try:
@@ -60,8 +59,9 @@ def seats(*rows):
 
 @pytest.mark.server
 def test_a_sqlite_database_is_copied_while_bookings_go_on(tmp_path):
-    url, copy = f"sqlite:///{tmp_path}/db.sqlite3", tmp_path / "copy.sqlite3"
-    with selling(url, tmp_path) as sales:
+    url, *data = filled_sqlite(tmp_path)
+    copy = tmp_path / "copy.sqlite3"
+    with selling(url, *data, tmp_path) as sales:
         before = sales.wait_for(20)
         assert run(url, "manage.py", "backup", str(copy)).returncode == 0
         sales.wait_for(20)
@@ -74,13 +74,13 @@ def test_a_sqlite_database_is_copied_while_bookings_go_on(tmp_path):
 
 @pytest.mark.server
 def test_a_postgresql_database_is_dumped_while_bookings_go_on_and_restored(tmp_path):
-    with postgres_server() as database:
+    with filled_postgres() as (database, *data):
 
         def tool(name, *arguments, **options):
             command = [database.command(name), "--host", database.folder, "--username", "postgres", *arguments]
             return subprocess.run(command, check=True, capture_output=True, text=True, **options).stdout
 
-        with selling(database.url, tmp_path) as sales:
+        with selling(database.url, *data, tmp_path) as sales:
             before = sales.wait_for(20)
             tool("pg_dump", "--format=custom", f"--file={tmp_path}/copy.dump", "postgres")
             sales.wait_for(20)

@@ -13,16 +13,20 @@ from threading import Condition, Event, Thread
 import psycopg
 import pytest
 
-from tests.postgres_server import postgres_server
-from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled, run, served, wait_until
+from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled_postgres, run, served, wait_until
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def database():
-    with postgres_server() as server:
-        yield server
+def filled():
+    with filled_postgres() as filled:
+        yield filled
+
+
+@pytest.fixture
+def database(filled):
+    return filled[0]
 
 
 def stored(database, columns):
@@ -92,9 +96,10 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd_that_saw_the_database_killed(database, tmp_path):
+def crowd_that_saw_the_database_killed(filled, tmp_path):
     """The customers, gone home, after the database was killed and started again among their bookings."""
-    with served(database.url, *filled(database.url), tmp_path) as service:
+    database, *data = filled
+    with served(database.url, *data, tmp_path) as service:
         crowd = Crowd(service)
         with crowd.booking():
             crowd.wait_for(40, 201)
@@ -169,8 +174,8 @@ def proxy(database):
 
 
 @pytest.fixture
-def service(database, proxy, tmp_path):
-    with served(proxy.url, *filled(database.url), tmp_path) as service:
+def service(filled, proxy, tmp_path):
+    with served(proxy.url, *filled[1:], tmp_path) as service:
         yield service
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile import CONTENT_TYPES, HEADER_VALUES, QUERY_VALUES, RAW_VALUES, SEGMENTS, Reply, bounded, check
-from tests.service import filled, served
+from tests.service import filled_sqlite, served
 
 pytestmark = pytest.mark.server
 
@@ -23,8 +23,7 @@ PATHS = [b"/api/movies/%s/", b"/api/shows/%s/seats/", b"/api/bookings/%s/", b"/a
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
-    database_url = f"sqlite:///{folder}/db.sqlite3"
-    with served(database_url, *filled(database_url), folder) as service:
+    with served(*filled_sqlite(folder), folder) as service:
         service.database = folder / "db.sqlite3"
         yield service
 

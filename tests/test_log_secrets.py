@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service import PROJECT, Service, environment, filled, run, served, wait_until
+from tests.service import PROJECT, Service, environment, filled_sqlite, run, served, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -85,11 +85,10 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def service(folder):
     """With its static files, which the admin's pages name."""
-    database_url = f"sqlite:///{folder}/db.sqlite3"
+    database_url, *data = filled_sqlite(folder)
     settings = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "STATIC_ROOT": f"{folder}/static"}
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
-    data = filled(database_url)
     assert run(database_url, "-c", MAKE_BOSS).returncode == 0
     with served(database_url, *data, folder, METRICS_TOKEN=METRICS_TOKEN, **settings) as service:
         yield service

@@ -13,8 +13,7 @@ from django.db import connection
 
 from movieticket.postgresql.connection import POOL_FOUND, Connection
 from tests.pgbouncer import PROGRAM, pgbouncer
-from tests.postgres_server import postgres_server
-from tests.service import CUSTOMERS, filled, run, served
+from tests.service import CUSTOMERS, filled_postgres, run, served
 
 # Fewer than the connections of the service, so that they share sessions.
 SESSIONS = 2
@@ -28,9 +27,8 @@ pytestmark = [
 
 
 class Site:
-    def __init__(self, database, pool):
-        self.database, self.pool = database, pool
-        self.shows, self.tokens = filled(database.url)
+    def __init__(self, database, shows, tokens, pool):
+        self.database, self.shows, self.tokens, self.pool = database, shows, tokens, pool
 
     @contextmanager
     def serving(self, folder, **settings):
@@ -49,17 +47,11 @@ class Site:
         return found
 
 
-@pytest.fixture(scope="module")
-def _database():
-    with postgres_server() as database:
-        yield database
-
-
 @pytest.fixture
-def site(_database):
-    """A pool with new sessions, and shows of its own."""
-    with pgbouncer(_database, default_pool_size=str(SESSIONS)) as pool:
-        yield Site(_database, pool)
+def site():
+    """A pool with new sessions, in front of a server with shows of its own."""
+    with filled_postgres() as (database, *data), pgbouncer(database, default_pool_size=str(SESSIONS)) as pool:
+        yield Site(database, *data, pool)
 
 
 def audit(url):

@@ -67,6 +67,7 @@ def test_the_database_lets_exactly_the_limit_through():
     assert let_through("try_counted") == 10
 
 
+@pytest.mark.once
 def test_control_a_count_of_each_process_s_own_lets_more_through():
     assert let_through("try_per_process") == PROCESSES * TRIES
 
@@ -81,6 +82,7 @@ def sign_in(port):
     return answer.status
 
 
+@pytest.mark.once
 def test_four_workers_of_the_real_server_let_10_of_32_sign_ins_through():
     with serving(workers=4, LIMIT_TOKEN="10/hour") as port, ThreadPoolExecutor(32) as pool:
         statuses = list(pool.map(lambda _: sign_in(port), range(32)))

@@ -1,6 +1,7 @@
 """Request bodies in JSON."""
 
 import json
+from itertools import cycle
 
 NO_WHOLE_NUMBERS = [
     "true",
@@ -45,3 +46,11 @@ def reasons(answer, status):
     """The body of an answer with that status, in JSON."""
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
     return answer.json()
+
+
+def each_of_both(more, fewer):
+    """Pairs with each of `more` and each of `fewer`, not every combination: what refuses the one is the same for all
+    of the other.
+    """
+    assert len(more) >= len(fewer)
+    return list(zip(more, cycle(fewer), strict=False))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from booking.models import Booking, User
-from tests.bodies import NO_WHOLE_NUMBERS, reasons, send
+from tests.bodies import NO_WHOLE_NUMBERS, each_of_both, reasons, send
 from tests.factories import PASSWORD, make_movie
 
 DEEP = "[" * 20_000 + "]" * 20_000
@@ -111,9 +111,12 @@ PATHS_WITH_IDS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), PATHS_WITH_IDS)
-@pytest.mark.parametrize("pk", NO_IDS, ids=lambda pk: pk[:20])
-def test_an_id_that_is_none_is_not_found(client, method, path, pk):
+@pytest.mark.parametrize(
+    ("pk", "method", "path"),
+    [(pk, *one) for pk, one in each_of_both(NO_IDS, PATHS_WITH_IDS)],
+    ids=lambda text: text[:20],
+)
+def test_an_id_that_is_none_is_not_found(client, pk, method, path):
     answer = client.generic(method, path.format(pk), '{"seat_number": 1}', content_type="application/json")
     assert reasons(answer, 404)["code"] == "not_found"
 
@@ -140,7 +143,6 @@ POSTS = [
 # These want one of two fields; test_seats_input.py asks what is said where both are missing.
 POSTS_OF_SEATS = ["/api/shows/{}/book-seats/", "/api/shows/{}/hold/"]
 NO_JSON = {
-    "empty": b"",
     "blank": b" ",
     "truncated": b'{"seat_number": 5',
     "no quotes": b"{seat_number: 5}",
@@ -174,10 +176,9 @@ def post_to(client, show):
     return post
 
 
-@pytest.mark.parametrize("path", [*POSTS, *POSTS_OF_SEATS])
-@pytest.mark.parametrize("body", [pytest.param(body, id=name) for name, body in NO_JSON.items() if body])
-def test_a_body_that_is_not_json_is_refused(post_to, path, body):
-    assert reasons(post_to(path, body), 400)["code"] == "parse_error"
+@pytest.mark.parametrize(("name", "path"), each_of_both(NO_JSON, [*POSTS, *POSTS_OF_SEATS]))
+def test_a_body_that_is_not_json_is_refused(post_to, path, name):
+    assert reasons(post_to(path, NO_JSON[name]), 400)["code"] == "parse_error"
 
 
 def test_a_key_that_occurs_twice_is_named_as_the_reason(client, show):
@@ -194,8 +195,7 @@ def test_an_empty_body_lacks_each_field(post_to, path):
     assert {reason for field in answer.values() for reason in field} == {"This field is required."}
 
 
-@pytest.mark.parametrize("path", [*POSTS, *POSTS_OF_SEATS])
-@pytest.mark.parametrize("body", NO_OBJECTS)
+@pytest.mark.parametrize(("path", "body"), each_of_both([*POSTS, *POSTS_OF_SEATS], NO_OBJECTS))
 def test_a_body_that_is_no_object_is_refused(post_to, path, body):
     assert list(reasons(post_to(path, body), 400)) == ["non_field_errors"]
 
@@ -210,26 +210,25 @@ def test_a_body_of_1_mb_is_read(client, show):
     assert reasons(send(client, book_path(show), body), 201)["seat_number"] == 5
 
 
-@pytest.mark.parametrize("path", [*POSTS, *POSTS_OF_SEATS])
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "",
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "json",
-        "*/*",
-        "application/xml",
-        "application/json-patch+json",
-        "application",
-        "/",
-        ";",
-        "é",
-        "application/json, text/plain",
-    ],
-)
+OTHER_TYPES = [
+    "",
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "json",
+    "*/*",
+    "application/xml",
+    "application/json-patch+json",
+    "application",
+    "/",
+    ";",
+    "é",
+    "application/json, text/plain",
+]
+
+
+@pytest.mark.parametrize(("content_type", "path"), each_of_both(OTHER_TYPES, [*POSTS, *POSTS_OF_SEATS]))
 def test_a_body_of_another_type_is_refused(post_to, path, content_type):
     answer = post_to(path, '{"seat_number": 5}', content_type)
     assert reasons(answer, 415)["code"] == "unsupported_media_type"

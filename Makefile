@@ -84,7 +84,7 @@ test-fast: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
 
-fuzz: FUZZ = $(BIN)/python -m pytest -n 2 --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzz.py tests/test_fuzz_hall.py
+fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzz.py tests/test_fuzz_hall.py
 fuzz: FUZZ_SEED := $(SEED)
 fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
 fuzz: $(VENV)/.installed-dev
@@ -99,7 +99,7 @@ cluster: $(VENV)/.installed
 	@$(BIN)/python -m deploy.cluster.run
 
 cluster-test: $(VENV)/.installed-dev
-	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest tests/cluster $(CLUSTER)
+	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest -v tests/cluster $(CLUSTER)
 
 fault-test: $(VENV)/.installed-dev
 	$(if $(FAULTS),,FAULT_RESULTS=docs/operations.md) $(BIN)/python -m pytest tests/faults -s -q $(FAULTS)

@@ -22,7 +22,7 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
-THREADS ?= 2
+THREADS ?= 4
 PYTHON ?= python3
 EXAMPLES ?= 2000
 SEED ?= $(shell date +%s)

@@ -57,8 +57,8 @@ def asker() -> Callable[[str, str, bytes, str, str], None]:
 
 def requests() -> tuple[Callable[[], None], Callable[[], None]]:
     """A function that books another seat each time, and one that asks for the bare view."""
+    from booking.infrastructure.tokens import AccessToken
     from booking.models import Show, User
-    from booking.tokens import AccessToken
 
     ask = asker()
     tokens = [str(AccessToken.for_user(user)) for user in User.objects.order_by("pk")[:500]]

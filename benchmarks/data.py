@@ -129,8 +129,8 @@ def store_year(total: int) -> None:
 
 
 def print_tokens() -> None:
+    from booking.infrastructure.tokens import AccessToken
     from booking.models import User
-    from booking.tokens import AccessToken
 
     for user in User.objects.filter(username__startswith="user").order_by("pk"):
         print(AccessToken.for_user(user))

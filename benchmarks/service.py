@@ -41,7 +41,7 @@ def serve(environment: dict[str, str], project: Path = PROJECT) -> Iterator[tupl
         *("--workers", str(WORKERS), "--blocking-threads", THREADS, "--no-ws", "--runtime-mode", "st"),
         "movieticket.wsgi:application",
     ]
-    environment = environment | {"PYTHONPATH": str(project)}
+    environment = environment | {"PYTHONPATH": str(project), "THREADS": THREADS}
     process = subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

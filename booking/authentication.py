@@ -11,8 +11,8 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
 
 from booking import services
+from booking.infrastructure.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 from booking.models import EndedSignIn, User
-from booking.tokens import SIGN_IN_CLAIM, USER_KEY_CLAIM, AccessToken
 
 LARGEST_ID = 2**63 - 1
 

@@ -10,7 +10,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-from booking.metrics import REFUSALS
+from booking.infrastructure.metrics import REFUSALS
 from booking.paths import is_api
 from booking.renderers import JSONAnswer
 from booking.services import Busy, InvalidInput, Kind, Refusal, broke_off

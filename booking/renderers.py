@@ -1,9 +1,12 @@
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 from django.http import HttpResponse
 from rest_framework import renderers
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 from rest_framework.utils import encoders
 
 # What DRF escapes, for those who read JSON as JavaScript: characters that end a line there.
@@ -33,3 +36,17 @@ class JSONAnswer(HttpResponse):
 
     def __init__(self, data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(encode(data), JSONRenderer.media_type, status, headers=headers)
+
+
+class JSONAlways(BaseContentNegotiation):
+    """Answers in JSON whatever a client says it accepts, as RFC 9110, section 12.5.1, allows."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        media_type = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media_type), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[renderers.BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[renderers.BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)

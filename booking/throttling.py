@@ -10,7 +10,7 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from booking import services
-from booking.addresses import client_address
+from movieticket.addresses import client_address
 
 
 def address_of(request: Request | HttpRequest) -> str:

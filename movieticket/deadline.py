@@ -7,13 +7,16 @@ connection tells that from work. Outside a request, as in commands and migration
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from time import monotonic
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from booking.paths import is_api
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -34,12 +37,30 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
+def takes_long(view: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Gives a request STAFF_DATABASE_SECONDS from its start once it has reached the view.
+
+    What runs before the view, such as reading the session, has DATABASE_SECONDS. What runs after it, such as rendering
+    a TemplateResponse, has the rest of the longer time.
+    """
+
+    @wraps(view)
+    def extended(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        deadline = _deadline.get()
+        if deadline is not None:
+            # DeadlineMiddleware resets it at the end of the request.
+            _deadline.set(deadline + settings.STAFF_DATABASE_SECONDS - settings.DATABASE_SECONDS)
+        return view(*args, **kwargs)
+
+    return extended
+
+
 class DeadlineMiddleware:
-    """Sets each request its deadline. Staff wait longer, for their reports and imports are."""
+    """Gives each request DATABASE_SECONDS. A view that needs more is decorated with `takes_long`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with waiting_at_most(settings.DATABASE_SECONDS if is_api(request) else settings.STAFF_DATABASE_SECONDS):
+        with waiting_at_most(settings.DATABASE_SECONDS):
             return self._get_response(request)

@@ -1,186 +1,130 @@
-"""Reads settings from the environment: what a value may be, and what is said of one that can't be used."""
+"""Settings from environment variables: django-environ, with values that are checked.
+
+django-environ takes any text for a boolean and reads "$NAME" as a reference to another variable. Here a value that
+can't be used stops the start with a sentence that names the variable, and "$" is a character like any other.
+"""
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parseaddr
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
-from psycopg import IsolationLevel
 
-from booking.addresses import Network, read_proxy
+from movieticket.addresses import read_proxy
 
-T = TypeVar("T")
 # More of anything counted here makes no sense, and lifetimes in days stay within the calendar.
 MAX_NUMBER = 1_000_000
 # As many as the digest that signs gives.
 MIN_KEY_BYTES = 32
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 # Without TLS; with TLS begun by STARTTLS; with TLS from the start.
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
-KEY_WANTED = f"{MIN_KEY_BYTES} bytes or more of random text"
+DATABASES = ("sqlite://", "postgres://", "postgresql://")
+HTTP = ("http://", "https://")
 
 
-def setting(name: str, read: Callable[[str], T], default: T, wanted: str) -> T:
-    """The value of the variable `name`, or `default` where it is unset or empty.
+@dataclass(frozen=True)
+class Cast:
+    """Makes a setting of a variable's text, as the casts of django-environ do, and checks it."""
 
-    Raises ImproperlyConfigured with the variable's name where `read` can't make sense of it. The
-    value itself is not repeated: it may hold a password.
-    """
-    raw = os.environ.get(name, "").strip()
-    if not raw:
-        return default
-    try:
-        return read(raw)
-    except (ValueError, LookupError, OSError, ImproperlyConfigured, ValidationError) as error:
-        raise ImproperlyConfigured(f"{name} must be {wanted}.") from error
+    wanted: str
+    read: Callable[[str], Any] = str
+    is_good: Callable[[Any], Any] = lambda _: True
 
-
-def read_boolean(raw: str) -> bool:
-    return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[
-        raw.lower()
-    ]
+    def __call__(self, value: str) -> Any:
+        setting = self.read(value)
+        if not self.is_good(setting):
+            raise ValueError(self.wanted)
+        return setting
 
 
-def read_list(raw: str) -> list[str]:
-    return [item.strip() for item in raw.split(",") if item.strip()]
+class Env(environ.Env):
+    """Reads variables by env.bool, env.list and env itself. One that is unset or empty has the default."""
+
+    def get_value(self, var: str, cast: Any = None, default: Any = None, parse_default: bool = False) -> Any:
+        """Raises ImproperlyConfigured, without the value itself: it may hold a password."""
+        value = os.environ.get(var, "").strip() or default
+        if not value or not isinstance(value, str):
+            return value
+        if isinstance(cast, list):
+            cast = _list_of(*cast)
+        elif cast is bool:
+            cast = boolean
+        try:
+            return cast(value)
+        except (ValueError, LookupError, OSError, ImproperlyConfigured, ValidationError) as error:
+            raise ImproperlyConfigured(f"{var} must be {cast.wanted}.") from error
 
 
-def read_origins(raw: str) -> list[str]:
-    origins = read_list(raw)
-    if not all(origin.startswith(("http://", "https://")) for origin in origins):
-        raise ValueError(raw)
-    return origins
+def _list_of(cast: Cast) -> Cast:
+    def read(value: str) -> list[Any]:
+        return [cast(item.strip()) for item in value.split(",") if item.strip()]
+
+    return Cast(f"a comma-separated list, each {cast.wanted}", read)
 
 
-def read_positive(raw: str) -> int:
-    number = int(raw)
-    if not 1 <= number <= MAX_NUMBER:
-        raise ValueError(raw)
-    return number
+def _read_header(value: str) -> str:
+    """As WSGI has it."""
+    if not value.replace("-", "").isalnum():
+        raise ValueError(value)
+    return f"HTTP_{value.upper().replace('-', '_')}"
 
 
-def read_count(raw: str) -> int:
-    if not raw.isdecimal() or len(raw) > 9:
-        raise ValueError(raw)
-    return int(raw)
-
-
-def read_header(raw: str) -> str:
-    if not raw.replace("-", "").isalnum():
-        raise ValueError(raw)
-    return f"HTTP_{raw.upper().replace('-', '_')}"
-
-
-def read_rate(raw: str) -> tuple[int, int]:
-    """How often, in how many seconds."""
-    count, _, period = raw.partition("/")
-    return read_positive(count), {"second": 1, "minute": 60, "hour": 3600, "day": 86400}[period]
-
-
-def read_proxies(raw: str) -> list[Network | str]:
-    return [read_proxy(item) for item in read_list(raw)]
-
-
-def read_log_format(raw: str) -> str:
-    return {"json": "json", "text": "text"}[raw.lower()]
-
-
-def read_text(raw: str) -> str:
-    # What was no UTF-8 can't be written as such.
-    raw.encode()
-    return raw
-
-
-def read_key(raw: str) -> str:
-    if len(raw.encode()) < MIN_KEY_BYTES:
-        raise ValueError("too short")
-    return raw
-
-
-def read_keys(raw: str) -> list[str]:
-    return [read_key(key) for key in read_list(raw)]
-
-
-def read_reset_url(raw: str) -> str:
-    if not (raw.startswith(("http://", "https://")) and "{uid}" in raw and "{token}" in raw):
-        raise ValueError("no address, or without a place for what it is to carry")
-    return raw
-
-
-def read_email_server(raw: str) -> dict[str, Any]:
-    port = MAIL_PORTS[raw.partition("://")[0]]
-    config: dict[str, Any] = environ.Env.email_url_config(raw)
-    if not config["EMAIL_HOST"]:
-        raise ValueError("no host named")
-    return config | {"EMAIL_PORT": config["EMAIL_PORT"] or port}
-
-
-def read_sender(raw: str) -> str:
+def _read_sender(value: str) -> str:
     # Alone, or as in: Cinema <tickets@example.com>
-    validate_email(parseaddr(raw)[1])
-    return raw
+    validate_email(parseaddr(value)[1])
+    return value
 
 
-def read_database(raw: str) -> dict[str, Any]:
-    if not raw.startswith(("sqlite://", "postgres://", "postgresql://")):
-        raise ValueError("neither SQLite nor PostgreSQL")
-    config: dict[str, Any] = environ.Env.db_url_config(raw)
-    if config["NAME"] in ("", ":memory:"):
-        raise ValueError("no database named")
+def _read_rate(value: str) -> tuple[int, int]:
+    """How often, in how many seconds."""
+    count, _, period = value.partition("/")
+    return positive(count), PERIODS[period]
+
+
+def _read_mail_server(value: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.email_url_config(value)
+    return config | {"EMAIL_PORT": config["EMAIL_PORT"] or MAIL_PORTS[value.partition("://")[0]]}
+
+
+def _read_database(value: str) -> dict[str, Any]:
+    config: dict[str, Any] = environ.Env.db_url_config(value) if value.startswith(DATABASES) else {"NAME": ""}
     options = config.get("OPTIONS", {})
     if "pool" in options:
         # Of all that an address may say to a server's driver, this alone is Django's, which takes any text for yes.
-        options["pool"] = read_boolean(options["pool"])
+        options["pool"] = boolean(str(options["pool"]))
     return config
 
 
-def read_time_zone(raw: str) -> str:
-    return ZoneInfo(raw).key
-
-
-def postgresql(config: dict[str, Any], *, pooled: bool | None) -> dict[str, Any]:
-    """A PostgreSQL database as Django is to know it, from what its address says."""
-    options: dict[str, Any] = {
-        "connect_timeout": 3,
-        # A peer that vanished without a word is found within some 10 seconds, idle or not.
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 10_000,
-        # Statements of booking/infrastructure/statements.py are prepared in the server, but not behind a pool in
-        # transaction mode: the next transaction may be in another session, which doesn't know them.
-        "prepare_threshold": None if pooled else 2,
-        # Whatever the server's default: a statement after a lock sees what was committed before the lock was granted.
-        "isolation_level": IsolationLevel.READ_COMMITTED,
-    }
-    options |= config.get("OPTIONS", {})
-    return config | {
-        "ENGINE": "movieticket.postgresql",
-        "OPTIONS": options,
-        # True, false, or None to find it out.
-        "POOLED": pooled,
-        "CONN_HEALTH_CHECKS": True,
-        # A pool of ours, where the address asks for one, keeps the connections itself.
-        "CONN_MAX_AGE": 0 if options.get("pool") else 60,
-        # A cursor in the server would outlive its transaction, and so its connection.
-        "DISABLE_SERVER_SIDE_CURSORS": bool(pooled),
-    }
-
-
-def boolean(name: str, default: bool) -> bool:
-    return setting(name, read_boolean, default, "true or false")
-
-
-def positive(name: str, default: int) -> int:
-    return setting(name, read_positive, default, f"a whole number from 1 to {MAX_NUMBER}")
-
-
-def origins(name: str) -> list[str]:
-    return setting(name, read_origins, [], "a comma-separated list of origins such as https://example.com")
-
-
-def rate(name: str, default: str) -> tuple[int, int]:
-    return setting(name, read_rate, read_rate(default), "a rate such as 20/hour (second, minute, hour or day)")
+# What was no UTF-8 in the environment can't be encoded.
+text = Cast("text", is_good=str.encode)
+boolean = Cast("true or false", lambda value: BOOLEANS[value.lower()])
+positive = Cast(f"a whole number from 1 to {MAX_NUMBER}", int, lambda number: 1 <= number <= MAX_NUMBER)
+seconds = Cast("a whole number of seconds", int, lambda number: 0 <= number < 10**9)
+rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
+key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_good=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
+host = Cast("a host such as tickets.example.com")
+origin = Cast("an origin such as https://example.com", is_good=lambda value: value.startswith(HTTP))
+proxy = Cast("an address, a network such as 10.0.0.0/8, or unix", read_proxy)
+header = Cast("a header's name such as X-Forwarded-Proto", _read_header)
+log_format = Cast("json or text", str.lower, lambda value: value in ("json", "text"))
+time_zone = Cast("the name of a time zone such as Europe/London", lambda value: ZoneInfo(value).key)
+sender = Cast("an e-mail address", _read_sender)
+reset_url = Cast(
+    "an address such as https://example.com/reset?uid={uid}&token={token}",
+    is_good=lambda value: value.startswith(HTTP) and "{uid}" in value and "{token}" in value,
+)
+mail_server = Cast(
+    "an address such as smtp+tls://user:password@host:587", _read_mail_server, lambda config: config["EMAIL_HOST"]
+)
+database = Cast(
+    "an address such as postgres://user:password@host:5432/name or sqlite:////path/to/file",
+    _read_database,
+    lambda config: config["NAME"] not in ("", ":memory:"),
+)

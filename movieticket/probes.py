@@ -7,6 +7,7 @@ for them.
 import hmac
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.conf import settings
@@ -14,13 +15,11 @@ from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from booking import services
 from movieticket.deadline import waiting_at_most
 from movieticket.postgresql.connection import POOL_FOUND
 
@@ -70,7 +69,10 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
 
 
 def figures(request: HttpRequest) -> HttpResponse:
-    """The figures of all workers, for who brings METRICS_TOKEN. Without one there is no such page, but locally."""
+    """The figures of all workers, for who brings METRICS_TOKEN. Without one there is no such page, but locally.
+
+    Several workers count into files of one folder, PROMETHEUS_MULTIPROC_DIR, and whichever is asked adds them up.
+    """
     token = settings.METRICS_TOKEN
     if not token and not settings.DEBUG:
         return JsonResponse({"status": "METRICS_TOKEN is not set"}, status=404)
@@ -82,19 +84,33 @@ def figures(request: HttpRequest) -> HttpResponse:
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     else:
         registry.register(REGISTRY)
-    registry.register(_LiveHolds())
+    for gauge in _gauges:
+        registry.register(gauge)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _LiveHolds(Collector):
-    """Asked of the database, as no process knows them all; left out while it is away, when the rest matters most."""
+@dataclass(frozen=True)
+class _Gauge(Collector):
+    """A figure that the database knows, as no process knows it alone; left out while the database is away."""
+
+    name: str
+    description: str
+    read: Callable[[], float]
 
     def collect(self) -> Iterator[Metric]:
         try:
-            number = services.count_holds(now=timezone.now())
+            value = self.read()
         except Error:
             return
-        yield GaugeMetricFamily("live_holds", "Seats that are held now.", value=number)
+        yield GaugeMetricFamily(self.name, self.description, value=value)
+
+
+_gauges: list[_Gauge] = []
+
+
+def add_gauge(name: str, description: str, read: Callable[[], float]) -> None:
+    """Adds a figure to /metrics; an app adds its own when it is ready."""
+    _gauges.append(_Gauge(name, description, read))
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {

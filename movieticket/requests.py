@@ -13,12 +13,17 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import empty
-
-from booking.metrics import REQUESTS
+from prometheus_client import Histogram
 
 logger = logging.getLogger("movieticket.requests")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+REQUESTS = Histogram(
+    "http_request_duration_seconds",
+    "Requests, by route and status.",
+    ["method", "route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

@@ -13,33 +13,11 @@ from typing import Any
 
 from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
+from psycopg import IsolationLevel
 
-from booking.addresses import Network
-from movieticket.environment import (
-    KEY_WANTED,
-    MIN_KEY_BYTES,
-    boolean,
-    origins,
-    positive,
-    postgresql,
-    rate,
-    read_boolean,
-    read_count,
-    read_database,
-    read_email_server,
-    read_header,
-    read_key,
-    read_keys,
-    read_list,
-    read_log_format,
-    read_proxies,
-    read_reset_url,
-    read_sender,
-    read_text,
-    read_time_zone,
-    setting,
-)
+from movieticket import environment as cast
 
+env = cast.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -58,31 +36,27 @@ def local_secret_key(path: Path) -> str:
 
 # --- Security ---------------------------------------------------------------------------------
 
-DEBUG = boolean("DEBUG", True)
-SECRET_KEY = setting("SECRET_KEY", read_text, "", "text") or (
-    local_secret_key(BASE_DIR / ".secret_key") if DEBUG else ""
-)
-if len(SECRET_KEY.encode()) < MIN_KEY_BYTES:
+DEBUG = env.bool("DEBUG", True)
+SECRET_KEY = env("SECRET_KEY", cast.text, "") or (local_secret_key(BASE_DIR / ".secret_key") if DEBUG else "")
+if len(SECRET_KEY.encode()) < cast.MIN_KEY_BYTES:
     when = "" if DEBUG else " when DEBUG is off"
-    raise ImproperlyConfigured(f"SECRET_KEY must be set to {KEY_WANTED}{when}.")
-ALLOWED_HOSTS = setting(
-    "ALLOWED_HOSTS", read_list, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [], "a comma-separated list of hosts"
-)
+    raise ImproperlyConfigured(f"SECRET_KEY must be set to {cast.key.wanted}{when}.")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", cast.host, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
-CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
-CORS_ALLOWED_ORIGINS = origins("CORS_ALLOWED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", cast.origin, [])
+CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast.origin, [])
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
 CORS_URLS_REGEX = r"^/api/"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
-SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", False)
-SECURE_HSTS_SECONDS = setting("SECURE_HSTS_SECONDS", read_count, 0, "a whole number of seconds")
-SECURE_HSTS_INCLUDE_SUBDOMAINS = boolean("SECURE_HSTS_INCLUDE_SUBDOMAINS", False)
-SECURE_HSTS_PRELOAD = boolean("SECURE_HSTS_PRELOAD", False)
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", False)
+SECURE_HSTS_SECONDS = env("SECURE_HSTS_SECONDS", cast.seconds, 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 # The header by which a proxy says that the client's side was https; only safe if the proxy sets it always.
-_proxy_header = setting("PROXY_SSL_HEADER", read_header, "", "a header's name such as X-Forwarded-Proto")
+_proxy_header = env("PROXY_SSL_HEADER", cast.header)
 SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
 X_FRAME_OPTIONS = "DENY"
 
@@ -149,12 +123,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Database ---------------------------------------------------------------------------------
 
 # Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode; unset, each connection finds out.
-DATABASE_POOLED: bool | None = setting("DATABASE_POOLED", read_boolean, None, "true or false")
-_database: dict[str, Any] = setting(
+DATABASE_POOLED: bool | None = env.bool("DATABASE_POOLED", None)
+_database: dict[str, Any] = env(
     "DATABASE_URL",
-    read_database,
+    cast.database,
     {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / "db.sqlite3")},
-    "an address such as postgres://user:password@host:5432/name or sqlite:////path/to/file",
 )
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database |= {
@@ -170,7 +143,31 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
-    _database = postgresql(_database, pooled=DATABASE_POOLED)
+    _options: dict[str, Any] = {
+        "connect_timeout": 3,
+        # A peer that vanished without a word is found within some 10 seconds, idle or not.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        # Statements of booking/infrastructure/statements.py are prepared in the server, but not behind a pool in
+        # transaction mode: the next transaction may be in another session, which doesn't know them.
+        "prepare_threshold": None if DATABASE_POOLED else 2,
+        # Whatever the server's default: a statement after a lock sees what was committed before the lock was granted.
+        "isolation_level": IsolationLevel.READ_COMMITTED,
+        **_database.get("OPTIONS", {}),
+    }
+    _database |= {
+        "ENGINE": "movieticket.postgresql",
+        "OPTIONS": _options,
+        # True, false, or None to find it out.
+        "POOLED": DATABASE_POOLED,
+        "CONN_HEALTH_CHECKS": True,
+        # A pool of ours, where the address asks for one, keeps the connections itself.
+        "CONN_MAX_AGE": 0 if _options.get("pool") else 60,
+        # A cursor in the server would outlive its transaction, and so its connection.
+        "DISABLE_SERVER_SIDE_CURSORS": bool(DATABASE_POOLED),
+    }
 DATABASES = {"default": _database}
 # On PostgreSQL a migration waits no longer than that for a table, as all who come after it wait too; one that broke
 # off is started again, and goes on.
@@ -178,16 +175,18 @@ ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
 ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
 ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
-# How long a request over the API may wait for the database, all in all; what staff do takes longer.
-DATABASE_SECONDS = positive("DATABASE_SECONDS", 10)
+# How long a request may wait for the database in all; reports and the import of movies may wait longer.
+DATABASE_SECONDS = env("DATABASE_SECONDS", cast.positive, 10)
+# Of each worker; deploy/start gives the server the same number.
+THREADS = env("THREADS", cast.positive, 4)
 STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Each worker's own; the database says whether an entry still holds.
-    "kept": {
+    # Each worker's own; the version of an entry is that of the catalogue in the database.
+    "catalogue": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "kept",
+        "LOCATION": "catalogue",
         "TIMEOUT": None,
         "OPTIONS": {"MAX_ENTRIES": 500},
     },
@@ -198,13 +197,13 @@ CACHES = {
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = setting("TIME_ZONE", read_time_zone, "UTC", "the name of a time zone such as Europe/London")
+TIME_ZONE = env("TIME_ZONE", cast.time_zone, "UTC")
 
 # --- Accounts ---------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "booking.User"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "booking.passwords.MaximumLengthValidator"},
+    {"NAME": "booking.infrastructure.passwords.MaximumLengthValidator"},
     *(
         {"NAME": f"django.contrib.auth.password_validation.{name}"}
         for name in (
@@ -217,19 +216,17 @@ AUTH_PASSWORD_VALIDATORS = [
     ),
 ]
 PASSWORD_HASHERS = [
-    "booking.hashers.Argon2Hasher",
+    "booking.infrastructure.passwords.Argon2Hasher",
     # What earlier versions used; such a hash is replaced at its user's next sign-in.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-JWT_SIGNING_KEY = setting("JWT_SIGNING_KEY", read_key, SECRET_KEY, KEY_WANTED)
-JWT_VERIFYING_KEYS: list[str] = setting(
-    "JWT_VERIFYING_KEYS", read_keys, [], f"a comma-separated list of keys, each {KEY_WANTED}"
-)
-REFRESH_TOKEN_LIFETIME = timedelta(days=positive("REFRESH_TOKEN_DAYS", 7))
+JWT_SIGNING_KEY = env("JWT_SIGNING_KEY", cast.key, SECRET_KEY)
+JWT_VERIFYING_KEYS = env.list("JWT_VERIFYING_KEYS", cast.key, [])
+REFRESH_TOKEN_LIFETIME = timedelta(days=env("REFRESH_TOKEN_DAYS", cast.positive, 7))
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
-    "AUTH_TOKEN_CLASSES": ["booking.tokens.AccessToken"],
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=positive("ACCESS_TOKEN_MINUTES", 15)),
+    "AUTH_TOKEN_CLASSES": ["booking.infrastructure.tokens.AccessToken"],
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env("ACCESS_TOKEN_MINUTES", cast.positive, 15)),
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
@@ -241,47 +238,37 @@ SIMPLE_JWT = {
 # --- Limits -----------------------------------------------------------------------------------
 
 LIMITS = {
-    "signup": rate("LIMIT_SIGNUP", "20/hour"),
-    "token": rate("LIMIT_TOKEN", "10/minute"),
-    "token_name": rate("LIMIT_TOKEN_NAME", "100/hour"),
-    "token_address": rate("LIMIT_TOKEN_ADDRESS", "100/minute"),
-    "admin": rate("LIMIT_ADMIN", "10/minute"),
-    "admin_address": rate("LIMIT_ADMIN_ADDRESS", "30/minute"),
-    "refresh": rate("LIMIT_REFRESH", "60/minute"),
-    "password": rate("LIMIT_PASSWORD", "10/minute"),
-    "password_reset": rate("LIMIT_PASSWORD_RESET", "5/hour"),
-    "password_reset_address": rate("LIMIT_PASSWORD_RESET_ADDRESS", "20/hour"),
-    "password_reset_confirm": rate("LIMIT_PASSWORD_RESET_ADDRESS", "20/hour"),
-    "booking": rate("LIMIT_BOOKING", "60/minute"),
+    "signup": env("LIMIT_SIGNUP", cast.rate, "20/hour"),
+    "token": env("LIMIT_TOKEN", cast.rate, "10/minute"),
+    "token_name": env("LIMIT_TOKEN_NAME", cast.rate, "100/hour"),
+    "token_address": env("LIMIT_TOKEN_ADDRESS", cast.rate, "100/minute"),
+    "admin": env("LIMIT_ADMIN", cast.rate, "10/minute"),
+    "admin_address": env("LIMIT_ADMIN_ADDRESS", cast.rate, "30/minute"),
+    "refresh": env("LIMIT_REFRESH", cast.rate, "60/minute"),
+    "password": env("LIMIT_PASSWORD", cast.rate, "10/minute"),
+    "password_reset": env("LIMIT_PASSWORD_RESET", cast.rate, "5/hour"),
+    "password_reset_address": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
+    "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
+    "booking": env("LIMIT_BOOKING", cast.rate, "60/minute"),
 }
 # Whose X-Forwarded-For is believed.
-TRUSTED_PROXIES: list[Network | str] = setting(
-    "TRUSTED_PROXIES", read_proxies, [], "a comma-separated list of addresses, networks such as 10.0.0.0/8, and unix"
-)
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
 # More than that is no request to this service. What a form of the admin sends counts as a body, too.
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_UPLOAD_BYTES = 10_000_000
 MAX_URL_BYTES = 8_000
 MAX_HEADER_BYTES = 16_000
 MAX_JSON_DEPTH = 20
-PASSWORD_RESET_TIMEOUT = 60 * positive("PASSWORD_RESET_MINUTES", 60)
-PASSWORD_RESET_URL = setting(
-    "PASSWORD_RESET_URL", read_reset_url, "", "an address such as https://example.com/reset?uid={uid}&token={token}"
-)
+PASSWORD_RESET_TIMEOUT = 60 * env("PASSWORD_RESET_MINUTES", cast.positive, 60)
+PASSWORD_RESET_URL: str = env("PASSWORD_RESET_URL", cast.reset_url, "")
 
 # --- E-mail -----------------------------------------------------------------------------------
 
 # EMAIL_BACKEND, EMAIL_HOST and so on; without an address it goes to the console, in production nowhere.
-vars().update(
-    setting(
-        "EMAIL_URL",
-        read_email_server,
-        {"EMAIL_BACKEND": f"django.core.mail.backends.{'console' if DEBUG else 'dummy'}.EmailBackend"},
-        "an address such as smtp+tls://user:password@host:587",
-    )
-)
+_no_server = {"EMAIL_BACKEND": f"django.core.mail.backends.{'console' if DEBUG else 'dummy'}.EmailBackend"}
+vars().update(env("EMAIL_URL", cast.mail_server, _no_server))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = setting("DEFAULT_FROM_EMAIL", read_sender, "tickets@localhost", "an e-mail address")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", cast.sender, "tickets@localhost")
 
 # --- API --------------------------------------------------------------------------------------
 
@@ -290,23 +277,23 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["booking.parsers.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["booking.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.negotiation.JSONAlways",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "booking.renderers.JSONAlways",
     "DEFAULT_PAGINATION_CLASS": "booking.pagination.Pagination",
     "EXCEPTION_HANDLER": "booking.exception_handler.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-MAX_SEATS_PER_USER = positive("MAX_SEATS_PER_USER", 10)
-HOLD_MINUTES = positive("HOLD_MINUTES", 10)
+MAX_SEATS_PER_USER = env("MAX_SEATS_PER_USER", cast.positive, 10)
+HOLD_MINUTES = env("HOLD_MINUTES", cast.positive, 10)
 # However often a customer holds a seat again.
-MAX_HOLD_MINUTES = positive("MAX_HOLD_MINUTES", 30)
+MAX_HOLD_MINUTES = env("MAX_HOLD_MINUTES", cast.positive, 30)
 # How long the answer to a request with an Idempotency-Key is stored.
-IDEMPOTENCY_HOURS = positive("IDEMPOTENCY_HOURS", 24)
+IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {
-    "DEFAULT_AUTO_SCHEMA_CLASS": "booking.openapi.AutoSchema",
-    "DEFAULT_GENERATOR_CLASS": "booking.openapi.SchemaGenerator",
-    "DEFAULT_INFO": "booking.openapi.INFO",
+    "DEFAULT_AUTO_SCHEMA_CLASS": "booking.views.openapi.AutoSchema",
+    "DEFAULT_GENERATOR_CLASS": "booking.views.openapi.SchemaGenerator",
+    "DEFAULT_INFO": "booking.views.openapi.INFO",
     "SECURITY_DEFINITIONS": {
         "Bearer": {
             "type": "apiKey",
@@ -330,7 +317,7 @@ SWAGGER_SETTINGS = {
 # --- Log --------------------------------------------------------------------------------------
 
 # Locally runserver tells of each request itself.
-LOG_FORMAT = setting("LOG_FORMAT", read_log_format, "text" if DEBUG else "json", "json or text")
+LOG_FORMAT = env("LOG_FORMAT", cast.log_format, "text" if DEBUG else "json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -372,4 +359,4 @@ LOGGING = {
     },
 }
 # For who asks for /metrics; without one there is no such page, but locally.
-METRICS_TOKEN = setting("METRICS_TOKEN", read_text, "", "text")
+METRICS_TOKEN = env("METRICS_TOKEN", cast.text, "")

@@ -1,12 +1,8 @@
 from django.contrib import admin
-from django.contrib.auth.views import PasswordResetCompleteView
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_yasg.views import get_schema_view
 from rest_framework.negotiation import DefaultContentNegotiation
-
-from booking.views.common import NoSuchPathView
-from booking.views.password_reset import NewPasswordPage
 
 
 class SchemaView(get_schema_view(public=True, authentication_classes=(), permission_classes=())):  # type: ignore[misc]
@@ -15,17 +11,10 @@ class SchemaView(get_schema_view(public=True, authentication_classes=(), permiss
 
 
 urlpatterns = [
-    path("api/", include("booking.urls")),
-    path("api", NoSuchPathView.as_view()),
+    path("api/", include("booking.urls.api")),
+    path("", include("booking.urls.pages")),
     path("", RedirectView.as_view(pattern_name="swagger")),
     path("admin/", admin.site.urls),
-    # Django's names for these two, by which its views and templates find them.
-    path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
-    path(
-        "password-reset/done/",
-        PasswordResetCompleteView.as_view(template_name="booking/new_password_done.html"),
-        name="password_reset_complete",
-    ),
     path("swagger/", SchemaView.with_ui("swagger"), name="swagger"),
     path("redoc/", SchemaView.with_ui("redoc"), name="redoc"),
     re_path(r"^swagger\.(?P<format>json|yaml)$", SchemaView.without_ui(), name="schema"),

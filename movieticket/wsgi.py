@@ -5,9 +5,12 @@ import os
 import sys
 from typing import Any
 
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
+
+from movieticket.workers import end_with_parent
 
 
 class Request(WSGIRequest):
@@ -21,10 +24,12 @@ class Request(WSGIRequest):
             super()._set_content_type_params(meta)  # type: ignore[misc]
 
 
+end_with_parent()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
     application = get_wsgi_application()
     application.request_class = Request
+    apps.get_app_config("booking").prepare_to_serve()  # type: ignore[attr-defined]
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")
 # What is there by now stays; no collection of garbage has to go through it again.

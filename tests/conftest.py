@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from booking.models import Booking, Show, User
 from booking.services import counters
+from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
 from tests.factories import make_show, make_user
 
@@ -76,6 +77,12 @@ def _fast_and_unlimited(settings):
 
 
 @pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """More threads than a worker has race in the tests' process, and none is refused for it."""
+    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 60)
+
+
+@pytest.fixture(autouse=True)
 def _in_utc(settings):
     """The cinema of the tests is in UTC, wherever they run; one that is elsewhere says so."""
     settings.TIME_ZONE = "UTC"
@@ -117,7 +124,7 @@ def anyone() -> APIClient:
 
 def signed_in(user: User) -> APIClient:
     """A client with a real access token of `user`."""
-    from booking.tokens import AccessToken
+    from booking.infrastructure.tokens import AccessToken
 
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {AccessToken.for_user(user)}")

@@ -27,6 +27,11 @@ CUSTOMERS = 8
 SHOWS = 4
 WORKERS = 2
 PATIENCE_SECONDS = 60
+# No database answers there.
+NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
+
+# In a process whose code other tests run too, coverage traces nothing, which would make it slow.
+UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
 def environment(database_url, **settings):
@@ -46,10 +51,14 @@ def environment(database_url, **settings):
     }
 
 
-def run(database_url, *command):
+def run(database_url, *command, **settings):
     """Runs Python with the settings of the service."""
     return subprocess.run(
-        [sys.executable, *command], env=environment(database_url), cwd=PROJECT, capture_output=True, text=True
+        [sys.executable, *command],
+        env=environment(database_url, **settings),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -75,7 +84,7 @@ def python(*arguments, **environment):
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
-        env={**os.environ, **own, **environment},
+        env={**os.environ, **UNTRACED, **own, **environment},
     )
 
 
@@ -83,7 +92,7 @@ def fill():
     """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
     from django.core.management import call_command
 
-    from booking.tokens import AccessToken
+    from booking.infrastructure.tokens import AccessToken
 
     call_command("migrate", verbosity=0)
     shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
@@ -92,7 +101,8 @@ def fill():
 
 
 def _filled(database_url):
-    done = run(database_url, "-c", "import django; django.setup(); from tests.service import fill; fill()")
+    code = "import django; django.setup(); from tests.service import fill; fill()"
+    done = run(database_url, "-c", code, **UNTRACED)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -181,11 +191,13 @@ def wait_until(condition):
 
 
 @contextmanager
-def served(database_url, shows, tokens, folder, **settings):
-    """The service, as long as it is needed; its output goes into files in `folder`."""
+def served(database_url, shows, tokens, folder, *, traced=False, **settings):
+    """The service, as long as it is needed; its output goes into files in `folder`. Coverage may be `traced`."""
     port = free_port()
     stdout, stderr = folder / f"{uuid4().hex}.out", folder / f"{uuid4().hex}.err"
     settings = {"PORT": str(port), "WORKERS": str(WORKERS), "THREADS": "4", "TMPDIR": str(folder)} | settings
+    if not traced:
+        settings |= UNTRACED
     with stdout.open("w") as output, stderr.open("w") as errors:
         process = subprocess.Popen(
             [PROJECT / "deploy" / "start"],

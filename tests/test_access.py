@@ -12,9 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from booking.infrastructure.tokens import RefreshToken
 from booking.models import Booking, User
-from booking.tokens import RefreshToken
-from booking.urls import urlpatterns
+from booking.urls.api import urlpatterns
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_show, make_user
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from booking.addresses import client_address, read_proxy
+from movieticket.addresses import client_address, read_proxy
 
 PROXIES = [read_proxy(text) for text in ("10.0.0.0/8", "2001:db8:1::/48", "unix")]
 

@@ -98,11 +98,11 @@ def test_kept_pages_know_their_host(anyone):
 
 def test_a_booking_does_not_change_the_catalogue(show, django_assert_num_queries):
     assert Show.objects.count() == 1
-    from booking.catalogue import version
+    from booking.infrastructure.catalogue_cache import catalogue_version
 
-    before = version()
+    before = catalogue_version()
     make_booking(show=show)
-    assert version() == before
+    assert catalogue_version() == before
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,13 +2,15 @@
 
 import time
 from contextlib import contextmanager
+from threading import Timer
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, close_old_connections, connection
 
 from booking.models import Movie
 from booking.services import broke_off
-from movieticket.deadline import seconds_left
+from movieticket.deadline import seconds_left, takes_long
 from tests.factories import make_movie
 
 postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is no server to wait for")
@@ -16,13 +18,13 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is
 
 @contextmanager
 def locked(table):
-    """Another connection keeps everybody else from the table."""
+    """Another connection keeps everybody else from the table; the function that it yields ends that, on any thread."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
         with other.cursor() as cursor:
             cursor.execute(f"LOCK TABLE {table}")
-        yield
+        yield other.connection.rollback
     finally:
         other.close()
         # As Django does after each request, but for those of a test.
@@ -59,6 +61,80 @@ def test_the_next_request_has_a_deadline_and_a_connection_of_its_own(anyone, set
         anyone.get("/api/movies/")
     settings.DATABASE_SECONDS = 10
     assert anyone.get("/api/movies/").json()["count"] == 1
+
+
+# --- Pages of the staff -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def boss(staff, settings, long_timeout):
+    """A member of the staff, in a service where a page has three seconds and a report a minute, for a lock too."""
+    settings.DATABASE_SECONDS, settings.STAFF_DATABASE_SECONDS = 3, 60
+    staff.raise_request_exception = False
+    # The time that a connection waits for a lock is set when it opens.
+    connection.close()
+    yield staff
+    connection.close()
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("movie/", "booking_user"),
+        ("movie/", "booking_movie"),
+        ("show/plan/", "booking_show"),
+        # Before the view is reached.
+        ("booking/reports/", "booking_user"),
+        ("movie/import/", "booking_user"),
+    ],
+)
+def test_a_page_of_the_admin_ends_at_its_deadline(boss, page, table, settings):
+    settings.DATABASE_SECONDS = 0.5
+    with locked(table):
+        began = time.monotonic()
+        answer = boss.get(f"/admin/booking/{page}")
+    assert answer.status_code == 503
+    assert 0.5 <= time.monotonic() - began < 20
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_report_may_take_longer(boss):
+    with locked("booking_show") as unlock:
+        began = time.monotonic()
+        Timer(4, unlock).start()
+        answer = boss.get("/admin/booking/booking/reports/")
+    assert answer.status_code == 200
+    assert time.monotonic() - began >= 4
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_an_import_may_take_longer(boss):
+    content = b"title,duration_minutes,certificate,release_date,genre,director\nAlien,117,,,,\n"
+    with locked("booking_movie") as unlock:
+        began = time.monotonic()
+        Timer(4, unlock).start()
+        answer = boss.post("/admin/booking/movie/import/", {"file": SimpleUploadedFile("movies.csv", content)})
+    assert (answer.status_code, Movie.objects.count()) == (200, 1)
+    assert time.monotonic() - began >= 4
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_report_ends_at_its_own_deadline(boss, settings):
+    settings.STAFF_DATABASE_SECONDS = 4
+    with locked("booking_show"):
+        began = time.monotonic()
+        answer = boss.get("/admin/booking/booking/reports/")
+    assert answer.status_code == 503
+    assert 4 <= time.monotonic() - began < 20
+
+
+def test_outside_a_request_a_view_that_takes_long_has_no_deadline():
+    assert takes_long(seconds_left)() is None
 
 
 @pytest.mark.django_db

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.models import Booking, IdempotencyKey, User
 from booking.services import (
     InvalidInput,
@@ -22,7 +23,6 @@ from booking.services import (
     move_booking,
     sign_up,
 )
-from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_hold, make_show, make_user
 from tests.races import at_once

@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from schemathesis.generation import GenerationMode
 
 from booking.models import User
-from booking.openapi import JOURNEY
 from booking.services.audit import find_breaches
+from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking

@@ -16,7 +16,7 @@ from django.utils.http import urlsafe_base64_encode
 from rest_framework.test import APIClient
 
 from booking.models import Booking, User
-from booking.openapi import JOURNEY
+from booking.views.openapi import JOURNEY
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_booking, make_show, make_user
 

@@ -12,10 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from booking import background
+from booking.infrastructure import background
+from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.models import User
-from booking.services import InvalidInput, reset_password, send_reset_links
-from booking.tokens import AccessToken, RefreshToken
+from booking.services import InvalidInput, reset_password
+from booking.services.password_reset import send_reset_links
 from tests.factories import PASSWORD, make_user
 from tests.races import at_once
 from tests.tokens import me, refresh, sign_in, status_and_code

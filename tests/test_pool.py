@@ -32,7 +32,7 @@ class Site:
 
     @contextmanager
     def serving(self, folder, **settings):
-        with served(self.pool, self.shows, self.tokens, folder, LOG_FORMAT="text", **settings) as service:
+        with served(self.pool, self.shows, self.tokens, folder, traced=True, LOG_FORMAT="text", **settings) as service:
             yield service
         assert audit(self.database.url) == ""
 

@@ -111,7 +111,7 @@ def refused(service, **call):
         service(**call)
 
 
-def test_a_taken_seat_is_refused_after_one_round_trip_and_the_rollback(count, show):
+def test_a_taken_seat_is_refused_after_two_round_trips(count, show):
     def take(own):
         make_booking(show=own, seat_number=7)
         return {}

@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from booking.openapi import JOURNEY
-from booking.tokens import AccessToken, RefreshToken
+from booking.infrastructure.tokens import AccessToken, RefreshToken
+from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
 from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
 

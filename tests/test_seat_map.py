@@ -7,8 +7,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from booking import services
+from booking.infrastructure.tokens import AccessToken
 from booking.models import Booking
-from booking.tokens import AccessToken
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 

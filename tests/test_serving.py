@@ -9,11 +9,10 @@ from threading import Condition, Event
 
 import pytest
 
-from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled_sqlite, run, served, wait_until
+from tests.service import CUSTOMERS, NOWHERE, PATIENCE_SECONDS, filled_sqlite, run, served, wait_until
 
 pytestmark = pytest.mark.server
 
-NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
 METRICS_TOKEN = "token-of-the-monitoring"
 
 

@@ -117,10 +117,10 @@ def test_a_value_that_begins_with_a_dollar_is_taken_as_it_stands(load):
     assert load(**(PRODUCTION | {"SECRET_KEY": "$" * 32}))["SECRET_KEY"] == "$" * 32
 
 
-@pytest.mark.parametrize(("pool", "seconds"), [("true", 0), ("false", 60)])
+@pytest.mark.parametrize(("pool", "seconds"), [("true", 0), ("1", 0), ("false", 60)])
 def test_a_pool_keeps_the_connections_itself(load, pool, seconds):
     database = load(DATABASE_URL=f"postgres://user@db.example/tickets?pool={pool}")["DATABASES"]["default"]
-    assert (database["OPTIONS"]["pool"], database["CONN_MAX_AGE"]) == (pool == "true", seconds)
+    assert (database["OPTIONS"]["pool"], database["CONN_MAX_AGE"]) == (pool != "false", seconds)
 
 
 def test_a_pool_is_there_or_not(load):

@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
-from booking.hashers import Argon2Hasher
+from booking.infrastructure.passwords import Argon2Hasher
+from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.models import EndedSignIn, User
 from booking.services import end_all_sign_ins
-from booking.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
 from tests.races import at_once
@@ -206,7 +206,7 @@ def test_an_ended_sign_in_is_named_by_its_number():
 
 # --- The hash of a password -------------------------------------------------------------------
 
-ARGON2 = "booking.hashers.Argon2Hasher"
+ARGON2 = "booking.infrastructure.passwords.Argon2Hasher"
 PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 
 

@@ -5,7 +5,7 @@ import pytest
 from rest_framework_simplejwt.settings import api_settings
 
 from booking.authentication import _token
-from booking.tokens import AccessToken, RefreshToken, kid_of
+from booking.infrastructure.tokens import AccessToken, RefreshToken, kid_of
 from tests.tokens import me, refresh, status_and_code
 
 OLD, NEW = "old" * 20, "new" * 20

@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking.exception_handler import STATUS_OF_KIND
-from booking.openapi import FRAMEWORK_REFUSALS, JOURNEY
 from booking.services import Refusal
+from booking.views.openapi import FRAMEWORK_REFUSALS, JOURNEY
 from tests.factories import make_booking, make_show, make_user
 
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from rest_framework_simplejwt.utils import aware_utcnow
 
-from booking.tokens import AccessToken, RefreshToken
+from booking.infrastructure.tokens import AccessToken, RefreshToken
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
 from tests.races import at_once

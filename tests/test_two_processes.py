@@ -14,7 +14,7 @@ from booking.models import Show, User
 from booking.services import book_seat
 from tests.factories import NOW, make_show
 from tests.races import at_once, make_users, outcome
-from tests.service import PROJECT
+from tests.service import PROJECT, UNTRACED
 
 pytestmark = pytest.mark.server
 
@@ -30,7 +30,7 @@ def process(path, call):
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
-        env={**os.environ, **settings},
+        env={**os.environ, **UNTRACED, **settings},
     )
 
 

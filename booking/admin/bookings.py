@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
-from booking.admin.history import events_of_booking, with_bookings
-from booking.admin.reports import ReportsPage
-from booking.forms import (
+from booking.admin.forms import (
     SellForm,
 )
+from booking.admin.history import events_of_booking, with_bookings
+from booking.admin.reports import ReportsPage
 from booking.models import Booking, User
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,21 +14,26 @@ from django.urls import path
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RivalsOnTheForm
-from booking.forms import (
+from booking.admin.common import LockedRowAdmin
+from booking.admin.forms import (
     AccountCreationForm,
     MovieImportForm,
 )
 from booking.models import Movie, Screen, User
+from movieticket.deadline import takes_long
 
 
 @admin.register(User)
-class AccountAdmin(RivalsOnTheForm, UserAdmin):
+class AccountAdmin(LockedRowAdmin, UserAdmin):
     add_form = AccountCreationForm
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with transaction.atomic():
+            return super().user_change_password(request, *args, **kwargs)
 
 
 @admin.register(Movie)
-class MovieAdmin(RivalsOnTheForm, admin.ModelAdmin):
+class MovieAdmin(LockedRowAdmin):
     list_display = ("title", "release_date", "duration_minutes", "certificate", "genre", "director", "shows_to_come")
     list_filter = ("genre", "certificate", "language", ("duration_minutes", admin.EmptyFieldListFilter))
     search_fields = ("title", "director")
@@ -51,6 +57,7 @@ class MovieAdmin(RivalsOnTheForm, admin.ModelAdmin):
         context = {"has_import_permission": self.has_import_permission(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
+    @takes_long
     def import_view(self, request: HttpRequest) -> HttpResponse:
         """Takes a CSV file and shows what became of its lines."""
         if not self.has_import_permission(request):
@@ -73,5 +80,5 @@ class MovieAdmin(RivalsOnTheForm, admin.ModelAdmin):
 
 
 @admin.register(Screen)
-class ScreenAdmin(RivalsOnTheForm, admin.ModelAdmin):
+class ScreenAdmin(LockedRowAdmin):
     list_display = ("name", "rows", "seats_per_row", "total_seats")

@@ -6,13 +6,15 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from booking import services
-from booking.views.common import POSITIVE_ID
+from booking.paths import POSITIVE_ID
 
 
 class RefusalsOnTheForm:
@@ -51,15 +53,51 @@ def _refused(form: type[ModelForm], refusal: services.Refusal) -> type[ModelForm
     return RefusedForm
 
 
-class RivalsOnTheForm:
-    """Where somebody else saved the same unique value meanwhile, lets the form see it and say so."""
+class LockedRowAdmin(admin.ModelAdmin):
+    """Changes and deletes a row as it is now, and writes only what the form changed.
+
+    Django's own form saves each column as it was read when the request began: it would undo what somebody else changed
+    meanwhile, and insert a row that was deleted again.
+    """
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST":
+            return found
+        # Race: another request changes or deletes the row. The views that ask for it run in a transaction.
+        return self.model._default_manager.select_for_update(no_key=True).filter(pk=found.pk).first()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        columns = {field.name for field in obj._meta.concrete_fields}
+        if changed := columns.intersection(form.changed_data):
+            obj.save(update_fields=changed)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        show: Callable[..., HttpResponse] = super().changeform_view  # type: ignore[misc]
         try:
-            return show(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
-            return show(request, *args, **kwargs)
+            # Somebody else saved the same unique value meanwhile; now the form sees it.
+            return super().changeform_view(request, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, *args, **kwargs)
+        except IntegrityError:
+            return self._refuse_deletion(request)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changelist_view(request, *args, **kwargs)
+        except IntegrityError:
+            return self._refuse_deletion(request)
+
+    def _refuse_deletion(self, request: HttpRequest) -> HttpResponse:
+        """The list, with a sentence: what was to be deleted came into use while it was deleted."""
+        messages.error(request, "Nothing was deleted: it was used at the same moment. Please try again.")
+        return HttpResponseRedirect(reverse(admin_urlname(self.opts, "changelist")))  # type: ignore[arg-type]
 
 
 class SelectedIds(admin.ModelAdmin):

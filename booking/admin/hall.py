@@ -18,8 +18,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.exception_handler import STATUS_OF_KIND
-from booking.forms import (
+from booking.admin.forms import (
     BlockSeatsForm,
     BookingForm,
     ChosenSeatsForm,
@@ -28,6 +27,7 @@ from booking.forms import (
     MoveForm,
     SellSeatsForm,
 )
+from booking.exception_handler import STATUS_OF_KIND
 from booking.models import Booking, Show, User
 
 MAX_NAMES = 10

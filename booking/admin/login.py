@@ -4,13 +4,18 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 
 from booking import services
+from booking.models import User
 from booking.throttling import address_of
 
 _login = admin.site.login
+_password_change = admin.site.password_change
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
@@ -43,5 +48,18 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     return response
 
 
+def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """The admin's page for one's own password, which it saves on the account as it is now."""
+    with transaction.atomic():
+        # Race: the account is changed or deleted by another request.
+        account = services.lock_account(cast(User, request.user).pk) if request.method == "POST" else request.user
+        if account is None:
+            logout(request)
+            return HttpResponseRedirect(reverse("admin:login"))
+        request.user = account
+        return _password_change(request, extra_context)
+
+
 admin.site.login_form = LimitedLoginForm
+admin.site.password_change = password_change  # type: ignore[method-assign, assignment]
 admin.site.login = login  # type: ignore[method-assign]

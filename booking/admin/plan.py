@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from booking import services
-from booking.forms import FIRST_DAY, LAST_DAY, DayForm
+from booking.admin.forms import FIRST_DAY, LAST_DAY, DayForm
 from booking.models import Screen, Show
 
 HOUR = timedelta(hours=1)

@@ -15,7 +15,8 @@ from django.urls import path
 from django.utils import timezone
 
 from booking import services
-from booking.forms import PeriodForm
+from booking.admin.forms import PeriodForm
+from movieticket.deadline import takes_long
 
 SHOWS_A_PAGE = 50
 # A cell that starts with one of these is run as a formula by spreadsheets.
@@ -85,6 +86,7 @@ class ReportsPage(admin.ModelAdmin):
             *super().get_urls(),
         ]
 
+    @takes_long
     def reports_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

@@ -14,15 +14,15 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
-from booking.admin.hall import HallAdmin, labels
-from booking.admin.history import Event, events_of_bookings, with_bookings
-from booking.admin.plan import PlanPage
-from booking.forms import (
+from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
     SeatsForm,
     ShowForm,
 )
+from booking.admin.hall import HallAdmin, labels
+from booking.admin.history import Event, events_of_bookings, with_bookings
+from booking.admin.plan import PlanPage
 from booking.models import Booking, Show
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from functools import cached_property
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.db import NotSupportedError, connection
 from django.db.models import AutoField, Expression, Field, Model, QuerySet, sql
@@ -58,6 +58,22 @@ class Call(NamedTuple):
 
 class Statement(ABC):
     """SQL text with named parameters. Calling it sends it alone and returns its rows."""
+
+    _all: ClassVar[list["Statement"]] = []
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:
+        statement = super().__new__(cls)
+        cls._all.append(statement)
+        return statement
+
+    @classmethod
+    def compile_all(cls) -> None:
+        """Compiles all statements now, so that the first requests don't wait for it."""
+        for statement in cls._all:
+            statement.compile()
+
+    def compile(self) -> None:
+        _ = self.text
 
     def __call__(self, **values: Any) -> list[Any]:
         call = self.bind(**values)
@@ -172,6 +188,12 @@ class Query(Statement):
 
     def _compiler(self) -> Any:
         return self._queryset.query.get_compiler(connection.alias)
+
+    def compile(self) -> None:
+        # Django compiles a query that locks rows only in a transaction.
+        if not self._queryset.query.select_for_update:
+            super().compile()
+            _ = self._reader
 
     def results(self, rows: list[Any]) -> list[Any]:
         return self._reader(rows)

@@ -12,11 +12,12 @@ from rest_framework_simplejwt.serializers import (
     TokenRefreshSerializer,
 )
 
-from booking import passwords, services
+from booking import services
 from booking.authentication import JWTAuthentication
+from booking.infrastructure import passwords
+from booking.infrastructure.tokens import SIGN_IN_CLAIM, RefreshToken
 from booking.models import User
 from booking.serializers.common import example
-from booking.tokens import SIGN_IN_CLAIM, RefreshToken
 
 MAX_TOKEN_LENGTH = 2000
 USED_BEFORE = "Token was used before; its sign-in has ended"

@@ -18,7 +18,7 @@ from booking.services.limits import (
 )
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
-from booking.services.password_reset import reset_password, send_reset_links
+from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.reports import (
     NIGHT,
@@ -33,11 +33,11 @@ from booking.services.reports import (
     read_sales,
     start_of,
 )
-from booking.services.rules import AlreadyCancelled, ShowStarted, refusals_for
+from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
 from booking.services.shows import call_off_show, change_show, copy_show, delete_show, plan_show
 from booking.services.sign_ins import end_all_sign_ins, end_sign_in, refresh_sign_in
-from booking.services.transactions import broke_off
+from booking.services.transactions import broke_off, lock_account
 
 __all__ = [
     "CANCELLED",
@@ -59,6 +59,7 @@ __all__ = [
     "Report",
     "Sales",
     "SeatMap",
+    "SeatTaken",
     "ShowFigures",
     "ShowStarted",
     "StaffAccount",
@@ -86,6 +87,7 @@ __all__ = [
     "find_account_and_count",
     "hold_seats",
     "import_movies",
+    "lock_account",
     "move_booking",
     "plan_show",
     "read_bill",
@@ -99,7 +101,7 @@ __all__ = [
     "release_expired_holds",
     "reset_password",
     "seats_taken",
-    "send_reset_links",
+    "send_reset_links_later",
     "sign_up",
     "start_of",
     "trust",

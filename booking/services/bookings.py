@@ -7,8 +7,8 @@ from functools import partial
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 
+from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
-from booking.metrics import SEATS_BOOKED
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.facts import Action, Facts, SeatRequest, SeatRow, read_all
 from booking.services.idempotency import IdempotentRequest

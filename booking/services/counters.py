@@ -11,6 +11,7 @@ from django.db import Error, connection, transaction
 
 from booking.infrastructure.statements import Call, Text, send
 from booking.services.transactions import refusal_for, retried
+from movieticket.admission import waiting_for_row
 
 IS_SQLITE = connection.vendor == "sqlite"
 # How often each process removes the counts that are over.
@@ -85,7 +86,7 @@ _sweeping = Pace(SWEEP_SECONDS, at_once=False)
 
 def count(*, key: str, seconds: int) -> Count:
     """Counts an attempt of `key`, whose window lasts `seconds` from its first. Raises Busy."""
-    [row] = count_by(_count.bind(window=key, seconds=float(seconds)))
+    [row] = count_by(_count.bind(window=key, seconds=float(seconds)), key=key)
     return Count(*row)
 
 
@@ -103,11 +104,12 @@ def is_counting(*, key: str) -> bool:
 
 
 @retried
-def count_by(call: Call) -> list[Any]:
-    """The rows of a statement that counts an attempt. Raises Busy and Interrupted."""
+def count_by(call: Call, *, key: str) -> list[Any]:
+    """The rows of a statement that counts an attempt of `key`. Raises Busy and Interrupted."""
     if _sweeping.is_due():
         sweep()
-    return _run(call)
+    with waiting_for_row("count", key):
+        return _run(call)
 
 
 def sweep() -> int:

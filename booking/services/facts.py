@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Exists, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, in_order, send
-from booking.metrics import LOCK_WAITS
 from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
 from booking.services.transactions import lock_row, read_show, retried, show_to_lock
+from movieticket.admission import waiting_for_row
 
 LARGEST_SEAT_NUMBER = 2**31 - 1
 
@@ -138,6 +139,9 @@ def _read_rows(seats: int) -> Query:
     return Query(build)
 
 
+# Compiled when a worker starts, as most requests are for a few seats.
+for _seats in range(1, 11):
+    _read_rows(_seats)
 _lock_if_left = Query(
     lambda p: show_to_lock(p).filter(total_seats__gte=Coalesce(Subquery(_numbers_taken(p)), 0) + p.count)
 )
@@ -152,15 +156,16 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     """
     values = _values(request)
     lock = lock_row if wait else _lock_unless_visibly_taken(request)
-    rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
-    calls = [lock.choose(values), read_show.choose(values), rows.choose(values)]
+    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
+    calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
-    with LOCK_WAITS.time():
+    with LOCK_WAITS.time(), waiting_for_row("show", request.show_id):
         locked, shows, found, *recorded = send(*calls)
     if not shows:
         raise NotFound
-    facts = Facts(shows[0], [*map(SeatRow._make, found)], bool(locked), *recorded)
+    rows, records = [*map(SeatRow._make, found)], recorded[0] if recorded else []
+    facts = Facts(shows[0], rows, bool(locked), records)
     wanted = [row for row in facts.rows if row.seat_number in request.seat_numbers]
     if any(row.is_taken_for(request.user, request.now) for row in wanted):
         # Without the lock this ends the transaction, which then needs no ROLLBACK in a round trip of its own.

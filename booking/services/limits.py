@@ -63,8 +63,8 @@ class Found(NamedTuple):
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
     """As `find_account` and `count_try` of that account, in one round trip. Raises Busy and Interrupted."""
-    window = {"window": _key(limit, str(claims.user_id)), "seconds": float(settings.LIMITS[limit][1])}
-    rows = count_by(_count_signed_in.bind(**window, **claims._asdict()))
+    key, seconds = _key(limit, str(claims.user_id)), float(settings.LIMITS[limit][1])
+    rows = count_by(_count_signed_in.bind(window=key, seconds=seconds, **claims._asdict()), key=key)
     if not rows:
         return None
     user = User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id])

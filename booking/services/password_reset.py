@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
+from queue import Full
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -10,9 +12,10 @@ from django.db.models import QuerySet
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
+from booking.infrastructure.background import do_later
 from booking.models import User
 from booking.services.accounts import check_new_password
-from booking.services.refusals import InvalidInput
+from booking.services.refusals import Busy, InvalidInput
 from booking.services.transactions import write_transaction
 
 SUBJECT = "Your new password"
@@ -24,6 +27,17 @@ Choose it here within {minutes} minutes:
 
 If it was not you, nothing has to be done; the password stays as it is.
 """
+
+
+def send_reset_links_later(*, email: str, link: Callable[[str, str], str]) -> None:
+    """Has `send_reset_links` called after the answer, whose time would show whether there is an account.
+
+    Raises Busy.
+    """
+    try:
+        do_later(partial(send_reset_links, email=email, link=link))
+    except Full:
+        raise Busy from None
 
 
 def send_reset_links(*, email: str, link: Callable[[str, str], str]) -> int:

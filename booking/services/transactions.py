@@ -13,11 +13,12 @@ from typing import Any, ParamSpec, TypeVar
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
+from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
-from booking.metrics import LOCK_WAITS
 from booking.models import Screen, Show, User
 from booking.services.idempotency import Replay
 from booking.services.refusals import Busy, NotFound
+from movieticket.admission import NoPlace, availability, waiting_for_row
 from movieticket.deadline import seconds_left
 
 P = ParamSpec("P")
@@ -93,6 +94,8 @@ def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
     """The refusal for a failed statement; None for a mistake of ours or a violated constraint."""
     if _state(error) == LOCK_NOT_AVAILABLE:
         return LockHeld()
+    if isinstance(error, NoPlace):
+        return Busy()
     if connection.vendor == "sqlite" and isinstance(error, OperationalError):
         return Busy()
     if broke_off(error):
@@ -127,16 +130,25 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(service)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         deadline = time.monotonic() + RETRY_SECONDS
-        while True:
-            try:
-                return _reading(service, *args, **kwargs)
-            except Interrupted as interruption:
-                if interruption.committing or time.monotonic() >= deadline or seconds_left() == 0:
-                    raise
-            # Requests that failed together must not return together.
-            time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+        try:
+            while True:
+                try:
+                    return _reading(service, *args, **kwargs)
+                except Interrupted as interruption:
+                    if interruption.committing or time.monotonic() >= deadline or not _may_try_again():
+                        raise
+                # Requests that failed together must not return together.
+                time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
+        finally:
+            availability.end_turn()
 
     return run
+
+
+def _may_try_again() -> bool:
+    """Whether there is time left; of the requests that find the database away, one at a time tries again."""
+    left = seconds_left()
+    return left is None or (left > 0 and (not availability.is_away or availability.take_turn()))
 
 
 def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -144,6 +156,8 @@ def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return service(*args, **kwargs)
     except Error as error:
+        if isinstance(error, NoPlace):
+            raise Busy from error
         if not broke_off(error):
             raise
         connection.close()
@@ -170,7 +184,7 @@ def lock_show(show_id: int) -> Show:
 
     Raises NotFound, and Busy where another transaction keeps the lock.
     """
-    with LOCK_WAITS.time():
+    with LOCK_WAITS.time(), waiting_for_row("show", show_id):
         _, shows = send(lock_row.bind(show_id=show_id), read_show.bind(show_id=show_id))
     if not shows:
         raise NotFound

@@ -11,7 +11,6 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
-from booking.openapi import TOKEN_REFUSALS, operation
 from booking.serializers import (
     AccountSerializer,
     DeletionSerializer,
@@ -24,6 +23,7 @@ from booking.serializers import (
 )
 from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, sent
 from booking.views.common import Public, account, validated
+from booking.views.openapi import TOKEN_REFUSALS, operation
 
 
 class SignupView(Public, APIView):
@@ -35,8 +35,6 @@ class SignupView(Public, APIView):
         request=SignupSerializer,
         answers={201: AccountSerializer},
         invalid={"username": ["A user with that username already exists."]},
-        refusals=["throttled"],
-        public=True,
     )
     def post(self, request: Request) -> Response:
         user = services.sign_up(**validated(SignupSerializer, request))
@@ -53,8 +51,7 @@ class TokenView(jwt_views.TokenObtainPairView):
         request=TokenSerializer,
         answers={200: TokenPairSerializer},
         invalid={"password": ["This field is required."]},
-        refusals=["no_active_account", "throttled"],
-        public=True,
+        refusals=["no_active_account"],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         answer = super().post(request, *args, **kwargs)
@@ -76,8 +73,7 @@ class RefreshView(jwt_views.TokenRefreshView):
         request=RefreshSerializer,
         answers={200: TokenPairSerializer},
         invalid={"refresh": ["This field is required."]},
-        refusals=[*TOKEN_REFUSALS, "throttled"],
-        public=True,
+        refusals=[*TOKEN_REFUSALS],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
@@ -93,8 +89,7 @@ class LogoutView(jwt_views.TokenBlacklistView):
         request=LogoutSerializer,
         answers={200: "Signed out."},
         invalid={"refresh": ["This field is required."]},
-        refusals=[*TOKEN_REFUSALS, "throttled"],
-        public=True,
+        refusals=[*TOKEN_REFUSALS],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().post(request, *args, **kwargs)
@@ -130,7 +125,7 @@ class MeView(APIView):
         request=DeletionSerializer,
         answers={204: "The account is deleted."},
         invalid={"password": ["This is not your current password."]},
-        refusals=[services.StaffAccount, services.NotFound, "throttled"],
+        refusals=[services.StaffAccount, services.NotFound],
     )
     def delete(self, request: Request) -> Response:
         services.delete_account(user=account(request), now=timezone.now(), **validated(DeletionSerializer, request))
@@ -159,7 +154,7 @@ class PasswordView(APIView):
         request=PasswordChangeSerializer,
         answers={204: "The password is changed."},
         invalid={"current_password": ["This is not your current password."]},
-        refusals=[services.NotFound, "throttled"],
+        refusals=[services.NotFound],
     )
     def post(self, request: Request) -> Response:
         services.change_password(user=account(request), **validated(PasswordChangeSerializer, request))

@@ -16,8 +16,7 @@ from booking import services
 from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
 from booking.models import Booking
-from booking.openapi import operation
-from booking.paths import API
+from booking.paths import API, POSITIVE_ID
 from booking.renderers import JSONAnswer
 from booking.serializers import (
     BookingSerializer,
@@ -32,16 +31,15 @@ from booking.serializers import (
     represent_only,
 )
 from booking.throttling import BookingThrottle
-from booking.views.common import POSITIVE_ID, account, answer_or_replay, idempotent_request, validated
+from booking.views.common import account, answer_or_replay, idempotent_request, validated
+from booking.views.openapi import operation
 
-SEATS_EXAMPLES = {
-    "seat_taken": {"detail": "Seat A5 is already taken.", "seats": [5], "alternatives": [8, 9, 10]},
-}
+SEATS_EXAMPLES = {"seat_taken": services.SeatTaken.example | {"alternatives": [8, 9, 10]}}
 
 
-def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal] | str]:
+def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
     """What a request for seats may be refused with."""
-    return [services.NotFound, *services.refusals_for(action, several=several), "throttled"]
+    return [services.NotFound, *services.refusals_for(action, several=several)]
 
 
 class LimitedView(APIView):
@@ -63,14 +61,10 @@ class BookView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatSerializer, request)
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "book", data, represent_only),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.book_seat, call, represent_booking)
+        idempotency = idempotent_request(request, "book", data, represent_only)
+        answer, headers = answer_or_replay(
+            request, services.book_seat, represent_booking, show_id=int(pk), idempotency=idempotency, **data
+        )
         location = f"{request.META['SCRIPT_NAME']}{API}bookings/{answer['id']}/"
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
@@ -93,14 +87,10 @@ class BookSeatsView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(SeatsSerializer, request)
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "book-seats", data, represent_group),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.book_seats, call, represent_group)
+        idempotency = idempotent_request(request, "book-seats", data, represent_group)
+        answer, headers = answer_or_replay(
+            request, services.book_seats, represent_group, show_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
@@ -121,20 +111,14 @@ class HoldView(LimitedView):
         repeatable=True,
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
-        data = validated(SeatsSerializer, request)
-        now = timezone.now()
-
         def represent(holds: Sequence[Booking]) -> dict[str, Any]:
             return represent_hold(holds, timezone.now())
 
-        call = {
-            "user": account(request),
-            "show_id": int(pk),
-            "now": now,
-            "idempotency": idempotent_request(request, "hold", data, represent),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.hold_seats, call, represent)
+        data = validated(SeatsSerializer, request)
+        idempotency = idempotent_request(request, "hold", data, represent)
+        answer, headers = answer_or_replay(
+            request, services.hold_seats, represent, show_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
 
 
@@ -174,12 +158,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
     lookup_value_regex = POSITIVE_ID
 
 
-CANCEL_REFUSALS: list[type[services.Refusal] | str] = [
-    services.NotFound,
-    services.AlreadyCancelled,
-    services.ShowStarted,
-    "throttled",
-]
+CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted]
 
 
 class CancelView(LimitedView):
@@ -208,14 +187,10 @@ class MoveView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> JSONAnswer:
         data = validated(MoveSerializer, request)
-        call = {
-            "user": account(request),
-            "booking_id": int(pk),
-            "now": timezone.now(),
-            "idempotency": idempotent_request(request, "move", {"booking": int(pk), **data}, represent_only),
-            **data,
-        }
-        answer, headers = answer_or_replay(services.move_booking, call, represent_booking)
+        idempotency = idempotent_request(request, "move", {"booking": int(pk), **data}, represent_only)
+        answer, headers = answer_or_replay(
+            request, services.move_booking, represent_booking, booking_id=int(pk), idempotency=idempotency, **data
+        )
         return JSONAnswer(answer, headers=headers)
 
 

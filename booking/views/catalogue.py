@@ -1,9 +1,13 @@
 """Movies, shows and their seats."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
@@ -17,17 +21,41 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.authentication import OptionalJWTAuthentication
-from booking.catalogue import Keeper, kept_page
 from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
+from booking.infrastructure.catalogue_cache import CachedAnswer
 from booking.models import Movie, Show, ShowQuerySet
-from booking.openapi import operation
+from booking.paths import POSITIVE_ID
 from booking.serializers import (
     MovieSerializer,
     SeatMapSerializer,
     ShowSerializer,
     represent_seat_map,
 )
-from booking.views.common import POSITIVE_ID, Public
+from booking.views.common import Public
+from booking.views.openapi import operation
+
+
+def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
+    """Caches the successful answers of a view that depend on the address and the catalogue alone."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            entry = CachedAnswer(request) if request.method == "GET" else None
+        except Error as error:
+            if not services.broke_off(error):
+                raise
+            # The view will meet the same error, and the exception handler answers it.
+            entry = None
+        content = entry and entry.get()
+        if content:
+            return HttpResponse(content, content_type="application/json")
+        response: HttpResponseBase = view(request, *args, **kwargs)
+        if entry and response.status_code == 200:
+            entry.set(response.render().content)  # type: ignore[attr-defined]
+        return response
+
+    return answer
 
 
 @method_decorator(
@@ -36,18 +64,15 @@ from booking.views.common import POSITIVE_ID, Public
         summary="Browse movies",
         invalid={"language": ["Null characters are not allowed."]},
         refusals=[services.NotFound],
-        public=True,
         paged=True,
     ),
     name="list",
 )
 @method_decorator(
-    operation(
-        tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound], public=True
-    ),
+    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
-@method_decorator(kept_page, name="dispatch")
+@method_decorator(cached, name="dispatch")
 class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     queryset = Movie.objects.all()
     serializer_class = MovieSerializer
@@ -66,7 +91,6 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
         description="Soonest first, each with the seats still available.",
         invalid={"date": ["Enter a valid date."]},
         refusals=[services.NotFound],
-        public=True,
         paged=True,
     ),
     name="list",
@@ -82,13 +106,13 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
         return shows.select_related("movie", "screen").with_seats_available(self.now)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All but the seats is kept until the catalogue changes or the first of the shows begins."""
+        """All but the seats is cached until the catalogue changes or the first of the shows begins."""
         self.now = timezone.now()
-        keeper = Keeper(request)
-        page = keeper.get()
+        entry = CachedAnswer(request)
+        page = entry.get()
         if page is None or page["first_start"] <= self.now:
             page = self._page(request, *args, **kwargs)
-            keeper.keep(page)
+            entry.set(page)
         shows = page["answer"]["results"]
         taken = services.seats_taken([show["id"] for show in shows], self.now)
         counted = [show | {"seats_available": show["total_seats"] - taken.get(show["id"], 0)} for show in shows]
@@ -103,9 +127,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
 
 
 @method_decorator(
-    operation(
-        tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound], public=True
-    ),
+    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
 class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
@@ -129,8 +151,6 @@ class SeatMapView(APIView):
         ),
         answers={200: SeatMapSerializer, 304: "Nothing has changed."},
         refusals=[services.NotFound],
-        public=True,
-        token_optional=True,
         conditional=True,
     )
     def get(self, request: Request, pk: str) -> Response:

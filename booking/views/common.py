@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 from django.http import Http404
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -14,12 +15,9 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.models import User
-from booking.openapi import IDEMPOTENCY_KEY
+from booking.views.openapi import IDEMPOTENCY_KEY
 
 T = TypeVar("T")
-
-# All that a 64-bit integer surely holds; the ids beyond that are never reached.
-POSITIVE_ID = "[1-9][0-9]{0,17}"
 
 
 def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
@@ -61,11 +59,11 @@ def idempotent_request(
 
 
 def answer_or_replay(
-    service: Callable[..., T], call: dict[str, Any], represent: Callable[[T], dict[str, Any]]
+    request: Request, service: Callable[..., T], represent: Callable[[T], dict[str, Any]], **call: Any
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Calls the service; returns the answer's body and headers, those of the first time for a repeated request."""
+    """Calls the service for the user, now; returns the answer's body and headers, replayed for a repeated request."""
     try:
-        return represent(service(**call)), {}
+        return represent(service(user=account(request), now=timezone.now(), **call)), {}
     except services.Replay as replay:
         return replay.answer, {"Idempotency-Replayed": "true"}
 

@@ -1,7 +1,6 @@
 """A forgotten password: the link by e-mail, and what it leads to."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 from django.conf import settings
@@ -14,12 +13,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from booking import services
-from booking.background import do_later
 from booking.models import User
-from booking.openapi import operation
 from booking.serializers import NewPasswordSerializer, PasswordResetSerializer
 from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of
 from booking.views.common import Public, validated
+from booking.views.openapi import operation
 
 SENT = "If an account has this address, a link is on its way to it."
 
@@ -34,12 +32,9 @@ class PasswordResetView(Public, APIView):
         request=PasswordResetSerializer,
         answers={202: SENT},
         invalid={"email": ["Enter a valid email address."]},
-        refusals=["throttled"],
-        public=True,
     )
     def post(self, request: Request) -> Response:
-        # Even the look for accounts comes later, as the time it takes would tell.
-        do_later(partial(services.send_reset_links, **validated(PasswordResetSerializer, request), link=_link(request)))
+        services.send_reset_links_later(**validated(PasswordResetSerializer, request), link=_link(request))
         return Response({"detail": SENT}, status.HTTP_202_ACCEPTED)
 
 
@@ -65,8 +60,6 @@ class NewPasswordView(Public, APIView):
         request=NewPasswordSerializer,
         answers={204: "The password is changed."},
         invalid={"token": ["This link is not valid, or no longer. Ask for another one."]},
-        refusals=["throttled"],
-        public=True,
     )
     def post(self, request: Request) -> Response:
         services.reset_password(**validated(NewPasswordSerializer, request))

@@ -25,6 +25,7 @@ import psycopg.sql
 from django.db.backends.postgresql import base
 from django_zero_downtime_migrations.backends.postgres.schema import DatabaseSchemaEditor, UnsafeOperationWarning
 
+from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
 from movieticket.postgresql.connection import Call, Connection
 
@@ -56,7 +57,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         left = seconds_left()
         if left is not None:
             conn_params["connect_timeout"] = max(1, min(int(conn_params["connect_timeout"]), int(left)))
-        connection = super().get_new_connection(conn_params)
+        places.enter(in_transaction=False)
+        try:
+            with availability.connecting():
+                connection = super().get_new_connection(conn_params)
+        finally:
+            places.leave()
         connection.configure(self.settings_dict["POOLED"])
         if connection.is_pooled:
             # A cursor in the server would outlive its transaction, and so its session.
@@ -85,7 +91,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
         `commit` ends the transaction of `atomic()`, but not within a savepoint.
         """
-        if self.connection is None or not self.health_check_done:
+        if self.connection is None or not self.health_check_done:  # type: ignore[attr-defined]
             self.close_if_health_check_failed()
             self.ensure_connection()
         self.validate_no_broken_transaction()

@@ -17,6 +17,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import Diagnostic
 from psycopg.pq import ExecStatus, TransactionStatus
 
+from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
 
 logger = logging.getLogger(__name__)
@@ -81,16 +82,27 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """As psycopg's, but no longer than the request may still take. Raises OperationalError then.
 
+        Until the transaction ends, the thread has a place among those that may wait. Raises NoPlace where none is free.
+
         It closes the connection rather than cancel the statement. A COMMIT that waits for a replica has happened on
         the primary already: cancelled, it would let everybody see what may still be lost. Left alone, it goes on
         waiting in the server, and keeps its changes and locks to itself, until a replica has them too.
         """
+        places.enter(in_transaction=not self.autocommit)
         try:
             return super().wait(gen, interval, seconds_left() if timeout is None else timeout)
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
+                availability.is_away = True
             raise
+        finally:
+            if self.pgconn.transaction_status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
+                places.leave()
+
+    def close(self) -> None:
+        super().close()
+        places.leave()
 
     def set_autocommit(self, value: bool) -> None:
         """As psycopg's, which takes a lock and waits for nothing where no transaction is open."""
@@ -101,12 +113,17 @@ class Connection(psycopg.Connection[Any]):
 
     def commit(self) -> None:
         """Raises OperationalError too where a replica should have the transaction and may not have it."""
-        if self.pgconn.transaction_status == TransactionStatus.IDLE:
+        if self._is_idle:
             # `run` has sent the COMMIT already.
             return
         self._warnings_from.clear()
         super().commit()
         self._check_replica_was_waited_for()
+
+    def rollback(self) -> None:
+        """As psycopg's, which waits for nothing where no transaction is open."""
+        if not self._is_idle:
+            super().rollback()
 
     def run(self, calls: Sequence[Call], *, commit: bool = False) -> list[list[tuple[Any, ...]]]:
         """Sends the calls in one round trip and returns the rows of each.

@@ -15,6 +15,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
+from movieticket.admission import places
 from movieticket.deadline import seconds_left
 
 # One for each database file of the process.
@@ -60,7 +61,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._release_write_lock()
 
     def _take_write_lock(self) -> None:
+        places.enter(in_transaction=True)
         if not self._write_lock.acquire(timeout=self._patience):
+            places.leave()
             raise OperationalError("database is locked")
         self._holds_write_lock = True
 
@@ -75,6 +78,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._holds_write_lock:
             self._holds_write_lock = False
             self._write_lock.release()
+            places.leave()
 
     @property
     def _write_lock(self) -> threading.Lock:

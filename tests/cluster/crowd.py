@@ -22,7 +22,7 @@ NOBODY, BROKEN = "nobody there", "broken off"
 
 def fill():
     """In a process of its own: shows and customers; prints the shows' ids and the customers' tokens."""
-    from booking.tokens import AccessToken
+    from booking.infrastructure.tokens import AccessToken
     from tests.factories import make_show, make_user
 
     shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]

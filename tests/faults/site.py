@@ -38,8 +38,8 @@ def fill():
     from django.core.management import call_command
     from django.test import Client
 
+    from booking.infrastructure.tokens import AccessToken
     from booking.models import User
-    from booking.tokens import AccessToken
     from tests.factories import make_show, make_user
 
     call_command("migrate", verbosity=0)

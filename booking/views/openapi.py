@@ -14,10 +14,10 @@ from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
-from booking.examples import Examples, live_examples
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.services import Busy, IdempotencyKeyReused, Refusal
+from booking.views.examples import Examples, live_examples
 
 INFO = openapi.Info(
     title="Movie ticket booking",
@@ -158,7 +158,10 @@ class SchemaGenerator(OpenAPISchemaGenerator):
 
 
 class AutoSchema(SwaggerAutoSchema):
-    """Guesses neither that an answer is a paged list nor what a body holds; `operation` says it."""
+    """Reads from a view's classes who may call it and whether it is limited; `operation` says the rest.
+
+    Guesses neither that an answer is a paged list nor what a body holds.
+    """
 
     def has_list_response(self) -> bool:
         return bool(self.overrides.get("paged"))
@@ -166,6 +169,30 @@ class AutoSchema(SwaggerAutoSchema):
     def get_request_serializer(self) -> Any:
         # A view's serializer shapes its answers; what it takes is said for each operation.
         return super().get_request_serializer() if "request_body" in self.overrides else None
+
+    def get_security(self) -> list[dict[str, list[str]]] | None:
+        if self.view.permission_classes:
+            return None
+        return [{}, {"Bearer": []}] if self.view.authentication_classes else []
+
+    def get_response_serializers(self) -> dict[str, Any]:
+        by_status = _by_status([*self._shared_refusals(), *self.overrides["refusals"]], self.overrides["examples"])
+        responses = super().get_response_serializers()
+        responses |= {str(status): _refusal(status, of_status) for status, of_status in by_status.items()}
+        if self.overrides["invalid"] is not None:
+            responses["400"] = _invalid(self.overrides["invalid"], list(by_status.get(400, ())))
+        return dict(sorted(responses.items()))
+
+    def _shared_refusals(self) -> list[Documented]:
+        """The refusals that each such view has."""
+        refusals: list[Documented] = [Busy]
+        if self.view.permission_classes:
+            refusals += AUTHENTICATION_REFUSALS
+        if self.view.get_throttles():
+            refusals.append("throttled")
+        if "request_body" in self.overrides:
+            refusals += ["body_too_large", "unsupported_media_type"]
+        return refusals
 
 
 def operation(
@@ -176,8 +203,6 @@ def operation(
     request: type[BaseSerializer[Any]] | None = None,
     invalid: dict[str, list[str]] | None = None,
     refusals: Sequence[Documented] = (),
-    public: bool = False,
-    token_optional: bool = False,
     description: str = "",
     paged: bool = False,
     repeatable: bool = False,
@@ -187,39 +212,25 @@ def operation(
     """Documents a view's method.
 
     `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
-    example of a 400's reasons and `refusals` are what it may refuse with; those that every such view shares are
-    added. A `public` view may still know its caller, with `token_optional`. A `repeatable`
-    one takes an Idempotency-Key, and a `conditional` one's answers have an ETag. `examples` are the bodies of the
-    codes that this view answers in its own way.
+    example of a 400's reasons and `refusals` are what it may refuse with, besides those that every such view shares.
+    A `repeatable` one takes an Idempotency-Key, and a `conditional` one's answers have an ETag. `examples` are the
+    bodies of the codes that this view answers in its own way.
     """
-    all_refusals: list[Documented] = [Busy, *refusals]
-    if not public:
-        all_refusals = [*AUTHENTICATION_REFUSALS, *all_refusals]
-    if repeatable:
-        all_refusals.append(IdempotencyKeyReused)
-    if request is not None:
-        all_refusals += ["body_too_large", "unsupported_media_type"]
-    headers = {"headers": ETAG} if conditional else {}
-    responses: dict[int, Any] = {
-        status: _success(status, answer, headers) for status, answer in (answers or {}).items()
-    }
-    by_status = _by_status(all_refusals, examples or {})
-    responses |= {status: _refusal(status, of_status) for status, of_status in by_status.items()}
-    if invalid is not None:
-        responses[400] = _invalid(invalid, list(by_status.get(400, ())))
     options: dict[str, Any] = {}
-    if public:
-        options["security"] = [{}, {"Bearer": []}] if token_optional else []
     if request is not None:
         options["request_body"] = request
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
+    headers = {"headers": ETAG} if conditional else {}
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
         operation_summary=summary,
         operation_description=description or summary,
-        responses=dict(sorted(responses.items())),
+        responses={status: _success(status, answer, headers) for status, answer in (answers or {}).items()},
+        refusals=[*refusals, IdempotencyKeyReused] if repeatable else refusals,
+        invalid=invalid,
+        examples=examples or {},
         paged=paged,
         **options,
     )

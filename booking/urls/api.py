@@ -4,8 +4,9 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from booking.paths import POSITIVE_ID
 from booking.views import account, bookings, catalogue, password_reset
-from booking.views.common import POSITIVE_ID, NoSuchPathView
+from booking.views.common import NoSuchPathView
 
 router = SimpleRouter()
 router.trailing_slash = "/?"

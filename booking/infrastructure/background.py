@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from queue import Full
 from threading import BoundedSemaphore
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from booking.services import Busy
 from movieticket.deadline import waiting_at_most
 
 logger = logging.getLogger(__name__)
@@ -22,9 +22,9 @@ _thread = ThreadPoolExecutor(1, "background")
 
 
 def do_later(work: Callable[[], Any]) -> None:
-    """Takes `work` to be done soon, in order. Raises Busy where too much waits already."""
+    """Takes `work` to be done soon, in order. Raises queue.Full where too much waits already."""
     if not _places.acquire(blocking=False):
-        raise Busy
+        raise Full
     _thread.submit(_do, work)
 
 

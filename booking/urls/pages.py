@@ -1,0 +1,18 @@
+"""Paths outside /api/."""
+
+from django.contrib.auth.views import PasswordResetCompleteView
+from django.urls import path
+
+from booking.views.common import NoSuchPathView
+from booking.views.password_reset import NewPasswordPage
+
+urlpatterns = [
+    path("api", NoSuchPathView.as_view()),
+    # Django's names for these two, by which its views and templates find them.
+    path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
+    path(
+        "password-reset/done/",
+        PasswordResetCompleteView.as_view(template_name="booking/new_password_done.html"),
+        name="password_reset_complete",
+    ),
+]

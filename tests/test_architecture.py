@@ -1,0 +1,76 @@
+"""Imports go one way: from views and admin to services to models, and from booking to movieticket."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# What a package must not import.
+FORBIDDEN = {
+    "movieticket": ["booking"],
+    "booking.infrastructure": ["booking.services", "booking.serializers", "booking.views", "booking.admin"],
+    "booking.models": ["booking.services", "booking.serializers", "booking.views", "booking.admin"],
+    "booking.services": [
+        "booking.serializers",
+        "booking.views",
+        "booking.admin",
+        "rest_framework",
+        "rest_framework_simplejwt",
+        "django.http",
+    ],
+    "booking.serializers": ["booking.views", "booking.admin"],
+    "booking.views": ["booking.admin"],
+    "booking.admin": ["booking.serializers", "booking.views"],
+}
+# DRF's and Django's names, where their developers look for them, and the path under which the API is.
+TOP_LEVEL = {
+    "__init__",
+    "apps",
+    "authentication",
+    "exception_handler",
+    "filters",
+    "middleware",
+    "pagination",
+    "parsers",
+    "paths",
+    "permissions",
+    "renderers",
+    "throttling",
+}
+
+
+def imports(source):
+    """The dotted names that a module imports, those within functions too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "Relative imports are not resolved here."
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name, package):
+    return f"{name}.".startswith(f"{package}.")
+
+
+def wrong_imports(package):
+    for path in sorted((ROOT / package.replace(".", "/")).rglob("*.py")):
+        for name in imports(path.read_text()):
+            if any(is_within(name, other) for other in FORBIDDEN[package]):
+                yield f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_imports_go_one_way(package):
+    assert set(wrong_imports(package)) == set()
+
+
+def test_every_form_of_an_import_is_seen():
+    source = "import a.b\nfrom a import c, d\ndef f():\n    from a.e import g as h\n"
+    assert list(imports(source)) == ["a.b", "a.c", "a.d", "a.e.g"]
+    assert [is_within(name, "a.b") for name in ("a", "a.b", "a.b.c", "a.bc")] == [False, True, True, False]
+
+
+def test_a_module_at_the_top_of_booking_has_a_name_of_drf_or_django():
+    assert {path.stem for path in (ROOT / "booking").glob("*.py")} <= TOP_LEVEL

@@ -1,0 +1,39 @@
+"""What processes named like granian's workers run; imports nothing of Django, which isn't set up in them."""
+
+import ctypes
+import os
+import time
+from multiprocessing import get_context
+
+from movieticket.workers import end_with_parent
+
+# Coverage measures processes that are started in this way.
+processes = get_context("spawn")
+# From <linux/prctl.h>.
+PR_GET_PDEATHSIG = 2
+
+
+def signal_at_parents_end():
+    """The number of the signal that the kernel sends this process when its parent ends; 0 for none."""
+    number = ctypes.c_int()
+    ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, ctypes.byref(number))
+    return number.value
+
+
+def set_and_report(pipe):
+    end_with_parent()
+    pipe.send(signal_at_parents_end())
+
+
+def start_worker_and_end(pipe):
+    processes.Process(name="granian-worker", target=outlive_parent, args=[os.getpid(), pipe]).start()
+    # Without waiting for the worker.
+    os._exit(0)
+
+
+def outlive_parent(parent, pipe):
+    while os.getppid() == parent:
+        time.sleep(0.05)
+    pipe.send("has outlived its parent")
+    end_with_parent()
+    pipe.send("goes on")

@@ -84,12 +84,12 @@ test-fast: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
 
-fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzz.py tests/test_fuzz_hall.py
+fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/api/test_fuzz.py tests/services/test_fuzz_hall.py
 fuzz: FUZZ_SEED := $(SEED)
 fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
 fuzz: $(VENV)/.installed-dev
 	@echo "The same run again: make fuzz EXAMPLES=$(EXAMPLES) SEED=$(FUZZ_SEED)"
-	env -u DATABASE_URL $(FUZZ) tests/test_hostile_server.py
+	env -u DATABASE_URL $(FUZZ) tests/server/test_hostile.py
 	$(BIN)/python -m tests.postgres_server $(FUZZ)
 
 test-image: $(VENV)/.installed-dev

@@ -1,4 +1,5 @@
 import functools
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
@@ -14,15 +15,16 @@ from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
 from tests.factories import make_show, make_user
 
+TESTS = Path(__file__).parent
 # Suites whose requests commit as they do in production; on SQLite they run in one transaction, which is faster.
 PRODUCTION_PATH = {
-    "test_access",
-    "test_api_contract",
-    "test_fuzz",
-    "test_fuzz_hall",
-    "test_mass_assignment",
-    "test_seats_input",
-    "test_strict_input",
+    "api/test_access.py",
+    "api/test_contract.py",
+    "api/test_fuzz.py",
+    "api/test_mass_assignment.py",
+    "api/test_seats_input.py",
+    "api/test_strict_input.py",
+    "services/test_fuzz_hall.py",
 }
 # Tables with rows that migrations write and no test changes.
 MIGRATED = {
@@ -60,7 +62,8 @@ def pytest_collection_modifyitems(items):
         uses_database = "db" in item.fixturenames or item.get_closest_marker("django_db")
         if not uses_database or item.get_closest_marker("fuzz"):
             item.add_marker("once")
-        if connection.vendor == "postgresql" and item.path.stem in PRODUCTION_PATH and uses_database:
+        commits = item.path.relative_to(TESTS).as_posix() in PRODUCTION_PATH
+        if connection.vendor == "postgresql" and commits and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)
     result = yield
     # The longest ones first, so that no worker is left alone with them at the end.

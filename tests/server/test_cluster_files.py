@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.server
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
 
 

@@ -9,7 +9,7 @@ from booking import services
 from booking.models import Movie
 from tests.factories import make_movie
 
-SAMPLE = Path(__file__).parent / "data" / "movies.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "movies.csv"
 HEADER = "title,duration_minutes,certificate,release_date,genre,director"
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "k" * 32, "ALLOWED_HOSTS": "tickets.example.com"}
 NAMES = [
     *PRODUCTION,

@@ -1,6 +1,7 @@
 # make run          the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
 # make serve        the service for production, on $(HOST):$(PORT)
-# make test         the whole suite on SQLite and on PostgreSQL
+# make test         the whole suite on PostgreSQL, and on SQLite what uses the database (with CI set, measures coverage)
+# make test-fast    the inner loop: on SQLite, without servers and fuzz tests
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
 # make fuzz         sends hostile requests for long, on both databases (EXAMPLES=2000 a test; SEED=… repeats a run)
 # make test-image   builds and runs what the Dockerfile does, without a container engine
@@ -34,7 +35,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
+.PHONY: run serve test test-fast test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
@@ -68,20 +69,26 @@ serve: $(VENV)/.installed
 	@PATH="$(abspath $(BIN)):$$PATH" deploy/build
 	PATH="$(abspath $(BIN)):$$PATH" HOST=$(HOST) PORT=$(PORT) WORKERS=$(WORKERS) THREADS=$(THREADS) exec deploy/start
 
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test: COVERED = $(if $(CI),--cov --cov-append --cov-report=,)
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
-	env -u DATABASE_URL $(BIN)/python -m pytest -n 2 --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m tests.postgres_server $(BIN)/python -m pytest -n 2 --cov --cov-append --cov-report=term
+	env -u DATABASE_URL $(PYTEST) -m "not once" $(COVERED) $(if $(CI),--cov-fail-under=0)
+	$(BIN)/python -m tests.postgres_server $(PYTEST) $(COVERED) $(if $(CI),--cov-report=term)
+
+test-fast: $(VENV)/.installed-dev
+	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz"
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
 
-fuzz: FUZZ = $(BIN)/python -m pytest -n 2 --hypothesis-seed=$(FUZZ_SEED) tests/test_fuzz.py tests/test_fuzz_hall.py
+fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/api/test_fuzz.py tests/services/test_fuzz_hall.py
 fuzz: FUZZ_SEED := $(SEED)
 fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
 fuzz: $(VENV)/.installed-dev
 	@echo "The same run again: make fuzz EXAMPLES=$(EXAMPLES) SEED=$(FUZZ_SEED)"
-	env -u DATABASE_URL $(FUZZ) tests/test_hostile_server.py
+	env -u DATABASE_URL $(FUZZ) tests/server/test_hostile.py
 	$(BIN)/python -m tests.postgres_server $(FUZZ)
 
 test-image: $(VENV)/.installed-dev
@@ -91,7 +98,7 @@ cluster: $(VENV)/.installed
 	@$(BIN)/python -m deploy.cluster.run
 
 cluster-test: $(VENV)/.installed-dev
-	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest tests/cluster $(CLUSTER)
+	$(if $(CLUSTER),,CLUSTER_RESULTS=deploy/cluster/RESULTS.md) $(BIN)/python -m pytest -v tests/cluster $(CLUSTER)
 
 fault-test: $(VENV)/.installed-dev
 	$(if $(FAULTS),,FAULT_RESULTS=docs/operations.md) $(BIN)/python -m pytest tests/faults -s -q $(FAULTS)

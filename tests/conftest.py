@@ -1,28 +1,30 @@
 import functools
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.cache import caches
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import UniqueConstraint
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from booking.models import Show, User
+from booking.models import Booking, Show, User
 from booking.services import counters
 from movieticket import admission
-from movieticket.postgresql.connection import Connection
+from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
 from tests.factories import make_show, make_user
-from tests.races import long_timeout, no_constraint, no_lock  # noqa: F401
 
+TESTS = Path(__file__).parent
 # Suites whose requests commit as they do in production; on SQLite they run in one transaction, which is faster.
 PRODUCTION_PATH = {
-    "test_access",
-    "test_api_contract",
-    "test_fuzz",
-    "test_fuzz_hall",
-    "test_mass_assignment",
-    "test_seats_input",
-    "test_strict_input",
+    "api/test_access.py",
+    "api/test_contract.py",
+    "api/test_fuzz.py",
+    "api/test_mass_assignment.py",
+    "api/test_seats_input.py",
+    "api/test_strict_input.py",
+    "services/test_fuzz_hall.py",
 }
 # Tables with rows that migrations write and no test changes.
 MIGRATED = {
@@ -32,35 +34,41 @@ MIGRATED = {
     "booking_catalogueversion",
     "django_content_type",
 }
-flush = TransactionTestCase._fixture_teardown
 
 
 @functools.cache
-def _delete_all_rows():
-    """In one round trip; a table that is empty, as most are, costs next to nothing."""
-    tables = set(connection.introspection.django_table_names(only_existing=True)) - MIGRATED
-    deletions = "".join(f"IF EXISTS (SELECT FROM {t}) THEN DELETE FROM {t}; END IF; " for t in sorted(tables))
-    return f"DO $$ BEGIN {deletions} END $$"
+def _deletions():
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - MIGRATED)
+    if connection.vendor == "sqlite":
+        return [f"DELETE FROM {table}" for table in tables]
+    # In one round trip; a table that is empty, as most are, costs next to nothing.
+    deletions = "".join(f"IF EXISTS (SELECT FROM {table}) THEN DELETE FROM {table}; END IF; " for table in tables)
+    return [f"DO $$ BEGIN {deletions} END $$"]
 
 
 def _delete_rows(test_case):
     """Replaces Django's flush, which takes 0.1 s and removes what the migrations wrote."""
-    if connection.vendor == "sqlite":
-        flush(test_case)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_delete_all_rows())
+    with transaction.atomic(), connection.cursor() as cursor:
+        for deletion in _deletions():
+            cursor.execute(deletion)
 
 
 TransactionTestCase._fixture_teardown = _delete_rows
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         uses_database = "db" in item.fixturenames or item.get_closest_marker("django_db")
-        if connection.vendor == "postgresql" and item.path.stem in PRODUCTION_PATH and uses_database:
+        if not uses_database or item.get_closest_marker("fuzz"):
+            item.add_marker("once")
+        commits = item.path.relative_to(TESTS).as_posix() in PRODUCTION_PATH
+        if connection.vendor == "postgresql" and commits and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)
+    result = yield
+    # The longest ones first, so that no worker is left alone with them at the end.
+    items.sort(key=lambda item: not (item.get_closest_marker("server") and item.get_closest_marker("once")))
+    return result
 
 
 @pytest.fixture(autouse=True)
@@ -154,3 +162,36 @@ def box_office(db) -> Client:
     client = Client()
     client.force_login(seller)
     return client
+
+
+# --- Races: a long wait for locks, and the guards switched off for the controls -------------------
+
+
+@pytest.fixture
+def long_timeout(monkeypatch):
+    """On a slow machine too, no request is refused because it waited for a lock."""
+    monkeypatch.setitem(SESSION_SETTINGS, "lock_timeout", "60s")
+
+
+@pytest.fixture
+def no_lock(monkeypatch):
+    """Statements that lock a show read its row and lock nothing."""
+    run = Connection.run
+
+    def run_without_lock(self, calls, **options):
+        unlocked = [(text.replace(" FOR NO KEY UPDATE", ""), values) for text, values in calls]
+        return run(self, unlocked, **options)
+
+    monkeypatch.setattr(Connection, "run", run_without_lock)
+
+
+@pytest.fixture
+def no_constraint(transactional_db):
+    """The database allows several active rows on a seat."""
+    [constraint] = [one for one in Booking._meta.constraints if isinstance(one, UniqueConstraint)]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(Booking, constraint)
+    yield
+    Booking.objects.all().delete()
+    with connection.schema_editor() as editor:
+        editor.add_constraint(Booking, constraint)

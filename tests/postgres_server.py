@@ -24,9 +24,12 @@ SUPERVISOR = 'pg_ctl -w -l log -o "$1" start >&2 && echo ready && read _; pg_ctl
 
 
 class PostgresServer:
-    """A server on a Unix socket in a temporary folder, which can be killed and started again."""
+    """A server on a Unix socket in a temporary folder, which can be killed and started again.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    Its data is a copy of the folder `data`, which `save` wrote, or empty.
+    """
+
+    def __init__(self, folder: Path, data: Path | None = None, **settings: str) -> None:
         self.folder = folder
         self.settings = SETTINGS | settings
         # PostgreSQL refuses to run as root.
@@ -37,7 +40,10 @@ class PostgresServer:
         self.bin = _install(folder, copy=as_root)
         self._environment = {**os.environ, "PGDATA": str(folder / "data"), "PATH": f"{self.bin}:{os.environ['PATH']}"}
         self._supervisor: subprocess.Popen[str] | None = None
-        self._run("initdb", "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
+        if data is None:
+            self._run("initdb", "-U", "postgres", "--no-sync", "-A", "trust", "--locale=C.UTF-8")
+        else:
+            _copy(data, folder / "data")
 
     @property
     def url(self) -> str:
@@ -82,6 +88,11 @@ class PostgresServer:
             self._supervisor.communicate()
             self._supervisor = None
 
+    def save(self, data: Path) -> None:
+        """Shuts the server down and copies its data into the new folder `data`."""
+        self._run("pg_ctl", "-w", "-m", "fast", "stop")
+        _copy(self.folder / "data", data)
+
     def _run(self, *command: str) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=self._environment, **self._identity)
 
@@ -100,13 +111,18 @@ def _install(folder: Path, *, copy: bool) -> Path:
     return package / "pginstall" / "bin"
 
 
+def _copy(folder: Path, new: Path) -> None:
+    """Copies a folder with its owner and permissions."""
+    subprocess.run(["cp", "--archive", folder, new], check=True)
+
+
 @contextmanager
-def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+def postgres_server(data: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
     """A running server that is gone, with its data, at the end."""
     # Short and in lower case: the socket's path is limited, and it is part of an address.
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
         Path(name).chmod(0o755)
-        server = PostgresServer(Path(name), **settings)
+        server = PostgresServer(Path(name), data, **settings)
         server.start()
         try:
             yield server

@@ -1,4 +1,4 @@
-"""What the race tests share: parallel calls on real connections, and the guards switched off for their controls."""
+"""What the race tests share: parallel calls on real connections,."""
 
 import re
 import time
@@ -10,11 +10,8 @@ from threading import Barrier
 
 import pytest
 from django.db import connection
-from django.db.models import UniqueConstraint
 
-from booking.models import Booking
 from booking.services import Refusal
-from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
 from tests.factories import make_user
 
 parallel_writers = pytest.mark.skipif(
@@ -122,36 +119,3 @@ def with_short_timeout(call, *args):
         with connection.cursor() as cursor:
             cursor.execute("SET lock_timeout = '50ms'")
     return call(*args)
-
-
-@pytest.fixture
-def long_timeout(monkeypatch):
-    """On a slow machine too, no request is refused because it waited for a lock."""
-    monkeypatch.setitem(SESSION_SETTINGS, "lock_timeout", "60s")
-
-
-# --- Guards switched off ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_lock(monkeypatch):
-    """Statements that lock a show read its row and lock nothing."""
-    run = Connection.run
-
-    def run_without_lock(self, calls, **options):
-        unlocked = [(text.replace(" FOR NO KEY UPDATE", ""), values) for text, values in calls]
-        return run(self, unlocked, **options)
-
-    monkeypatch.setattr(Connection, "run", run_without_lock)
-
-
-@pytest.fixture
-def no_constraint(transactional_db):
-    """The database allows several active rows on a seat."""
-    [constraint] = [one for one in Booking._meta.constraints if isinstance(one, UniqueConstraint)]
-    with connection.schema_editor() as editor:
-        editor.remove_constraint(Booking, constraint)
-    yield
-    Booking.objects.all().delete()
-    with connection.schema_editor() as editor:
-        editor.add_constraint(Booking, constraint)

@@ -1,5 +1,6 @@
 """The service as it runs in production: deploy/start in processes of its own, on their own database or the test's."""
 
+import functools
 import json
 import os
 import re
@@ -12,12 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from shutil import copy
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from django.db import connection
 
 from tests.factories import make_show, make_user
+from tests.postgres_server import postgres_server
 
 PROJECT = Path(__file__).parents[1]
 CUSTOMERS = 8
@@ -26,6 +29,9 @@ WORKERS = 2
 PATIENCE_SECONDS = 60
 # No database answers there.
 NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
+
+# In a process whose code other tests run too, coverage traces nothing, which would make it slow.
+UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
 def environment(database_url, **settings):
@@ -39,14 +45,20 @@ def environment(database_url, **settings):
         "ALLOWED_HOSTS": "127.0.0.1",
         "LIMIT_BOOKING": "1000000/minute",
         "MAX_SEATS_PER_USER": "10000",
+        # Those of a template are used for as long as the suite runs.
+        "ACCESS_TOKEN_MINUTES": "600",
         **settings,
     }
 
 
-def run(database_url, *command):
+def run(database_url, *command, **settings):
     """Runs Python with the settings of the service."""
     return subprocess.run(
-        [sys.executable, *command], env=environment(database_url), cwd=PROJECT, capture_output=True, text=True
+        [sys.executable, *command],
+        env=environment(database_url, **settings),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -72,7 +84,7 @@ def python(*arguments, **environment):
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,
-        env={**os.environ, **own, **environment},
+        env={**os.environ, **UNTRACED, **own, **environment},
     )
 
 
@@ -88,11 +100,43 @@ def fill():
     print(json.dumps([shows, tokens]))
 
 
-def filled(database_url):
-    """The shows' ids and the customers' tokens."""
-    done = run(database_url, "-c", "import django; django.setup(); from tests.service import fill; fill()")
+def _filled(database_url):
+    code = "import django; django.setup(); from tests.service import fill; fill()"
+    done = run(database_url, "-c", code, **UNTRACED)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@functools.cache
+def _sqlite_template():
+    """A folder with a SQLite database that `fill` has filled, and what that printed."""
+    folder = TemporaryDirectory()
+    return folder, _filled(f"sqlite:///{folder.name}/db.sqlite3")
+
+
+@functools.cache
+def _postgres_template():
+    """A folder with a PostgreSQL server's data that `fill` has filled, and what that printed."""
+    folder = TemporaryDirectory()
+    with postgres_server() as server:
+        data = _filled(server.url)
+        server.save(Path(folder.name) / "data")
+    return folder, data
+
+
+def filled_sqlite(folder):
+    """The address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
+    template, (shows, tokens) = _sqlite_template()
+    copy(Path(template.name) / "db.sqlite3", folder)
+    return f"sqlite:///{folder}/db.sqlite3", shows, tokens
+
+
+@contextmanager
+def filled_postgres():
+    """A PostgreSQL server of the test's own, the shows' ids and the customers' tokens."""
+    template, (shows, tokens) = _postgres_template()
+    with postgres_server(Path(template.name) / "data") as server:
+        yield server, shows, tokens
 
 
 @dataclass
@@ -147,11 +191,13 @@ def wait_until(condition):
 
 
 @contextmanager
-def served(database_url, shows, tokens, folder, **settings):
-    """The service, as long as it is needed; its output goes into files in `folder`."""
+def served(database_url, shows, tokens, folder, *, traced=False, **settings):
+    """The service, as long as it is needed; its output goes into files in `folder`. Coverage may be `traced`."""
     port = free_port()
     stdout, stderr = folder / f"{uuid4().hex}.out", folder / f"{uuid4().hex}.err"
     settings = {"PORT": str(port), "WORKERS": str(WORKERS), "THREADS": "4", "TMPDIR": str(folder)} | settings
+    if not traced:
+        settings |= UNTRACED
     with stdout.open("w") as output, stderr.open("w") as errors:
         process = subprocess.Popen(
             [PROJECT / "deploy" / "start"],

@@ -3,7 +3,8 @@
 Building the SQL of a queryset takes Django 0.3 to 0.7 ms, more than the rest of a booking request. A statement here
 keeps the text that the ORM wrote; PostgreSQL also keeps its plan. `send` sends several statements in one round trip.
 
-This is the only module that uses private interfaces of Django's SQL compiler; tests/test_statements.py says which.
+This is the only module that uses private interfaces of Django's SQL compiler;
+tests/infrastructure/test_statements.py says which.
 """
 
 from abc import ABC, abstractmethod

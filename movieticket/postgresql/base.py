@@ -29,8 +29,8 @@ from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
 from movieticket.postgresql.connection import Call, Connection
 
-# The libraries' own migrations have such steps, on tables that are still empty then; tests/test_migrations.py holds
-# ours to having none.
+# The libraries' own migrations have such steps, on tables that are still empty then;
+# tests/models/test_migrations.py holds ours to having none.
 warnings.filterwarnings("ignore", category=UnsafeOperationWarning)
 
 

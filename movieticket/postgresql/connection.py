@@ -1,7 +1,7 @@
 """A connection that sends several statements in one round trip and never outlives the request's deadline.
 
 This is the only module that uses psycopg's lower layers (its generators and Transformer): its cursors take more CPU,
-and its pipeline waits for BEGIN and COMMIT apart. tests/test_postgresql.py says what it relies on.
+and its pipeline waits for BEGIN and COMMIT apart. tests/movieticket/test_postgresql.py says what it relies on.
 """
 
 import logging

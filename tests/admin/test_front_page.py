@@ -1,0 +1,173 @@
+"""What staff see first in the admin."""
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from django.test import Client
+from django.utils import timezone as django_timezone
+
+from booking import services
+from booking.models import User
+from tests.factories import make_booking, make_movie, make_show
+from tests.staff import staff_with
+
+NOON = datetime(2099, 6, 1, 12, tzinfo=timezone.utc)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    return client
+
+
+def with_seats_sold(count, **fields):
+    show = make_show(total_seats=10, **fields)
+    for seat in range(1, count + 1):
+        make_booking(show=show, seat_number=seat)
+    return show
+
+
+def made(*moments, **fields):
+    """A booking made at each of the moments, for a show long after."""
+    show = make_show(starts_at=NOON + 30 * DAY)
+    for seat, moment in enumerate(moments, 1):
+        make_booking(show=show, seat_number=seat, created_at=moment, **fields)
+
+
+def today(now=NOON):
+    return [show.pk for show in services.read_programme(now=now).today]
+
+
+def nearly_full():
+    return [show.pk for show in services.read_programme(now=NOON).nearly_full]
+
+
+# --- Today's shows ---
+
+
+def test_today_s_shows_are_those_that_start_today():
+    shows = [make_show(starts_at=NOON + hours * HOUR) for hours in (-12.1, -12, 11.9, 12)]
+    assert today() == [shows[1].pk, shows[2].pk]
+
+
+@pytest.mark.parametrize(("zone", "hours"), [("Europe/London", 1), ("America/New_York", -4)])
+def test_today_is_the_cinema_s(settings, zone, hours):
+    settings.TIME_ZONE = zone
+    midnight = NOON - (12 + hours) * HOUR
+    shows = [make_show(starts_at=midnight + after) for after in (-HOUR / 10, 0 * HOUR, DAY - HOUR / 10, DAY)]
+    assert today() == [shows[1].pk, shows[2].pk]
+
+
+# --- What sells out ---
+
+
+def test_a_show_sells_out_from_90_percent_on():
+    shows = [with_seats_sold(sold, starts_at=NOON + HOUR) for sold in (8, 9)]
+    assert nearly_full() == [shows[1].pk]
+
+
+def test_the_fullest_stand_first_and_of_those_the_soonest():
+    shows = [with_seats_sold(sold, starts_at=NOON + hours * HOUR) for sold, hours in ((9, 1), (10, 3), (10, 2))]
+    assert nearly_full() == [shows[2].pk, shows[1].pk, shows[0].pk]
+
+
+def test_no_more_than_ten_are_named():
+    shows = [with_seats_sold(9, starts_at=NOON + hours * HOUR) for hours in range(1, 12)]
+    assert nearly_full() == [show.pk for show in shows[:10]]
+
+
+def test_it_is_a_show_of_the_next_seven_days():
+    shows = [with_seats_sold(10, starts_at=NOON + days * DAY) for days in (-0.1, 0, 7, 7.1)]
+    assert nearly_full() == [shows[2].pk]
+
+
+def test_a_show_cancelled_does_not_sell_out():
+    with_seats_sold(10, starts_at=NOON + HOUR, cancelled_at=NOON)
+    assert nearly_full() == []
+
+
+# --- Seats sold ---
+
+
+def test_seats_are_counted_by_when_they_were_booked():
+    made(NOON - 36.1 * HOUR, NOON - 36 * HOUR, NOON - 12.1 * HOUR, NOON - 12 * HOUR, NOON)
+    assert services.read_sales(now=NOON) == services.Sales(today=2, yesterday=2, yesterday_by_now=1)
+
+
+def test_what_was_cancelled_since_is_not_sold():
+    made(NOON, status="cancelled")
+    assert services.read_sales(now=NOON).today == 0
+
+
+def test_a_seat_booked_yesterday_for_yesterday_counts():
+    make_booking(show=make_show(starts_at=NOON - DAY + HOUR), created_at=NOON - DAY)
+    assert services.read_sales(now=NOON + HOUR).yesterday_by_now == 1
+
+
+def test_by_this_time_goes_by_the_clock_on_the_wall(settings):
+    settings.TIME_ZONE = "Europe/London"
+    now = datetime(2026, 3, 29, 9, tzinfo=timezone.utc)  # 10:00, an hour after the clocks changed
+    made(now - DAY, now - DAY + HOUR / 2, now - DAY + HOUR)
+    assert services.read_sales(now=now).yesterday_by_now == 2
+
+
+# --- The page ---
+
+
+def test_it_shows_all_that_there_is(staff):
+    now = django_timezone.now()
+    with_seats_sold(9, starts_at=now + DAY, movie=make_movie(title="Alien"))
+    made(now)
+    page = staff.get("/admin/").content.decode()
+    assert all(text in page for text in ("Alien", "9 of 10", "sold so far", "Today's shows", "Recent actions"))
+
+
+def test_it_is_friendly_where_there_is_nothing(staff):
+    page = staff.get("/admin/").content.decode()
+    sentences = ("No shows today.", "No seat sold yet", "there are good seats left")
+    assert [sentence in page for sentence in sentences] == [True, True, True]
+
+
+def test_it_marks_a_show_cancelled(staff):
+    make_show(starts_at=django_timezone.now(), cancelled_at=django_timezone.now())
+    assert "<em>cancelled</em>" in staff.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("permissions", "seen"),
+    [
+        ([], []),
+        (["view_show"], ["programme"]),
+        (["change_show"], ["programme"]),
+        (["view_booking"], ["sales"]),
+        (["view_show", "view_booking"], ["programme", "sales"]),
+    ],
+)
+def test_each_figure_is_for_those_who_may_see_where_it_comes_from(permissions, seen):
+    context = staff_with(*permissions).get("/admin/").context
+    assert [name for name in ("programme", "sales") if name in context] == seen
+
+
+def test_it_leads_to_the_plan_and_the_reports(staff):
+    page = staff.get("/admin/").content.decode()
+    assert 'href="/admin/booking/show/plan/"' in page
+    assert 'href="/admin/booking/booking/reports/"' in page
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
+    for _ in range(rows):
+        with_seats_sold(9, starts_at=django_timezone.now() + HOUR)
+    with django_assert_num_queries(5):
+        staff.get("/admin/")
+
+
+def test_a_customer_is_asked_to_sign_in(user):
+    client = Client()
+    client.force_login(user)
+    assert client.get("/admin/").status_code == 302

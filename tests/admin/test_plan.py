@@ -1,0 +1,253 @@
+"""The plan of a day in the admin."""
+
+from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.test import Client
+from django.utils import timezone as django_timezone
+
+from booking.models import Screen, Show, User
+from tests.factories import make_booking, make_movie, make_screen, make_show
+from tests.staff import form_errors, page_messages, show_form, signed_in_as, staff_with
+
+PLAN = "/admin/booking/show/plan/"
+ADD = "/admin/booking/show/add/"
+DAY = date(2099, 6, 1)
+LONDON = ZoneInfo("Europe/London")
+
+
+@pytest.fixture
+def staff(db) -> Client:
+    return signed_in_as(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
+def london(settings):
+    settings.TIME_ZONE = "Europe/London"
+
+
+def at(hour, minute=0, day=DAY, zone=timezone.utc):
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone).astimezone(timezone.utc)
+
+
+def planned(starts_at, hours=2.0, **fields):
+    return make_show(starts_at=starts_at, ends_at=starts_at + timedelta(hours=hours), **fields)
+
+
+def plan(client, day=DAY):
+    return client.get(PLAN, {"day": day}).context["plan"]
+
+
+def blocks(client, day=DAY):
+    """Each block of the first screen as it is drawn: its times, where it starts and how long it is, in hours."""
+    drawn = plan(client, day).columns[0].blocks
+    return [(block.times.replace("\u2013", "-"), float(block.at), float(block.lasts)) for block in drawn]
+
+
+def hours(client, day=DAY):
+    return [name for _, name in plan(client, day).hours]
+
+
+# --- What stands where ---
+
+
+def test_shows_stand_under_their_screen_at_their_time(staff):
+    first, second = make_screen(name="A"), make_screen(name="B")
+    late, early = planned(at(20, 30), 1.5, screen=second), planned(at(14), screen=first)
+    columns = plan(staff).columns
+    assert [(c.screen, [b.show.pk for b in c.blocks]) for c in columns] == [(first, [early.pk]), (second, [late.pk])]
+    assert (columns[1].blocks[0].at, columns[1].blocks[0].lasts) == ("6.5000", "1.5000")
+
+
+def test_the_hours_run_from_the_first_show_to_the_end_of_the_last(staff):
+    planned(at(14, 20), 1)
+    planned(at(15, 50), 1.5)
+    assert hours(staff) == ["14:00", "15:00", "16:00", "17:00", "18:00"]
+
+
+def test_a_show_says_when_what_and_how_full(staff):
+    show = planned(at(14), total_seats=280, movie=make_movie(title="Alien"))
+    for seat in (1, 2):
+        make_booking(show=show, seat_number=seat)
+    make_booking(show=show, seat_number=3, status="cancelled")
+    page = staff.get(PLAN, {"day": DAY}).content.decode()
+    assert all(
+        text in page for text in ("14:00\u201316:00", "Alien", "2 of 280", f"/admin/booking/show/{show.pk}/change/")
+    )
+
+
+def test_a_show_cancelled_is_marked(staff):
+    planned(at(14), cancelled_at=at(9))
+    assert "<em>cancelled</em>" in staff.get(PLAN, {"day": DAY}).content.decode()
+
+
+def test_a_show_planned_over_one_cancelled_stands_beside_it(staff):
+    screen = make_screen()
+    for start, hours, off in ((14, 3, at(9)), (15, 1, None), (16, 3, None), (20, 1, None)):
+        planned(at(start), hours, screen=screen, cancelled_at=off)
+    lanes = [(block.lane, block.lanes) for block in plan(staff).columns[0].blocks]
+    assert lanes == [(0, 2), (1, 2), (1, 2), (0, 1)]
+
+
+def test_a_short_show_has_a_line_of_text(staff):
+    planned(at(14), 0.5)
+    assert [block.is_short for block in plan(staff).columns[0].blocks] == [True]
+
+
+# --- Midnight and the clocks ---
+
+
+def test_a_show_past_midnight_is_drawn_to_its_end(staff):
+    planned(at(23), 2.5)
+    assert blocks(staff) == [("23:00-Tue 01:30", 0, 2.5)]
+    assert hours(staff) == ["23:00", "00:00", "01:00", "02:00"]
+
+
+def test_its_rest_stands_on_the_next_day_too(staff):
+    planned(at(23), 2.5)
+    assert blocks(staff, DAY + timedelta(days=1)) == [("Mon 23:00-01:30", 0, 1.5)]
+
+
+def test_what_starts_in_the_drawn_night_is_no_gap(staff):
+    screen = make_screen()
+    planned(at(23), 1.5, screen=screen)
+    planned(at(0, 30, DAY + timedelta(days=1)), 3, screen=make_screen())
+    planned(at(5, 0, DAY + timedelta(days=1)), 1, screen=screen)
+    assert [len(column.blocks) for column in plan(staff).columns] == [1, 1]
+
+
+def test_a_show_of_days_ends_with_the_night(staff):
+    planned(at(22), 48)
+    assert blocks(staff) == [("22:00-Wed 22:00", 0, 8)]
+    assert blocks(staff, DAY + timedelta(days=1)) == [("Mon 22:00-Wed 22:00", 0, 30)]
+
+
+def test_a_day_is_the_cinema_s(staff, london):
+    planned(at(23, 30, date(2099, 5, 31)))
+    assert blocks(staff) == [("00:30-02:30", 0.5, 2)]
+
+
+def test_so_it_is_west_of_greenwich(staff, settings):
+    settings.TIME_ZONE = "America/New_York"
+    planned(at(1, 30, DAY + timedelta(days=1)))
+    assert blocks(staff) == [("21:30-23:30", 0.5, 2)]
+
+
+def test_on_the_short_day_an_hour_has_no_name(staff, london):
+    planned(at(0, 30, date(2026, 3, 29), LONDON), 1.5)
+    assert blocks(staff, date(2026, 3, 29)) == [("00:30-03:00", 0.5, 1.5)]
+    assert hours(staff, date(2026, 3, 29)) == ["00:00", "02:00", "03:00"]
+
+
+def test_on_the_long_day_an_hour_comes_twice(staff, london):
+    planned(at(0, 30, date(2026, 10, 25), LONDON), 2)
+    assert blocks(staff, date(2026, 10, 25)) == [("00:30-01:30", 0.5, 2)]
+    assert hours(staff, date(2026, 10, 25)) == ["00:00", "01:00", "01:00", "02:00"]
+
+
+@pytest.mark.parametrize(("day", "length"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
+def test_a_day_of_another_length_is_drawn_whole(staff, london, day, length):
+    screen = make_screen()
+    planned(at(0, 0, day, LONDON), 1, screen=screen)
+    planned(at(23, 0, day, LONDON), 1, screen=screen)
+    assert [top for _, top, _ in blocks(staff, day)] == [0, length - 1]
+
+
+# --- Choosing a day ---
+
+
+def test_without_a_day_it_is_today_s(staff):
+    assert staff.get(PLAN).context["day"] == django_timezone.localdate()
+
+
+@pytest.mark.parametrize("day", ["", "x", "2099-02-30", "0001-01-01", "9999-12-31", "01/02/2099"])
+def test_a_bad_day_is_refused_on_the_form(staff, day):
+    response = staff.get(PLAN, {"day": day})
+    assert (response.status_code, list(response.context["form"].errors)) == (200, ["day"])
+
+
+def test_the_days_before_and_after_are_linked(staff):
+    page = staff.get(PLAN, {"day": DAY}).content.decode()
+    assert 'href="?day=2099-05-31" rel="prev"' in page
+    assert 'href="?day=2099-06-02" rel="next"' in page
+
+
+@pytest.mark.parametrize(("day", "missing"), [("1900-01-01", "previous_day"), ("2200-01-01", "next_day")])
+def test_there_is_no_day_beyond_the_calendar(staff, day, missing):
+    assert staff.get(PLAN, {"day": day}).context[missing] is None
+
+
+def test_an_empty_day_says_so_and_shows_its_hours(staff):
+    make_screen()
+    page = staff.get(PLAN, {"day": DAY}).content.decode()
+    assert "Nothing is planned for this day." in page
+    assert (hours(staff)[0], hours(staff)[-1]) == ("10:00", "00:00")
+
+
+def test_a_cinema_without_screens_is_told_so(staff):
+    assert "There are no screens yet." in staff.get(PLAN).content.decode()
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
+    for _ in range(rows):
+        make_booking(show=planned(at(14)))
+    with django_assert_num_queries(4):
+        staff.get(PLAN, {"day": DAY})
+
+
+# --- Adding a show from there ---
+
+
+def test_the_add_form_has_screen_and_day_filled_in(staff):
+    screen = make_screen()
+    assert f'href="{ADD}?screen={screen.pk}&amp;day=2099-06-01"' in staff.get(PLAN, {"day": DAY}).content.decode()
+    form = staff.get(ADD, {"screen": screen.pk, "day": DAY}).context["adminform"].form
+    assert (form["screen"].value(), form["starts_at"].value()) == (str(screen.pk), [DAY, None])
+    assert 'value="01/06/2099"' in str(form["starts_at"])
+
+
+@pytest.mark.parametrize("query", [{}, {"day": "x"}])
+def test_without_a_day_the_add_form_is_empty(staff, query):
+    assert staff.get(ADD, query).context["adminform"].form["starts_at"].value() is None
+
+
+def test_a_show_added_from_the_plan_leads_back_to_its_day(staff):
+    form = show_form(make_movie(), make_screen(), starts_at=at(14)) | {"_save": "Save"}
+    response = staff.post(f"{ADD}?day=2099-05-30", form)
+    assert response.headers["Location"] == f"{PLAN}?day=2099-06-01"
+
+
+def test_an_overlap_is_refused_on_the_form(staff):
+    show = planned(at(14))
+    response = staff.post(f"{ADD}?day=2099-06-01", show_form(show.movie, show.screen, starts_at=at(15)))
+    assert (list(form_errors(response)), Show.objects.count()) == (["starts_at"], 1)
+
+
+def test_a_show_added_elsewhere_leads_to_the_list(staff):
+    form = show_form(make_movie(), make_screen(), starts_at=at(14)) | {"_save": "Save"}
+    response = staff.post(ADD, form, follow=True)
+    assert response.redirect_chain == [("/admin/booking/show/", 302)]
+    assert len(page_messages(response)) == 1
+
+
+# --- Who may do what ---
+
+
+def test_the_show_list_leads_to_the_plan(staff):
+    assert f'href="{PLAN}"' in staff.get("/admin/booking/show/").content.decode()
+
+
+@pytest.mark.parametrize(("permission", "status"), [("view_show", 200), ("change_show", 200), ("view_booking", 403)])
+def test_the_plan_is_for_those_who_see_shows(db, permission, status):
+    assert staff_with(permission).get(PLAN).status_code == status
+
+
+def test_only_those_who_add_shows_are_offered_it(db):
+    Screen.objects.create(name="A", rows=1, seats_per_row=1)
+    pages = [
+        staff_with(*permissions).get(PLAN).content.decode()
+        for permissions in (["view_show"], ["view_show", "add_show"])
+    ]
+    assert ["a show on A" in page for page in pages] == [False, True]

@@ -1,0 +1,167 @@
+"""Who may do what over the API: every endpoint, asked by everybody.
+
+The endpoints are those of the URL configuration; one without a row fails, and so does a row without an endpoint.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from booking.infrastructure.tokens import RefreshToken
+from booking.models import Booking, User
+from booking.urls.api import urlpatterns
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_booking, make_show, make_user
+
+WHO = ["nobody", "owner", "another", "box office", "superuser", "deactivated"]
+#                nobody owner another box office superuser deactivated
+PUBLIC = [200, 200, 200, 200, 200, 200]
+OWN = [401, 200, 404, 404, 404, 401]
+USERS = [401, 200, 200, 200, 200, 401]
+TABLE = {
+    ("signup", "POST"): [201] * 6,
+    ("token", "POST"): [401, 200, 200, 200, 200, 401],
+    ("token-refresh", "POST"): [401, 200, 200, 200, 200, 401],
+    ("token-blacklist", "POST"): [401, 200, 200, 200, 200, 401],
+    ("me", "GET"): USERS,
+    ("me", "PATCH"): USERS,
+    ("me", "DELETE"): [401, 204, 204, 409, 409, 401],
+    ("me-password", "POST"): [401, 204, 204, 204, 204, 401],
+    ("me-logout-everywhere", "POST"): [401, 204, 204, 204, 204, 401],
+    ("password-reset", "POST"): [202] * 6,
+    ("password-reset-confirm", "POST"): [400] * 6,
+    ("movie-list", "GET"): PUBLIC,
+    ("movie-detail", "GET"): PUBLIC,
+    ("movie-shows-list", "GET"): PUBLIC,
+    ("show-detail", "GET"): PUBLIC,
+    ("show-seats", "GET"): PUBLIC,
+    ("show-book", "POST"): [401, 201, 201, 201, 201, 401],
+    ("show-book-seats", "POST"): [401, 201, 201, 201, 201, 401],
+    ("show-hold", "POST"): [401, 201, 201, 201, 201, 401],
+    ("my-bookings-list", "GET"): USERS,
+    ("booking-detail", "GET"): OWN,
+    ("booking-cancel", "POST"): OWN,
+    ("booking-move", "POST"): OWN,
+    ("reference-cancel", "POST"): OWN,
+}
+BODIES = {
+    "signup": lambda world, who: {"username": "newcomer", "password": PASSWORD},
+    "token": lambda world, who: {"username": who.replace(" ", ""), "password": PASSWORD},
+    "token-refresh": lambda world, who: {"refresh": world.refresh.get(who, "a.b.c")},
+    "token-blacklist": lambda world, who: {"refresh": world.refresh.get(who, "a.b.c")},
+    "me": lambda world, who: {"email": "new@example.com", "password": PASSWORD},
+    "password-reset": lambda world, who: {"email": "nobody@example.com"},
+    "password-reset-confirm": lambda world, who: {"uid": "MQ", "token": "a-b", "new_password": PASSWORD},
+    "me-password": lambda world, who: {"current_password": PASSWORD, "new_password": "another fine phrase"},
+    "show-book": lambda world, who: {"seat_number": 7},
+    "show-book-seats": lambda world, who: {"seat_numbers": [7, 8]},
+    "show-hold": lambda world, who: {"seat_numbers": [7, 8]},
+    "booking-move": lambda world, who: {"seat_number": 7},
+}
+
+
+def methods_of(view):
+    """The methods that the view has code for."""
+    if hasattr(view, "actions"):
+        return {method.upper() for method in view.actions} - {"HEAD"}
+    names = {"get", "post", "put", "patch", "delete"}
+    return {name.upper() for name in names if hasattr(view.view_class, name)}
+
+
+ENDPOINTS = sorted((pattern.name, method) for pattern in urlpatterns for method in methods_of(pattern.callback))
+CASES = [(name, method, who) for name, method in sorted(TABLE) for who in WHO]
+
+
+@dataclass
+class World:
+    """A show, a booking of the owner's, and everybody's client and refresh token; the deactivated one's of before."""
+
+    booking: Booking
+    clients: dict[str, APIClient]
+    refresh: dict[str, str]
+
+    @property
+    def ids(self):
+        show = self.booking.show
+        return {
+            "movie": show.movie_id,
+            "movie-shows": show.movie_id,
+            "show": show.pk,
+            "booking": self.booking.pk,
+            "reference": self.booking.reference,
+        }
+
+
+def make_person(who):
+    fields = {
+        "box office": {"is_staff": True},
+        "superuser": {"is_staff": True, "is_superuser": True},
+    }
+    person = make_user(username=who.replace(" ", ""), **fields.get(who, {}))
+    if who == "box office":
+        person.groups.add(Group.objects.get(name="Box office"))
+    return person
+
+
+@pytest.fixture
+def world(db):
+    people = {who: make_person(who) for who in WHO[1:]}
+    start = timezone.now() + timedelta(days=1)
+    booking = make_booking(user=people["owner"], show=make_show(starts_at=start), created_at=timezone.now())
+    clients = {"nobody": APIClient()} | {who: signed_in(person) for who, person in people.items()}
+    refresh = {who: str(RefreshToken.for_user(person)) for who, person in people.items()}
+    User.objects.filter(username="deactivated").update(is_active=False)
+    return World(booking, clients, refresh)
+
+
+def path_of(world, name):
+    """The endpoint's address, with the id of what it is about."""
+    [pattern] = [pattern for pattern in urlpatterns if pattern.name == name]
+    kind = max((kind for kind in world.ids if name.startswith(kind)), key=len, default=None)
+    return reverse(name, args=[world.ids[kind]] if pattern.pattern.regex.groups else [])
+
+
+def ask(world, name, method, who):
+    body = BODIES.get(name, lambda world, who: {})(world, who) if method != "GET" else None
+    return getattr(world.clients[who], method.lower())(path_of(world, name), body)
+
+
+def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
+    assert sorted(TABLE) == ENDPOINTS
+
+
+def test_what_has_no_name_answers_nothing():
+    unnamed = [pattern.callback for pattern in urlpatterns if pattern.name is None]
+    assert [methods_of(view) for view in unnamed] == [set()]
+
+
+@pytest.mark.parametrize(("name", "method", "who"), CASES)
+def test_everybody_may_do_what_the_table_says(world, name, method, who):
+    answer = ask(world, name, method, who)
+    assert answer.status_code == TABLE[name, method][WHO.index(who)]
+
+
+@pytest.mark.parametrize("who", ["another", "box office", "superuser", "nobody", "deactivated"])
+@pytest.mark.parametrize("name", ["booking-cancel", "booking-move", "reference-cancel"])
+def test_a_refused_request_leaves_the_owner_s_booking_as_it_was(world, name, who):
+    before = Booking.objects.values().get(pk=world.booking.pk)
+    ask(world, name, "POST", who)
+    assert Booking.objects.values().get() == before
+
+
+@pytest.mark.parametrize("who", ["another", "box office", "superuser"])
+def test_a_list_has_no_booking_of_somebody_else(world, who):
+    assert ask(world, "my-bookings-list", "GET", who).json()["results"] == []
+
+
+@pytest.mark.parametrize("name", ["booking-detail", "booking-cancel", "booking-move"])
+def test_a_stranger_s_booking_and_none_are_told_alike(world, name):
+    stranger_s = ask(world, name, "POST" if name != "booking-detail" else "GET", "another")
+    world.booking.pk += 1000
+    none = ask(world, name, "POST" if name != "booking-detail" else "GET", "another")
+    assert (stranger_s.status_code, stranger_s.content) == (none.status_code, none.content)

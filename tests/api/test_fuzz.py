@@ -1,0 +1,156 @@
+"""Nothing that a client sends breaks the service: requests made up at random, by the OpenAPI document and against it.
+
+`make fuzz` runs this for long.
+"""
+
+import pytest
+import schemathesis
+from django.core.cache import caches
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+from rest_framework.views import APIView
+from schemathesis.generation import GenerationMode
+
+from booking.models import User
+from booking.services.audit import find_breaches
+from booking.views.openapi import JOURNEY
+from movieticket.wsgi import application
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_booking
+from tests.hostile import Reply, ask, bounded, check, check_headers, page_requests, requests
+
+pytestmark = pytest.mark.fuzz
+
+SEAT = st.integers(1, 50)
+SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
+    {"count": st.integers(1, 11)}, optional={"split": st.booleans()}
+)
+# Bodies that get as far as the rules, by operation.
+GOOD = {
+    "POST /signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
+    "POST /token/": st.just({"username": "esha", "password": PASSWORD}),
+    "POST /token/refresh/": st.just({"refresh": "a.b.c"}),
+    "POST /token/blacklist/": st.just({"refresh": "a.b.c"}),
+    "DELETE /me/": st.just({"password": PASSWORD}),
+    "POST /password-reset/": st.just({"email": "nobody@example.com"}),
+    "POST /password-reset/confirm/": st.just({"uid": "MQ", "token": "a-b", "new_password": PASSWORD}),
+    "PATCH /me/": st.just({"email": "esha@example.com"}),
+    "POST /me/password/": st.just({"current_password": PASSWORD, "new_password": PASSWORD}),
+    "POST /shows/{id}/book/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "POST /shows/{id}/book-seats/": SEATS,
+    "POST /shows/{id}/hold/": SEATS,
+    "POST /bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+}
+# The good body has no token.
+NEVER_CARRIED_OUT = ["POST /token/refresh/", "POST /token/blacklist/", "POST /password-reset/confirm/"]
+
+
+@pytest.fixture(autouse=True)
+def _one_long_visit(monkeypatch):
+    """The test's connection stays open through its requests, whose limits are counted and refuse nobody."""
+    monkeypatch.setattr(APIView, "throttled", lambda *_: None)
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def booking(user, show):
+    return make_booking(user=user, show=show, seat_number=1, created_at=timezone.now())
+
+
+@pytest.fixture(scope="module")
+def document(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return schemathesis.openapi.from_wsgi("/swagger.json", application)
+
+
+def token_of(user):
+    return signed_in(user)._credentials["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
+
+
+def check_data():
+    assert list(find_breaches()) == []
+
+
+def methods_of(operations):
+    return sorted({"get", "put", "patch", "post", "delete"} & set(operations))
+
+
+@pytest.mark.parametrize("path", JOURNEY)
+def test_an_operation_survives_what_its_document_forbids(document, user, path):
+    for method in methods_of(document[path]):
+
+        @bounded(20)
+        @given(document[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE))
+        def send(case):
+            for cache in caches.all():
+                cache.clear()
+            user.refresh_from_db()
+            answer = case.call(headers={"Authorization": f"Bearer {token_of(user)}"})
+            headers = {name.title(): values[0] for name, values in answer.headers.items()}
+            check(Reply(answer.status_code, headers, answer.content))
+
+        send()
+    check_data()
+
+
+def names_of(operation):
+    """The fields that its document gives a body."""
+    parameters = operation.definition.raw.get("parameters", ())
+    return [name for p in parameters if p["in"] == "body" for name in p["schema"].get("properties", ["seat_number"])]
+
+
+def statuses_of(hostile_requests, user):
+    """Sends such requests of the user's, and returns what there was for an answer."""
+    statuses = set()
+
+    @bounded(60)
+    @given(hostile_requests)
+    def send(request):
+        for cache in caches.all():
+            cache.clear()
+        user.refresh_from_db()
+        reply = ask(request, token_of(user))
+        check(reply)
+        statuses.add(reply.status)
+        if not User.objects.filter(pk=user.pk).exists():
+            # The request deleted the account, which the next ones need.
+            user.save(force_insert=True)
+
+    send()
+    return statuses
+
+
+@pytest.mark.parametrize("path", JOURNEY)
+def test_an_operation_survives_hostile_requests(document, user, booking, path):
+    ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
+    known = {"id": str(ids.get(path.split("/")[1])).encode(), "reference": booking.reference.encode()}
+    for method in methods_of(document[path]):
+        operation, names = f"{method.upper()} {path}", names_of(document[path][method])
+        statuses = statuses_of(requests(path, method.upper(), known, GOOD.get(operation, st.just({})), names), user)
+        # Most are refused; where all were, little would have been tried.
+        assert min(statuses) < 300 or operation in NEVER_CARRIED_OUT
+    check_data()
+
+
+DOCUMENTS = ["/swagger.json", "/swagger.yaml"]
+PAGES = ["/", "/api", "/swagger/", "/redoc/", *DOCUMENTS, "/admin/", "/admin/login/", "/healthz"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/readyz", "/metrics", "/static/", "/admin/booking/show/"])
+def test_a_page_survives_hostile_requests(user, path):
+    # Each request for the document makes it again, which is slow.
+    @bounded(10 if path in DOCUMENTS else 40)
+    @given(page_requests(path))
+    def send(request):
+        reply = ask(request, token_of(user))
+        assert reply.status < 500, reply
+        check_headers(reply)
+
+    send()

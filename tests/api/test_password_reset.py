@@ -1,0 +1,394 @@
+"""A forgotten password: who gets a link, what it is good for, and that nobody learns who has an account."""
+
+import re
+import socketserver
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Event, Thread
+
+import pytest
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from booking.infrastructure import background
+from booking.infrastructure.tokens import AccessToken, RefreshToken
+from booking.models import User
+from booking.services import InvalidInput, reset_password
+from booking.services.password_reset import send_reset_links
+from tests.factories import PASSWORD, make_user
+from tests.races import at_once
+from tests.tokens import me, refresh, sign_in, status_and_code
+
+EMAIL = "esha@example.com"
+NEW_PASSWORD = "another fine phrase"
+SENT = {"detail": "If an account has this address, a link is on its way to it."}
+STALE_LINK = {"token": ["This link is not valid, or no longer. Ask for another one."]}
+
+
+@pytest.fixture
+def user(db):
+    return make_user(username="esha", email=EMAIL)
+
+
+def ask(email=EMAIL, **extra):
+    return APIClient().post("/api/password-reset/", {"email": email}, **extra)
+
+
+def confirm(uid, token, new_password=NEW_PASSWORD):
+    return APIClient().post("/api/password-reset/confirm/", {"uid": uid, "token": token, "new_password": new_password})
+
+
+def link_of(email=EMAIL):
+    """The id and the token that stand in the one link to the address."""
+    mail.outbox = []
+    send_reset_links(email=email, link=lambda uid, token: f"<{uid} {token}>")
+    [message] = mail.outbox
+    return re.search("<(.*) (.*)>", message.body).groups()
+
+
+# --- Who gets a link --------------------------------------------------------------------------
+
+
+def recipients(email):
+    sent = send_reset_links(email=email, link="{} {}".format)
+    assert sent == len(mail.outbox)
+    return [message.to for message in mail.outbox]
+
+
+@pytest.mark.parametrize("typed", [EMAIL, "Esha@Example.COM"])
+def test_a_link_goes_to_the_address_that_the_account_has(user, typed):
+    assert recipients(typed) == [[EMAIL]]
+
+
+@pytest.mark.parametrize("typed", ["asha@example.com", "", "%", "esha@example.co", "esha@exampleXcom"])
+def test_another_address_gets_none(user, typed):
+    assert recipients(typed) == []
+
+
+def test_each_account_of_an_address_gets_one(user):
+    make_user(username="asha", email=EMAIL)
+    assert recipients(EMAIL) == [[EMAIL]] * 2
+    assert sorted(re.search("the account (.*)\\.", message.body)[1] for message in mail.outbox) == ["asha", "esha"]
+
+
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"password": None}])
+def test_an_account_that_can_not_sign_in_gets_none(db, fields):
+    make_user(email=EMAIL, **fields)
+    assert recipients(EMAIL) == []
+
+
+# --- Asking -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+def test_who_asks_is_told_the_same_and_nobody_is_looked_up_meanwhile(user, email):
+    with CaptureQueriesContext(connection) as queries:
+        answer = ask(email)
+    assert (answer.status_code, answer.json()) == (202, SENT)
+    assert not any("booking_user" in str(query["sql"]) for query in queries)
+    background.wait()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_has_a_link_to_our_page():
+    make_user(email=EMAIL)
+    ask()
+    background.wait()
+    [message] = mail.outbox
+    assert (message.subject, message.from_email) == ("Your new password", "tickets@localhost")
+    path = re.search("http://testserver(/password-reset/.*/.*/)\n", message.body)[1]
+    assert Client().get(path, follow=True).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_link_leads_to_the_public_address_whatever_port_the_host_names(settings):
+    settings.PUBLIC_URL = "https://tickets.example.com"
+    make_user(email=EMAIL)
+    ask(HTTP_HOST="testserver:9999")
+    background.wait()
+    assert "https://tickets.example.com/password-reset/" in mail.outbox[0].body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_mail_has_a_link_to_the_page_of_a_client_where_one_is_set(settings):
+    settings.PASSWORD_RESET_URL = "https://app.example/new?u={uid}&t={token}"
+    make_user(email=EMAIL)
+    ask()
+    background.wait()
+    uid, token = re.search("https://app.example/new\\?u=(.*)&t=(.*)\n", mail.outbox[0].body).groups()
+    assert confirm(uid, token).status_code == 204
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("email", ["", "esha", "a@b", "a@example.com\nBcc: b@example.com", None, ["a@example.com"]])
+def test_what_is_no_address_is_refused(email):
+    answer = ask(email)
+    assert (answer.status_code, list(answer.json())) == (400, ["email"])
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_not_ours_gets_into_no_link(user):
+    assert ask(headers={"Host": "evil.example"}).status_code == 400
+
+
+@pytest.fixture
+def _two_an_hour(settings):
+    names = ("password_reset", "password_reset_address", "password_reset_confirm")
+    settings.LIMITS = settings.LIMITS | dict.fromkeys(names, (2, 3600))
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_two_an_hour")
+def test_one_address_may_ask_so_often():
+    assert [ask(f"{n}@example.com").status_code for n in range(3)] == [202, 202, 429]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_two_an_hour")
+def test_one_mailbox_is_written_to_so_often_whoever_asks():
+    emails = [EMAIL, EMAIL.upper(), f" {EMAIL}"]
+    assert [ask(email, REMOTE_ADDR=f"192.0.2.{n}").status_code for n, email in enumerate(emails)] == [202, 202, 429]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_two_an_hour")
+def test_links_are_tried_so_often():
+    assert [confirm("MQ", "a-b").status_code for _ in range(3)] == [400, 400, 429]
+
+
+# --- A new password ---------------------------------------------------------------------------
+
+
+def test_a_link_sets_a_new_password(user):
+    answer = confirm(*link_of())
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [sign_in(password=password).status_code for password in (PASSWORD, NEW_PASSWORD)] == [401, 200]
+
+
+def test_a_new_password_kills_every_token(user):
+    access, token = AccessToken.for_user(user), RefreshToken.for_user(user)
+    confirm(*link_of())
+    assert [status_and_code(call) for call in (me(access), refresh(token))] == [(401, "password_changed")] * 2
+
+
+def told(answer):
+    return answer.status_code, answer.json()
+
+
+def test_a_link_is_good_for_one_password(user):
+    link = link_of()
+    confirm(*link)
+    assert told(confirm(*link)) == (400, STALE_LINK)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_used_by_8_at_once_is_good_for_one():
+    make_user(email=EMAIL)
+    link = link_of()
+    answers = at_once([lambda: confirm(*link).status_code] * 8)
+    assert sorted(answers) == [204] + [400] * 7
+
+
+def test_a_link_is_good_for_an_hour(user, settings):
+    link = link_of()
+    assert settings.PASSWORD_RESET_TIMEOUT == 3600
+    settings.PASSWORD_RESET_TIMEOUT = -1
+    assert told(confirm(*link)) == (400, STALE_LINK)
+
+
+@pytest.mark.parametrize(
+    "change", [{"email": "asha@example.com"}, {"is_active": False}, {"password": "!"}], ids=lambda change: str(change)
+)
+def test_a_link_dies_with_what_it_was_made_for(user, change):
+    link = link_of()
+    User.objects.filter(pk=user.pk).update(**change)
+    assert told(confirm(*link)) == (400, STALE_LINK)
+
+
+def test_a_link_opens_no_other_account(user):
+    make_user(email="asha@example.com")
+    (_, token), (uid, _) = link_of(), link_of("asha@example.com")
+    assert told(confirm(uid, token)) == (400, STALE_LINK)
+
+
+BAD_IDS = ["é", "!", "=", "MQ==", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "_____w", "YQ", "2aE"]
+
+
+@pytest.mark.parametrize("uid", BAD_IDS)
+def test_an_odd_id_opens_nothing(user, uid):
+    _, token = link_of()
+    User.objects.filter(pk=user.pk).update(id=77)
+    assert told(confirm(uid, token)) == (400, STALE_LINK)
+
+
+@pytest.mark.parametrize("token", ["x", "-", "a-b-c", "é-é", "zzzzzzzzzzzzz-a", "a" * 100])
+def test_an_odd_token_opens_nothing(user, token):
+    assert told(confirm(link_of()[0], token)) == (400, STALE_LINK)
+
+
+def test_a_weak_password_is_refused_by_its_field_and_leaves_the_link(user):
+    link = link_of()
+    answer = confirm(*link, new_password="1998")
+    assert (answer.status_code, list(answer.json())) == (400, ["new_password"])
+    assert confirm(*link).status_code == 204
+
+
+def test_a_link_opens_nothing_for_nobody(db):
+    with pytest.raises(InvalidInput):
+        reset_password(uid="MQ", token="a-b", new_password=NEW_PASSWORD)
+
+
+# --- Our page ---------------------------------------------------------------------------------
+
+
+def page_of(browser):
+    """The form that a fresh link leads to."""
+    return browser.get("/password-reset/{}/{}/".format(*link_of()), follow=True)
+
+
+def submit(browser, page, second=NEW_PASSWORD, first=NEW_PASSWORD):
+    return browser.post(page.request["PATH_INFO"], {"new_password1": first, "new_password2": second})
+
+
+def test_the_page_sets_a_new_password_and_kills_every_token(user):
+    access, browser = AccessToken.for_user(user), Client()
+    answer = submit(browser, page_of(browser))
+    assert (answer.status_code, answer.url) == (302, "/password-reset/done/")
+    assert "every device is signed out" in browser.get(answer.url).content.decode()
+    assert (me(access).status_code, sign_in(password=NEW_PASSWORD).status_code) == (401, 200)
+
+
+def test_the_page_leaves_no_token_in_its_address(user):
+    assert page_of(Client()).request["PATH_INFO"].endswith("/set-password/")
+
+
+def test_the_page_asks_again_for_two_passwords_that_differ(user):
+    browser = Client()
+    assert submit(browser, page_of(browser), "other").status_code == 200
+    assert sign_in().status_code == 200
+
+
+@pytest.mark.parametrize(("length", "status"), [(128, 302), (129, 200), (140, 200)])
+def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status):
+    browser, password = Client(), "long" * 32 + "x" * (length - 128)
+    answer = submit(browser, page_of(browser), password, password)
+    too_long = "It must contain at most 128 characters." in answer.content.decode()
+    assert (answer.status_code, too_long) == (status, status == 200)
+    assert sign_in(password=password).status_code == (200 if status == 302 else 400)
+
+
+@pytest.mark.usefixtures("_two_an_hour")
+def test_the_page_is_tried_so_often(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [submit(browser, page, "other").status_code for _ in range(2)] == [200, 200]
+    answer = submit(browser, page)
+    assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 3600) == (429, True)
+    assert f"Please try again in {answer['Retry-After']} seconds." in answer.content.decode()
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.usefixtures("_two_an_hour")
+def test_tries_of_the_page_and_of_the_api_are_counted_together(user):
+    browser = Client()
+    page = page_of(browser)
+    assert [confirm("MQ", "a-b").status_code for _ in range(2)] == [400, 400]
+    assert submit(browser, page).status_code == 429
+
+
+def test_the_page_says_when_its_link_was_used_meanwhile(user):
+    browser = Client()
+    page = page_of(browser)
+    confirm(*link_of())
+    assert "link was invalid" in submit(browser, page).content.decode()
+
+
+def test_the_page_says_when_its_account_was_switched_off_meanwhile(user):
+    browser = Client()
+    page = page_of(browser)
+    User.objects.update(is_active=False)
+    answer = submit(browser, page)
+    assert (answer.status_code, "link was invalid" in answer.content.decode()) == (200, True)
+    assert User.objects.get().check_password(PASSWORD)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["é/a-b", "MQ/x", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5/a-b", "%00/%00"])
+def test_the_page_takes_no_odd_link(path):
+    answer = Client().get(f"/password-reset/{path}/")
+    assert (answer.status_code, "link was invalid" in answer.content.decode()) == (200, True)
+
+
+# --- In the background ------------------------------------------------------------------------
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Takes mail by SMTP (RFC 5321) once it is told to, and keeps it."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), MailHandler)
+        self.mails, self.opens = [], Event()
+
+
+class MailHandler(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.opens.wait(60)
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            word = line[:4].upper()
+            self.wfile.write({b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(word, b"250 fine\r\n"))
+            if word == b"DATA":
+                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")).decode())
+                self.wfile.write(b"250 taken\r\n")
+
+
+@contextmanager
+def mail_server(settings):
+    with MailServer() as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.server_address
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_mail_server_holds_up_no_answer(settings):
+    make_user(email=EMAIL)
+    with mail_server(settings) as server:
+        assert told(ask()) == (202, SENT)
+        # It has not said a word yet.
+        server.opens.set()
+        background.wait()
+    [text] = server.mails
+    assert f"To: {EMAIL}" in text
+    assert "http://testserver/password-reset/" in text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_is_away_is_logged_without_the_address(settings, caplog):
+    make_user(email=EMAIL)
+    with mail_server(settings) as server:
+        server.server_close()
+    ask()
+    background.wait()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Work in the background failed: ConnectionRefusedError"
+    ]
+    assert EMAIL not in caplog.text
+
+
+@pytest.mark.django_db
+def test_too_much_work_is_refused_whoever_is_meant(user, monkeypatch):
+    monkeypatch.setattr(background, "_places", BoundedSemaphore(1))
+    release = Event()
+    background.do_later(release.wait)
+    answers = [ask(email) for email in (EMAIL, "nobody@example.com")]
+    release.set()
+    background.wait()
+    assert [status_and_code(answer) for answer in answers] == [(503, "busy")] * 2

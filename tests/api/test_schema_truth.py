@@ -1,0 +1,158 @@
+"""The service does as its OpenAPI document says: whatever is sent, the answer is one that stands there."""
+
+import pytest
+import schemathesis
+from django.core.cache import cache
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from booking.infrastructure.tokens import AccessToken, RefreshToken
+from booking.views.openapi import JOURNEY
+from movieticket.wsgi import application
+from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
+
+pytestmark = pytest.mark.fuzz
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+# The same ones on each run.
+BOUNDED = settings(
+    max_examples=30,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(autouse=True)
+def _connection_stays_open():
+    """The test's transaction lives through its requests, as with Django's own test client."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def booking(user):
+    show = make_show(movie=make_movie(title="Seven Samurai"), screen=make_screen(name="Hall 1"))
+    return make_booking(user=user, show=show, seat_number=1)
+
+
+@pytest.fixture(scope="module")
+def document(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        return schemathesis.openapi.from_wsgi("/swagger.json", application)
+
+
+SEAT = st.integers(1, 60)
+SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
+    {"count": st.integers(1, 11)}, optional={"split": st.booleans()}
+)
+# Bodies that the rules take a look at, by path.
+SENSIBLE = {
+    "/signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
+    "/token/": st.just({"username": "esha", "password": PASSWORD}),
+    "/me/": st.fixed_dictionaries({"email": st.sampled_from(["", "esha@example.com"])}),
+    "/password-reset/": st.fixed_dictionaries({"email": st.sampled_from(["esha@example.com", "x"])}),
+    "/password-reset/confirm/": st.just({"uid": "MQ", "token": "a-b", "new_password": "another-good-one"}),
+    "/me/password/": st.just({"current_password": PASSWORD, "new_password": "another-good-one"}),
+    "/shows/{id}/book/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "/shows/{id}/book-seats/": SEATS,
+    "/shows/{id}/hold/": SEATS,
+    "/bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+}
+
+
+def aimed(case, body, booking):
+    """The request turned to what is there, with a sensible body."""
+    ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
+    known = {"id": ids.get(case.path.split("/")[1]), "reference": booking.reference}
+    case.path_parameters = {name: known[name] for name in case.path_parameters}
+    case.headers = {}
+    if case.path in ("/token/refresh/", "/token/blacklist/"):
+        body = {"refresh": str(RefreshToken.for_user(booking.user))}
+    if case.method != "GET" and body:
+        case.body = body
+    return case
+
+
+def answer(case, user):
+    """Signed in, and with no limit used up."""
+    cache.clear()
+    user.refresh_from_db()
+    return case.call(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"})
+
+
+def undocumented(schema, body, definitions):
+    """The names in a body that its schema doesn't know; JSON Schema would let them pass."""
+    if "$ref" in schema:
+        schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if isinstance(body, list):
+        return {name for item in body for name in undocumented(schema.get("items", {}), item, definitions)}
+    if not isinstance(body, dict) or schema.get("additionalProperties"):
+        return set()
+    known = schema.get("properties", {})
+    inner = (undocumented(known[name], value, definitions) for name, value in body.items() if name in known)
+    return (body.keys() - known.keys()).union(*inner)
+
+
+def unknown_names(document, path, response):
+    operation = document.raw_schema["paths"][path][response.request.method.lower()]
+    documented = operation["responses"][str(response.status_code)]
+    if "schema" not in documented:
+        return set()
+    return undocumented(documented["schema"], response.json(), document.raw_schema["definitions"])
+
+
+@pytest.mark.parametrize("path", JOURNEY)
+def test_every_answer_stands_in_the_document(document, user, booking, path):
+    for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):
+        operation = document[path][method]
+        # What the document allows, and what it doesn't.
+        cases = st.one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+
+        @BOUNDED
+        @given(cases, st.booleans(), SENSIBLE.get(path, st.none()))
+        def check(case, is_aimed, body):
+            request = aimed(case, body, booking) if is_aimed else case
+            response = answer(request, user)
+            # No body has no type, which Swagger 2.0 can't say.
+            typed = [] if response.status_code == 204 else [content_type_conformance]
+            request.validate_response(response, checks=CHECKS + typed)
+            assert unknown_names(document, path, response) == set()
+
+        check()
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer", "Bearer a b", "Basic abc", ""])
+def test_so_does_the_answer_to_a_bad_token(document, header):
+    case = document["/me/"]["get"].Case()
+    response = case.call(headers={"Authorization": header})
+    assert (response.status_code, unknown_names(document, "/me/", response)) == (401, set())
+    case.validate_response(response, checks=CHECKS)
+
+
+def test_a_seat_map_s_tag_is_answered_as_documented(document, booking):
+    case = document["/shows/{id}/seats/"]["get"].Case(path_parameters={"id": booking.show_id})
+    tag = case.call().headers["etag"][0]
+    known = case.call(headers={"If-None-Match": tag})
+    assert (known.status_code, known.headers["etag"]) == (304, [tag])
+    case.validate_response(known, checks=CHECKS)

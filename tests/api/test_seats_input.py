@@ -1,0 +1,155 @@
+"""Whatever a client asks several seats with is understood or refused by its field, and nothing is booked."""
+
+import json
+
+import pytest
+
+from booking.models import Booking
+from tests.bodies import NO_WHOLE_NUMBERS, reasons, send
+from tests.factories import make_booking
+
+WHOLE = "A whole number is required."
+NAME_OR_COUNT = {"seat_numbers": ["Name the seats, or give a count."]}
+NOT_TOGETHER = ["Not together with seat_numbers."]
+SPLIT = ["Must be a valid boolean."]
+
+
+@pytest.fixture(params=["book-seats", "hold"])
+def ask(request, client, show):
+    """Asks for seats with a raw body, each way in turn."""
+    return lambda body: send(client, f"/api/shows/{show.pk}/{request.param}/", body)
+
+
+@pytest.mark.parametrize("seat_number", [*NO_WHOLE_NUMBERS, "null"], ids=lambda text: text[:20])
+def test_one_seat_that_is_no_whole_number_refuses_all(ask, seat_number):
+    reason = "This field may not be null." if seat_number == "null" else WHOLE
+    assert reasons(ask(f'{{"seat_numbers": [1, {seat_number}]}}'), 400) == {"seat_numbers": {"1": [reason]}}
+    assert Booking.objects.count() == 0
+
+
+@pytest.mark.parametrize("count", NO_WHOLE_NUMBERS, ids=lambda text: text[:20])
+def test_a_count_that_is_no_whole_number_is_refused(ask, count):
+    assert reasons(ask(f'{{"count": {count}}}'), 400) == {"count": [WHOLE]}
+    assert Booking.objects.count() == 0
+
+
+@pytest.mark.parametrize("field", ["seat_numbers", "count"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1" * 5000, "05", "'5'"], ids=lambda text: text[:20])
+def test_a_value_that_is_not_json_is_refused(ask, field, value):
+    answer = ask(f'{{"{field}": [{value}]}}' if field == "seat_numbers" else f'{{"count": {value}}}')
+    assert reasons(answer, 400)["code"] == "parse_error"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [('"1,2"', "str"), ('"\\u0000"', "str"), ("5", "int"), ("2.5", "float"), ("true", "bool")]
+)
+def test_seats_that_are_no_list_are_refused(ask, value, kind):
+    reason = f'Expected a list of items but got type "{kind}".'
+    assert reasons(ask(f'{{"seat_numbers": {value}}}'), 400) == {"seat_numbers": [reason]}
+
+
+def test_seats_that_are_an_object_are_refused(ask):
+    reason = 'Expected a list of items but got type "dict".'
+    assert reasons(ask('{"seat_numbers": {"0": 5}}'), 400) == {"seat_numbers": [reason]}
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ({}, NAME_OR_COUNT),
+        ({"split": True}, NAME_OR_COUNT),
+        ({"seats": [1]}, NAME_OR_COUNT),
+        ({"seat_number": 1}, NAME_OR_COUNT),
+        ({"seat_numbers": []}, {"seat_numbers": ["This list may not be empty."]}),
+        ({"seat_numbers": None}, {"seat_numbers": ["This field may not be null."]}),
+        ({"count": None}, {"count": ["This field may not be null."]}),
+        ({"count": 1, "split": None}, {"split": ["This field may not be null."]}),
+        ({"seat_numbers": [1], "count": 1}, {"count": NOT_TOGETHER}),
+        ({"seat_numbers": [1], "split": False}, {"split": NOT_TOGETHER}),
+        ({"seat_numbers": [1], "count": 1, "split": True}, {"count": NOT_TOGETHER, "split": NOT_TOGETHER}),
+        ({"seat_numbers": [], "count": 1}, {"seat_numbers": ["This list may not be empty."]}),
+        ({"seat_numbers": [[1]]}, {"seat_numbers": {"0": [WHOLE]}}),
+        ({"seat_numbers": [5, 5]}, {"seat_numbers": ["Seat 5 is named twice."]}),
+        ({"seat_numbers": [7, 5, "5", 7, "07"]}, {"seat_numbers": [f"Seat {n} is named twice." for n in (5, 7)]}),
+        ({"seat_numbers": [*range(1, 52)]}, {"seat_numbers": ["At most 50 seats."]}),
+        ({"seat_numbers": [1] * 51}, {"seat_numbers": ["At most 50 seats."]}),
+        ({"count": 51}, {"count": ["At most 50 seats."]}),
+        ({"count": 10**30}, {"count": ["At most 50 seats."]}),
+        ({"count": 0}, {"count": ["Ensure this value is greater than or equal to 1."]}),
+        ({"count": -1}, {"count": ["Ensure this value is greater than or equal to 1."]}),
+        ({"count": -(10**30)}, {"count": ["Ensure this value is greater than or equal to 1."]}),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_refused_by_its_field(ask, body, answer):
+    assert reasons(ask(json.dumps(body)), 400) == answer
+    assert Booking.objects.count() == 0
+
+
+@pytest.mark.parametrize("split", ["maybe", "", 2, -1, 2.5, [], [True], {}, {"a": 1}, "\0", "2", "é"], ids=str)
+def test_a_split_that_is_neither_true_nor_false_is_refused(ask, split):
+    assert reasons(ask(json.dumps({"count": 2, "split": split})), 400) == {"split": SPLIT}
+
+
+@pytest.mark.parametrize("split", ["true", "yes", "on", "t", "0", 1, 1.0, 0], ids=repr)
+def test_a_split_that_only_looks_like_true_or_false_is_refused(ask, split):
+    assert reasons(ask(json.dumps({"count": 2, "split": split})), 400) == {"split": SPLIT}
+
+
+def test_more_seats_than_a_customer_may_have_are_refused_by_the_rule(ask, settings):
+    settings.MAX_SEATS_PER_USER = 2
+    answers = [ask(json.dumps(body)) for body in ({"count": 3}, {"seat_numbers": [1, 2, 3]})]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "seat_limit_reached")] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "seats"),
+    [
+        ({"seat_numbers": ["5", "06", 7]}, [5, 6, 7]),
+        ({"count": "2"}, [25, 26]),
+        ({"count": 2, "split": False}, [25, 26]),
+        ({"count": 2, "user": 10**9, "status": "cancelled", "reference": "MINE"}, [25, 26]),
+    ],
+    ids=str,
+)
+def test_plain_digits_are_taken_and_other_fields_change_nothing(ask, user, body, seats):
+    answer = reasons(ask(json.dumps(body)), 201)
+    assert [booking["seat_number"] for booking in answer["bookings"]] == seats
+    assert set(Booking.objects.values_list("user", "cancelled_at")) == {(user.pk, None)}
+
+
+def test_a_list_without_end_is_refused(ask):
+    assert reasons(ask(json.dumps({"seat_numbers": [1] * 300_000})), 400) == {"seat_numbers": ["At most 50 seats."]}
+
+
+def test_too_many_seats_are_refused_before_each_is_looked_at(ask):
+    assert reasons(ask(json.dumps({"seat_numbers": [""] * 51})), 400) == {"seat_numbers": ["At most 50 seats."]}
+
+
+# --- Moving -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask_to_move(client, user, show):
+    booking = make_booking(user=user, show=show, seat_number=5)
+    return lambda seat_number: send(client, f"/api/bookings/{booking.pk}/move/", f'{{"seat_number": {seat_number}}}')
+
+
+@pytest.mark.parametrize("seat_number", NO_WHOLE_NUMBERS, ids=lambda text: text[:20])
+def test_a_seat_to_move_to_that_is_no_whole_number_is_refused(ask_to_move, seat_number):
+    assert reasons(ask_to_move(seat_number), 400) == {"seat_number": [WHOLE]}
+    assert Booking.objects.get().seat_number == 5
+
+
+@pytest.mark.parametrize("seat_number", ["0", "-1", "51", '"51"', "2147483648", "1" * 31])
+def test_a_seat_to_move_to_outside_the_hall_is_no_seat(ask_to_move, seat_number):
+    refusal = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
+    assert reasons(ask_to_move(seat_number), 400) == refusal
+    assert Booking.objects.get().seat_number == 5
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", '"x"'])
+def test_a_reference_is_given_back_whatever_the_body(client, user, show, body):
+    booking = make_booking(user=user, show=show)
+    answer = reasons(send(client, f"/api/references/{booking.reference}/cancel/", body), 200)
+    assert answer["reference"] == booking.reference

@@ -1,0 +1,316 @@
+"""Sign-ins as families of tokens: what ends one of them, and what ends all of a user's."""
+
+from collections import Counter
+
+import pytest
+from django.contrib.auth.hashers import make_password
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from booking.infrastructure.passwords import Argon2Hasher
+from booking.infrastructure.tokens import AccessToken, RefreshToken
+from booking.models import RevokedSession, User
+from booking.services import revoke_all_sessions
+from tests.conftest import signed_in
+from tests.factories import PASSWORD, make_user
+from tests.races import at_once
+from tests.tokens import change_password, me, refresh, sign_in, sign_out, status_and_code
+
+DEAD = (401, "token_not_valid")
+
+
+def refreshed(token):
+    """The successors of a refresh token."""
+    answer = refresh(token)
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def statuses(tokens):
+    """What becomes of an access and a refresh token."""
+    return [me(tokens["access"]).status_code, refresh(tokens["refresh"]).status_code]
+
+
+# --- A refresh token in two hands -------------------------------------------------------------
+
+
+def test_a_refresh_token_used_twice_kills_its_successors(user, no_grace):
+    first = sign_in().json()
+    second = refreshed(first["refresh"])
+    assert status_and_code(refresh(first["refresh"])) == DEAD
+    assert (status_and_code(me(second["access"])), status_and_code(refresh(second["refresh"]))) == (DEAD, DEAD)
+
+
+def test_it_kills_the_access_token_of_the_sign_in_too(user, no_grace):
+    first = sign_in().json()
+    refreshed(first["refresh"])
+    assert me(first["access"]).status_code == 200
+    refresh(first["refresh"])
+    assert status_and_code(me(first["access"])) == DEAD
+
+
+def test_an_old_refresh_token_kills_a_family_of_many_generations(user, no_grace):
+    tokens = first = sign_in().json()
+    for _ in range(4):
+        tokens = refreshed(tokens["refresh"])
+    refresh(first["refresh"])
+    assert statuses(tokens) == [401, 401]
+
+
+def test_another_sign_in_of_the_same_user_goes_on(user):
+    stolen, other = sign_in().json(), sign_in().json()
+    refreshed(stolen["refresh"])
+    refresh(stolen["refresh"])
+    assert statuses(other) == [200, 200]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_in(user, no_grace):
+    token = RefreshToken.for_user(user)
+    answers = at_once([lambda: refresh(token)] * 8)
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 7}
+    [won] = [answer.json() for answer in answers if answer.status_code == 200]
+    assert statuses(won) == [401, 401]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_thief_who_overtakes_the_owner_keeps_nothing(user, no_grace):
+    used = RefreshToken.for_user(user)
+    newest = refreshed(used)
+    answers = at_once([lambda: refresh(newest["refresh"]), lambda: refresh(used)])
+    alive = [answer.json() for answer in answers if answer.status_code == 200]
+    assert [statuses(tokens) for tokens in alive] == [[401, 401]] * len(alive)
+
+
+def test_signing_out_with_a_used_token_ends_the_sign_in(user):
+    first = sign_in().json()
+    second = refreshed(first["refresh"])
+    assert status_and_code(sign_out(first["refresh"])) == DEAD
+    assert statuses(second) == [401, 401]
+
+
+# --- Signing out ------------------------------------------------------------------------------
+
+
+def test_signing_out_kills_the_access_token_at_once(user):
+    tokens = sign_in().json()
+    sign_out(tokens["refresh"])
+    assert status_and_code(me(tokens["access"])) == DEAD
+
+
+def test_signing_out_leaves_the_access_tokens_of_other_devices(user):
+    here, there = sign_in().json(), sign_in().json()
+    sign_out(here["refresh"])
+    assert statuses(there) == [200, 200]
+
+
+def everywhere(user):
+    revoke_all_sessions(user=user)
+
+
+@pytest.mark.parametrize("kill", [User.delete, change_password, everywhere])
+def test_a_dead_token_signs_nobody_out(user, kill):
+    token = RefreshToken.for_user(user)
+    kill(user)
+    assert (sign_out(token).status_code, RevokedSession.objects.count()) == (401, 0)
+
+
+def test_signing_out_everywhere_kills_every_token(user):
+    devices = [sign_in().json() for _ in range(2)]
+    answer = signed_in(user).post("/api/me/logout-everywhere/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [statuses(tokens) for tokens in devices] == [[401, 401]] * 2
+
+
+def test_signing_out_everywhere_leaves_other_people_signed_in(user):
+    token = AccessToken.for_user(make_user())
+    signed_in(user).post("/api/me/logout-everywhere/")
+    assert me(token).status_code == 200
+
+
+def test_one_may_sign_in_again_after_signing_out_everywhere(user):
+    signed_in(user).post("/api/me/logout-everywhere/")
+    assert statuses(sign_in().json()) == [200, 200]
+
+
+@pytest.mark.parametrize("kill", [change_password, everywhere])
+def test_a_session_in_the_admin_ends_with_the_tokens(user, kill):
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    browser = Client()
+    browser.force_login(User.objects.get(pk=user.pk))
+    assert browser.get("/admin/").status_code == 200
+    kill(user)
+    assert browser.get("/admin/").status_code == 302
+
+
+def test_a_password_set_in_the_admin_kills_tokens(user, staff):
+    access = AccessToken.for_user(user)
+    new = {"usable_password": "true", "password1": "another fine phrase", "password2": "another fine phrase"}
+    assert staff.post(f"/admin/booking/user/{user.pk}/password/", new).status_code == 302
+    assert status_and_code(me(access)) == (401, "password_changed")
+
+
+def test_a_password_set_in_the_admin_is_one_that_signs_in(user, staff):
+    new = {"usable_password": "true", "password1": "long " * 28, "password2": "long " * 28}
+    page = staff.post(f"/admin/booking/user/{user.pk}/password/", new)
+    assert "It must contain at most 128 characters." in page.content.decode()
+
+
+def test_who_sets_a_password_in_the_admin_is_told_how_long_it_may_be(user, staff):
+    page = staff.get(f"/admin/booking/user/{user.pk}/password/")
+    assert "Your password must contain at most 128 characters." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda user: (user.set_password("another fine phrase"), user.save()),
+        lambda user: (user.set_password(PASSWORD), user.save(update_fields=["password"])),
+        lambda user: (user.set_unusable_password(), user.save(update_fields=["password"])),
+    ],
+)
+def test_whoever_saves_a_password_kills_tokens(user, change):
+    access = AccessToken.for_user(user)
+    change(user)
+    assert status_and_code(me(access)) == (401, "password_changed")
+
+
+# --- What the database knows ------------------------------------------------------------------
+
+
+def test_no_live_token_stands_in_the_database(user):
+    refreshed(sign_in().json()["refresh"])
+    assert list(OutstandingToken.objects.values_list("user", "token")) == [(None, "")]
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_request_asks_once_who_it_is(user, client, django_assert_num_queries, method):
+    with django_assert_num_queries(1):
+        assert getattr(client, method)("/api/me/").status_code in (200, 405)
+
+
+@pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
+def test_a_token_of_an_earlier_version_is_dead(user, token_class, call):
+    User.objects.filter(pk=user.pk).update(session_key="")
+    token = token_class()
+    token["user_id"] = str(user.pk)
+    assert status_and_code(call(token)) == DEAD
+
+
+def test_an_ended_sign_in_is_named_by_its_number():
+    assert str(RevokedSession(number=7)) == "7"
+
+
+# --- The hash of a password -------------------------------------------------------------------
+
+ARGON2 = "booking.infrastructure.passwords.Argon2Hasher"
+PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
+
+
+class CountedHasher(Argon2Hasher):
+    """The service's own, and how often it worked."""
+
+    runs = 0
+
+    def encode(self, password, salt):
+        type(self).runs += 1
+        return super().encode(password, salt)
+
+    def verify(self, password, encoded):
+        type(self).runs += 1
+        return super().verify(password, encoded)
+
+
+@pytest.fixture
+def counted(settings):
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountedHasher"]
+    CountedHasher.runs = 0
+    return CountedHasher
+
+
+@pytest.mark.parametrize(
+    ("fields", "username"),
+    [
+        ({}, "esha"),
+        ({}, "nobody"),
+        ({"is_active": False}, "esha"),
+        ({"password": None}, "esha"),
+        ({"password": ""}, "esha"),
+    ],
+    ids=["wrong password", "unknown name", "switched off", "no password", "empty password"],
+)
+@pytest.mark.django_db
+def test_whatever_is_wrong_a_sign_in_costs_one_hash_and_says_the_same(counted, fields, username):
+    make_user(username="esha", **fields)
+    counted.runs = 0
+    with CaptureQueriesContext(connection) as queries:
+        answer = sign_in(username, "wrong")
+    assert sum("booking_user" in str(query["sql"]) for query in queries) == 1
+    refusal = {"detail": "No active account found with the given credentials", "code": "no_active_account"}
+    assert (answer.status_code, answer.json(), counted.runs) == (401, refusal, 1)
+
+
+@pytest.mark.django_db
+def test_a_good_sign_in_costs_one_hash_too(counted):
+    make_user(username="esha")
+    counted.runs = 0
+    assert (sign_in().status_code, counted.runs) == (200, 1)
+
+
+@pytest.mark.django_db
+def test_the_hash_has_the_parameters_that_owasp_names(settings):
+    settings.PASSWORD_HASHERS = [ARGON2]
+    assert make_password(PASSWORD).startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+@pytest.fixture
+def old_hash(settings, db):
+    """A user whose password was hashed by an earlier version."""
+    settings.PASSWORD_HASHERS = [ARGON2, PBKDF2]
+    return User.objects.create(username="esha", password=make_password(PASSWORD, hasher="pbkdf2_sha256"))
+
+
+def test_an_older_hash_is_replaced_at_the_next_sign_in(old_hash):
+    assert sign_in().status_code == 200
+    old_hash.refresh_from_db()
+    assert old_hash.password.startswith("argon2$")
+    assert sign_in().status_code == 200
+
+
+def test_a_wrong_password_replaces_no_hash(old_hash):
+    sign_in(password="wrong")
+    assert User.objects.get().password == old_hash.password
+
+
+def test_a_better_hash_signs_nobody_out(old_hash):
+    other = RefreshToken.for_user(old_hash)
+    tokens = sign_in().json()
+    assert statuses(tokens) == statuses({"access": other.access_token, "refresh": other}) == [200, 200]
+
+
+def test_a_better_hash_takes_no_newer_password_back(old_hash):
+    stale = User.objects.get()
+    old_hash.set_password("another fine phrase")
+    old_hash.save()
+    assert stale.check_password(PASSWORD)
+    assert [sign_in(password=password).status_code for password in (PASSWORD, "another fine phrase")] == [401, 200]
+
+
+def test_a_better_hash_does_not_bring_dead_tokens_back(old_hash):
+    access, stale = AccessToken.for_user(old_hash), User.objects.get()
+    revoke_all_sessions(user=old_hash)
+    stale.check_password(PASSWORD)
+    assert status_and_code(me(access)) == (401, "password_changed")
+
+
+# --- What is not offered ----------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_no_token_is_verified_for_others(method):
+    answer = getattr(APIClient(), method)("/api/token/verify/", {"token": "x"})
+    assert (answer.status_code, answer.json()) == (404, {"detail": "Not found.", "code": "not_found"})

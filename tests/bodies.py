@@ -1,0 +1,56 @@
+"""Request bodies in JSON."""
+
+import json
+from itertools import cycle
+
+NO_WHOLE_NUMBERS = [
+    "true",
+    "false",
+    "2.7",
+    "2.0",
+    "1e1",
+    "[]",
+    "[5]",
+    "{}",
+    '{"seat": 5}',
+    '""',
+    '" "',
+    '" 5"',
+    '"5 "',
+    '"5\\n"',
+    '"+5"',
+    '"-5"',
+    '"5.0"',
+    '"1e1"',
+    '"0x5"',
+    '"1_0"',
+    '"five"',
+    '"null"',
+    '"true"',
+    '"٤"',
+    '"५"',
+    '"\uff15"',
+    '"²"',
+    '"5\\u0000"',
+    '"\\ud800"',
+    '"1000000000000000000000000000000"',
+    json.dumps("9" * 100_000),
+]
+
+
+def send(client, path, body, content_type="application/json"):
+    return client.generic("POST", path, body, content_type=content_type)
+
+
+def reasons(answer, status):
+    """The body of an answer with that status, in JSON."""
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
+    return answer.json()
+
+
+def each_of_both(more, fewer):
+    """Pairs with each of `more` and each of `fewer`, not every combination: what refuses the one is the same for all
+    of the other.
+    """
+    assert len(more) >= len(fewer)
+    return list(zip(more, cycle(fewer), strict=False))

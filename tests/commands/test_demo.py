@@ -1,0 +1,132 @@
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from booking import services
+from booking.management.commands import demo as command
+from booking.models import Booking, Movie, Screen, Show, User
+from tests.factories import make_movie, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+DAYS = command.DAYS
+
+
+@pytest.fixture(autouse=True)
+def _debug(settings):
+    settings.DEBUG = True
+
+
+@pytest.fixture(autouse=True)
+def _three_days(monkeypatch):
+    """Enough shows for all but the test of their number."""
+    monkeypatch.setattr(command, "DAYS", 3)
+
+
+def demo():
+    out = StringIO()
+    call_command("demo", stdout=out)
+    return out.getvalue()
+
+
+def test_it_makes_what_a_newcomer_wants_to_see():
+    demo()
+    assert (Movie.objects.filter(duration_minutes__gt=0).count(), Screen.objects.count()) == (24, 3)
+    assert Show.objects.values_list("total_seats").distinct().count() == 3
+    assert sorted(User.objects.values_list("username", flat=True)) == ["admin", "alice", "bruno"]
+    assert Booking.objects.sold().count() > 100
+
+
+def test_shows_fill_the_next_14_days(monkeypatch):
+    monkeypatch.setattr(command, "DAYS", DAYS)
+    demo()
+    days = {timezone.localdate(show.starts_at) for show in Show.objects.all()}
+    assert len(days) >= 14
+    assert min(Show.objects.values_list("starts_at", flat=True)) > timezone.now()
+
+
+def test_every_movie_is_on():
+    demo()
+    assert Movie.objects.filter(shows__isnull=False).distinct().count() == 24
+
+
+def test_a_second_run_changes_nothing():
+    demo()
+    before = [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)]
+    assert ", 0 shows added" in demo()
+    assert [list(model.objects.values()) for model in (Movie, Screen, Show, Booking, User)] == before
+
+
+def test_a_later_run_adds_the_days_since():
+    demo()
+    newest = [show.pk for show in Show.objects.order_by("-starts_at")[:9]]
+    Booking.objects.filter(show__in=newest).delete()
+    Show.objects.filter(pk__in=newest).delete()
+    assert ", 9 shows added" in demo()
+
+
+def test_times_that_staff_took_stay_theirs():
+    screen = Screen.objects.create(name="Studio", rows=1, seats_per_row=1)
+    now = timezone.now()
+    starts_at, ends_at = now + timedelta(hours=1), now + timedelta(days=2)
+    services.plan_show(movie=make_movie(), screen=screen, starts_at=starts_at, ends_at=ends_at, now=now)
+    demo()
+    assert Show.objects.filter(screen=screen, starts_at__lt=ends_at).count() == 1
+
+
+def test_the_demo_logins_are_printed_and_work(anyone):
+    out = demo()
+    assert out.splitlines()[1:] == [
+        "Login: alice, password cinema-demo",
+        "Login: bruno, password cinema-demo",
+        "Login: admin, password admin, for the admin",
+    ]
+    assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 200
+
+
+def test_accounts_of_others_are_left_alone():
+    make_user(username="Alice")
+    assert "alice" not in demo()
+    assert not Booking.objects.filter(user__username="Alice").exists()
+
+
+def test_an_admin_of_one_s_own_keeps_the_name():
+    make_user(username="ADMIN")
+    assert "for the admin" not in demo()
+    assert not User.objects.filter(is_superuser=True).exists()
+
+
+def test_a_show_cancelled_stays_off():
+    demo()
+    show = Show.objects.first()
+    services.cancel_show(show_id=show.pk, now=timezone.now())
+    demo()
+    assert Show.objects.filter(screen=show.screen, starts_at=show.starts_at).count() == 1
+
+
+def test_a_low_limit_leaves_less_to_see(settings):
+    settings.MAX_SEATS_PER_USER = 1
+    demo()
+    assert 0 < Booking.objects.count() <= 2 * Show.objects.count()
+
+
+def test_retiring_closes_accounts_with_known_passwords_alone(anyone):
+    demo()
+    bruno = User.objects.get(username="bruno")
+    bruno.set_password("a secret of his own")
+    bruno.save()
+    out = StringIO()
+    call_command("demo", "--retire", stdout=out)
+    assert [line.split()[4] for line in sorted(out.getvalue().splitlines())] == ["admin:", "alice:"]
+    assert anyone.post("/api/token/", {"username": "bruno", "password": "a secret of his own"}).status_code == 200
+
+
+def test_without_debug_there_is_no_admin_and_no_known_password(settings, anyone):
+    settings.DEBUG = False
+    assert "password" not in demo()
+    assert not User.objects.filter(is_staff=True).exists()
+    assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 401

@@ -1,0 +1,159 @@
+from datetime import date
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from booking import services
+from booking.models import Movie
+from tests.factories import make_movie
+
+SAMPLE = Path(__file__).parents[1] / "data" / "movies.csv"
+HEADER = "title,duration_minutes,certificate,release_date,genre,director"
+
+pytestmark = pytest.mark.django_db
+
+
+def run(path):
+    out, err = StringIO(), StringIO()
+    call_command("import_movies", path, stdout=out, stderr=err)
+    return out.getvalue().splitlines()[-1], err.getvalue().splitlines()
+
+
+def load(*lines, header=HEADER):
+    return services.import_movies(lines=[f"{line}\n" for line in (header, *lines)])
+
+
+def test_the_sample_is_loaded_and_its_one_empty_title_refused():
+    last_line, refused = run(SAMPLE)
+    assert last_line == "59 added, 0 changed, 0 unchanged, 1 refused"
+    assert refused == ["line 58: title: This field cannot be blank."]
+    assert Movie.objects.count() == 59
+
+
+def test_running_it_twice_changes_nothing():
+    run(SAMPLE)
+    before = list(Movie.objects.values())
+    assert run(SAMPLE)[0] == "0 added, 0 changed, 59 unchanged, 1 refused"
+    assert list(Movie.objects.values()) == before
+
+
+@pytest.mark.parametrize(
+    ("title", "release_date", "duration_minutes"),
+    [
+        ("1776", date(1972, 11, 9), None),
+        ("2046", date(2005, 8, 5), None),
+        ("300", date(2007, 3, 9), 117),
+        ("AstÈrix aux Jeux Olympiques", date(2008, 7, 4), None),
+        ("Duel in the Sun", date(2046, 12, 31), None),
+        ("The Helix...  Loaded", date(2005, 3, 18), None),
+    ],
+)
+def test_awkward_rows_arrive_as_they_stand(title, release_date, duration_minutes):
+    run(SAMPLE)
+    movie = Movie.objects.get(title=title)
+    assert (movie.release_date, movie.duration_minutes) == (release_date, duration_minutes)
+
+
+def test_two_movies_of_one_title_and_other_dates_are_two():
+    load("Casino Royale,,,Apr 28 1967,,John Huston", "Casino Royale,144,PG-13,Nov 17 2006,,Martin Campbell")
+    assert Movie.objects.filter(title="Casino Royale").count() == 2
+
+
+def test_a_changed_line_changes_its_movie_alone():
+    load("Alien,117,R,Jun 22 1979,Horror,", "Heat,170,R,Dec 15 1995,,")
+    assert str(load("Alien,116,R,Jun 22 1979,Horror,", "Heat,170,R,Dec 15 1995,,")) == (
+        "0 added, 1 changed, 1 unchanged, 0 refused"
+    )
+    assert Movie.objects.get(title="Alien").duration_minutes == 116
+
+
+def test_an_empty_cell_keeps_what_staff_entered():
+    make_movie(title="Alien", release_date=date(1979, 6, 22), duration_minutes=117, description="In space.")
+    assert load("Alien,,,Jun 22 1979,,").unchanged == 1
+    assert Movie.objects.get().duration_minutes == 117
+
+
+def test_a_movie_without_release_date_is_known_by_its_title():
+    load("Alien,117,,,,")
+    assert load("Alien,118,,,,").changed == 1
+
+
+def test_optional_columns_are_taken():
+    load("Up,96,PG,2009-05-29,,Pete Docter,English,A house flies.", header=f"{HEADER},language,description")
+    movie = Movie.objects.get()
+    assert (movie.language, movie.description) == ("English", "A house flies.")
+
+
+def test_a_byte_order_mark_blank_lines_and_the_order_of_columns_do_not_matter(tmp_path):
+    path = tmp_path / "movies.csv"
+    path.write_text("\ufeffDirector,title,genre,release_date,certificate,duration_minutes\n\nA,B,C,,G,90\n", "utf-8")
+    assert run(path) == ("1 added, 0 changed, 0 unchanged, 0 refused", [])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (",90,,,,", "title: This field cannot be blank."),
+        ("A,ninety,,,,", "duration_minutes: not a whole number of minutes"),
+        ("A,0,,,,", "duration_minutes: Ensure this value is greater than or equal to 1."),
+        ("A,99999,,,,", "duration_minutes: Ensure this value is less than or equal to 1440."),
+        ("A,,,Juno 12,,", "release_date: “Juno 12” is no date such as Jun 12 1998 or 1998-06-12"),
+        ("A,,,Feb 30 1998,,", "release_date: “Feb 30 1998” is no date such as Jun 12 1998 or 1998-06-12"),
+        ("A,90", "2 values for 6 columns"),
+        ("A,90,,,,,extra", "7 values for 6 columns"),
+        ("A\0,90,,,,", "a NUL character"),
+        (f"{'A' * 201},90,,,,", "title: Ensure this value has at most 200 characters (it has 201)."),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_refused_with_its_number_and_reason(line, reason):
+    report = load("Good,90,,,,", line, "Better,91,,,,")
+    assert report.refused == [(3, reason)]
+    assert report.added == 2
+
+
+def test_the_second_of_two_lines_on_one_movie_is_refused():
+    assert load("A,90,,,,", "A,91,,,,").refused == [(3, "the same title and release date as line 2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (f"{HEADER}\nGood,90,,,,\nAmélie,122,,,,\n".encode("latin-1"), "not UTF-8 text"),
+        (b"", "lacks the columns title, duration_minutes, certificate, release_date, genre, director"),
+        (HEADER.replace("genre,", "").encode(), "lacks the column genre."),
+        (f"{HEADER},genre\n".encode(), "names genre twice"),
+        (f'{HEADER}\nGood,90,,,,\n"Bad,90,,,,\n'.encode(), "is not CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_read_whole_changes_nothing(tmp_path, content, message):
+    path = tmp_path / "movies.csv"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=message):
+        run(path)
+    assert not Movie.objects.exists()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(CommandError, match=r"nowhere\.csv can't be read: No such file or directory"):
+        run(tmp_path / "nowhere.csv")
+
+
+def test_more_lines_than_a_batch_holds_are_loaded(monkeypatch):
+    monkeypatch.setattr("booking.services.movies.BATCH_SIZE", 2)
+    assert load(*[f"Movie {n},90,,,," for n in range(5)]).added == 5
+
+
+def test_a_movie_added_meanwhile_by_somebody_else_changes_nothing(monkeypatch):
+    # The rival's row comes between the import's look and its insert.
+    looked_up = Movie.objects.bulk_create
+
+    def with_rival(movies):
+        Movie.objects.create(title="A")
+        return looked_up(movies)
+
+    monkeypatch.setattr(Movie.objects, "bulk_create", with_rival)
+    with pytest.raises(services.Refusal, match="Somebody else changed the same movies"):
+        load("A,90,,,,")
+    assert not Movie.objects.exists()

@@ -1,0 +1,158 @@
+"""No secret that a client sent or got stands in what the service writes, whatever happened."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import pytest
+
+from tests.service import PROJECT, Service, environment, filled_sqlite, run, served, wait_until
+
+pytestmark = pytest.mark.server
+
+PASSWORD, NEW_PASSWORD, WRONG = "first-secret-phrase", "second-secret-phrase", "mistyped-secret-phrase"
+BOSS_PASSWORD = "secret-phrase-of-the-boss"
+KEY = "idempotency-secret-1"
+EMAIL = "esha.secret@example.com"
+METRICS_TOKEN = "token-of-the-monitoring"
+FORM = "application/x-www-form-urlencoded"
+MAKE_BOSS = f"""
+import django; django.setup()
+from booking.models import User
+User.objects.create_superuser("boss", password={BOSS_PASSWORD!r})
+User.objects.create_user("broken", password={BOSS_PASSWORD!r})
+"""
+
+
+@dataclass
+class Visit:
+    """A client's visit: what it sent and got that nobody else should read, and the statuses of the answers."""
+
+    service: Service
+    folder: Path
+    secrets: set[str] = field(default_factory=set)
+    statuses: list[int] = field(default_factory=list)
+
+    def post(self, path, body, **headers):
+        """The answer to a body in JSON, whose tokens are secrets too."""
+        status, _, text = self.service.ask("POST", path, json.dumps(body), Content_Type="application/json", **headers)
+        self.statuses.append(status)
+        told = json.loads(text) if text else {}
+        self.secrets |= {told[name] for name in ("access", "refresh") if name in told}
+        return told
+
+    def form(self, path, fields, cookies):
+        """The headers of the answer to a form of the admin."""
+        csrf_token = re.search("csrftoken=([^;]+)", cookies)[1]
+        headers = {"Content_Type": FORM, "Cookie": cookies, "Referer": f"http://127.0.0.1:{self.service.port}/"}
+        body = urlencode(fields | {"csrfmiddlewaretoken": csrf_token})
+        status, answered, _ = self.service.ask("POST", path, body, **headers)
+        self.statuses.append(status)
+        return answered
+
+    def cookies(self):
+        """As the admin's sign-in page sets them."""
+        _, headers, page = self.service.ask("GET", "/admin/login/")
+        [cookie] = re.findall("csrftoken=[^;]+", headers["Set-Cookie"])
+        self.secrets |= {cookie.removeprefix("csrftoken="), *re.findall('csrfmiddlewaretoken" value="([^"]+)', page)}
+        return cookie
+
+    def written(self):
+        """All that the service wrote, once it has told of the last request."""
+        last = uuid4().hex
+        self.service.ask("GET", "/api/movies/", X_Request_ID=last)
+        wait_until(lambda: last in self.service.stdout.read_text())
+        return "".join(path.read_text() for path in [*self.folder.glob("*.out"), *self.folder.glob("*.err")])
+
+    def told(self):
+        """The secrets that stand there."""
+        text = self.written()
+        return sorted(secret for secret in self.secrets if secret in text)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="module")
+def service(folder):
+    """With its static files, which the admin's pages name."""
+    database_url, *data = filled_sqlite(folder)
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "STATIC_ROOT": f"{folder}/static"}
+    collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
+    subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
+    assert run(database_url, "-c", MAKE_BOSS).returncode == 0
+    with served(database_url, *data, folder, METRICS_TOKEN=METRICS_TOKEN, **settings) as service:
+        yield service
+
+
+@pytest.fixture
+def visit(service, folder):
+    common = {PASSWORD, NEW_PASSWORD, WRONG, BOSS_PASSWORD, KEY, EMAIL, METRICS_TOKEN, *service.tokens}
+    return Visit(service, folder, common | {environment("")["SECRET_KEY"]})
+
+
+def break_account(visit, name):
+    """Bytes are no hash: who signs in with that name makes the service crash."""
+    with closing(sqlite3.connect(visit.folder / "db.sqlite3")) as database:
+        database.execute("UPDATE booking_user SET password = X'00' WHERE username = ?", [name])
+        database.commit()
+
+
+def test_no_secret_of_a_visit_is_written(visit):
+    account = {"username": "esha", "password": PASSWORD}
+    visit.post("/api/signup/", account | {"email": EMAIL})
+    visit.post("/api/token/", account | {"password": WRONG})
+    tokens = visit.post("/api/token/", account)
+    tokens = visit.post("/api/token/refresh/", {"refresh": tokens["refresh"]})
+    bearer = {"Authorization": f"Bearer {tokens['access']}"}
+    visit.post(f"/api/shows/{visit.service.shows[0]}/book/", {"seat_number": 5}, Idempotency_Key=KEY, **bearer)
+    visit.post(f"/api/shows/{visit.service.shows[0]}/book/", {"seat_number": 6}, Idempotency_Key=KEY, **bearer)
+    visit.post("/api/me/password/", {"current_password": PASSWORD, "new_password": NEW_PASSWORD}, **bearer)
+    visit.post("/api/token/refresh/", {"refresh": tokens["refresh"]})
+    visit.post("/api/token/blacklist/", {"refresh": tokens["refresh"]})
+    visit.service.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
+    assert visit.statuses[:8] == [201, 401, 200, 200, 201, 422, 204, 401]
+    assert visit.told() == []
+
+
+def test_no_secret_of_a_sign_in_to_the_admin_is_written(visit):
+    cookies = visit.cookies()
+    visit.form("/admin/login/", {"username": "boss", "password": WRONG}, cookies)
+    answered = visit.form("/admin/login/?next=/admin/", {"username": "boss", "password": BOSS_PASSWORD}, cookies)
+    [session] = re.findall("sessionid=([^;]+)", str(answered.get_all("Set-Cookie")))
+    visit.secrets.add(session)
+    visit.service.ask("GET", "/admin/", Cookie=f"sessionid={session}")
+    assert visit.statuses == [200, 302]
+    assert visit.told() == []
+
+
+def test_no_secret_of_a_crash_is_written(visit):
+    break_account(visit, "broken")
+    visit.post("/api/token/", {"username": "broken", "password": BOSS_PASSWORD, "note": EMAIL})
+    visit.form("/admin/login/", {"username": "broken", "password": BOSS_PASSWORD, "note": EMAIL}, visit.cookies())
+    assert visit.statuses == [500, 500]
+    assert "Crash in token" in visit.written()
+    assert "Internal Server Error: admin:login" in visit.written()
+    assert visit.told() == []
+
+
+def test_no_secret_in_a_path_or_a_query_is_written(visit):
+    visit.secrets |= {"token-in-a-query", "token-in-a-path"}
+    visit.service.ask("GET", "/api/movies/?token=token-in-a-query")
+    visit.service.ask("GET", "/api/bookings/token-in-a-path/")
+    assert visit.told() == []
+
+
+def test_what_is_written_would_be_found(visit):
+    visit.secrets.add("id-that-is-written")
+    visit.service.ask("GET", "/api/movies/", X_Request_ID="id-that-is-written")
+    assert visit.told() == ["id-that-is-written"]

@@ -1,0 +1,139 @@
+"""The service as operators run it: probes, log lines, metrics of several workers, and its end under load."""
+
+import json
+import re
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from threading import Condition, Event
+
+import pytest
+
+from tests.service import CUSTOMERS, NOWHERE, PATIENCE_SECONDS, filled_sqlite, run, served, wait_until
+
+pytestmark = pytest.mark.server
+
+METRICS_TOKEN = "token-of-the-monitoring"
+
+
+@pytest.fixture
+def service(tmp_path):
+    with served(*filled_sqlite(tmp_path), tmp_path, METRICS_TOKEN=METRICS_TOKEN) as service:
+        yield service
+
+
+def test_a_service_whose_database_is_away_is_alive_but_not_ready(tmp_path):
+    with served(NOWHERE, [], [], tmp_path) as service:
+        answers = [service.ask("GET", path) for path in ("/healthz", "/readyz")]
+    assert [(status, json.loads(text)) for status, _, text in answers] == [
+        (200, {"status": "ok"}),
+        (503, {"status": "database unreachable"}),
+    ]
+
+
+def test_a_service_is_ready_once_the_migrations_are_there(tmp_path):
+    database_url = f"sqlite:///{tmp_path}/db.sqlite3"
+    with served(database_url, [], [], tmp_path) as service:
+        before = service.ask("GET", "/readyz")
+        assert run(database_url, "manage.py", "migrate", "-v0").returncode == 0
+        after = service.ask("GET", "/readyz")
+    assert (before[0], before[2]) == (503, '{"status": "migrations missing"}')
+    assert (after[0], after[2]) == (200, '{"status": "ok"}')
+
+
+def lines_of(service, number):
+    """What the service wrote on its standard output, once that is so many lines."""
+    wait_until(lambda: service.stdout.read_text().count("\n") >= number)
+    return [json.loads(line) for line in service.stdout.read_text().splitlines()]
+
+
+def test_each_request_is_a_line_of_json(service):
+    service.ask("GET", "/api/movies/?search=secret-search", X_Request_ID="first")
+    service.book(0, 1)
+    movies, booking = lines_of(service, 2)
+    assert movies.pop("time") < booking.pop("time")
+    assert movies.pop("ms") > 0
+    assert booking.pop("ms") > 0
+    assert movies.pop("queries") > 0
+    assert booking.pop("queries") > 2
+    common = {"level": "INFO", "logger": "movieticket.requests", "message": "request"}
+    assert movies == common | {
+        "method": "GET", "route": "movie-list", "status": 200, "user_id": None, "request_id": "first",
+    }  # fmt: skip
+    assert re.fullmatch("[0-9a-f]{32}", booking.pop("request_id"))
+    assert booking == common | {"method": "POST", "route": "show-book", "status": 201, "user_id": 1}
+
+
+def samples(service):
+    """The figures at /metrics by name and labels."""
+    status, _, text = service.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
+    assert status == 200
+    return {name: float(value) for name, value in re.findall(r"^([^# ]\S*) (\S+)$", text, re.MULTILINE)}
+
+
+def test_the_figures_of_all_workers_are_added_up(service):
+    for seat in range(1, 21):
+        service.book(0, seat)
+    service.book(0, 1)
+    figures = samples(service)
+    assert figures["seats_booked_total"] == 20
+    assert figures['refusals_total{code="seat_taken"}'] == 1
+    route = 'method="POST",route="show-book"'
+    assert figures[f'http_request_duration_seconds_count{{{route},status="201"}}'] == 20
+    assert figures[f'http_request_duration_seconds_bucket{{le="+Inf",{route},status="409"}}'] == 1
+    assert figures["active_holds"] == 0
+
+
+# --- Stopping under load ----------------------------------------------------------------------
+
+
+class Customers:
+    """Each books one seat after another at the first of two services, and at the other where it doesn't answer."""
+
+    def __init__(self, *services):
+        self.services = services
+        self.answers = []
+        self.news = Condition()
+        self.home_time = Event()
+
+    def book(self, customer):
+        seat = customer // 4 + 1
+        while not self.home_time.is_set():
+            answer = self._first_answer(customer, seat, f"{customer}-{seat}")
+            with self.news:
+                self.answers.append(answer)
+                self.news.notify_all()
+            seat += 2
+
+    def _first_answer(self, customer, seat, key):
+        for service in self.services:
+            with suppress(ConnectionError):
+                return service, service.book(customer, seat, key)
+        raise AssertionError("No service answers.")
+
+    def wait_for(self, number, service):
+        """Returns once the service has given so many answers."""
+        with self.news:
+            assert self.news.wait_for(lambda: self.answered_by(service) >= number, PATIENCE_SECONDS)
+
+    def answered_by(self, service):
+        return sum(by is service for by, _ in self.answers)
+
+
+def test_a_service_that_is_stopped_ends_what_it_began(tmp_path):
+    database_url, *data = filled_sqlite(tmp_path)
+    with served(database_url, *data, tmp_path) as stopped, served(database_url, *data, tmp_path) as other:
+        customers = Customers(stopped, other)
+        with ThreadPoolExecutor(CUSTOMERS) as pool:
+            runs = [pool.submit(customers.book, customer) for customer in range(CUSTOMERS)]
+            customers.wait_for(30, stopped)
+            stopped.process.terminate()
+            assert stopped.process.wait(PATIENCE_SECONDS) == 0
+            customers.wait_for(30, other)
+            customers.home_time.set()
+        for done in runs:
+            done.result()
+    # One that began and wasn't answered would have been booked already when it came again.
+    assert {(answer.status, answer.replayed) for _, answer in customers.answers} == {(201, None)}
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM booking_booking").fetchone() == (len(customers.answers),)

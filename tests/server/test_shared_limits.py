@@ -1,0 +1,89 @@
+"""A limit is one for all workers, and exact however many try at once: 4 processes, 8 threads in each, a limit of 10."""
+
+import json
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+
+import pytest
+from django.conf import settings
+from rest_framework.throttling import SimpleRateThrottle
+
+from booking import services
+from tests.races import at_once
+from tests.service import python, serving
+
+pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
+
+PROCESSES = 4
+TRIES = 8
+
+
+# --- In each of the processes -----------------------------------------------------------------
+
+
+def try_at_once(call):
+    """Makes TRIES calls at once, as soon as it is told to, and prints how many were let through."""
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(at_once([call] * TRIES).count(True))
+
+
+def try_counted():
+    settings.LIMITS["signup"] = (10, 3600)
+    try_at_once(lambda: services.count_attempt(limit="signup", who="192.0.2.1") is None)
+
+
+class PerProcess(SimpleRateThrottle):
+    rate = "10/hour"
+
+    def get_cache_key(self, request, view):
+        return "192.0.2.1"
+
+
+def try_per_process():
+    try_at_once(lambda: PerProcess().allow_request(None, None))
+
+
+def let_through(call):
+    """How many tries all processes together let through."""
+    code = f"import django; django.setup(); from {__name__} import {call}; {call}()"
+    processes = [python("-c", code) for _ in range(PROCESSES)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ends = [process.communicate() for process in processes]
+    assert [errors for _, errors in ends] == [""] * PROCESSES
+    return sum(int(output) for output, _ in ends)
+
+
+# --- The tests --------------------------------------------------------------------------------
+
+
+def test_the_database_lets_exactly_the_limit_through():
+    assert let_through("try_counted") == 10
+
+
+@pytest.mark.once
+def test_control_a_count_of_each_process_s_own_lets_more_through():
+    assert let_through("try_per_process") == PROCESSES * TRIES
+
+
+def sign_in(port):
+    client = HTTPConnection("127.0.0.1", port, timeout=60)
+    body = json.dumps({"username": "esha", "password": "wrong"})
+    client.request("POST", "/api/token/", body, {"Content-Type": "application/json"})
+    answer = client.getresponse()
+    answer.read()
+    client.close()
+    return answer.status
+
+
+@pytest.mark.once
+def test_four_workers_of_the_real_server_let_10_of_32_sign_ins_through():
+    with serving(workers=4, LIMIT_TOKEN="10/hour") as port, ThreadPoolExecutor(32) as pool:
+        statuses = list(pool.map(lambda _: sign_in(port), range(32)))
+    assert Counter(statuses) == {401: 10, 429: 22}

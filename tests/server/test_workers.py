@@ -1,0 +1,135 @@
+"""Workers end with the server's main process, and a worker that crashes again and again ends the service."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from movieticket.workers import EXPLANATION, end_with_parent
+from tests.service import NOWHERE, WORKERS, served, wait_until
+from tests.worker_processes import processes, set_and_report, signal_at_parents_end, start_worker_and_end
+
+pytestmark = pytest.mark.server
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="Only Linux ends a process with its parent")
+
+
+@pytest.fixture
+def service(tmp_path):
+    with served(NOWHERE, [], [], tmp_path, traced=True) as service:
+        try:
+            yield service
+        finally:
+            # Workers that a failed test has left; they are in the main process's group.
+            if service.process.poll() is not None:
+                with suppress(ProcessLookupError):
+                    os.killpg(service.process.pid, signal.SIGKILL)
+
+
+def spawned(service):
+    """The ids of all workers so far, in the order of their start."""
+    return [int(pid) for pid in re.findall(r"Spawning worker-\d+ with PID: (\d+)", service.stderr.read_text())]
+
+
+def started(service):
+    return len(re.findall(r'"Started worker-\d+"', service.stderr.read_text()))
+
+
+def is_gone(pid):
+    """Whether it has ended, even if nobody has asked for its exit status yet."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
+def is_refused(service):
+    """Whether nobody listens; a worker's last thread may close its connections a moment after the worker has ended."""
+    try:
+        service.ask("GET", "/healthz")
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    raise AssertionError("A worker answers.")
+
+
+def assert_end_with_main_process(service, workers):
+    service.process.kill()
+    assert service.process.wait() == -signal.SIGKILL
+    wait_until(lambda: all(is_gone(pid) for pid in workers))
+    wait_until(lambda: is_refused(service))
+    # As granian does, whose closed connections keep the port from others for a minute.
+    socket.create_server(("127.0.0.1", service.port), reuse_port=True).close()
+
+
+@linux
+def test_workers_end_with_the_main_process(service):
+    workers = spawned(service)
+    assert len(workers) == WORKERS
+    assert_end_with_main_process(service, workers)
+
+
+@linux
+def test_a_respawned_worker_ends_with_the_main_process_and_not_before(service):
+    first, second = spawned(service)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: started(service) == WORKERS + 1)
+    third = spawned(service)[-1]
+    assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
+    assert [is_gone(pid) for pid in (first, second, third)] == [True, False, False]
+    assert_end_with_main_process(service, [second, third])
+
+
+def test_a_crash_loop_of_a_worker_ends_the_service_and_is_explained(service):
+    first, second = spawned(service)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(spawned(service)) == WORKERS + 1)
+    third = spawned(service)[-1]
+    os.kill(third, signal.SIGKILL)
+    assert service.process.wait(30) == 1
+    assert all(is_gone(pid) for pid in (first, second, third))
+    lines = [json.loads(line) for line in service.stderr.read_text().splitlines() if line.startswith("{")]
+    assert [line["level"] for line in lines if line["message"] == EXPLANATION] == ["ERROR"]
+
+
+# --- Which processes end with their parent ----------------------------------------------------
+
+
+def start(target, **options):
+    """A process, and what it sends."""
+    ours, theirs = processes.Pipe()
+    process = processes.Process(target=target, args=[theirs], **options)
+    process.start()
+    # So that reading ends when the process does.
+    theirs.close()
+    return process, ours
+
+
+@linux
+@pytest.mark.parametrize(("name", "number"), [("granian-worker", signal.SIGKILL), ("another", 0)])
+def test_only_a_worker_ends_with_its_parent(name, number):
+    process, pipe = start(set_and_report, name=name)
+    assert pipe.recv() == number
+    process.join()
+
+
+@linux
+def test_a_process_that_no_server_started_goes_on():
+    end_with_parent()
+    assert signal_at_parents_end() == 0
+
+
+@linux
+def test_a_worker_whose_parent_has_ended_before_ends_too():
+    parent, pipe = start(start_worker_and_end)
+    parent.join()
+    assert pipe.recv() == "has outlived its parent"
+    with pytest.raises(EOFError):
+        pipe.recv()

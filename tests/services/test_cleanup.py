@@ -1,0 +1,235 @@
+"""What the daily cleanup removes and keeps, each kind at its boundary."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from booking.models import Booking, IdempotencyKey, RateLimitWindow, RevokedSession
+from booking.services import Busy, clean_up, cleanup, counters
+from tests.factories import NOW, make_booking, make_hold, make_show, make_user
+from tests.races import at_once
+from tests.service import run
+
+MOMENT = timedelta(microseconds=1)
+DAY = timedelta(hours=24)
+IS_SQLITE = connection.vendor == "sqlite"
+
+
+def make_record(show, key, created_at=NOW - DAY, user=None):
+    user = user or make_user()
+    return IdempotencyKey.objects.create(user=user, show=show, key=key, answer="{}", created_at=created_at)
+
+
+def make_records(number, show=None):
+    user, show = make_user(), show or make_show()
+    for key in range(number):
+        make_record(show, str(key), user=user)
+
+
+def make_window(key, ends_in):
+    counters.remember(key=key, seconds=0)
+    RateLimitWindow.objects.filter(key=key).update(ends_at=timezone.now().timestamp() + ends_in)
+
+
+def batches(kind, now=NOW):
+    """The numbers of rows that were removed, batch by batch."""
+    return [number for name, number in clean_up(now=now) if name == kind and number]
+
+
+def in_batches_of(number, monkeypatch):
+    monkeypatch.setattr(cleanup, "BATCH_SIZE", number)
+
+
+# --- Each kind --------------------------------------------------------------------------------
+
+
+def test_an_idempotency_record_is_removed_when_it_is_24_hours_old(show):
+    make_record(show, "old", NOW - DAY)
+    make_record(show, "new", NOW - DAY + MOMENT)
+    assert batches("idempotency records") == [1]
+    assert IdempotencyKey.objects.get().key == "new"
+
+
+def test_idempotency_records_expire_after_the_hours_in_the_settings(show, settings):
+    settings.IDEMPOTENCY_HOURS = 2
+    make_record(show, "old", NOW - timedelta(hours=2))
+    make_record(show, "new", NOW - timedelta(hours=1))
+    assert (batches("idempotency records"), IdempotencyKey.objects.get().key) == ([1], "new")
+
+
+def test_idempotency_records_of_all_shows_are_removed(db):
+    for _ in range(3):
+        make_records(1)
+    assert batches("idempotency records") == [1, 1, 1]
+
+
+def test_a_hold_is_released_when_it_expired_10_minutes_ago(show):
+    old = make_hold(show=show, seat_number=1, expires_at=NOW - timedelta(minutes=10))
+    new = make_hold(show=show, seat_number=2, expires_at=NOW - timedelta(minutes=10) + MOMENT)
+    assert batches("holds") == [1]
+    statuses = dict(Booking.objects.values_list("pk", "status"))
+    assert statuses == {old.pk: "cancelled", new.pk: "held"}
+
+
+def test_a_booking_is_kept(show):
+    make_booking(show=show)
+    assert (batches("holds"), Booking.objects.get().status) == ([], "booked")
+
+
+@pytest.mark.django_db
+def test_rate_limit_windows_are_removed_when_they_are_over():
+    make_window("over", ends_in=-1)
+    make_window("counting", ends_in=60)
+    assert batches("rate-limit windows") == [1]
+    assert list(RateLimitWindow.objects.values_list("key", flat=True)) == ["counting"]
+
+
+@pytest.mark.django_db
+def test_a_refresh_token_is_removed_when_it_expires_used_or_not():
+    for jti, expires_at in (("used", NOW), ("unused", NOW), ("new", NOW + MOMENT)):
+        OutstandingToken.objects.create(jti=jti, expires_at=expires_at)
+    for jti in ("used", "new"):
+        BlacklistedToken.objects.create(token=OutstandingToken.objects.get(jti=jti))
+    assert batches("refresh tokens") == [2]
+    assert [token.token.jti for token in BlacklistedToken.objects.all()] == ["new"]
+    assert OutstandingToken.objects.get().jti == "new"
+
+
+@pytest.mark.django_db
+def test_a_revoked_sign_in_is_removed_when_no_token_of_it_can_be_valid():
+    for number, age in enumerate([timedelta(), timedelta(days=7), timedelta(days=7) + MOMENT]):
+        RevokedSession.objects.create(number=number, revoked_at=NOW - age)
+    assert batches("revoked sessions") == [1]
+    assert sorted(RevokedSession.objects.values_list("number", flat=True)) == [0, 1]
+
+
+@pytest.mark.django_db
+def test_a_session_is_removed_when_it_has_expired():
+    for key, expire_date in (("old", NOW - MOMENT), ("new", NOW)):
+        Session.objects.create(session_key=key, session_data="", expire_date=expire_date)
+    assert (batches("sessions of staff"), Session.objects.get().session_key) == ([1], "new")
+
+
+@pytest.mark.django_db
+def test_every_kind_is_reported_where_nothing_has_expired():
+    kinds = [
+        "idempotency records",
+        "rate-limit windows",
+        "refresh tokens",
+        "revoked sessions",
+        "sessions of staff",
+        "holds",
+    ]
+    assert list(clean_up(now=NOW)) == [(kind, 0) for kind in kinds]
+
+
+# --- In batches -------------------------------------------------------------------------------
+
+
+def test_rows_are_removed_in_batches(db, monkeypatch):
+    in_batches_of(2, monkeypatch)
+    make_records(5)
+    assert batches("idempotency records") == [2, 2, 1]
+
+
+def test_holds_are_released_some_shows_at_a_time(db, monkeypatch):
+    monkeypatch.setattr(cleanup, "SHOWS_PER_BATCH", 2)
+    for _ in range(3):
+        make_hold(expires_at=NOW - DAY)
+    assert batches("holds") == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_interrupted_run_has_removed_its_earlier_batches_and_the_next_one_goes_on(monkeypatch):
+    in_batches_of(2, monkeypatch)
+    make_records(5)
+    interrupted = clean_up(now=NOW)
+    assert [next(interrupted) for _ in range(2)] == [("idempotency records", 0), ("idempotency records", 2)]
+    interrupted.close()
+    connection.close()
+    assert IdempotencyKey.objects.count() == 3
+    assert batches("idempotency records") == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_the_same_time_remove_each_row_once(monkeypatch):
+    in_batches_of(2, monkeypatch)
+    shows = [make_show() for _ in range(4)]
+    for show in shows:
+        make_records(10, show)
+        make_hold(show=show, expires_at=NOW - DAY)
+    removed = at_once([lambda: sum(number for _, number in clean_up(now=NOW))] * 2)
+    assert (sum(removed), IdempotencyKey.objects.count()) == (44, 0)
+    assert set(Booking.objects.values_list("status", flat=True)) == {"cancelled"}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IS_SQLITE, reason="SQLite locks no rows")
+def test_a_locked_row_is_left_for_the_next_run():
+    make_records(3)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT 1 FROM booking_idempotencykey WHERE key = '1' FOR UPDATE")
+        assert batches("idempotency records") == [2]
+    finally:
+        other.close()
+    assert batches("idempotency records") == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IS_SQLITE, reason="SQLite locks no rows")
+def test_a_show_that_stays_locked_ends_the_run_when_all_else_is_done():
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+    make_hold(expires_at=NOW - DAY)
+    make_records(1)
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; SELECT 1 FROM booking_show FOR UPDATE")
+        with pytest.raises(Busy):
+            batches("holds")
+    finally:
+        other.close()
+    assert (IdempotencyKey.objects.count(), Booking.objects.get().status) == (0, "held")
+
+
+# --- The command ------------------------------------------------------------------------------
+
+
+def test_the_command_prints_a_line_for_each_kind(show, capsys):
+    make_record(show, "old", timezone.now() - DAY)
+    out = StringIO()
+    call_command("cleanup", stdout=out)
+    assert out.getvalue().splitlines() == [
+        "Idempotency records removed: 1",
+        "Rate-limit windows removed: 0",
+        "Refresh tokens removed: 0",
+        "Revoked sessions removed: 0",
+        "Sessions of staff removed: 0",
+        "Holds removed: 0",
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_the_number_so_far(show, capsys, monkeypatch):
+    in_batches_of(1, monkeypatch)
+    for key in ("one", "two"):
+        make_record(show, key, timezone.now() - DAY)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    call_command("cleanup", stdout=StringIO())
+    assert capsys.readouterr().err.count("Idempotency records") >= 2
+
+
+@pytest.mark.server
+def test_without_its_database_the_command_says_so_and_exits_with_1():
+    done = run("postgres://nobody@127.0.0.1:1/none", "manage.py", "cleanup")
+    sentence = "The database is away or busy. What was removed before stays removed; run the command again."
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"CommandError: {sentence}\n")

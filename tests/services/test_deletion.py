@@ -1,0 +1,317 @@
+"""Deleting an account: what goes, what stays, and who comes in between."""
+
+import json
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import connection, transaction
+from django.utils import timezone
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
+
+from booking.infrastructure.tokens import AccessToken, RefreshToken
+from booking.models import Booking, IdempotencyKey, User
+from booking.services import (
+    InvalidInput,
+    NotFound,
+    Refusal,
+    book_seat,
+    change_password,
+    delete_account,
+    deletion,
+    move_booking,
+    sign_up,
+)
+from tests.conftest import signed_in
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_hold, make_show, make_user
+from tests.races import at_once
+from tests.tokens import me, refresh, sign_in, sign_out, status_and_code
+
+HOUR = timedelta(hours=1)
+AFTER = STARTS_AT + HOUR
+
+
+def delete(user, password=PASSWORD, now=NOW):
+    delete_account(user=user, password=password, now=now)
+
+
+def row(booking):
+    """The booking's row as it is now."""
+    return Booking.objects.values_list("user", "status", "cancelled_at", "seat_number").get(pk=booking.pk)
+
+
+# --- What goes and what stays -----------------------------------------------------------------
+
+
+def test_the_account_is_gone_and_its_name_is_free(user):
+    delete(user)
+    assert not User.objects.exists()
+    assert sign_up(username="esha", password=PASSWORD).username == "esha"
+
+
+@pytest.mark.parametrize("make", [make_booking, make_hold])
+def test_seats_of_a_upcoming_show_are_given_back(user, show, make):
+    booking = make(user=user, show=show, seat_number=7)
+    delete(user)
+    assert row(booking) == (None, "cancelled", NOW, 7)
+    assert book_seat(user=make_user(), show_id=show.pk, seat_number=7, now=NOW).seat_number == 7
+
+
+def test_seats_of_several_shows_are_given_back(user):
+    bookings = [make_booking(user=user, show=make_show(), seat_number=seat) for seat in (1, 2, 3)]
+    delete(user)
+    assert [row(booking)[1] for booking in bookings] == ["cancelled"] * 3
+
+
+def test_a_past_booking_keeps_its_seat_and_loses_its_customer(user, show):
+    booking = make_booking(user=user, show=show, seat_number=7)
+    delete(user, now=STARTS_AT)
+    assert row(booking) == (None, "booked", None, 7)
+
+
+def test_a_cancelled_booking_keeps_its_time(user, show):
+    booking = make_booking(user=user, show=show, status="cancelled", cancelled_at=NOW - HOUR)
+    delete(user)
+    assert row(booking) == (None, "cancelled", NOW - HOUR, 1)
+
+
+def test_a_hold_that_expired_ends_when_it_did(user, show):
+    hold = make_hold(user=user, show=show, expires_at=NOW - HOUR, held_since=NOW - 2 * HOUR)
+    delete(user)
+    assert row(hold) == (None, "cancelled", NOW - HOUR, 1)
+
+
+def test_somebody_else_s_seats_stay(user, show):
+    booking = make_booking(user=make_user(), show=show)
+    delete(user)
+    assert row(booking)[1] == "booked"
+
+
+def test_what_was_kept_for_the_account_is_gone(user, show):
+    IdempotencyKey.objects.create(user=user, show=show, key="1", request="", answer="{}")
+    OutstandingToken.objects.create(user=user, jti="1", expires_at=NOW)
+    delete(user)
+    assert (IdempotencyKey.objects.count(), OutstandingToken.objects.count()) == (0, 0)
+
+
+def test_a_deletion_leaves_no_breach(user, show):
+    from booking.services.audit import find_breaches
+
+    make_booking(user=user, show=show)
+    make_hold(user=user, show=make_show())
+    delete(user)
+    assert list(find_breaches()) == []
+
+
+# --- Who may ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("password", ["", "wrong", PASSWORD.upper()])
+def test_only_who_knows_the_password_deletes(user, show, password):
+    booking = make_booking(user=user, show=show)
+    with pytest.raises(InvalidInput) as refusal:
+        delete(user, password)
+    assert (refusal.value.field, refusal.value.reasons) == ("password", ["This is not your current password."])
+    assert row(booking)[:2] == (user.pk, "booked")
+
+
+def code_of(call):
+    with pytest.raises(Refusal) as refusal:
+        call()
+    return refusal.value.code
+
+
+@pytest.mark.parametrize("fields", [{"is_staff": True}, {"is_superuser": True}])
+def test_an_account_of_staff_stays(db, fields):
+    user = make_user(**fields)
+    assert code_of(lambda: delete(user)) == "staff_account"
+    assert User.objects.filter(pk=user.pk).exists()
+
+
+def test_so_does_one_that_was_of_staff_and_changed_something(user, show):
+    LogEntry.objects.log_actions(user.pk, [show], CHANGE, change_message="Moved.")
+    assert code_of(lambda: delete(user)) == "staff_account"
+
+
+def test_a_customer_who_moved_a_booking_may_go(user, show):
+    booking = make_booking(user=user, show=show)
+    move_booking(user=user, booking_id=booking.pk, seat_number=2, now=NOW)
+    delete(user)
+    assert row(booking) == (None, "cancelled", NOW, 2)
+
+
+def test_an_account_that_is_gone_is_not_found(user):
+    User.objects.all().delete()
+    with pytest.raises(NotFound):
+        delete(user)
+
+
+# --- Who comes in between ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def between_look_and_lock(transactional_db):
+    """Lets others act, on connections of their own, after the shows are known and before the account is locked."""
+    acts = []
+
+    def execute(run, sql, params, many, context):
+        if sql.endswith("FOR UPDATE") and acts:
+            at_once([acts.pop()])
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        yield acts
+
+
+postgresql_alone = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
+
+
+@postgresql_alone
+def test_a_booking_that_came_in_between_is_cancelled_too(user, between_look_and_lock):
+    booked = []
+    show = make_show()
+    between_look_and_lock.append(lambda: booked.append(book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)))
+    delete(user)
+    assert [row(booking) for booking in booked] == [(None, "cancelled", NOW, 1)]
+
+
+@postgresql_alone
+def test_one_who_books_all_the_time_is_asked_to_try_again(user, between_look_and_lock):
+    between_look_and_lock += [lambda: make_booking(user=user, show=make_show())] * 3
+    assert code_of(lambda: delete(user)) == "busy"
+    assert list(Booking.objects.values_list("user", "status")) == [(user.pk, "booked")] * 3
+
+
+@postgresql_alone
+def test_a_password_changed_in_between_has_to_be_known(user, between_look_and_lock):
+    new = "another fine phrase"
+    between_look_and_lock.append(
+        lambda: change_password(user=User.objects.get(pk=user.pk), current_password=PASSWORD, new_password=new)
+    )
+    with pytest.raises(InvalidInput):
+        delete(user)
+    assert User.objects.filter(pk=user.pk).exists()
+
+
+@postgresql_alone
+def test_an_account_made_one_of_staff_in_between_stays(user, between_look_and_lock):
+    between_look_and_lock.append(lambda: User.objects.filter(pk=user.pk).update(is_staff=True))
+    assert code_of(lambda: delete(user)) == "staff_account"
+    assert User.objects.filter(pk=user.pk).exists()
+
+
+@postgresql_alone
+def test_an_account_deleted_in_between_is_not_found(user, between_look_and_lock):
+    between_look_and_lock.append(lambda: delete(user))
+    assert code_of(lambda: delete(user)) == "not_found"
+
+
+def try_to(call, *args, **kwargs):
+    try:
+        return call(*args, **kwargs)
+    except Refusal as refusal:
+        return refusal.code
+
+
+def race():
+    """What the deletion of an account answers while seven devices book for it."""
+    user, shows = make_user(), [make_show() for _ in range(7)]
+    make_booking(user=user, show=shows[0], seat_number=9)
+    booking = [partial(try_to, book_seat, user=user, show_id=show.pk, seat_number=1, now=NOW) for show in shows]
+    return at_once([*booking, partial(try_to, delete, user)])[-1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bookings_race_with_the_deletion_and_leave_no_seat_without_a_customer():
+    for _ in range(10):
+        deleted = race()
+        seats = Booking.objects.active(NOW)
+        assert deleted in (None, "busy")
+        assert not seats.filter(user=None).exists()
+        assert seats.exists() == (deleted == "busy")
+        seats.delete()
+
+
+@postgresql_alone
+@pytest.mark.django_db(transaction=True)
+def test_the_race_is_a_race():
+    """The control: a booking that no lock of the deletion meets would be left without its customer."""
+    user, show = make_user(), make_show()
+    with transaction.atomic():
+        to_give_back = deletion._upcoming_shows(user, NOW)
+        other = at_once([lambda: book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)])
+        assert (to_give_back, len(other)) == ([], 1)
+        Booking.objects.filter(user=user).update(user=None)
+        user.delete()
+    assert Booking.objects.active(NOW).filter(user=None).exists()
+
+
+# --- Over HTTP --------------------------------------------------------------------------------
+
+
+def test_every_token_is_dead_after_the_account_is_deleted(client, user):
+    access, token = AccessToken.for_user(user), RefreshToken.for_user(user)
+    answer = client.delete("/api/me/", {"password": PASSWORD})
+    assert (answer.status_code, answer.content) == (204, b"")
+    calls = [me(access), refresh(token), sign_out(token)]
+    assert [status_and_code(call) for call in calls] == [(401, "user_not_found")] * 3
+    assert sign_in().status_code == 401
+
+
+def test_a_wrong_password_is_told_by_its_field(client, user):
+    answer = client.delete("/api/me/", {"password": "wrong"})
+    assert (answer.status_code, answer.json()) == (400, {"password": ["This is not your current password."]})
+
+
+@pytest.mark.parametrize("body", [{}, {"password": None}, {"password": ["x"]}, {"password": "x" * 129}])
+def test_a_body_without_a_password_deletes_nothing(client, body):
+    assert client.delete("/api/me/", body).status_code == 400
+    assert client.get("/api/me/").status_code == 200
+
+
+def test_staff_are_told_who_deletes_their_account(db):
+    answer = signed_in(make_user(is_staff=True)).delete("/api/me/", {"password": PASSWORD})
+    detail = "An account of staff can't be deleted here; ask an administrator."
+    assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "staff_account"})
+
+
+def test_a_password_is_guessed_at_no_faster_than_by_changing_it(client, settings):
+    settings.LIMITS = settings.LIMITS | {"password": (2, 3600)}
+    assert client.delete("/api/me/", {"password": "wrong"}).status_code == 400
+    assert client.post("/api/me/password/", {}).status_code == 400
+    assert client.delete("/api/me/", {"password": PASSWORD}).status_code == 429
+
+
+# --- In the admin -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def past_show(user):
+    """A show that is over, with a booking of an account that was deleted."""
+    show = make_show(starts_at=timezone.now() - 3 * HOUR)
+    make_booking(user=user, show=show, created_at=timezone.now() - 9 * HOUR)
+    delete(user, now=timezone.now())
+    return show
+
+
+def test_pages_of_a_show_cope_with_a_nameless_customer(past_show, staff):
+    booking = past_show.bookings.get()
+    pages = [f"/admin/booking/show/{past_show.pk}/{page}/" for page in ("change", "history")] + [
+        f"/admin/booking/booking/{booking.pk}/{page}/" for page in ("change", "history")
+    ]
+    paths = [*pages, "/admin/booking/booking/", "/admin/booking/booking/reports/", "/admin/"]
+    assert [staff.get(path).status_code for path in paths] == [200] * len(paths)
+    hall = staff.get(f"/admin/booking/show/{past_show.pk}/hall/").json()
+    assert "sold to an account that was deleted" in json.dumps(hall)
+
+
+def test_the_admin_refuses_to_delete_a_customer_with_bookings(user, show, staff):
+    make_booking(user=user, show=show)
+    page = staff.post(f"/admin/booking/user/{user.pk}/delete/", {"post": "yes"})
+    assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (200, True)
+
+
+def test_the_admin_deletes_a_customer_without_any(user, staff):
+    page = staff.post(f"/admin/booking/user/{user.pk}/delete/", {"post": "yes"})
+    assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)

@@ -1,0 +1,49 @@
+"""Pages and forms of the admin, as a browser of staff sends them."""
+
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from tests.factories import STARTS_AT, make_user
+
+SHOWS = "/admin/booking/show/"
+BOOKINGS = "/admin/booking/booking/"
+
+
+def show_form(movie, screen, **changes):
+    """What a browser posts for a show; a None leaves a field empty."""
+    values = {"starts_at": STARTS_AT, "ends_at": None, "total_seats": "", "seats_per_row": ""} | changes
+    form = {"movie": movie.pk, "screen": screen.pk}
+    for name in ("starts_at", "ends_at"):
+        moment = values.pop(name)
+        form |= {f"{name}_0": f"{moment:%Y-%m-%d}" if moment else "", f"{name}_1": f"{moment:%H:%M}" if moment else ""}
+    return form | values
+
+
+def form_errors(response):
+    """The messages on the form of a page that was shown again."""
+    return dict(response.context["adminform"].form.errors)
+
+
+def page_messages(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def act(client, path, action, rows, **data):
+    form = {"action": action, "_selected_action": [row.pk for row in rows], **data}
+    return client.post(path, form, follow=True)
+
+
+def sell(client, show, customer="esha", seat_number=7):
+    return client.post(f"{BOOKINGS}add/", {"show": show.pk, "seat_number": seat_number, "customer": customer})
+
+
+def signed_in_as(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def staff_with(*permissions):
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return signed_in_as(user)

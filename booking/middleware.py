@@ -10,10 +10,10 @@ from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 
 from booking.exception_handler import refused
 from booking.paths import is_api
+from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, most_bytes
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -25,8 +25,10 @@ CONTENT_SECURITY_POLICY = (
 )
 # No page of ours has a use for any of it.
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-# What the form around a file may take.
-FORM_BYTES = 10_000
+BODY_FAULTS = {
+    INCOMPLETE: (400, "The body is shorter than Content-Length says."),
+    LATE: (408, "The body did not arrive in time."),
+}
 
 
 class SecurityHeaders:
@@ -79,7 +81,7 @@ class CorsMiddleware(cors.CorsMiddleware):
 
 
 class RequestBounds:
-    """Turns away what is too large before anything reads it."""
+    """Turns away what is too large, or has a body that did not arrive whole and in time, before anything parses it."""
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
@@ -100,9 +102,12 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         return refused(request, 411, "Say with Content-Length how long the body is.", "length_required")
     if _is_unreadable(request):
         return refused(request, 400, "Bad request.", "bad_request")
-    length = _body_bytes(request)
-    if length > settings.MAX_BODY_BYTES and length > (most := _most_bytes(request)):
+    length = body_length(meta)
+    if length > settings.MAX_BODY_BYTES and length > (most := most_bytes(request.path_info)):
         return refused(request, 413, f"The body must not be larger than {most} bytes.", "body_too_large")
+    if FAULT in meta:
+        status, detail = BODY_FAULTS[meta[FAULT]]
+        return refused(request, status, detail, meta[FAULT])
     return None
 
 
@@ -116,17 +121,3 @@ def _is_unreadable(request: HttpRequest) -> bool:
         return True
     # No text that PostgreSQL takes has a NUL; a cookie may write it as an octal escape.
     return "%00" in meta.get("QUERY_STRING", "") or "\\000" in meta.get("HTTP_COOKIE", "")
-
-
-def _body_bytes(request: HttpRequest) -> int:
-    """The body's length; Django reads as much as is announced and takes a body without a length for empty."""
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
-
-
-def _most_bytes(request: HttpRequest) -> int:
-    if request.path_info == reverse("admin:booking_movie_import"):
-        return settings.MAX_UPLOAD_BYTES + FORM_BYTES
-    return settings.MAX_BODY_BYTES

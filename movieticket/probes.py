@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from movieticket.deadline import waiting_at_most
 from movieticket.postgresql.connection import POOL_FOUND
+from movieticket.request_body import FAULT
 
 PROBE_SECONDS = 2.0
 
@@ -36,7 +37,8 @@ class ProbeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         probe = PROBES.get(request.path_info)
-        if probe is None:
+        # One whose body is at fault is refused as any other; it must not wait for the database.
+        if probe is None or FAULT in request.META:
             return self.get_response(request)
         # Probes come every second; were they to wait for a server that is frozen, they would take all threads.
         with waiting_at_most(PROBE_SECONDS):

@@ -222,12 +222,16 @@ PASSWORD_HASHERS = [
 ]
 JWT_SIGNING_KEY = env("JWT_SIGNING_KEY", cast.key, SECRET_KEY)
 JWT_VERIFYING_KEYS = env.list("JWT_VERIFYING_KEYS", cast.key, [])
+# How long the same refresh token has the same successor; used later than that it ends the session.
+REFRESH_GRACE_SECONDS = env("REFRESH_GRACE_SECONDS", cast.positive, 10)
 REFRESH_TOKEN_LIFETIME = timedelta(days=env("REFRESH_TOKEN_DAYS", cast.positive, 7))
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SIGNING_KEY,
     "AUTH_TOKEN_CLASSES": ["booking.infrastructure.tokens.AccessToken"],
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env("ACCESS_TOKEN_MINUTES", cast.positive, 15)),
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
+    # How far the clocks of two servers may differ.
+    "LEEWAY": env("JWT_LEEWAY_SECONDS", cast.positive, 5),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
     "TOKEN_OBTAIN_SERIALIZER": "booking.serializers.TokenSerializer",
@@ -253,6 +257,8 @@ LIMITS = {
 }
 # Whose X-Forwarded-For is believed.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
+# How long a request's body may take to arrive.
+REQUEST_SECONDS = env("REQUEST_SECONDS", cast.positive, 20)
 # More than that is no request to this service. What a form of the admin sends counts as a body, too.
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_UPLOAD_BYTES = 10_000_000

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
+from movieticket.request_body import WholeBody
 from movieticket.workers import end_with_parent
 
 
@@ -27,8 +28,9 @@ class Request(WSGIRequest):
 end_with_parent()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
-    application = get_wsgi_application()
-    application.request_class = Request
+    handler = get_wsgi_application()
+    handler.request_class = Request
+    application = WholeBody(handler)
     apps.get_app_config("booking").prepare_to_serve()  # type: ignore[attr-defined]
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")

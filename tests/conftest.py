@@ -89,6 +89,12 @@ def _no_sweep_meanwhile(monkeypatch):
 
 
 @pytest.fixture
+def no_grace(settings):
+    """A refresh token that is used again was stolen, however soon."""
+    settings.REFRESH_GRACE_SECONDS = 0
+
+
+@pytest.fixture
 def round_trips(monkeypatch):
     """The number of statements in each round trip to PostgreSQL."""
     made, send = [], Connection._send

@@ -80,6 +80,7 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("TRUSTED_PROXIES", "10.0.0.1, *"),
         ("DATABASE_POOLED", "maybe"),
         ("DATABASE_SECONDS", "0"),
+        ("REQUEST_SECONDS", "0"),
         ("ACCESS_TOKEN_MINUTES", "10000000000"),
         ("PROXY_SSL_HEADER", "X Foo"),
         ("TIME_ZONE", "Mars/Olympus"),

@@ -37,14 +37,14 @@ def statuses(tokens):
 # --- A refresh token in two hands -------------------------------------------------------------
 
 
-def test_a_refresh_token_used_twice_kills_its_successors(user):
+def test_a_refresh_token_used_twice_kills_its_successors(user, no_grace):
     first = sign_in().json()
     second = refreshed(first["refresh"])
     assert status_and_code(refresh(first["refresh"])) == DEAD
     assert (status_and_code(me(second["access"])), status_and_code(refresh(second["refresh"]))) == (DEAD, DEAD)
 
 
-def test_it_kills_the_access_token_of_the_sign_in_too(user):
+def test_it_kills_the_access_token_of_the_sign_in_too(user, no_grace):
     first = sign_in().json()
     refreshed(first["refresh"])
     assert me(first["access"]).status_code == 200
@@ -52,7 +52,7 @@ def test_it_kills_the_access_token_of_the_sign_in_too(user):
     assert status_and_code(me(first["access"])) == DEAD
 
 
-def test_an_old_refresh_token_kills_a_family_of_many_generations(user):
+def test_an_old_refresh_token_kills_a_family_of_many_generations(user, no_grace):
     tokens = first = sign_in().json()
     for _ in range(4):
         tokens = refreshed(tokens["refresh"])
@@ -68,7 +68,7 @@ def test_another_sign_in_of_the_same_user_goes_on(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_in(user):
+def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_in(user, no_grace):
     token = RefreshToken.for_user(user)
     answers = at_once([lambda: refresh(token)] * 8)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 7}
@@ -77,7 +77,7 @@ def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_thief_who_overtakes_the_owner_keeps_nothing(user):
+def test_a_thief_who_overtakes_the_owner_keeps_nothing(user, no_grace):
     used = RefreshToken.for_user(user)
     newest = refreshed(used)
     answers = at_once([lambda: refresh(newest["refresh"]), lambda: refresh(used)])

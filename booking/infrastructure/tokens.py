@@ -4,12 +4,14 @@ Each token carries the number of the sign-in that it descends from and its user'
 the user has got another key, or when the sign-in was ended.
 """
 
+import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jwt
 from django.conf import settings
@@ -37,7 +39,7 @@ class KeyRing(TokenBackend):
     """SimpleJWT's backend with several keys: the first one signs, tokens of the others are still good."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        super().__init__(api_settings.ALGORITHM, keys[0])
+        super().__init__(api_settings.ALGORITHM, keys[0], leeway=api_settings.LEEWAY)
         self._kid = kid_of(keys[0])
         self._keys = {kid_of(key): self._prepare_key(key) for key in keys}
 
@@ -83,17 +85,44 @@ class AccessToken(SessionToken, tokens.AccessToken):
 
 
 class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
-    """Good for one use. No live one stands in the database, only those that were used, by their ids."""
+    """Good for one use, which gives its successor. The database has the ids of those that were used, and no others."""
 
     access_token_class = AccessToken
+
+    def verify(self) -> None:
+        """As SimpleJWT's, also of the id, which is looked up. Raises TokenError."""
+        super().verify()
+        if not re.fullmatch("[0-9a-f]{32}", str(self[api_settings.JTI_CLAIM])):
+            raise TokenError("Token has no valid id")
+
+    @property
+    def access_token(self) -> AccessToken:
+        """The access token that is issued with this token, the same each time."""
+        return self._following(AccessToken, datetime_from_epoch(self["iat"]))
+
+    def successor(self, used_at: datetime) -> "RefreshToken":
+        """The refresh token that replaces this one, the same each time. `used_at` is the time of the first use (UTC)."""
+        return self._following(RefreshToken, used_at)
+
+    def _following(self, token_class: type[T], issued_at: datetime) -> T:
+        """A token of the same session whose id and times derive from this one, so that none has to be stored."""
+        token = token_class()
+        for claim in (api_settings.USER_ID_CLAIM, USER_KEY_CLAIM, SESSION_CLAIM):
+            token[claim] = self[claim]
+        own = f"{token_class.token_type} {self[api_settings.JTI_CLAIM]}".encode()
+        token[api_settings.JTI_CLAIM] = hmac.new(settings.JWT_SIGNING_KEY.encode(), own, sha256).hexdigest()[:32]
+        token.set_iat(at_time=issued_at)
+        token.set_exp(from_time=issued_at)
+        return token
 
     def check_blacklist(self) -> None:
         """Not asked here: whether it was used before is decided when it is used, in a transaction."""
 
-    def blacklist(self) -> Any:
-        """Uses it up; gives the entry, and whether this was the first use."""
-        used, _ = OutstandingToken.objects.get_or_create(
+    def use(self, now: datetime) -> tuple[datetime, bool]:
+        """Uses it up; returns the time of its first use (UTC), and whether this is the first one."""
+        used, is_first_use = OutstandingToken.objects.get_or_create(
             jti=self[api_settings.JTI_CLAIM],
-            defaults={"created_at": self.current_time, "expires_at": datetime_from_epoch(self["exp"])},
+            defaults={"created_at": now, "expires_at": datetime_from_epoch(self["exp"])},
         )
-        return BlacklistedToken.objects.get_or_create(token=used)
+        BlacklistedToken.objects.get_or_create(token=used)
+        return cast(datetime, used.created_at), is_first_use

@@ -98,9 +98,8 @@ class RefreshSerializer(TokenRefreshSerializer):
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        used, user = good_refresh_token(attrs["refresh"])
-        call = {"token": used, "user": user, "session_id": used[SESSION_CLAIM], "now": timezone.now()}
-        fresh = services.refresh_session(**call)
+        used, _ = good_refresh_token(attrs["refresh"])
+        fresh = services.refresh_session(token=used, session_id=used[SESSION_CLAIM], now=timezone.now())
         if fresh is None:
             raise TokenError(USED_BEFORE)
         return {"access": str(fresh.access_token), "refresh": str(fresh)}

@@ -4,24 +4,27 @@ All tokens that descend from one sign-in carry its number. A refresh token is go
 is in two hands, of which nobody can tell which is whose, and the sign-in ends for both (RFC 9700, section 4.14.2).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.conf import settings
 
 from booking.models import RevokedSession, User
 from booking.models.accounts import new_session_key
 from booking.services.transactions import write_transaction
 
 
-def refresh_session(*, token: Any, user: User, session_id: int, now: datetime) -> Any:
-    """Uses up a refresh token of `user` and returns its successor; None, and the sign-in ends, if it was used before.
+def refresh_session(*, token: Any, session_id: int, now: datetime) -> Any:
+    """Uses up a refresh token and returns its successor.
 
-    `now` is UTC. Raises Busy and Interrupted.
+    Used again within REFRESH_GRACE_SECONDS, by another tab or because the response was lost, it has the same successor.
+    Later it returns None and revokes the session. `now` is UTC. Raises Busy and Interrupted.
     """
     with write_transaction():
-        # Race: two requests with one token; one entry among the used ones decides.
-        _, first_use = token.blacklist()
-        if first_use:
-            return type(token).for_user(user, session_id)
+        # Race: two requests with one token; the first entry among the used ones decides.
+        used_at, _ = token.use(now)
+        if now - used_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
+            return token.successor(used_at)
         _revoke(session_id, now)
     return None
 
@@ -32,9 +35,9 @@ def revoke_session(*, token: Any, session_id: int, now: datetime) -> bool:
     `now` is UTC. Raises Busy and Interrupted.
     """
     with write_transaction():
-        _, first_use = token.blacklist()
+        _, is_first_use = token.use(now)
         _revoke(session_id, now)
-    return bool(first_use)
+    return bool(is_first_use)
 
 
 def revoke_all_sessions(*, user: User) -> None:

@@ -39,6 +39,8 @@ FRAMEWORK_REFUSALS = {
     "password_changed": (401, "The user's password has been changed, or all devices were signed out."),
     "bad_authorization_header": (401, "Authorization header must contain two space-delimited values"),
     "no_active_account": (401, "No active account found with the given credentials"),
+    "incomplete_body": (400, "The body is shorter than Content-Length says."),
+    "request_timeout": (408, "The body did not arrive in time."),
     "body_too_large": (413, "The body must not be larger than 1000000 bytes."),
     "unsupported_media_type": (415, 'Unsupported media type "text/plain" in request.'),
     "throttled": (429, "Request was throttled. Expected available in 42 seconds."),
@@ -191,7 +193,7 @@ class AutoSchema(SwaggerAutoSchema):
         if self.view.get_throttles():
             refusals.append("throttled")
         if "request_body" in self.overrides:
-            refusals += ["body_too_large", "unsupported_media_type"]
+            refusals += ["incomplete_body", "request_timeout", "body_too_large", "unsupported_media_type"]
         return refusals
 
 

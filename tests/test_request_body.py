@@ -1,0 +1,483 @@
+"""Bodies that arrive slowly, or not whole, on sockets of the real server."""
+
+import json
+import select
+import socket
+import sqlite3
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http import HTTPStatus
+from http.client import HTTPResponse
+from io import BytesIO
+from threading import Event
+
+import granian.wsgi
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from booking.middleware import RequestBounds
+from movieticket.request_body import FAULT, LATE, WholeBody
+from tests.service import PATIENCE_SECONDS, filled, run, served, wait_until
+
+REQUEST_SECONDS = 2
+SLOW_BODIES = 8
+# A few times what it takes, for a loaded machine.
+SOON_SECONDS = 2
+TIMED_OUT = {"detail": "The body did not arrive in time.", "code": "request_timeout"}
+INCOMPLETE = {"detail": "The body is shorter than Content-Length says.", "code": "incomplete_body"}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    return tmp_path_factory.mktemp("database") / "db.sqlite3"
+
+
+@pytest.fixture(scope="module")
+def data(database):
+    url = f"sqlite:///{database}"
+    return url, *filled(url)
+
+
+@pytest.fixture(scope="module")
+def service(data, tmp_path_factory):
+    """One worker whose requests have to arrive soon."""
+    folder = tmp_path_factory.mktemp("service")
+    with served(*data, folder, WORKERS="1", REQUEST_SECONDS=str(REQUEST_SECONDS)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def patient_service(data, tmp_path_factory):
+    """A service that cuts no slow body but where there are too many."""
+    with served(*data, tmp_path_factory.mktemp("patient"), REQUEST_SECONDS="600") as service:
+        yield service
+
+
+class Client:
+    """A connection on which a request is sent bit by bit."""
+
+    def __init__(self, service):
+        self.service = service
+        self.socket = socket.create_connection(("127.0.0.1", service.port), PATIENCE_SECONDS)
+        # Head and body are sent one after the other; the second is not to wait for the first one's receipt.
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def begin(self, path, length, *headers):
+        lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {length}", *headers, "", ""]
+        self.send("\r\n".join(lines).encode())
+
+    def begin_booking(self, length, customer=0, *headers):
+        """The head of a booking of a seat in the customer's show."""
+        path = f"/api/shows/{self.service.shows[customer]}/book/"
+        token = f"Authorization: Bearer {self.service.tokens[customer]}"
+        self.begin(path, length, token, "Content-Type: application/json", *headers)
+
+    def answer(self):
+        response = HTTPResponse(self.socket)
+        response.begin()
+        return response.status, response.headers, response.read()
+
+    def refusal(self):
+        """The status and the body of an answer in JSON."""
+        status, _, body = self.answer()
+        return status, json.loads(body)
+
+    def is_at_its_end(self):
+        try:
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+def slow_bodies(stack, service, number=SLOW_BODIES):
+    clients = [stack.enter_context(Client(service)) for _ in range(number)]
+    for client in clients:
+        client.begin_booking(1_000)
+        client.send(b"{")
+    return clients
+
+
+def seats(database, show):
+    """The seats of a show that were ever sold or blocked."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute("SELECT seat_number FROM booking_booking WHERE show_id = ?", [show])
+        return sorted(seat for (seat,) in rows)
+
+
+def statuses(service, request_id):
+    """The statuses in the log of requests with this id."""
+    lines = [json.loads(line) for line in service.stdout.read_text().splitlines()]
+    return [line["status"] for line in lines if line["request_id"] == request_id]
+
+
+def seconds(function, *arguments):
+    began = time.monotonic()
+    function(*arguments)
+    return time.monotonic() - began
+
+
+# --- Slow bodies ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begin", [b"", b"{"])
+def test_a_body_that_does_not_arrive_is_cut_at_the_deadline(service, begin):
+    with Client(service) as client:
+        began = time.monotonic()
+        client.begin_booking(1_000)
+        client.send(begin)
+        status, headers, body = client.answer()
+        assert time.monotonic() - began >= REQUEST_SECONDS
+        assert (status, json.loads(body), headers["Connection"]) == (408, TIMED_OUT, "close")
+        assert client.is_at_its_end()
+
+
+def test_a_body_that_arrives_byte_by_byte_is_cut_at_the_deadline(service):
+    with Client(service) as client:
+        client.begin_booking(1_000)
+        client.socket.settimeout(0.1)
+        while True:
+            client.send(b" ")
+            try:
+                assert client.refusal() == (408, TIMED_OUT)
+                break
+            except TimeoutError:
+                continue
+
+
+def test_a_late_answer_is_written_down_once(service):
+    with Client(service) as client:
+        client.begin("/api/token/", 1_000, "X-Request-ID: late")
+        assert client.answer()[1]["X-Request-ID"] == "late"
+        assert client.is_at_its_end()
+    service.ask("GET", "/healthz")
+    assert statuses(service, "late") == [408]
+
+
+def test_outside_the_api_a_late_body_is_refused_in_plain_text(service):
+    with Client(service) as client:
+        client.begin("/admin/login/", 1_000, "Content-Type: application/x-www-form-urlencoded")
+        status, headers, body = client.answer()
+    assert (status, headers["Content-Type"], body.strip()) == (408, "text/plain", TIMED_OUT["detail"].encode())
+
+
+def test_a_slow_body_that_arrives_in_time_is_taken(service, database):
+    body = b'{"seat_number": 50}'
+    with Client(service) as client:
+        client.begin_booking(len(body))
+        with Client(service) as other:
+            # Cut at its deadline, which is the next after half of that of the first.
+            other.begin_booking(1_000)
+            client.send(body[:1])
+            client.socket.settimeout(REQUEST_SECONDS / 2)
+            with pytest.raises(TimeoutError):
+                client.socket.recv(1)
+            client.socket.settimeout(PATIENCE_SECONDS)
+            client.send(body[1:])
+            assert client.answer()[0] == 201
+    assert 50 in seats(database, service.shows[0])
+
+
+def test_nothing_waits_for_the_body_of_a_get(service):
+    assert service.ask("GET", "/healthz", Content_Length="1000")[0] == 200
+
+
+def test_a_connection_is_kept_while_others_are_cut(service):
+    """Idle and busy ones, whose client and head are those of the slow ones."""
+    with ExitStack() as stack:
+        steady = [stack.enter_context(Client(service)) for _ in range(4)]
+        statuses = []
+        slow = slow_bodies(stack, service, 2)
+        for number in range(200):
+            client = steady[number % len(steady)]
+            client.begin_booking(2)
+            client.send(b"{}")
+            statuses.append(client.answer()[0])
+        assert [client.refusal() for client in slow] == [(408, TIMED_OUT)] * 2
+        for client in steady:
+            client.begin_booking(2)
+            client.send(b"{}")
+            statuses.append(client.answer()[0])
+    assert set(statuses) == {400}
+
+
+# --- Many slow bodies -------------------------------------------------------------------------
+
+
+def test_the_service_answers_while_bodies_are_slow(patient_service):
+    with ExitStack() as stack:
+        slow_bodies(stack, patient_service)
+        assert seconds(patient_service.ask, "GET", "/healthz") < SOON_SECONDS
+        began = time.monotonic()
+        assert [patient_service.book(1, seat).status for seat in range(1, 11)] == [201] * 10
+        assert time.monotonic() - began < 10 * SOON_SECONDS
+
+
+def test_of_four_threads_two_may_wait_for_slow_bodies(data, tmp_path):
+    with served(*data, tmp_path, WORKERS="1", REQUEST_SECONDS="600") as service, ExitStack() as stack:
+        slow = slow_bodies(stack, service, 4)
+        cut = []
+        while len(cut) < 2:
+            answered, _, _ = select.select([client.socket for client in slow], [], [], PATIENCE_SECONDS)
+            cut += [client.refusal() for client in slow if client.socket in answered]
+            slow = [client for client in slow if client.socket not in answered]
+        assert cut == [(408, TIMED_OUT)] * 2
+        for client in slow:
+            client.send(b" " * 999)
+            assert client.answer()[0] == 400
+
+
+def test_a_worker_of_one_thread_lets_one_body_be_slow(data, tmp_path):
+    with served(*data, tmp_path, WORKERS="1", THREADS="1", REQUEST_SECONDS="1") as service, ExitStack() as stack:
+        [slow] = slow_bodies(stack, service, 1)
+        assert service.ask("GET", "/healthz")[0] == 200
+        assert slow.refusal() == (408, TIMED_OUT)
+
+
+# --- Bodies that end too soon -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def staff_cookie(data):
+    code = """
+import django; django.setup()
+from django.test import Client
+from tests.factories import make_user
+make_user(username="customer"); client = Client(); client.force_login(make_user(is_staff=True, is_superuser=True))
+print(client.cookies["sessionid"].value)
+"""
+    done = run(data[0], "-c", code)
+    assert done.returncode == 0, done.stderr
+    return f"Cookie: sessionid={done.stdout.strip()}; csrftoken={'a' * 32}"
+
+
+def form(*fields):
+    """A form as browsers send files, its end last."""
+    parts = [f"--X\r\nContent-Disposition: form-data; name={head}\r\n\r\n{text}\r\n" for head, text in fields]
+    return "".join([*parts, "--X--\r\n"]).encode()
+
+
+def test_json_that_ends_too_soon_books_nothing(service, database):
+    with Client(service) as client:
+        client.begin_booking(60, customer=2)
+        client.send(b'{"seat_number": 20}')
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.refusal() == (400, INCOMPLETE)
+    assert 20 not in seats(database, service.shows[2])
+
+
+def test_json_of_a_client_that_hangs_up_books_nothing(service, database):
+    with Client(service) as client:
+        client.begin_booking(60, 2, "X-Request-ID: hung-up")
+        client.send(b'{"seat_number": 20}')
+    wait_until(lambda: statuses(service, "hung-up"))
+    assert statuses(service, "hung-up") == [400]
+    assert 20 not in seats(database, service.shows[2])
+
+
+def test_a_staff_form_that_ends_too_soon_sells_nothing(service, database, staff_cookie):
+    show = service.shows[3]
+    fields = f"csrfmiddlewaretoken={'a' * 32}&customer=customer&seats=1,22".encode()
+    kind = "Content-Type: application/x-www-form-urlencoded"
+    with Client(service) as client:
+        client.begin(f"/admin/booking/show/{show}/hall/sell/", len(fields), kind, staff_cookie)
+        client.send(fields[:-1])
+        client.socket.shutdown(socket.SHUT_WR)
+        status, headers, body = client.answer()
+    assert (status, headers["Content-Type"], body) == (400, "text/plain", INCOMPLETE["detail"].encode())
+    assert seats(database, show) == []
+    with Client(service) as client:
+        client.begin(f"/admin/booking/show/{show}/hall/sell/", len(fields), kind, staff_cookie)
+        client.send(fields)
+        assert client.answer()[0] == 200
+    assert seats(database, show) == [1, 22]
+
+
+def movies(database):
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT COUNT(*) FROM booking_movie").fetchone()[0]
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_an_upload_that_ends_too_soon_adds_nothing(service, database, staff_cookie, rows):
+    """More than Django takes for a body that is read whole, and less."""
+    lines = [f"Film {rows} of {number},90,,,,{'x' * 60}" for number in range(rows)]
+    text = "\n".join(["title,duration_minutes,certificate,release_date,genre,director", *lines])
+    upload = form(
+        ("csrfmiddlewaretoken", "a" * 32),
+        ("file; filename=movies.csv\r\nContent-Type: text/csv", text),
+    )
+    before = movies(database)
+    kind = "Content-Type: multipart/form-data; boundary=X"
+    with Client(service) as client:
+        client.begin("/admin/booking/movie/import/", len(upload), kind, staff_cookie)
+        client.send(upload[:-2])
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.answer()[0] == 400
+    assert movies(database) == before
+    with Client(service) as client:
+        client.begin("/admin/booking/movie/import/", len(upload), kind, staff_cookie)
+        client.send(upload)
+        client.answer()
+    assert movies(database) == before + rows
+
+
+def test_a_probe_is_refused_as_anything_else(service):
+    with Client(service) as client:
+        client.begin("/healthz", 10)
+        client.socket.shutdown(socket.SHUT_WR)
+        status, _, body = client.answer()
+    assert (status, body) == (400, INCOMPLETE["detail"].encode())
+
+
+# --- The same within the test's process -------------------------------------------------------
+
+
+class Connection:
+    """A connection as granian's threads see one: the body to read and the protocol to answer with."""
+
+    def __init__(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.client = socket.create_connection(listener.getsockname(), PATIENCE_SECONDS)
+            self.server, _ = listener.accept()
+        self.is_answered = False
+        self.is_read = Event()
+
+    def read(self, length):
+        self.is_read.set()
+        body = b""
+        while len(body) < length and (data := self.server.recv(length - len(body))):
+            body += data
+        return body
+
+    def response_iter(self, status, headers, body):
+        if not self.is_answered:
+            self.is_answered = True
+            lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers)]
+            self.write("\r\n".join([*lines, "", ""]).encode())
+            for part in body:
+                self.write(part)
+
+    def response_bytes(self, status, headers, body):
+        self.response_iter(status, [*headers, ("Content-Length", str(len(body)))], [body])
+
+    def write(self, data):
+        self.server.sendall(data)
+
+    def close(self):
+        self.client.close()
+        self.server.close()
+
+    def answer(self):
+        response = HTTPResponse(self.client)
+        response.begin()
+        return response.status, response.read().strip().decode()
+
+
+class SilentConnection(Connection):
+    """One on which nothing can be written, as if its client had taken nothing for long."""
+
+    def write(self, data):
+        pass
+
+
+def says_what_came(environ, start_response):
+    """A WSGI application; it answers with the fault of the body, or the body."""
+    fault = environ.get(FAULT, "")
+    response = HttpResponse(fault or environ["wsgi.input"].read(), status=408 if fault else 200)
+    start_response(f"{response.status_code} {response.reason_phrase}", [*response.items()])
+    # Granian takes a list as it is.
+    return response if fault else [response.content]
+
+
+def breaks_at_a_fault(environ, start_response):
+    assert FAULT not in environ
+    return says_what_came(environ, start_response)
+
+
+@pytest.fixture
+def begin(settings):
+    """Begins a request in a thread of its own, as granian does."""
+    settings.REQUEST_SECONDS = 0
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+
+        def begin(application, length, kind=Connection):
+            connection = stack.enter_context(closing(kind()))
+            scope = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(length), "wsgi.input": connection}
+            return connection, pool.submit(granian.wsgi._callback_wrapper(application, {}), connection, scope)
+
+        yield begin
+
+
+def test_late_reads_are_cut_and_their_threads_go_on(begin):
+    application = WholeBody(says_what_came)
+    for connection, request in [begin(application, 10) for _ in range(3)]:
+        assert connection.answer() == (408, LATE)
+        assert request.result(PATIENCE_SECONDS) == 408
+
+
+def test_of_too_many_slow_reads_the_one_that_began_first_is_cut(begin, settings):
+    settings.THREADS, settings.REQUEST_SECONDS = 3, 600
+    application = WholeBody(says_what_came)
+    first, _ = begin(application, 4)
+    assert first.is_read.wait(PATIENCE_SECONDS)
+    second, _ = begin(application, 4)
+    assert first.answer() == (408, LATE)
+    second.client.sendall(b"body")
+    assert second.answer() == (200, "body")
+
+
+def test_a_read_in_time_is_not_cut(begin):
+    connection, request = begin(WholeBody(says_what_came), 4)
+    connection.client.sendall(b"body")
+    assert connection.answer() == (200, "body")
+    assert request.result(PATIENCE_SECONDS) == 200
+
+
+def test_a_read_whose_connection_is_not_found_lasts_until_its_client_ends_it(begin):
+    connection, request = begin(WholeBody(says_what_came), 10, SilentConnection)
+    wait_until(lambda: connection.is_answered)
+    connection.client.shutdown(socket.SHUT_WR)
+    assert request.result(PATIENCE_SECONDS) == 408
+
+
+def test_a_read_that_could_not_be_answered_is_answered_at_its_end(begin, caplog):
+    connection, request = begin(WholeBody(breaks_at_a_fault), 10)
+    wait_until(lambda: "A slow body could not be cut." in caplog.messages)
+    connection.client.shutdown(socket.SHUT_WR)
+    assert connection.answer() == (408, "")
+    assert request.result(PATIENCE_SECONDS) == 408
+
+
+def test_a_thread_in_which_granian_has_no_request_is_left_alone(begin):
+    application = WholeBody(says_what_came)
+    with closing(Connection()) as connection, ThreadPoolExecutor() as pool:
+        environ = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "4", "SERVER_SOFTWARE": "Granian"}
+        answer = pool.submit(application, environ | {"wsgi.input": connection}, lambda *_: None)
+        # This one began later, so the first was late as well by the time it is cut.
+        assert begin(application, 10)[0].answer() == (408, LATE)
+        connection.client.sendall(b"body")
+        assert b"".join(answer.result(PATIENCE_SECONDS)) == b"body"
+
+
+@pytest.mark.parametrize(("length", "answer"), [(4, b"body"), (5, b"incomplete_body")])
+def test_bodies_from_another_server_are_read_whole_too(length, answer):
+    environ = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(length), "wsgi.input": BytesIO(b"body")}
+    assert b"".join(WholeBody(says_what_came)(environ, lambda *_: None)) == answer
+
+
+@pytest.mark.parametrize(("fault", "status"), [("incomplete_body", 400), (LATE, 408)])
+def test_a_request_whose_body_is_at_fault_reaches_no_view(fault, status):
+    request = RequestFactory().post("/api/token/", **{FAULT: fault})
+    answer = RequestBounds(lambda _: HttpResponse())(request)
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (status, fault)

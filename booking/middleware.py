@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
 from booking.exception_handler import refused
@@ -42,6 +43,9 @@ class SecurityHeaders:
         headers = response.headers
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        if response.status_code in (204, 304):
+            # CommonMiddleware adds a length of 0, which these must not have (RFC 9110, section 8.6).
+            headers.pop("Content-Length", None)
         if is_api(request) and _is_personal(request):
             response.setdefault("Cache-Control", "no-store")
         return response
@@ -100,6 +104,8 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         return refused(request, 431, detail, "headers_too_large")
     if "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
         return refused(request, 411, "Say with Content-Length how long the body is.", "length_required")
+    if meta.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        return refused(request, 415, "Send the body without a Content-Encoding.", "unsupported_media_type")
     if _is_unreadable(request):
         return refused(request, 400, "Bad request.", "bad_request")
     length = body_length(meta)
@@ -111,11 +117,20 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _has_wrong_host(request: HttpRequest) -> bool:
+    """With DEBUG on, Django answers with a page for developers."""
+    try:
+        request.get_host()
+    except DisallowedHost:
+        return True
+    return False
+
+
 def _is_unreadable(request: HttpRequest) -> bool:
-    """Whether the pages outside the API, which are Django's, would break at it rather than refuse it."""
+    """Whether Django would answer with a crash, or with a page under /api/."""
     meta = request.META
     if is_api(request):
-        return False
+        return settings.DEBUG and _has_wrong_host(request)
     is_form = request.content_type == "application/x-www-form-urlencoded"
     if is_form and request.encoding and codecs.lookup(request.encoding).name != "utf-8":
         return True

@@ -9,6 +9,7 @@ from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
+MAX_DIGITS = 100
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -48,6 +49,13 @@ def read_json(body: bytes) -> Any:
         raise ParseError(f"JSON parse error - {error}") from None
 
 
+def _read_integer(digits: str) -> int:
+    """Python refuses longer ones with advice on its own settings."""
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"A number has more than {MAX_DIGITS} digits.")
+    return int(digits)
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON.")
 
@@ -60,4 +68,4 @@ def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_decoder = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
+_decoder = json.JSONDecoder(parse_int=_read_integer, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)

@@ -44,6 +44,8 @@ if len(SECRET_KEY.encode()) < cast.MIN_KEY_BYTES:
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", cast.host, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
+# Where mails lead to; a request's own Host could name any port.
+PUBLIC_URL = env("PUBLIC_URL", cast.origin, "" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.*')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", cast.origin, [])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast.origin, [])
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]

@@ -209,3 +209,49 @@ def test_a_form_in_utf_8_is_read():
 def test_a_body_in_chunks_needs_a_length(anyone):
     answer = anyone.generic("POST", "/api/signup/", HTTP_TRANSFER_ENCODING="chunked")
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
+
+
+# --- Encodings and lengths --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "identity, gzip"])
+def test_a_compressed_body_is_refused(anyone, encoding):
+    answer = anyone.post("/api/token/", {"username": "esha"}, headers={"Content-Encoding": encoding})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.django_db
+def test_a_body_that_says_it_is_not_compressed_is_read(anyone):
+    answer = anyone.post("/api/token/", {"username": "esha"}, headers={"Content-Encoding": "identity"})
+    assert answer.status_code == 400
+    assert "password" in answer.json()
+
+
+def test_a_number_of_5000_digits_is_refused_without_advice_on_python(anyone):
+    answer = anyone.generic("POST", "/api/token/", "9" * 5000, content_type="application/json")
+    assert answer.json() == {"detail": "JSON parse error - A number has more than 100 digits.", "code": "parse_error"}
+
+
+def test_a_response_without_a_body_has_no_length(client):
+    answer = client.post("/api/me/logout-everywhere/")
+    assert (answer.status_code, answer.has_header("Content-Length")) == (204, False)
+
+
+@pytest.mark.django_db
+def test_an_unchanged_seat_map_has_no_length(anyone, show):
+    path = f"/api/shows/{show.pk}/seats/"
+    answer = anyone.get(path, headers={"If-None-Match": anyone.get(path)["ETag"]})
+    assert (answer.status_code, answer.has_header("Content-Length")) == (304, False)
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_wrong_host_is_refused_in_json(anyone, settings, is_local):
+    settings.DEBUG = is_local
+    answer = anyone.get("/api/movies/", headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()) == (400, {"detail": "Bad request.", "code": "bad_request"})
+
+
+@pytest.mark.django_db
+def test_locally_the_right_host_is_served(anyone, settings):
+    settings.DEBUG = True
+    assert anyone.get("/api/movies/").status_code == 200

@@ -104,6 +104,15 @@ def test_the_mail_has_a_link_to_our_page():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_link_leads_to_the_public_address_whatever_port_the_host_names(settings):
+    settings.PUBLIC_URL = "https://tickets.example.com"
+    make_user(email=EMAIL)
+    ask(HTTP_HOST="testserver:9999")
+    background.wait()
+    assert "https://tickets.example.com/password-reset/" in mail.outbox[0].body
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_mail_has_a_link_to_the_page_of_a_client_where_one_is_set(settings):
     settings.PASSWORD_RESET_URL = "https://app.example/new?u={uid}&t={token}"
     make_user(email=EMAIL)

@@ -101,7 +101,7 @@ class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
         return self._following(AccessToken, datetime_from_epoch(self["iat"]))
 
     def successor(self, used_at: datetime) -> "RefreshToken":
-        """The refresh token that replaces this one, the same each time. `used_at` is the time of the first use (UTC)."""
+        """The refresh token that replaces this one, the same each time; `used_at` (UTC) is when it was first used."""
         return self._following(RefreshToken, used_at)
 
     def _following(self, token_class: type[T], issued_at: datetime) -> T:

@@ -40,7 +40,8 @@ class PasswordResetView(Public, APIView):
 
 def _link(request: Request) -> Callable[[str, str], str]:
     """Makes the address of a page that takes a new password: a client's own, or ours."""
-    host = request.build_absolute_uri("/").removesuffix("/")
+    # Locally, the address at which the request came.
+    host = settings.PUBLIC_URL or request.build_absolute_uri("/").removesuffix("/")
 
     def link(uid: str, token: str) -> str:
         if settings.PASSWORD_RESET_URL:

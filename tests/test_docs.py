@@ -1,21 +1,164 @@
-"""What docs/security.md says of tests is so."""
+"""The tables of README.md equal the code, and the tests that docs/security.md names exist."""
 
+import ast
 import re
-from pathlib import Path
+from importlib import import_module
+from pkgutil import walk_packages
 
 import pytest
+from django.conf import settings
+from django.urls import URLResolver, get_resolver, resolve
+from django.views.generic.edit import ProcessFormView
 
-TESTS = Path(__file__).parent
-SECURITY = (TESTS.parent / "docs" / "security.md").read_text()
-NAMED = sorted(set(re.findall(r"([a-z_/]+\.py)::(\w+)", SECURITY)))
+from booking import services
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from movieticket.probes import PROBES
+
+ROOT = settings.BASE_DIR
+README = (ROOT / "README.md").read_text()
+SECURITY = (ROOT / "docs" / "security.md").read_text()
+NAMED = sorted(set(re.findall(r"`(test_\w+)`", SECURITY)))
 
 
-@pytest.mark.parametrize(("file", "name"), NAMED)
-def test_a_test_that_the_security_page_names_is_there(file, name):
-    assert f"\ndef {name}(" in (TESTS / file).read_text()
+# --- The README's tables ----------------------------------------------------------------------
+
+
+def table(*header):
+    """The rows of the README's table with these headings, as lists of cells."""
+    head = f"| {' | '.join(header)} |"
+    [rows] = re.findall(rf"^{re.escape(head)}\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
+
+
+def in_code(cell):
+    return re.findall("`([^`]+)`", cell)
+
+
+def documented_endpoints():
+    """Each path of the table of endpoints with its methods; paths without methods have those of the path before."""
+    for cell, *_ in table("method and path", "who", "does"):
+        methods = []
+        for own, path in re.findall(r"((?:[A-Z]+(?:, )?)*) ?`([^`]+)`", cell):
+            methods = own.split(", ") if own else methods
+            yield path, methods
+
+
+def route_of(path):
+    """The route in the URL configuration that a path of the table leads to."""
+    reference = REFERENCE_ALPHABET[0] * REFERENCE_LENGTH
+    return resolve(path.replace("<reference>", reference).replace("<id>", "1")).route
+
+
+def methods_of(view):
+    if hasattr(view, "actions"):
+        return {method.upper() for method in view.actions} - {"HEAD"}
+    methods = {name for name in ("get", "post", "put", "patch", "delete") if hasattr(view.view_class, name)}
+    # No browser sends a form by PUT.
+    return {name.upper() for name in methods} - ({"PUT"} if issubclass(view.view_class, ProcessFormView) else set())
+
+
+def endpoints(patterns, prefix=""):
+    """Each route with a name, with its methods; the admin as one."""
+    for pattern in patterns:
+        own = str(pattern.pattern)
+        route = prefix + own.removeprefix("^") if prefix else own
+        if isinstance(pattern, URLResolver):
+            yield from [(route, None)] if pattern.app_name == "admin" else endpoints(pattern.url_patterns, route)
+        elif pattern.name:
+            yield from ((route, method) for method in methods_of(pattern.callback))
+
+
+def test_the_table_of_endpoints_equals_the_url_configuration():
+    rows = [(path, methods) for path, methods in documented_endpoints() if path not in PROBES]
+    documented = {(route_of(path), method) for path, methods in rows for method in methods or [None]}
+    assert documented == set(endpoints(get_resolver().url_patterns))
+
+
+def test_the_table_of_endpoints_has_the_probes():
+    assert [path for path, _ in documented_endpoints() if path in PROBES] == list(PROBES)
+
+
+def test_no_path_is_in_the_table_of_endpoints_twice():
+    paths = [path for path, _ in documented_endpoints()]
+    assert sorted(paths) == sorted(set(paths))
+
+
+def documented_codes():
+    """Each code of the table of errors with its status."""
+    for codes, statuses, _ in table("code", "status", "when"):
+        names, numbers = in_code(codes), statuses.split(", ")
+        yield from zip(names, numbers if len(numbers) == len(names) else numbers * len(names), strict=True)
+
+
+def subclasses(cls):
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
+
+
+def refusal_codes():
+    """The codes of all refusals, those of the admin too."""
+    for module in walk_packages(services.__path__, f"{services.__name__}."):
+        import_module(module.name)
+    return {cls.code for cls in subclasses(services.Refusal) if cls.__module__.startswith("booking.")}
+
+
+def codes_in(path):
+    """The codes that a module answers by itself: its texts of words joined by underscores."""
+    texts = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
+    return {text for text in texts if isinstance(text, str) and re.fullmatch("[a-z]+(_[a-z]+)+", text)}
+
+
+def codes_of_document(client):
+    """Each code of the OpenAPI document with its status."""
+    paths = client.get("/swagger.json").json()["paths"]
+    operations = [operation for path in paths.values() for operation in path.values() if "responses" in operation]
+    for operation in operations:
+        for status, response in operation["responses"].items():
+            codes = set(in_code(response["description"])) - {"detail"}
+            yield from ((code, status) for code in codes if int(status) >= 400)
+
+
+def code_of_other_methods(client):
+    """The code for a method that the OpenAPI document does not have, with its status."""
+    answer = client.put("/api/signup/")
+    return answer.json()["code"], str(answer.status_code)
+
+
+@pytest.mark.django_db
+def test_the_table_of_codes_has_what_is_answered_and_nothing_else(client):
+    answered = {*codes_of_document(client), code_of_other_methods(client)}
+    own = codes_in(ROOT / "booking" / "middleware.py") | codes_in(ROOT / "booking" / "exception_handler.py")
+    # The views of the API refuse nobody who is signed in by a permission.
+    own -= {"permission_denied"}
+    documented = list(documented_codes())
+    assert sorted(code for code, _ in documented) == sorted({code for code, _ in answered} | refusal_codes() | own)
+    assert answered - set(documented) == set()
+
+
+def test_the_table_of_settings_equals_what_the_settings_read():
+    source = (ROOT / "movieticket" / "settings.py").read_text()
+    read = set(re.findall(r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"', source))
+    documented = [name for cell, *_ in table("variable", "default", "meaning") for name in in_code(cell)]
+    assert sorted(documented) == sorted(read)
+
+
+# --- docs/security.md -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tests():
+    """The names of all tests."""
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    return {name for source in sources for name in re.findall(r"^ *def (test_\w+)\(", source, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_test_that_the_security_page_names_exists(tests, name):
+    assert name in tests
 
 
 def test_each_promise_and_each_item_that_is_met_names_a_test():
-    rows = [line for line in SECURITY.splitlines() if re.match(r"\| (API|\d|Nothing|Whatever|No|A |Fields)", line)]
-    without = [row for row in rows if "::" not in row and "**Not met**" not in row and "There " not in row]
+    rows = re.findall(r"^\| (?!promise|risk|item).*", SECURITY, re.MULTILINE)
+    without = [row for row in rows if "`test_" not in row and "**Not met**" not in row and "There " not in row]
     assert without == []

@@ -21,7 +21,7 @@ from booking.views.examples import Examples, current_examples
 
 INFO = openapi.Info(
     title="Movie ticket booking",
-    default_version="v1",
+    default_version="1.0.0",
     description=(
         "Sign up, sign in, browse movies and shows, book seats and cancel them. The examples work as they stand: "
         "open an operation and press **Execute**.\n\n"

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from itertools import count
@@ -16,6 +16,8 @@ SHOWS = 3
 # Longer than the service lets a request wait for the database.
 ANSWER_SECONDS = 15.0
 PATIENCE_SECONDS = 120.0
+# How often each node is asked whether it is alive.
+PROBE_SECONDS = 0.5
 # What a customer got who got no answer at all: nobody was there, or nobody any more.
 NOBODY, BROKEN = "nobody there", "broken off"
 
@@ -52,19 +54,31 @@ class Crowd:
     def __init__(self, doors, shows, tokens):
         self._doors, self._shows, self._tokens = doors, shows, tokens
         self.attempts = []
+        # The seconds of each answer of /healthz.
+        self.probes = []
         self._news = Condition()
         self._home_time = Event()
 
     @contextmanager
     def booking(self):
-        with ThreadPoolExecutor(CUSTOMERS) as pool:
+        with ThreadPoolExecutor(CUSTOMERS + len(self._doors)) as pool:
             customers = [pool.submit(self._book_on, customer) for customer in range(CUSTOMERS)]
+            customers += [pool.submit(self._probe, door) for door in self._doors]
             try:
                 yield
             finally:
                 self._home_time.set()
         for customer in customers:
             customer.result()
+
+    def _probe(self, door):
+        """Asks a node for /healthz until the end; one that is dead or frozen gives no answer."""
+        while not self._home_time.wait(PROBE_SECONDS):
+            began = time.monotonic()
+            with closing(HTTPConnection(*door, timeout=ANSWER_SECONDS)) as connection, suppress(OSError, HTTPException):
+                connection.request("GET", "/healthz")
+                connection.getresponse().read()
+                self.probes.append(time.monotonic() - began)
 
     def _book_on(self, customer):
         doors = self._doors[customer % len(self._doors) :] + self._doors[: customer % len(self._doors)]
@@ -116,6 +130,11 @@ class Crowd:
         """The longest time (seconds) without an acknowledged booking from then on."""
         times = sorted(attempt.ended for attempt in self.attempts if attempt.booking and attempt.ended >= since)
         return max(later - earlier for earlier, later in zip([since, *times], times, strict=False))
+
+    @property
+    def slowest(self):
+        """The seconds of the slowest answer to a booking, whatever its status."""
+        return max(attempt.seconds for attempt in self.attempts if isinstance(attempt.outcome, int))
 
     @property
     def most_attempts(self):

@@ -17,12 +17,23 @@ on too. Customers book over HTTP through all three service nodes all the while, 
 {packages}
 
 “Pause” is the longest time after the fault in which no booking was acknowledged; “lost” are bookings answered with 201
-that were not there when all was mended. A customer who gets no answer (“nobody there”, “broken off”) goes on to the
-next node; whoever isn't served sends the same request again, with the same `Idempotency-Key`.
+that were not in the database in the end; “slowest” is of the requests that were answered. A customer who gets no
+answer (“nobody there”, “broken off”) goes on to the next node, and sends a request that was not carried out again, with
+the same `Idempotency-Key`.
 
-| fault | pause, s | acknowledged | lost | seats twice | statuses | no answer | most sends of one request |
-|---|---|---|---|---|---|---|---|
 """
+COLUMNS = (
+    "fault",
+    "pause, s",
+    "slowest answer, s",
+    "slowest `/healthz`, s",
+    "acknowledged",
+    "lost",
+    "seats twice",
+    "statuses",
+    "no answer",
+    "most sends of one request",
+)
 
 
 class Results:
@@ -32,10 +43,19 @@ class Results:
     def add(self, fault, crowd, since, lost, sold_twice):
         statuses = ", ".join(f"{status}: {number}" for status, number in _sorted(crowd, int))
         unanswered = ", ".join(f"{kind}: {number}" for kind, number in _sorted(crowd, str)) or "none"
-        self._rows.append(
-            f"| {fault} | {crowd.pause(since):.1f} | {len(crowd.acknowledged)} | {lost} | {sold_twice} "
-            f"| {statuses} | {unanswered} | {crowd.most_attempts} |"
-        )
+        cells = [
+            fault,
+            f"{crowd.pause(since):.1f}",
+            f"{crowd.slowest:.1f}",
+            f"{max(crowd.probes):.2f}",
+            len(crowd.acknowledged),
+            lost,
+            sold_twice,
+            statuses,
+            unanswered,
+            crowd.most_attempts,
+        ]
+        self._rows.append(_row(cells))
         print(self._rows[-1])
 
     def write(self, path):
@@ -46,7 +66,12 @@ class Results:
             packages="\n".join(f"- {line}" for line in _versions()),
             seconds=DATABASE_SECONDS,
         )
-        Path(path).write_text(introduction + "\n".join(self._rows) + "\n")
+        head = [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
+        Path(path).write_text(introduction + "\n".join([*head, *self._rows]) + "\n")
+
+
+def _row(cells):
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def _sorted(crowd, kind):

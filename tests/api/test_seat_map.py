@@ -96,7 +96,7 @@ def token_of(user, **claims):
 
 def expired(user):
     token = AccessToken.for_user(user)
-    token.set_exp(lifetime=-timedelta(seconds=1))
+    token.set_exp(lifetime=-timedelta(seconds=10))
     return f"Bearer {token}"
 
 

@@ -20,7 +20,7 @@ STEPS = {
     "write, commit": [("services/sales.py", "_save")],
     "make the answer": [("booking/serializers/bookings.py", "to_representation")],
     "write the answer": [("booking/renderers.py", "__init__")],
-    "tell the log and the metrics": [("movieticket/requests.py", "_tell")],
+    "log and metrics": [("movieticket/requests.py", "_log")],
 }
 
 

@@ -74,7 +74,7 @@ def _fast_and_unlimited(settings):
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """More threads than a worker has race in the tests' process, and none is refused for it."""
-    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)

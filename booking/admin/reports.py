@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.forms import PeriodForm
-from movieticket.deadline import takes_long
+from movieticket.deadline import with_staff_deadline
 
 SHOWS_A_PAGE = 50
 # A cell that starts with one of these is run as a formula by spreadsheets.
@@ -86,7 +86,7 @@ class ReportsPage(admin.ModelAdmin):
             *super().get_urls(),
         ]
 
-    @takes_long
+    @with_staff_deadline
     def reports_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied

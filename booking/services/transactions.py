@@ -148,7 +148,7 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
 def _may_try_again() -> bool:
     """Whether there is time left; of the requests that find the database away, one at a time tries again."""
     left = seconds_left()
-    return left is None or (left > 0 and (not availability.is_away or availability.take_turn()))
+    return left is None or (left > 0 and (not availability.is_down or availability.take_turn()))
 
 
 def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

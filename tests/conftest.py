@@ -85,7 +85,7 @@ def _in_utc(settings):
 
 @pytest.fixture(autouse=True)
 def _no_sweep_meanwhile(monkeypatch):
-    monkeypatch.setattr(counters, "_sweeping", counters.Pace(counters.SWEEP_SECONDS, at_once=False))
+    monkeypatch.setattr(counters, "_sweeping", counters.Interval(counters.SWEEP_SECONDS, immediately=False))
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_seat_booked_while_staff_confirm_a_deletion_keeps_the_show(staff, show
     monkeypatch.setattr("booking.admin.shows.ShowAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
     make_booking(show=show)
     response = staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"}, follow=True)
-    assert page_messages(response) == ["A show with bookings can't be deleted; call it off instead."]
+    assert page_messages(response) == ["A show with bookings can't be deleted; cancel it instead."]
 
 
 def test_a_show_without_bookings_is_deleted(staff, show):

@@ -33,7 +33,7 @@ def make_records(number, show=None):
 
 
 def make_window(key, ends_in):
-    counters.remember(key=key, seconds=0)
+    counters.start_window(key=key, seconds=0)
     RateLimitWindow.objects.filter(key=key).update(ends_at=timezone.now().timestamp() + ends_in)
 
 

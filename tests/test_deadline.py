@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, close_old_connections, connection
 
 from booking.models import Movie
-from booking.services import broke_off
+from booking.services import is_transient_error
 from movieticket.deadline import seconds_left, with_staff_deadline
 from tests.factories import make_movie
 
@@ -144,4 +144,4 @@ def test_outside_a_request_there_is_no_deadline():
 
 def test_an_answer_too_many_is_a_connection_that_broke_off():
     """As psycopg puts it when PgBouncer passes on two goodbyes."""
-    assert broke_off(InternalError("received 2 results from command 'BEGIN'"))
+    assert is_transient_error(InternalError("received 2 results from command 'BEGIN'"))

@@ -272,7 +272,7 @@ def test_a_body_without_a_password_deletes_nothing(client, body):
 
 def test_staff_are_told_who_deletes_their_account(db):
     answer = signed_in(make_user(is_staff=True)).delete("/api/me/", {"password": PASSWORD})
-    detail = "An account of staff can't be deleted here; ask an administrator."
+    detail = "A staff account can't be deleted here; ask an administrator."
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "staff_account"})
 
 

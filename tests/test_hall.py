@@ -288,7 +288,7 @@ def test_a_booking_is_not_moved_onto_a_taken_seat(box_office, show):
 
 def test_a_hold_is_not_moved(box_office, show, user):
     answer = act(box_office, show, "move", booking=hold(show, user, 1).pk, seats="2")
-    assert detail(answer) == (409, "This seat is only held; hold or book the other one instead.")
+    assert detail(answer) == (409, "This seat is only held; hold or book the other seat instead.")
 
 
 def test_a_show_that_started_is_not_sold(box_office, user):

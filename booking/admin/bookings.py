@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
 from booking.admin.forms import (
     SellForm,
 )
@@ -18,7 +18,7 @@ from booking.models import Booking, User
 
 
 @admin.register(Booking)
-class BookingAdmin(SelectedIds, RefusalsOnTheForm, ReportsPage):
+class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
     """Sells seats and cancels bookings; edits and deletes none."""
 
     form = SellForm

@@ -17,7 +17,7 @@ from booking import services
 from booking.paths import POSITIVE_ID
 
 
-class RefusalsOnTheForm:
+class RefusalFormMixin:
     """Shows a service's refusal on the form it came from, with what was typed still there."""
 
     def changeform_view(
@@ -100,7 +100,7 @@ class LockedRowAdmin(admin.ModelAdmin):
         return HttpResponseRedirect(reverse(admin_urlname(self.opts, "changelist")))  # type: ignore[arg-type]
 
 
-class SelectedIds(admin.ModelAdmin):
+class ValidSelectionMixin(admin.ModelAdmin):
     """Tells so where what was selected for an action is no row's id, which Django would ask the database for."""
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:

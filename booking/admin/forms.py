@@ -36,7 +36,7 @@ class MovieImportForm(forms.Form):
         return file
 
 
-class RulesElsewhere:
+class ServiceRulesMixin:
     """Leaves the model's constraints to the services, which know what follows from a change."""
 
     fields: dict[str, forms.Field]
@@ -55,7 +55,7 @@ class RulesElsewhere:
         return exclusions | set(self.fields)
 
 
-class ShowForm(RulesElsewhere, forms.ModelForm):
+class ShowForm(ServiceRulesMixin, forms.ModelForm):
     class Meta:
         model = Show
         fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
@@ -189,7 +189,7 @@ class CustomerField(forms.CharField):
             raise ValidationError("There is no customer with this user name.") from None
 
 
-class SellForm(RulesElsewhere, forms.ModelForm):
+class SellForm(ServiceRulesMixin, forms.ModelForm):
     customer = CustomerField(max_length=150, help_text="The customer's user name.")
 
     class Meta:

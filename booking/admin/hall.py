@@ -94,7 +94,7 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
 
 
 Act = Callable[[HttpRequest, Show, dict[str, Any]], str]
-ACTS: dict[str, tuple[type[HallForm], Act]] = {
+ACTIONS: dict[str, tuple[type[HallForm], Act]] = {
     "sell": (SellSeatsForm, _sell),
     "block": (BlockSeatsForm, _block),
     "unblock": (ChosenSeatsForm, _unblock),
@@ -199,7 +199,7 @@ class HallAdmin(admin.ModelAdmin):
         show = self._show(request, object_id)
         if not isinstance(show, Show):
             return show
-        if name not in ACTS:
+        if name not in ACTIONS:
             return _refuse(404, "There is nothing of this kind to do.")
         may = self._may(request, show)
         if not may[name]:
@@ -208,7 +208,7 @@ class HallAdmin(admin.ModelAdmin):
         return JsonResponse({"detail": detail, "hall": _hall(show, may)}, status=status)
 
     def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, str]:
-        form_class, act = ACTS[name]
+        form_class, act = ACTIONS[name]
         form = form_class(request.POST, show=show)
         if not form.is_valid():
             return 400, " ".join(str(error) for errors in form.errors.values() for error in errors)

@@ -57,7 +57,7 @@ def with_bookings(
 
 def events_of_booking(booking: Booking) -> list[Event]:
     """What the row says and the log doesn't."""
-    return list(_told_by_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
+    return list(_events_of_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
 
 
 def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:
@@ -68,19 +68,19 @@ def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:
     events = []
     for booking in bookings.select_related("user", "show"):
         of_booking = entries.get(str(booking.pk), [])
-        logged = (Event(entry.action_time, entry.user, _told(entry)) for entry in of_booking)
-        events += [*logged, *_named(booking, of_booking)]
+        logged = (Event(entry.action_time, entry.user, _labelled_message(entry)) for entry in of_booking)
+        events += [*logged, *_labelled_events(booking, of_booking)]
     return events
 
 
-def _told(entry: LogEntry) -> str:
+def _labelled_message(entry: LogEntry) -> str:
     return f"{entry.object_repr}: {entry.get_change_message()}"
 
 
-def _named(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+def _labelled_events(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
     # Its name has its seat in it; the first entry has the name that it had before it was moved.
     first_name = entries[0].object_repr if entries else str(booking)
-    for event in _told_by_row(booking, entries):
+    for event in _events_of_row(booking, entries):
         name = str(booking) if event.action_time == booking.cancelled_at else first_name
         yield Event(event.action_time, event.user, f"{name}: {event.message}")
 
@@ -91,7 +91,7 @@ def _entries(bookings: BookingQuerySet) -> list[LogEntry]:
     return list(of_bookings.select_related("user").order_by("action_time", "id"))
 
 
-def _told_by_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+def _events_of_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
     if booking.status == Booking.Status.BLOCKED:
         # The show's own history tells who did that.
         return

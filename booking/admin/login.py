@@ -34,7 +34,7 @@ class LimitedLoginForm(AdminAuthenticationForm):
         data: dict[str, Any] = super().clean()
         # Without a password nothing was looked at, and nothing raised.
         if self.user_cache is not None:
-            services.trust(**who)
+            services.trust_address(**who)
         return data
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
 from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
@@ -44,7 +44,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Show)
-class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
+class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
     form = ShowForm
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")

@@ -145,7 +145,7 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "See a movie",
         "See a movie's upcoming shows",
         "See a show",
-        "See which seats can be had",
+        "See which seats are available",
         "Book a seat",
         "Book several seats",
         "Hold seats",

@@ -1,4 +1,4 @@
-"""Accounts, movies and screens."""
+"""The admin of accounts, movies and screens."""
 
 import io
 from typing import Any
@@ -59,7 +59,7 @@ class MovieAdmin(LockedRowAdmin):
 
     @with_staff_deadline
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Takes a CSV file and shows what became of its lines."""
+        """Imports a CSV file and shows the result."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = MovieImportForm(request.POST or None, request.FILES or None)

@@ -14,10 +14,10 @@ def main() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
-        # An operator's slip in the environment deserves a sentence, not a traceback.
+        # A wrong setting is reported in a sentence, without a traceback.
         sys.exit(f"Configuration error: {error}")
     except OperationalError as error:
-        sys.exit(f"The database did not answer: {str(error).strip()}")
+        sys.exit(f"The database is not available: {str(error).strip()}")
 
 
 if __name__ == "__main__":

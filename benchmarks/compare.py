@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("revision", metavar="REV", help="what to compare with, such as HEAD or main")
     parser.add_argument("--rounds", type=int, help=f"how often each figure is measured ({ROUNDS})")
     parser.add_argument("--seconds", type=int, help=f"how long each measurement takes ({FULL.seconds})")
-    parser.add_argument("--tiny", action="store_true", help="only to see that it runs")
+    parser.add_argument("--tiny", action="store_true", help="a quick run to test the script")
     options = parser.parse_args()
     if not shutil.which("wrk"):
         sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")
@@ -137,8 +137,8 @@ def main() -> None:
     print(*measured, sep="\n", flush=True)
     for bench in benches:
         if bench.unexpected:
-            share = f"{bench.unexpected:,} of {bench.answers:,}"
-            progress(f"WARNING: DO NOT TRUST THESE FIGURES: {share} answers of {bench.database} were unexpected")
+            share = f"{bench.unexpected:,} of {bench.responses:,}"
+            progress(f"WARNING: DO NOT TRUST THESE FIGURES: {share} responses of {bench.database} were unexpected")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Booking requests, and requests to the bare view, without a server between.
+"""Measures requests without a server between.
 
-python -m benchmarks.cpu compare SAMPLES       prints the CPU milliseconds of one of each
-python -m benchmarks.cpu signin SAMPLES        prints those of signing in, and of the password's hash alone
+python -m benchmarks.cpu compare SAMPLES       prints the CPU milliseconds of a booking and of the bare view
+python -m benchmarks.cpu signin SAMPLES        prints the CPU milliseconds of a sign-in and of the password's hash
 python -m benchmarks.cpu choose SAMPLES        prints the CPU milliseconds of choosing seats where it takes longest
 python -m benchmarks.cpu profile SAMPLES FILE  writes a profile of the bookings
 """
@@ -25,8 +25,8 @@ from benchmarks.data import SEATS
 BATCHES = 9
 
 
-def asker() -> Callable[[str, str, bytes, str, str], None]:
-    """A function that makes a request and insists on the status of its answer."""
+def client() -> Callable[[str, str, bytes, str, str], None]:
+    """Return a function that makes a request and checks the status of the response."""
     application: Any = get_wsgi_application()
 
     def ask(method: str, path: str, body: bytes, token: str, status: str) -> None:
@@ -50,20 +50,20 @@ def asker() -> Callable[[str, str, bytes, str, str], None]:
         b"".join(response)
         response.close()
         if not statuses[0].startswith(status):
-            raise RuntimeError(f"{path} was answered {statuses[0]}")
+            raise RuntimeError(f"{path} returned {statuses[0]}")
 
     return ask
 
 
 def requests() -> tuple[Callable[[], None], Callable[[], None]]:
-    """A function that books another seat each time, and one that asks for the bare view."""
+    """Return a function that books another seat on each call, and one that requests the bare view."""
     from booking.infrastructure.tokens import AccessToken
     from booking.models import Show, User
 
-    ask = asker()
+    ask = client()
     tokens = [str(AccessToken.for_user(user)) for user in User.objects.order_by("pk")[:500]]
     shows = list(Show.objects.filter(total_seats__gt=1000).order_by("pk").values_list("pk", flat=True))
-    # From the last seat down, where no other measurement books.
+    # From the last seat downwards, where no other measurement books.
     numbers: Iterator[int] = count()
 
     def book() -> None:
@@ -78,17 +78,17 @@ def requests() -> tuple[Callable[[], None], Callable[[], None]]:
     return book, bare
 
 
-def milliseconds(act: Callable[[], object], times: int) -> float:
+def milliseconds(function: Callable[[], object], times: int) -> float:
     begin = process_time()
     for _ in range(times):
-        act()
+        function()
     return (process_time() - begin) / times * 1000
 
 
 def compare(samples: int) -> None:
     book, bare = requests()
-    for act in (book, bare):
-        milliseconds(act, samples)
+    for function in (book, bare):
+        milliseconds(function, samples)
     pairs = [(milliseconds(book, samples), milliseconds(bare, samples)) for _ in range(BATCHES)]
     print(*(median(column) for column in zip(*pairs, strict=True)))
 
@@ -99,17 +99,17 @@ def sign_in(samples: int) -> None:
     from booking.models import User
 
     User.objects.update_or_create(username="signer", defaults={"password": make_password("red-velvet-seats")})
-    ask, body = asker(), b'{"username": "signer", "password": "red-velvet-seats"}'
-    acts: list[Callable[[], object]] = [
+    ask, body = client(), b'{"username": "signer", "password": "red-velvet-seats"}'
+    functions: list[Callable[[], object]] = [
         partial(ask, "POST", "/api/token/", body, "", "200"),
         partial(make_password, "red-velvet-seats"),
     ]
-    rounds = [[milliseconds(act, samples) for act in acts] for _ in range(BATCHES)]
+    rounds = [[milliseconds(function, samples) for function in functions] for _ in range(BATCHES)]
     print(*(median(column) for column in zip(*rounds, strict=True)))
 
 
 def choose(samples: int) -> None:
-    """A group of 10 that may be split, in halls of 500 seats of which every second, third … is taken."""
+    """Chooses 10 seats that may be split, in halls of 500 seats of which every second, third … is taken."""
     from booking.services.seating import best_seats
 
     halls = [set(range(1, 501, step)) for step in range(2, 12)]

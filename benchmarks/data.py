@@ -1,4 +1,4 @@
-"""The data that is measured on; run in a process of its own with the benchmark's settings."""
+"""Loads the data of the benchmark; run as a separate process with the benchmark's settings."""
 
 import sys
 from datetime import timedelta
@@ -14,7 +14,7 @@ SEATS = 50_000
 
 
 def load(shows: int, users: int) -> None:
-    """All movies, `users` users, `shows` upcoming shows, one sold out, and 20 of the second movie, half sold."""
+    """Stores movies, users, `shows` upcoming shows, a sold-out show, and 20 half-sold shows of the second movie."""
     from booking.models import Movie, Screen, Show, User
     from booking.services import import_movies
 
@@ -49,7 +49,7 @@ def load(shows: int, users: int) -> None:
 
 
 def store_bookings(first_show: int, last_show: int, seats: int, users: int) -> None:
-    """The first `seats` seats of each show, sold by plain SQL to the users in turn."""
+    """Books the first `seats` seats of each show for the users in turn, in plain SQL."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO booking_booking (user_id, show_id, seat_number, status, reference, created_at)"
@@ -61,7 +61,7 @@ def store_bookings(first_show: int, last_show: int, seats: int, users: int) -> N
 
 
 def store_past_bookings(total: int) -> None:
-    """Fills up to `total` bookings of shows long past, 500 seats each, by customers who come every week."""
+    """Adds bookings of past shows, 500 per show and 50 per customer, until `total` bookings are stored."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM booking_booking")
         missing = total - cursor.fetchone()[0]
@@ -91,9 +91,9 @@ def store_past_bookings(total: int) -> None:
 
 
 def store_year(total: int) -> None:
-    """Some `total` bookings, 200 a show, of all movies on ten screens, over a year up to two weeks from now.
+    """Stores about `total` bookings, 200 per show, on ten screens, in the year that ends two weeks from now.
 
-    One of 20 is cancelled, one of 40 a hold that was given back, one of 200 a seat kept from sale.
+    One in 20 is cancelled, one in 40 is a cancelled hold, and one in 200 is a blocked seat.
     """
     shows = max(1, total // 200)
     with connection.cursor() as cursor:

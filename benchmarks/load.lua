@@ -1,9 +1,9 @@
 -- wrk … -s load.lua URL -- MODE FILE
---   get      asks for the path in FILE's first line, with its second line, if there, as If-None-Match
+--   get      requests the path in FILE's first line, with the second line, if any, as If-None-Match
 --   book     books a free seat, of each show in turn
---   hot      of one show, asks for a taken seat 19 times of 20, and for a free one otherwise
+--   hot      requests a taken seat of one show in 19 of 20 requests, and a free one otherwise
 --   several  books three free seats in one request, of each show in turn
---   hold     holds a free seat, of each show in turn, and books it after the answer to the hold
+--   hold     holds a free seat, of each show in turn, and books it after the response to the hold
 -- For all but the first, FILE's first line is "first_show last_show first_free_seat", and each other one is a token.
 local mode, path, headers, first_show, last_show, first_seat
 local tokens, n, turns = {}, 0, 0
@@ -24,7 +24,7 @@ function init(args)
   end
 end
 
--- The next show and the first of `count` seats that no request of this run has asked for.
+-- The next show and the first of `count` seats that no request of this run has used.
 local function free_seats(count)
   local shows = last_show - first_show + 1
   local show, seat = first_show + turns % shows, first_seat + count * math.floor(turns / shows)
@@ -65,7 +65,7 @@ end
 local threads = {}
 function setup(thread) threads[#threads + 1] = thread end
 
--- wrk does not report which request was answered, so the show and the seat are read from the answer.
+-- wrk does not report the request of a response, so the show and the seat are read from the response.
 local function book_held(body)
   local show = body:match('"show":%s*{%s*"id":%s*(%d+)') or body:match('"show":%s*(%d+)')
   local seat = body:match('"seat_number":%s*(%d+)')
@@ -84,7 +84,7 @@ end
 
 -- In the mode "hold", `created` counts completed pairs of a hold and its booking. `seats` is the number of seats of each
 -- show that this run used, from first_free_seat on. `other` includes connection errors and timeouts;
--- `other_status` is the status of the last other answer, 0 without one.
+-- `other_status` is the status of the last other response, 0 without one.
 function done(summary, latency)
   local total = { ok = 0, created = 0, held = 0, refused = 0, other = 0, other_status = 0, seats = 0 }
   for _, thread in ipairs(threads) do

@@ -1,4 +1,4 @@
-"""The pictures of docs/performance.md."""
+"""Draws the plots of docs/performance.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-# The same figures make the same file; and text stays text.
+# A fixed salt makes the files reproducible; text is stored as text, not as paths.
 matplotlib.rcParams.update({"svg.hashsalt": "booking", "svg.fonttype": "none", "font.family": "sans-serif"})
 
 from matplotlib import pyplot  # noqa: E402
 
 
 def plot_clients(path: Path, clients: Sequence[int], rates: Sequence[float], p99s: Sequence[float]) -> None:
-    """Bookings a second, and the 99th percentile of their milliseconds, over the number of clients."""
+    """Plots bookings per second and the 99th percentile of the latency over the number of clients."""
     figure, (rate, latency) = pyplot.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     rate.plot(clients, rates, "o-")
     rate.set(title="Bookings over 1,000 shows, per second", ylim=(0, max(rates) * 1.15))
@@ -27,7 +27,7 @@ def plot_clients(path: Path, clients: Sequence[int], rates: Sequence[float], p99
 
 
 def plot_growth(path: Path, stored: Sequence[int], latencies: dict[str, Sequence[float]]) -> None:
-    """The median milliseconds of each kind of request over the number of bookings stored."""
+    """Plots the median latency of each kind of request over the number of stored bookings."""
     figure, axes = pyplot.subplots(figsize=(6, 3.4), layout="constrained")
     for name, milliseconds in latencies.items():
         axes.plot(stored, milliseconds, "o-", label=name)
@@ -39,7 +39,7 @@ def plot_growth(path: Path, stored: Sequence[int], latencies: dict[str, Sequence
 
 
 def plot_steps(path: Path, milliseconds: dict[str, float]) -> None:
-    """The milliseconds of each step of a booking, one below the other."""
+    """Plots the milliseconds of each step of a booking as bars."""
     figure, axes = pyplot.subplots(figsize=(7, 3.6), layout="constrained")
     bars = axes.barh(list(milliseconds), list(milliseconds.values()))
     axes.bar_label(bars, fmt="%.2f", padding=3)
@@ -49,6 +49,6 @@ def plot_steps(path: Path, milliseconds: dict[str, float]) -> None:
 
 
 def save(figure: "pyplot.Figure", path: Path) -> None:
-    # A white ground, so that it can be read in dark mode too.
+    # A white background, so that the plot is readable in dark mode.
     figure.savefig(path, metadata={"Date": None}, facecolor="white")
     pyplot.close(figure)

@@ -1,4 +1,4 @@
-"""make profile: draws where the time of one booking goes, step by step."""
+"""make profile: plots the time of each step of a booking."""
 
 import argparse
 from collections import defaultdict
@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.plots import plot_steps
 from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 
-# Functions by the end of their file's name, none of which calls another.
+# Functions by the end of their file's path; none of them calls another one.
 STEPS = {
     "read the token": [("booking/authentication.py", "get_validated_token")],
     "find the user, count the attempt": [("services/limits.py", "find_account_and_count")],
@@ -18,14 +18,14 @@ STEPS = {
     "lock the show, read the facts": [("services/facts.py", "lock_and_read")],
     "check the rules": [("services/rules.py", "choose_seats")],
     "write, commit": [("services/sales.py", "_save")],
-    "make the answer": [("booking/serializers/bookings.py", "to_representation")],
-    "write the answer": [("booking/renderers.py", "__init__")],
-    "tell the log and the metrics": [("movieticket/requests.py", "_tell")],
+    "make the response": [("booking/serializers/bookings.py", "to_representation")],
+    "write the response": [("booking/renderers.py", "__init__")],
+    "log and metrics": [("movieticket/requests.py", "_log")],
 }
 
 
 def milliseconds_by_step(stats: Any, samples: int) -> dict[str, float]:
-    """The mean of each step, and of all that is in none of them."""
+    """Return the mean of each step, and of everything else."""
     taken: dict[tuple[str, str], float] = defaultdict(float)
     names = {name for functions in STEPS.values() for name in functions}
     for (file, _, function), (_, _, _, cumulative, _) in stats.items():
@@ -48,7 +48,7 @@ def draw(bench: Bench, picture: Path, samples: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="only to see that it runs; keeps no picture")
+    parser.add_argument("--tiny", action="store_true", help="a quick run to test the script; stores no plot")
     tiny = parser.parse_args().tiny
     with loaded(TINY if tiny else FULL) as bench, TemporaryDirectory() as folder:
         draw(bench, (Path(folder) if tiny else IMAGES) / "profile.svg", 10 if tiny else 2_000)

@@ -1,7 +1,7 @@
-"""make bench-reports: how long the staff's pages take with 1,000,000 bookings stored.
+"""make bench-reports: measures the staff's pages with 1,000,000 stored bookings.
 
-python -m benchmarks.reports [--tiny]        fills a database of its own and measures
-python -m benchmarks.reports measure SAMPLES measures on the database that is set
+python -m benchmarks.reports [--tiny]        fills a new database and measures
+python -m benchmarks.reports measure SAMPLES measures the configured database
 """
 
 import sys
@@ -18,25 +18,25 @@ from benchmarks.run import Size, loaded
 
 BOOKINGS, SAMPLES = 1_000_000, 15
 TINY_BOOKINGS, TINY_SAMPLES = 1_000, 2
-# Of what benchmarks.data stores for the API next to no part is wanted here.
+# A minimum of the data for the API's benchmark.
 SMALL = Size(1, 500, 1, (), 0, 0, 0)
 
 REPORTS = "/admin/booking/booking/reports/"
 
 
-def milliseconds(act: Callable[[], object], samples: int) -> float:
-    """The best of some runs after a first one: whatever else the machine does only adds to it."""
-    act()
+def milliseconds(function: Callable[[], object], samples: int) -> float:
+    """Return the fastest run after a first one, because other load on the machine only adds time."""
+    function()
     taken = []
     for _ in range(samples):
         begin = perf_counter()
-        act()
+        function()
         taken.append((perf_counter() - begin) * 1000)
     return min(taken)
 
 
 def explain() -> str:
-    """How the database finds the counts of a year's report, the query that takes longest."""
+    """Return the plan of the slowest query, which counts the bookings of a year's report."""
     from booking import services
 
     today = timezone.localdate()
@@ -59,7 +59,7 @@ def measure(samples: int) -> None:
     client.force_login(boss)
     today = timezone.localdate()
     print(f"{Booking.objects.count():,} bookings of {Show.objects.count():,} shows\n")
-    print("| page | whole request | of it the service |\n|---|---|---|")
+    print("| page | whole request | service only |\n|---|---|---|")
 
     def report(path: str, first_day: date) -> str:
         address = f"{path}?first_day={first_day}&last_day={today}"

@@ -1,6 +1,6 @@
-"""make bench: measures the service against what its database and Django set as the limit, all in one run.
+"""make bench: compares the service with the limits that its database and Django set, in one run.
 
-Both figures of a row are measured in turns, so that whatever else the machine does hits both alike.
+Both figures of a row are measured in turns, so that other load on the machine affects both equally.
 """
 
 import argparse
@@ -93,8 +93,8 @@ class Bench:
         self.full = self.last + 1
         # The first seat of each show that no run has used. The first hundred seats are for requests for taken seats.
         self.next_seats: defaultdict[int, int] = defaultdict(lambda: 101)
-        # The number of answers, and of those that are neither 201 nor an expected 409.
-        self.answers = self.unexpected = 0
+        # The number of responses, and of those that are neither 201 nor an expected 409.
+        self.responses = self.unexpected = 0
 
     @cached_property
     def movie(self) -> int:
@@ -103,7 +103,7 @@ class Bench:
 
     def python(self, module: str, *arguments: object, **environment: str) -> str:
         command = [sys.executable, "-W", "ignore", "-m", module, *map(str, arguments)]
-        # What is printed is the answer, and no line of the log is among it.
+        # The output is the result, so it must not contain log lines.
         own = {"LOG_FORMAT": "text", **environment}
         return subprocess.check_output(command, cwd=self.project, env=self.environment | own, text=True)
 
@@ -119,34 +119,34 @@ class Bench:
 
     def book(self, clients: int, first: int, last: int, mode: str = "book") -> dict[str, Any]:
         header = f"{first} {last} {self.free_seats(first, last, 0)}"
-        answers = wrk(self.port, clients, self.seconds, mode, [header, *self.tokens])
-        self.free_seats(first, last, answers["seats"])
-        self.answers += sum(answers[kind] for kind in ("created", "held", "refused", "other"))
-        unexpected = answers["other"] + (0 if mode == "hot" else answers["refused"])
+        counts = wrk(self.port, clients, self.seconds, mode, [header, *self.tokens])
+        self.free_seats(first, last, counts["seats"])
+        self.responses += sum(counts[kind] for kind in ("created", "held", "refused", "other"))
+        unexpected = counts["other"] + (0 if mode == "hot" else counts["refused"])
         if unexpected:
-            progress(f"WARNING: {unexpected:,} unexpected answers in the mode {mode}: {answers}")
+            progress(f"WARNING: {unexpected:,} unexpected responses in the mode {mode}: {counts}")
             self.unexpected += unexpected
-        return answers
+        return counts
 
     def created(self, first: int, last: int, mode: str = "book") -> float:
-        answers = self.book(16, first, last, mode)
-        return float(answers["created"] / answers["seconds"])
+        counts = self.book(16, first, last, mode)
+        return float(counts["created"] / counts["seconds"])
 
     def limit(self, first: int, last: int) -> float:
         user = int(self.sql("SELECT min(id) FROM booking_user"))
         return pgbench(self.server, 16, self.size.seconds, first, last, user)
 
     def refusals(self) -> float:
-        answers = self.book(64, self.last, self.last, "hot")
-        return float(answers["refused"] / answers["seconds"])
+        counts = self.book(64, self.last, self.last, "hot")
+        return float(counts["refused"] / counts["seconds"])
 
     def get(self, *lines: str) -> float:
-        answers = wrk(self.port, 16, self.size.seconds, "get", lines)
-        return float(answers["ok"] / answers["seconds"])
+        counts = wrk(self.port, 16, self.size.seconds, "get", lines)
+        return float(counts["ok"] / counts["seconds"])
 
 
 def in_turns(**measures: Callable[[], float]) -> dict[str, float]:
-    """The median of each measure over some rounds, taken in turns."""
+    """Return the median of each measure over ROUNDS rounds, measured in turns."""
     rates: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(ROUNDS):
         for name, measure in measures.items():
@@ -230,7 +230,7 @@ def signing_in(bench: Bench) -> Row:
 
 
 def latencies(bench: Bench, ports: Sequence[int]) -> dict[str, list[float]]:
-    """The median milliseconds at each port, by what is asked for; one request after another, the ports in turns."""
+    """Return the median milliseconds at each port by kind of request. Requests are sequential, the ports in turns."""
     tokens = cycle(bench.tokens)
     connections = [HTTPConnection("127.0.0.1", port) for port in ports]
     seat = f'{{"seat_number": {bench.free_seats(bench.first, bench.last, 1)}}}'
@@ -250,13 +250,13 @@ def latencies(bench: Bench, ports: Sequence[int]) -> dict[str, list[float]]:
 
 
 def ask(connection: HTTPConnection, token: str, method: str, path: str, body: str | None = None) -> float:
-    """The milliseconds of a request."""
+    """Makes a request and returns its milliseconds."""
     begin = perf_counter()
     connection.request(method, path, body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
-    answer = connection.getresponse()
-    answer.read()
-    if answer.status not in (200, 201):
-        raise RuntimeError(f"{method} {path} was answered {answer.status}")
+    response = connection.getresponse()
+    response.read()
+    if response.status not in (200, 201):
+        raise RuntimeError(f"{method} {path} returned {response.status}")
     return (perf_counter() - begin) * 1000
 
 
@@ -265,7 +265,7 @@ def shows(bench: Bench) -> range:
 
 
 def with_past(bench: Bench) -> list[str]:
-    """The addresses of databases like the one that is loaded, with more and more bookings of shows long past."""
+    """Copies the database with growing numbers of bookings of past shows, and returns the URLs of the copies."""
     urls = []
     last = "postgres"
     for stored in bench.size.bookings:
@@ -275,13 +275,13 @@ def with_past(bench: Bench) -> list[str]:
         urls.append(bench.server.url.removesuffix("postgres") + name)
         bench.python("benchmarks.data", "past", stored, DATABASE_URL=urls[-1])
         last = name
-    # What was written is not to be brought to disk while others are measured.
+    # Otherwise the data would be written to disk during the measurements.
     bench.sql("CHECKPOINT")
     return urls
 
 
 def growth(bench: Bench, images: Path) -> list[Row]:
-    """The same requests with few and with many bookings stored."""
+    """Measures the same requests with few and with many stored bookings."""
     with ExitStack() as stack:
         ports = [stack.enter_context(serve(bench.environment | {"DATABASE_URL": url}))[0] for url in with_past(bench)]
         progress("warm up")
@@ -303,13 +303,13 @@ def growth(bench: Bench, images: Path) -> list[Row]:
 
 
 def clients(bench: Bench, images: Path) -> None:
-    """Draws how throughput and latency change with the number of clients."""
-    answers = []
+    """Plots throughput and latency over the number of clients."""
+    results = []
     for number in CLIENTS:
         progress(f"bookings by {number} clients")
-        answers.append(bench.book(number, bench.first, bench.last))
-    rates = [answer["created"] / answer["seconds"] for answer in answers]
-    plot_clients(images / "clients.svg", CLIENTS, rates, [answer["p99_ms"] for answer in answers])
+        results.append(bench.book(number, bench.first, bench.last))
+    rates = [result["created"] / result["seconds"] for result in results]
+    plot_clients(images / "clients.svg", CLIENTS, rates, [result["p99_ms"] for result in results])
 
 
 def memory(bench: Bench, pid: int) -> Row:
@@ -326,10 +326,10 @@ def memory(bench: Bench, pid: int) -> Row:
 
 
 def count_up_to(bench: Bench, requests: int, lines: list[str]) -> int:
-    asked = 0
-    while asked < requests:
-        asked += wrk(bench.port, 16, 1, "get", lines)["ok"]
-    return asked
+    number = 0
+    while number < requests:
+        number += wrk(bench.port, 16, 1, "get", lines)["ok"]
+    return number
 
 
 def machine() -> str:
@@ -343,7 +343,7 @@ def machine() -> str:
 @contextmanager
 def loaded(size: Size) -> Iterator[Bench]:
     progress("start PostgreSQL")
-    # As durable as in production: an acknowledged booking is on disk.
+    # As durable as in production: a confirmed booking is on disk.
     with postgres_server(fsync="on", full_page_writes="on", shared_buffers="512MB") as server:
         progress("load the data")
         yield Bench(size, server)
@@ -362,7 +362,7 @@ def measure(size: Size, images: Path) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiny", action="store_true", help="only to see that it runs; writes no results")
+    parser.add_argument("--tiny", action="store_true", help="a quick run to test the script; writes no results")
     tiny = parser.parse_args().tiny
     if not shutil.which("wrk"):
         sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")

@@ -1,4 +1,4 @@
-"""The service as it is measured: PostgreSQL from the wheel, `make serve`'s server, and a load on both."""
+"""Runs the service under load: the server of `make serve`, wrk and pgbench."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def ask(port: int, path: str) -> int:
 
 
 def header(port: int, path: str, name: str) -> str:
-    """A header of the answer to a request for `path`."""
+    """Return a header of the response to a request for `path`."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
@@ -83,19 +83,19 @@ def header(port: int, path: str, name: str) -> str:
 
 
 def wrk(port: int, clients: int, seconds: int, mode: str, lines: Sequence[str]) -> dict[str, Any]:
-    """What wrk counted; `lines` is the file that load.lua describes."""
+    """Runs wrk and returns its counts. load.lua describes the content of the file, `lines`."""
     path = Path(os.environ.get("TMPDIR", "/tmp")) / f"load-{port}.txt"
     path.write_text("\n".join(lines))
     try:
         command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "--timeout", "30s", "-s", str(HERE / "load.lua")]
         out = subprocess.check_output([*command, f"http://127.0.0.1:{port}", "--", mode, str(path)], text=True)
-        answers: dict[str, Any] = json.loads(out.splitlines()[-1])
-        return answers
+        counts: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return counts
     finally:
         path.unlink()
 
 
-# The transaction of a booking and nothing else.
+# Only the transaction of a booking.
 TRANSACTION = """
 \\set show random({first}, {last})
 BEGIN;
@@ -107,7 +107,7 @@ COMMIT;
 
 
 def pgbench(server: PostgresServer, clients: int, seconds: int, first: int, last: int, user: int) -> float:
-    """Transactions a second of the bare booking transaction on the shows `first` to `last`."""
+    """Return the number of booking transactions per second on the shows `first` to `last`."""
     script = server.folder / "booking.sql"
     script.write_text(TRANSACTION.format(first=first, last=last, user=user))
     command = [server.command("pgbench"), "-n", "-h", str(server.folder), "-U", "postgres", "-f", str(script)]

@@ -1,4 +1,4 @@
-"""The production settings, with a bare view to compare with and with no limit in the way."""
+"""The production settings with a bare view for comparison and without rate limits."""
 
 from movieticket.settings import *  # noqa: F403
 from movieticket.settings import LIMITS
@@ -6,5 +6,5 @@ from movieticket.settings import LIMITS
 ROOT_URLCONF = "benchmarks.urls"
 MAX_SEATS_PER_USER = 1_000_000
 LIMITS = dict.fromkeys(LIMITS, (1_000_000, 1))
-# The admin's pages are measured without collecting the files that they name.
+# Without collected static files.
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -5,7 +5,7 @@ from movieticket import urls
 
 
 def bare(_: HttpRequest) -> HttpResponse:
-    """What Django and the middleware cost by themselves."""
+    """A view that measures only Django and the middleware."""
     return HttpResponse(b"{}", content_type="application/json")
 
 

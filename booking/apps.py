@@ -8,16 +8,16 @@ class BookingConfig(AppConfig):
     verbose_name = "Cinema"
 
     def ready(self) -> None:
-        # Needs the models' app registry.
+        # These modules import models, so they need the app registry.
         from booking import services
         from booking.infrastructure.triggers import create_missing_triggers
         from movieticket.probes import add_gauge
 
         post_migrate.connect(create_missing_triggers, sender=self)
-        add_gauge("active_holds", "Seats that are held now.", lambda: services.count_holds(now=timezone.now()))
+        add_gauge("active_holds", "Seats that are currently held.", lambda: services.count_holds(now=timezone.now()))
 
     def prepare_to_serve(self) -> None:
-        """What a worker does before its first request, which would wait for it."""
+        """Does work that the first request of a worker would otherwise have to wait for."""
         from booking.infrastructure.statements import Statement
 
         Statement.compile_all()

@@ -1,4 +1,4 @@
-"""Whose request it is."""
+"""Authentication with JSON web tokens."""
 
 from contextlib import suppress
 from functools import lru_cache
@@ -19,11 +19,11 @@ LARGEST_ID = 2**63 - 1
 
 @lru_cache(maxsize=4096)
 def _token(raw_token: bytes) -> AccessToken:
-    """A token whose signature is good; the same one comes again and again. Raises TokenError."""
+    """Decode a token; cached, because a client sends the same token many times. Raises TokenError."""
     return AccessToken(raw_token)  # type: ignore[arg-type]
 
 
-def _good_token(raw_token: bytes) -> AccessToken | None:
+def _valid_token(raw_token: bytes) -> AccessToken | None:
     with suppress(TokenError):
         token = _token(raw_token)
         if token["exp"] > time():
@@ -32,18 +32,18 @@ def _good_token(raw_token: bytes) -> AccessToken | None:
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
-    """SimpleJWT's, with its query prepared and its work on a token's text done once. The refusals are SimpleJWT's."""
+    """SimpleJWT's authentication with a prepared query and a cache of decoded tokens. Errors are SimpleJWT's."""
 
     def __init__(self) -> None:
-        """Leaves out what SimpleJWT looks up for each request: the model of the accounts, which get_user knows."""
+        """Skips SimpleJWT's lookup of the user model, which `get_user` does not need."""
 
     def get_validated_token(self, raw_token: bytes) -> Any:
-        token = _good_token(raw_token)
-        # What is wrong with it is SimpleJWT's to say.
+        token = _valid_token(raw_token)
+        # For an invalid token, SimpleJWT raises the error.
         return super().get_validated_token(raw_token) if token is None else token
 
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
-        """The token's user as the database has it now. Raises InvalidToken or AuthenticationFailed."""
+        """Return the token's user with current data. Raises InvalidToken or AuthenticationFailed."""
         claims = claims_of(validated_token)
         user = self._find(claims)
         if user is None:
@@ -55,11 +55,11 @@ class JWTAuthentication(authentication.JWTAuthentication):
 
 
 def claims_of(token: Any) -> services.Claims:
-    """What the token says of its account. Raises InvalidToken."""
+    """Return the token's claims about its account and session. Raises InvalidToken."""
     try:
         user_id, session_id = int(token[api_settings.USER_ID_CLAIM]), int(token[SESSION_CLAIM])
         key = str(token.get(USER_KEY_CLAIM))
-        # Another service may sign with our key; what the database can't hold is of none of our accounts.
+        # Another service may use the same key, so the claims may be values that the database can't store.
         if max(abs(user_id), abs(session_id)) > LARGEST_ID or not key.isascii() or "\0" in key:
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -68,7 +68,7 @@ def claims_of(token: Any) -> services.Claims:
 
 
 class BookingAuthentication(JWTAuthentication):
-    """Counts the request under the limit for bookings, in the round trip that finds the user."""
+    """Finds the user and counts the request under the limit for bookings, in one round trip."""
 
     def _find(self, claims: services.Claims) -> User | None:
         found = services.find_account_and_count(limit="booking", claims=claims)
@@ -80,12 +80,12 @@ class BookingAuthentication(JWTAuthentication):
 
 
 def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
-    """Why the token is not good."""
+    """Return the reason why the token is not valid."""
     user = User.objects.filter(pk=claims.user_id).first()
     if user is None:
         return exceptions.AuthenticationFailed("User not found", code="user_not_found")
     if RevokedSession.objects.filter(pk=claims.session_id).exists():
-        return exceptions.InvalidToken("This sign-in has ended")
+        return exceptions.InvalidToken("The session of this token was ended")
     if not user.is_active:
         return exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
     return exceptions.AuthenticationFailed(
@@ -94,7 +94,7 @@ def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
 
 
 class OptionalJWTAuthentication(JWTAuthentication):
-    """Knows who asks where the token is good, and takes everybody else, a stale token's owner too, for nobody."""
+    """Authenticates a valid token; a request with an invalid one counts as anonymous."""
 
     def authenticate(self, request: Request) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""The one place where a refusal becomes an HTTP answer."""
+"""Converts refusals and other exceptions to HTTP responses."""
 
 import logging
 import sys
@@ -12,8 +12,8 @@ from rest_framework.views import exception_handler as drf_exception_handler
 
 from booking.infrastructure.metrics import REFUSALS
 from booking.paths import is_api
-from booking.renderers import JSONAnswer
-from booking.services import Busy, InvalidInput, Kind, Refusal, broke_off
+from booking.renderers import ApiResponse
+from booking.services import Busy, InvalidInput, Kind, Refusal, is_transient_error
 
 logger = logging.getLogger(__name__)
 
@@ -27,32 +27,32 @@ STATUS_OF_KIND = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JSONAnswer:
-    """Answers every exception of an API view in JSON with a stable code, a crash too."""
-    if broke_off(error):
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | ApiResponse:
+    """Return a JSON response with a stable code for every exception of an API view, including crashes."""
+    if is_transient_error(error):
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
-        logger.warning("Busy: %s", error.__cause__ or "a lock stayed held")
+        logger.warning("Busy: %s", error.__cause__ or "a lock was not released in time")
     if isinstance(error, InvalidInput) and error.field:
-        return JSONAnswer({error.field: error.reasons}, status=400)
+        return ApiResponse({error.field: error.reasons}, status=400)
     if isinstance(error, Refusal):
-        return _answer_refusal(error)
+        return _refusal_response(error)
     response = drf_exception_handler(error, context)
     if response is None:
-        # Never a traceback to a client, with DEBUG on neither; the log has it.
+        # The traceback goes to the log and never to the client, even with DEBUG on.
         request = context["request"]
         logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
-        return JSONAnswer({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
+        return ApiResponse({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
     _add_code(response, error)
     return response
 
 
-def _answer_refusal(refusal: Refusal) -> JSONAnswer:
+def _refusal_response(refusal: Refusal) -> ApiResponse:
     REFUSALS.labels(refusal.code).inc()
     status = STATUS_OF_KIND[refusal.kind]
     body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
-    return JSONAnswer(body, status=status, headers=headers)
+    return ApiResponse(body, status=status, headers=headers)
 
 
 def _add_code(response: Response, error: Exception) -> None:
@@ -61,7 +61,7 @@ def _add_code(response: Response, error: Exception) -> None:
     if isinstance(error, exceptions.APIException):
         response.data["code"] = error.get_codes()
     else:
-        # DRF takes two exceptions of Django's for its own: Http404 and PermissionDenied.
+        # DRF also handles two exceptions of Django: Http404 and PermissionDenied.
         response.data["code"] = "not_found" if isinstance(error, Http404) else "permission_denied"
 
 
@@ -78,8 +78,8 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
     error = sys.exc_info()[1]
-    if error and (isinstance(error, Busy) or broke_off(error)):
-        # The database is away; the API's own views have said so already.
+    if error and (isinstance(error, Busy) or is_transient_error(error)):
+        # The database is unavailable. API views don't come here; their exceptions were handled above.
         headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
         return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)
     return _json_under_api(request, 500, "Something went wrong on our side.", "server_error") or defaults.server_error(
@@ -88,7 +88,7 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
 
 
 def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse:
-    """The answer to a request that is turned away before any view has it."""
+    """Return the response to a request that a middleware refuses."""
     text = HttpResponse(detail, status=status, content_type="text/plain")
     return _json_under_api(request, status, detail, code) or text
 
@@ -96,4 +96,4 @@ def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpRe
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
     if not is_api(request):
         return None
-    return JSONAnswer({"detail": detail, "code": code}, status=status)
+    return ApiResponse({"detail": detail, "code": code}, status=status)

@@ -1,4 +1,4 @@
-"""What lists can be narrowed by; a value that makes no sense is a 400 with the parameter's name."""
+"""Filters, search and ordering of lists. An invalid value gives 400 with the parameter's name."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ class BookingFilter(filters.FilterSet):
 
 
 class BoundedSearchFilter(SearchFilter):
-    """DRF's, for texts that a database can be asked for without harm."""
+    """DRF's search filter with a limit on the length of the text."""
 
     def get_search_terms(self, request: Request) -> Any:
         if len(request.query_params.get(self.search_param, "")) > MAX_TEXT_LENGTH:
@@ -56,7 +56,7 @@ class BoundedSearchFilter(SearchFilter):
 
 
 class StableOrderingFilter(OrderingFilter):
-    """DRF's, but no row moves between two pages, and what is not known comes last on every database."""
+    """DRF's ordering filter with the id as a tiebreaker, so that pages are stable, and with nulls always last."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         ordering = self.get_ordering(request, queryset, view) or ()

@@ -1,4 +1,4 @@
-"""What holds for each request and each answer, whatever view they belong to."""
+"""Middleware: security headers, bounds on requests, and Django's middleware without its cost for the API."""
 
 import codecs
 from collections.abc import Callable
@@ -18,13 +18,12 @@ from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, most_
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# Pages load what they need from here, run no script but files of ours, and are shown in nobody else's. ReDoc makes its
-# worker of a blob.
+# Pages load resources and scripts only from this origin and can't be framed. ReDoc creates its worker from a blob.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# No page of ours has a use for any of it.
+# Browser features that no page uses.
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 BODY_FAULTS = {
     INCOMPLETE: (400, "The body is shorter than Content-Length says."),
@@ -33,7 +32,7 @@ BODY_FAULTS = {
 
 
 class SecurityHeaders:
-    """Adds what Django's own SecurityMiddleware does not."""
+    """Adds headers that Django's SecurityMiddleware does not set."""
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
@@ -52,12 +51,12 @@ class SecurityHeaders:
 
 
 def _is_personal(request: HttpRequest) -> bool:
-    """Whether an answer may be meant for the asker alone: it was asked for with a token, or holds one."""
+    """Return whether the response may be personal: the request has a token, or its response may contain one."""
     return request.method not in ("GET", "HEAD") or "HTTP_AUTHORIZATION" in request.META
 
 
 class ForPages:
-    """A middleware that requests to the API go past: they know nothing of cookies, and each takes its time."""
+    """Skips a middleware for API requests, which don't use cookies; each middleware takes time."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_api(request):
@@ -66,19 +65,19 @@ class ForPages:
 
 
 class SessionMiddleware(ForPages, sessions.SessionMiddleware):
-    """Knows who is signed in to the admin."""
+    """Sessions of the admin."""
 
 
 class AuthenticationMiddleware(ForPages, auth.AuthenticationMiddleware):
-    """The API has its own, booking/authentication.py."""
+    """Authentication of the admin; the API's is in booking/authentication.py."""
 
 
 class MessageMiddleware(ForPages, messages.MessageMiddleware):
-    """Tells staff what came of what they did."""
+    """Messages of the admin."""
 
 
 class CorsMiddleware(cors.CorsMiddleware):
-    """Tells browsers which pages of other origins may read an answer, if there are any."""
+    """CORS headers, if CORS_ALLOWED_ORIGINS is set."""
 
     def __call__(self, request: HttpRequest) -> Any:
         return super().__call__(request) if settings.CORS_ALLOWED_ORIGINS else self.get_response(request)

@@ -1,4 +1,4 @@
-"""Reading a request's body without letting it harm the service."""
+"""A JSON parser that refuses deeply nested and ambiguous bodies."""
 
 import json
 import re
@@ -14,7 +14,7 @@ NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BoundedJSONParser(JSONParser):
-    """DRF's parser with a limit on depth, and each key once; booking/middleware.py has the limit on size."""
+    """DRF's parser with a limit on depth and without duplicate keys. booking/middleware.py limits the size."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -26,7 +26,7 @@ class BoundedJSONParser(JSONParser):
 
 
 def is_too_deep(body: bytes) -> bool:
-    """Whether more than MAX_JSON_DEPTH arrays and objects are open at once, in time linear in the body's length."""
+    """Return whether arrays and objects are nested deeper than MAX_JSON_DEPTH, in linear time."""
     if body.count(b"[") + body.count(b"{") <= settings.MAX_JSON_DEPTH:
         return False
     unescaped = re.sub(rb"(?s)\\.", b"", body)
@@ -40,9 +40,9 @@ def is_too_deep(body: bytes) -> bool:
 
 
 def read_json(body: bytes) -> Any:
-    """What the body says, where that can be read in one way alone. Raises ParseError."""
+    """Return the decoded body. Raises ParseError if it is invalid or ambiguous."""
     try:
-        # JSON is UTF-8 (RFC 8259, section 8.1), whatever charset a client names.
+        # JSON is always UTF-8 (RFC 8259, section 8.1); the charset of the request is ignored.
         text = body.decode("utf-8")
         return _decoder.decode(text)
     except ValueError as error:
@@ -57,11 +57,11 @@ def _read_integer(digits: str) -> int:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON.")
+    raise ValueError(f"{name} is not valid JSON.")
 
 
 def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Of two values for one key a proxy may have checked the one and we would take the other (RFC 8259, section 4)."""
+    """Refuses duplicate keys: a proxy may have checked one value while this service uses the other (RFC 8259, 4)."""
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("A key occurs twice in one object.")

@@ -1,12 +1,12 @@
-"""What paths of the service look like."""
+"""Common parts of URL paths."""
 
 from django.http import HttpRequest
 
 API = "/api/"
-# All that a 64-bit integer surely holds; the ids beyond that are never reached.
+# At most 18 digits, which always fit into a 64-bit integer.
 POSITIVE_ID = "[1-9][0-9]{0,17}"
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether it asks for the API: that answers in JSON alone and knows no cookies."""
+    """Return whether the request is for the API, which uses JSON only and no cookies."""
     return request.path_info.startswith(API)

@@ -1,4 +1,4 @@
-"""Who is counted under which limit; services/limits.py counts."""
+"""DRF throttles; services/limits.py counts the attempts."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -14,18 +14,18 @@ from movieticket.addresses import client_address
 
 
 def address_of(request: Request | HttpRequest) -> str:
-    """The client's address, as far as it is to be believed."""
+    """Return the client's address; X-Forwarded-For is used only from TRUSTED_PROXIES."""
     meta = request.META
     return client_address(meta.get("REMOTE_ADDR", ""), meta.get("HTTP_X_FORWARDED_FOR", ""), settings.TRUSTED_PROXIES)
 
 
-def sent(request: Request, name: str) -> str:
-    """A field of the body as text, whatever it is."""
+def body_field(request: Request, name: str) -> str:
+    """Return a field of the body as text, whatever its type is."""
     return str(request.data.get(name)) if isinstance(request.data, dict) else ""
 
 
 class Throttle(BaseThrottle):
-    """Asks `seconds_to_wait`, which each kind answers."""
+    """The base class; subclasses implement `seconds_to_wait`."""
 
     _seconds: int | None = None
 
@@ -38,16 +38,16 @@ class Throttle(BaseThrottle):
 
     @abstractmethod
     def seconds_to_wait(self, request: Request) -> int | None:
-        """How long to wait where this try is one too many."""
+        """Count the attempt; return None, or the seconds to wait if it exceeds the limit."""
 
 
 class AddressThrottle(Throttle):
-    """Counts by the client's address."""
+    """Counts requests by the client's address."""
 
     limit: ClassVar[str]
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_attempt(limit=self.limit, who=address_of(request))
+        return services.count_attempt(limit=self.limit, key=address_of(request))
 
 
 class SignupThrottle(AddressThrottle):
@@ -63,31 +63,31 @@ class PasswordResetConfirmThrottle(AddressThrottle):
 
 
 class TokenThrottle(Throttle):
-    """Counts tries to sign in."""
+    """Counts sign-in attempts."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_sign_in(username=sent(request, "username"), address=address_of(request))
+        return services.count_sign_in(username=body_field(request, "username"), address=address_of(request))
 
 
 class PasswordResetThrottle(Throttle):
-    """Counts by the e-mail address that is asked for, and then by where it is asked from."""
+    """Counts requests by the e-mail address in the body, then by the client's address."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_password_reset(email=sent(request, "email"), address=address_of(request))
+        return services.count_password_reset(email=body_field(request, "email"), address=address_of(request))
 
 
 class BookingThrottle(Throttle):
-    """Reads what BookingAuthentication has counted by user; counts the request of another authentication."""
+    """Reads the result of BookingAuthentication; counts requests that were authenticated in another way."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
         if not hasattr(request.user, "seconds_to_wait"):
-            return services.count_attempt(limit="booking", who=str(request.user.pk))
+            return services.count_attempt(limit="booking", key=str(request.user.pk))
         seconds: int | None = request.user.seconds_to_wait
         return seconds
 
 
 class PasswordThrottle(Throttle):
-    """Counts by user."""
+    """Counts requests by user."""
 
     def seconds_to_wait(self, request: Request) -> int | None:
-        return services.count_attempt(limit="password", who=str(request.user.pk))
+        return services.count_attempt(limit="password", key=str(request.user.pk))

@@ -1,1 +1,1 @@
-"""How the service is put to work."""
+"""Files for running the service in production."""

@@ -1,4 +1,4 @@
-"""Where a request comes from, as far as somebody trustworthy says so."""
+"""The client's address of a request, read from X-Forwarded-For where the proxies are trusted."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -6,29 +6,29 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# The peer at a Unix socket, which has no address; also how TRUSTED_PROXIES names it.
+# The peer of a Unix socket has no address; TRUSTED_PROXIES uses the same word.
 UNIX = "unix"
-# What one customer has of IPv6 is a network of addresses, so that is what counts.
+# A customer usually gets an IPv6 network, not a single address, so limits count the network.
 IPV6_PREFIX = 64
 
 
 def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network | str]) -> str:
-    """The address to count by: an IPv4 address, an IPv6 network, or "unix".
+    """Return the key for rate limits: an IPv4 address, an IPv6 network, or "unix".
 
-    Each of our proxies adds, at the right of X-Forwarded-For, whom it was asked by. So it is read from the right, for
-    as long as whoever said it is trusted; rubbish is where the trust ends.
+    Each proxy appends the address of its peer to X-Forwarded-For. The header is read from the right, until an entry
+    is invalid or comes from an address that is not trusted.
     """
     client: Address | str = UNIX if peer == "" else _parse(peer) or UNIX
     for hop in _from_the_right(forwarded_for):
-        said = _parse(hop)
-        if said is None or not _is_trusted(client, trusted):
+        address = _parse(hop)
+        if address is None or not _is_trusted(client, trusted):
             break
-        client = said
+        client = address
     return _grouped(client)
 
 
 def read_proxy(text: str) -> Network | str:
-    """An entry of TRUSTED_PROXIES. Raises ValueError."""
+    """Parse an entry of TRUSTED_PROXIES. Raises ValueError."""
     return UNIX if text == UNIX else ip_network(text, strict=False)
 
 
@@ -39,7 +39,7 @@ def _from_the_right(forwarded_for: str) -> Iterable[str]:
 
 
 def _parse(text: str) -> Address | None:
-    """The address in the text, with or without a port. None where there is none."""
+    """Return the address in the text, which may include a port, or None if the text is not an address."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -49,7 +49,7 @@ def _parse(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    # The same machine, whichever way the server listens.
+    # An IPv4 client has the same address on an IPv6 socket.
     return getattr(address, "ipv4_mapped", None) or address
 
 

@@ -1,8 +1,8 @@
 """Keeps threads of a worker free while the database is slow, frozen or gone.
 
-Whatever a thread waits for, others must go on: probes, reads while commits hang, requests for other shows while one
-show stays locked. So each kind of waiting has a Section with fewer places than the worker has threads. All of it is
-for requests only; commands wait as long as it takes.
+When threads wait for the database, other threads must still serve probes, reads while commits hang, and requests for
+other shows while one show is locked. So each kind of waiting has a Section with fewer places than the worker has
+threads. This applies to requests only; management commands wait without a limit.
 """
 
 import threading
@@ -16,18 +16,18 @@ from django.db.utils import OperationalError
 
 from movieticket.deadline import seconds_left
 
-# How long a request waits for a place before it is refused; many times what a booking takes.
-PATIENCE_SECONDS = 0.25
+# How long a request waits for a place before it is refused. A booking takes a small fraction of this time.
+MAX_WAIT_SECONDS = 0.25
 
 
 class NoPlace(OperationalError):
-    """The request was refused before anything was sent to the database; nothing has to be repeated or looked up."""
+    """The request was refused before any statement was sent to the database."""
 
 
 class Section:
-    """At most `places` threads at a time are inside. The others wait for PATIENCE_SECONDS and are refused.
+    """Admits at most `places` threads at a time. Other threads wait for MAX_WAIT_SECONDS and are then refused.
 
-    After a refusal the next ones are refused at once, until a thread leaves.
+    After a refusal, further threads are refused immediately until a thread leaves.
     """
 
     def __init__(self, places: int) -> None:
@@ -38,30 +38,30 @@ class Section:
         """Takes a place. Raises NoPlace."""
         if self._places.acquire(blocking=False):
             return
-        if not self._is_stalled and self._places.acquire(timeout=PATIENCE_SECONDS):
+        if not self._is_stalled and self._places.acquire(timeout=MAX_WAIT_SECONDS):
             return
         self._is_stalled = True
-        raise NoPlace("All threads that may wait for the database are waiting.")
+        raise NoPlace("The maximum number of threads is already waiting for the database.")
 
     def leave(self) -> None:
         self._is_stalled = False
         self._places.release()
 
 
-# The last thread answers probes, and refuses the rest.
+# One thread stays free to answer probes and to refuse other requests.
 database_work = Section(settings.THREADS - 1)
-# A transaction may hang in its commit or in front of SQLite's write lock; reads go on beside it.
+# A transaction may hang in its commit or wait for SQLite's write lock; one more thread stays free for reads.
 transactions = Section(settings.THREADS - 2)
 
 
 class Places(threading.local):
-    """The places that this thread has taken."""
+    """The places that the current thread holds."""
 
     def __init__(self) -> None:
         self._taken: list[Section] = []
 
     def enter(self, *, in_transaction: bool) -> None:
-        """Takes places until `leave`, if the thread serves a request and has none yet. Raises NoPlace."""
+        """Takes places until `leave`, if the thread serves a request and holds none yet. Raises NoPlace."""
         if self._taken or seconds_left() is None:
             return
         for section in [transactions, database_work] if in_transaction else [database_work]:
@@ -92,9 +92,9 @@ _rows_lock = threading.Lock()
 
 @contextmanager
 def waiting_for_row(*key: Hashable) -> Iterator[None]:
-    """At most one thread of the worker waits for the lock of this row. Raises NoPlace.
+    """Lets only one thread of the worker wait for the lock of this row. Raises NoPlace.
 
-    SQLite locks no rows; there, transactions wait for each other.
+    On SQLite this does nothing, because SQLite has no row locks.
     """
     if seconds_left() is None or connection.vendor == "sqlite":
         yield
@@ -116,15 +116,15 @@ def waiting_for_row(*key: Hashable) -> Iterator[None]:
 
 
 class Availability:
-    """Whether the database is known to be away; one thread at a time tries to reach it then."""
+    """Records whether the database is unavailable. While it is, one thread at a time tries to connect."""
 
     def __init__(self) -> None:
-        self.is_away = False
+        self.is_down = False
         self._trying = threading.Lock()
         self._owner: int | None = None
 
     def take_turn(self) -> bool:
-        """Whether this thread is the one that may try, until `end_turn`."""
+        """Return whether this thread may try to connect; it may until it calls `end_turn`."""
         if self._owner == threading.get_ident():
             return True
         if not self._trying.acquire(blocking=False):
@@ -133,23 +133,23 @@ class Availability:
         return True
 
     def end_turn(self) -> None:
-        """Lets another thread try, if it was this thread's turn."""
+        """Lets another thread try to connect, if it is this thread's turn."""
         if self._owner == threading.get_ident():
             self._owner = None
             self._trying.release()
 
     @contextmanager
     def connecting(self) -> Iterator[None]:
-        """Notes whether the database is there. Raises NoPlace where it is away and another thread tries already."""
+        """Records whether connecting succeeds. Raises NoPlace if another thread already tries to connect."""
         had_turn = self._owner == threading.get_ident()
-        if self.is_away and seconds_left() is not None and not self.take_turn():
-            raise NoPlace("The database is away, and another request tries to reach it.")
+        if self.is_down and seconds_left() is not None and not self.take_turn():
+            raise NoPlace("The database is unavailable, and another request is already trying to connect.")
         is_connected = False
         try:
             yield
             is_connected = True
         finally:
-            self.is_away = not is_connected
+            self.is_down = not is_connected
             if not had_turn:
                 self.end_turn()
 

@@ -1,7 +1,7 @@
-"""How long a request may wait for the database, all in all.
+"""The time limit for a request's database work.
 
-A server that is frozen, cut off or waiting for a replica that is not there doesn't answer, and nothing on the
-connection tells that from work. Outside a request, as in commands and migrations, there is no end to waiting.
+A server that is frozen, unreachable or waiting for a missing replica does not answer, and the connection can't tell
+this from a slow query. Outside a request, as in commands and migrations, there is no limit.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 def seconds_left() -> float | None:
-    """How much longer the request at hand may wait; None where there is no end to it."""
+    """Return how much longer the current request may wait, or None if there is no limit."""
     deadline = _deadline.get()
     return None if deadline is None else max(0.0, deadline - monotonic())
 
 
 @contextmanager
 def waiting_at_most(seconds: float) -> Iterator[None]:
-    """Sets what runs within it a deadline."""
+    """Sets a deadline for the block."""
     token = _deadline.set(monotonic() + seconds)
     try:
         yield
@@ -37,11 +37,11 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         _deadline.reset(token)
 
 
-def takes_long(view: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Gives a request STAFF_DATABASE_SECONDS from its start once it has reached the view.
+def with_staff_deadline(view: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Decorates a view: the request's deadline becomes STAFF_DATABASE_SECONDS after its start.
 
-    What runs before the view, such as reading the session, has DATABASE_SECONDS. What runs after it, such as rendering
-    a TemplateResponse, has the rest of the longer time.
+    Code that runs before the view, such as reading the session, still has DATABASE_SECONDS. Code that runs after the
+    view, such as rendering a TemplateResponse, has the longer deadline.
     """
 
     @wraps(view)
@@ -56,7 +56,7 @@ def takes_long(view: Callable[Parameters, Result]) -> Callable[Parameters, Resul
 
 
 class DeadlineMiddleware:
-    """Gives each request DATABASE_SECONDS. A view that needs more is decorated with `takes_long`."""
+    """Gives each request DATABASE_SECONDS. A view that needs more is decorated with `with_staff_deadline`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response

@@ -1,7 +1,7 @@
-"""Settings from environment variables: django-environ, with values that are checked.
+"""Settings from environment variables: django-environ with validation.
 
-django-environ takes any text for a boolean and reads "$NAME" as a reference to another variable. Here a value that
-can't be used stops the start with a sentence that names the variable, and "$" is a character like any other.
+django-environ accepts any text as a boolean and reads "$NAME" as a reference to another variable. Here an invalid
+value stops the start with a message that names the variable, and "$" has no special meaning.
 """
 
 import os
@@ -17,13 +17,13 @@ from django.core.validators import validate_email
 
 from movieticket.addresses import read_proxy
 
-# More of anything counted here makes no sense, and lifetimes in days stay within the calendar.
+# No setting needs a larger number, and dates computed from a number of days stay valid.
 MAX_NUMBER = 1_000_000
-# As many as the digest that signs gives.
+# The length of the digest that signs tokens (SHA-256).
 MIN_KEY_BYTES = 32
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-# Without TLS; with TLS begun by STARTTLS; with TLS from the start.
+# No TLS; STARTTLS; implicit TLS.
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
 DATABASES = ("sqlite://", "postgres://", "postgresql://")
 HTTP = ("http://", "https://")
@@ -31,24 +31,24 @@ HTTP = ("http://", "https://")
 
 @dataclass(frozen=True)
 class Cast:
-    """Makes a setting of a variable's text, as the casts of django-environ do, and checks it."""
+    """Converts the text of a variable to a setting, as the casts of django-environ do, and validates it."""
 
     wanted: str
     read: Callable[[str], Any] = str
-    is_good: Callable[[Any], Any] = lambda _: True
+    is_valid: Callable[[Any], Any] = lambda _: True
 
     def __call__(self, value: str) -> Any:
         setting = self.read(value)
-        if not self.is_good(setting):
+        if not self.is_valid(setting):
             raise ValueError(self.wanted)
         return setting
 
 
 class Env(environ.Env):
-    """Reads variables by env.bool, env.list and env itself. One that is unset or empty has the default."""
+    """Reads variables with env.bool, env.list and env(). An unset or empty variable has the default value."""
 
     def get_value(self, var: str, cast: Any = None, default: Any = None, parse_default: bool = False) -> Any:
-        """Raises ImproperlyConfigured, without the value itself: it may hold a password."""
+        """Raises ImproperlyConfigured. The message leaves out the value, which may contain a password."""
         value = os.environ.get(var, "").strip() or default
         if not value or not isinstance(value, str):
             return value
@@ -70,20 +70,20 @@ def _list_of(cast: Cast) -> Cast:
 
 
 def _read_header(value: str) -> str:
-    """As WSGI has it."""
+    """Return the header's key in the WSGI environ."""
     if not value.replace("-", "").isalnum():
         raise ValueError(value)
     return f"HTTP_{value.upper().replace('-', '_')}"
 
 
 def _read_sender(value: str) -> str:
-    # Alone, or as in: Cinema <tickets@example.com>
+    # The address alone, or with a name: Cinema <tickets@example.com>
     validate_email(parseaddr(value)[1])
     return value
 
 
 def _read_rate(value: str) -> tuple[int, int]:
-    """How often, in how many seconds."""
+    """Return the number of requests and the period in seconds."""
     count, _, period = value.partition("/")
     return positive(count), PERIODS[period]
 
@@ -97,20 +97,20 @@ def _read_database(value: str) -> dict[str, Any]:
     config: dict[str, Any] = environ.Env.db_url_config(value) if value.startswith(DATABASES) else {"NAME": ""}
     options = config.get("OPTIONS", {})
     if "pool" in options:
-        # Of all that an address may say to a server's driver, this alone is Django's, which takes any text for yes.
+        # Django reads this option itself and accepts any non-empty text as true; the driver reads the others.
         options["pool"] = boolean(str(options["pool"]))
     return config
 
 
-# What was no UTF-8 in the environment can't be encoded.
-text = Cast("text", is_good=str.encode)
+# Text that is not UTF-8 in the environment can't be encoded.
+text = Cast("text", is_valid=str.encode)
 boolean = Cast("true or false", lambda value: BOOLEANS[value.lower()])
 positive = Cast(f"a whole number from 1 to {MAX_NUMBER}", int, lambda number: 1 <= number <= MAX_NUMBER)
 seconds = Cast("a whole number of seconds", int, lambda number: 0 <= number < 10**9)
 rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
-key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_good=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
+key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_valid=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
 host = Cast("a host such as tickets.example.com")
-origin = Cast("an origin such as https://example.com", is_good=lambda value: value.startswith(HTTP))
+origin = Cast("an origin such as https://example.com", is_valid=lambda value: value.startswith(HTTP))
 proxy = Cast("an address, a network such as 10.0.0.0/8, or unix", read_proxy)
 header = Cast("a header's name such as X-Forwarded-Proto", _read_header)
 log_format = Cast("json or text", str.lower, lambda value: value in ("json", "text"))
@@ -118,7 +118,7 @@ time_zone = Cast("the name of a time zone such as Europe/London", lambda value: 
 sender = Cast("an e-mail address", _read_sender)
 reset_url = Cast(
     "an address such as https://example.com/reset?uid={uid}&token={token}",
-    is_good=lambda value: value.startswith(HTTP) and "{uid}" in value and "{token}" in value,
+    is_valid=lambda value: value.startswith(HTTP) and "{uid}" in value and "{token}" in value,
 )
 mail_server = Cast(
     "an address such as smtp+tls://user:password@host:587", _read_mail_server, lambda config: config["EMAIL_HOST"]

@@ -1,7 +1,6 @@
-"""What load balancers and monitoring ask, each answered before anything else looks at the request.
+"""Endpoints for load balancers and monitoring, answered before other middleware runs.
 
-They come by address rather than by name and over plain http, so neither ALLOWED_HOSTS nor a redirect to https is
-for them.
+Probes use an IP address as host and plain HTTP, so ALLOWED_HOSTS and the redirect to HTTPS don't apply to them.
 """
 
 import hmac
@@ -40,7 +39,7 @@ class ProbeMiddleware:
         # One whose body is at fault is refused as any other; it must not wait for the database.
         if probe is None or FAULT in request.META:
             return self.get_response(request)
-        # Probes come every second; were they to wait for a server that is frozen, they would take all threads.
+        # Probes come every second; without this limit they would occupy all threads while the database is frozen.
         with waiting_at_most(PROBE_SECONDS):
             response = probe(request)
         response["Cache-Control"] = "no-store"
@@ -48,19 +47,19 @@ class ProbeMiddleware:
 
 
 def alive(_: HttpRequest) -> HttpResponse:
-    """The process is alive; the database isn't asked, as a restart wouldn't mend it."""
+    """Return 200 if the process is alive. The database is not checked: restarting the process would not repair it."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(_: HttpRequest) -> HttpResponse:
-    """Whether requests should come here: the database is there and has all migrations that this version knows."""
+    """Return 200 if the database is available and all migrations of this version are applied, otherwise 503."""
     try:
         applied = MigrationRecorder(connection).applied_migrations()
     except Error:
         return JsonResponse({"status": "database unreachable"}, status=503)
     if _known_migrations() - set(applied):
         return JsonResponse({"status": "migrations missing"}, status=503)
-    # SQLite's connection goes through no pool.
+    # SQLite's connection has no `is_pooled`.
     pool_found = settings.DATABASE_POOLED is None and getattr(connection.connection, "is_pooled", False)
     return JsonResponse({"status": "ok"} | ({"warning": POOL_FOUND} if pool_found else {}))
 
@@ -70,10 +69,10 @@ def _known_migrations() -> frozenset[tuple[str, str]]:
     return frozenset(MigrationLoader(None).disk_migrations)
 
 
-def figures(request: HttpRequest) -> HttpResponse:
-    """The figures of all workers, for who brings METRICS_TOKEN. Without one there is no such page, but locally.
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return the metrics of all workers. The request needs METRICS_TOKEN, which is optional only with DEBUG on.
 
-    Several workers count into files of one folder, PROMETHEUS_MULTIPROC_DIR, and whichever is asked adds them up.
+    The workers write to files in PROMETHEUS_MULTIPROC_DIR; the worker that serves the request adds them up.
     """
     token = settings.METRICS_TOKEN
     if not token and not settings.DEBUG:
@@ -93,7 +92,7 @@ def figures(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True)
 class _Gauge(Collector):
-    """A figure that the database knows, as no process knows it alone; left out while the database is away."""
+    """A metric that is read from the database and omitted while the database is unavailable."""
 
     name: str
     description: str
@@ -111,12 +110,12 @@ _gauges: list[_Gauge] = []
 
 
 def add_gauge(name: str, description: str, read: Callable[[], float]) -> None:
-    """Adds a figure to /metrics; an app adds its own when it is ready."""
+    """Adds a metric to /metrics. Apps call this in AppConfig.ready()."""
     _gauges.append(_Gauge(name, description, read))
 
 
 PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {
     "/healthz": alive,
     "/readyz": ready,
-    "/metrics": figures,
+    "/metrics": metrics,
 }

@@ -1,4 +1,4 @@
-"""Each request as one line of the log and in the metrics, and the id by which its lines are found."""
+"""Request logging: one log line and one metric per request, and the request's id on every log line."""
 
 import logging
 import re
@@ -30,7 +30,7 @@ _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 class RequestIdFilter(logging.Filter):
-    """Gives each record the id of the request at hand."""
+    """Adds the id of the current request to each record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = _request_id.get()
@@ -38,11 +38,11 @@ class RequestIdFilter(logging.Filter):
 
 
 class RouteFilter(logging.Filter):
-    """Names the route in the place of the path, which may hold the secret of a link."""
+    """Replaces the path in a record by the route, because the path may contain the token of a link."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         request = record.__dict__.pop("request", None)
-        # That of runserver's own lines is a socket.
+        # In the records of runserver, `request` is a socket.
         if hasattr(request, "resolver_match") and isinstance(record.args, tuple):
             match = request.resolver_match
             route = match.view_name if match else "no route"
@@ -51,7 +51,7 @@ class RouteFilter(logging.Filter):
 
 
 class QueryCounter(threading.local):
-    """Counts what each thread sends its databases."""
+    """Counts the queries of each thread."""
 
     number = 0
 
@@ -59,19 +59,19 @@ class QueryCounter(threading.local):
         self.number += 1
         return execute(*arguments)
 
-    def watch(self, connection: BaseDatabaseWrapper, **_: Any) -> None:
-        """Counts what is sent over the connection from now on."""
+    def install(self, connection: BaseDatabaseWrapper, **_: Any) -> None:
+        """Counts the queries of the connection from now on."""
         if self not in connection.execute_wrappers:
-            # First, as who adds a wrapper for a while takes the last one off again.
+            # At the front, because connection.execute_wrapper() removes the last wrapper when its block ends.
             connection.execute_wrappers.insert(0, self)
 
 
 _queries = QueryCounter()
-connection_created.connect(_queries.watch)
+connection_created.connect(_queries.install)
 
 
 class RequestMiddleware:
-    """Takes the request's id from X-Request-ID, or makes one, and answers with it."""
+    """Takes the request's id from X-Request-ID, or generates one, and adds it to the response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -84,14 +84,14 @@ class RequestMiddleware:
         begin = perf_counter()
         try:
             response = self.get_response(request)
-            self._tell(request, response, perf_counter() - begin, _queries.number - sent_before)
+            self._log(request, response, perf_counter() - begin, _queries.number - sent_before)
         finally:
             _request_id.reset(token)
         response["X-Request-ID"] = request_id
         return response
 
-    def _tell(self, request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
-        # Clients choose paths and methods; only what the service knows gets a name in the metrics.
+    def _log(self, request: HttpRequest, response: HttpResponse, seconds: float, queries: int) -> None:
+        # Clients choose paths and methods, so only known routes and methods become labels of the metric.
         method = request.method if request.method in METHODS else "other"
         route = request.resolver_match.view_name if request.resolver_match else ""
         status = response.status_code
@@ -108,7 +108,7 @@ class RequestMiddleware:
 
 
 def _user_id(request: HttpRequest) -> int | None:
-    """Who was found to ask; nobody is looked up for it."""
+    """Return the user's id if the user has already been loaded; this never queries the database."""
     user = getattr(request, "user", None)
     if user is None or getattr(user, "_wrapped", user) is empty:
         return None

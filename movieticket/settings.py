@@ -1,8 +1,7 @@
-"""Settings of the service, each of them from the environment.
+"""Settings of the service, read from environment variables.
 
-With nothing set it is a local installation: DEBUG on, SQLite, a generated key, loopback only.
-The README's table lists every variable. A value that can't be used stops the start with a
-sentence that names its variable.
+The defaults are for local development: DEBUG on, SQLite, a generated key, loopback only. The README
+lists every variable. An invalid value stops the start with a message that names its variable.
 """
 
 import secrets
@@ -22,12 +21,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 
 def local_secret_key(path: Path) -> str:
-    """A key made once for this checkout and kept in a file that git ignores."""
+    """Return this checkout's secret key, which is generated once and stored in a file that git ignores."""
     if not path.exists():
         new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         new.touch(mode=0o600)
         new.write_text(secrets.token_urlsafe(50))
-        # Whole or not at all, and the first of several processes wins.
+        # A hard link is atomic: no process reads a partial file, and the first of several processes wins.
         with suppress(FileExistsError):
             path.hardlink_to(new)
         new.unlink()
@@ -57,7 +56,7 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", False)
 SECURE_HSTS_SECONDS = env("SECURE_HSTS_SECONDS", cast.seconds, 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", False)
 SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
-# The header by which a proxy says that the client's side was https; only safe if the proxy sets it always.
+# The header in which a proxy reports HTTPS; only safe if the proxy always sets it.
 _proxy_header = env("PROXY_SSL_HEADER", cast.header)
 SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
 X_FRAME_OPTIONS = "DENY"
@@ -65,7 +64,7 @@ X_FRAME_OPTIONS = "DENY"
 # --- Application ------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "booking",  # before drf_yasg, one of whose templates it extends
+    "booking",  # before drf_yasg: it overrides two of its templates
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -84,11 +83,11 @@ MIDDLEWARE = [
     "movieticket.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    # Locally runserver finds static files by itself, uncollected.
+    # With DEBUG on, runserver serves static files itself.
     *([] if DEBUG else ["whitenoise.middleware.WhiteNoiseMiddleware"]),
     "movieticket.deadline.DeadlineMiddleware",
     "booking.middleware.CorsMiddleware",
-    # A page of another origin may read what it says; nothing that reads a body comes before it.
+    # After CORS, so that pages of other origins can read its responses; before every middleware that reads a body.
     "booking.middleware.RequestBounds",
     "booking.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -124,7 +123,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Database ---------------------------------------------------------------------------------
 
-# Whether DATABASE_URL names a pool such as PgBouncer's in transaction mode; unset, each connection finds out.
+# Whether DATABASE_URL leads to a pool in transaction mode, such as PgBouncer. If unset, each connection detects it.
 DATABASE_POOLED: bool | None = env.bool("DATABASE_POOLED", None)
 _database: dict[str, Any] = env(
     "DATABASE_URL",
@@ -136,56 +135,56 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "ENGINE": "movieticket.sqlite",
         "OPTIONS": {
             "timeout": 20,
-            # A transaction that starts reading and then writes can't wait for its turn; start as a writer.
+            # SQLite can't make a transaction wait that reads first and writes later, so each starts as a writer.
             "transaction_mode": "IMMEDIATE",
-            # Readers go on while a booking is written; FULL keeps an acknowledged one through a power cut.
+            # WAL lets readers continue during a write; FULL makes commits survive a power failure.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
-        # Not in memory: threads of a test need connections of their own.
+        # A file rather than memory, because threads of a test need their own connections.
         "TEST": {"NAME": str(BASE_DIR / "test_db.sqlite3")},
     }
 else:
     _options: dict[str, Any] = {
         "connect_timeout": 3,
-        # A peer that vanished without a word is found within some 10 seconds, idle or not.
+        # A lost peer is detected within about 10 seconds, on idle and on busy connections.
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        # Statements of booking/infrastructure/statements.py are prepared in the server, but not behind a pool in
-        # transaction mode: the next transaction may be in another session, which doesn't know them.
+        # Prepared statements don't work behind a pool in transaction mode, where the next transaction may run in
+        # another session.
         "prepare_threshold": None if DATABASE_POOLED else 2,
-        # Whatever the server's default: a statement after a lock sees what was committed before the lock was granted.
+        # A statement after a lock has to read everything that was committed before the lock was granted.
         "isolation_level": IsolationLevel.READ_COMMITTED,
         **_database.get("OPTIONS", {}),
     }
     _database |= {
         "ENGINE": "movieticket.postgresql",
         "OPTIONS": _options,
-        # True, false, or None to find it out.
+        # None: each connection detects it.
         "POOLED": DATABASE_POOLED,
         "CONN_HEALTH_CHECKS": True,
-        # A pool of ours, where the address asks for one, keeps the connections itself.
+        # With Django's own pool (?pool=true), the pool keeps the connections open.
         "CONN_MAX_AGE": 0 if _options.get("pool") else 60,
-        # A cursor in the server would outlive its transaction, and so its connection.
+        # Django's server-side cursors outlive their transaction, and so their session of the pool.
         "DISABLE_SERVER_SIDE_CURSORS": bool(DATABASE_POOLED),
     }
 DATABASES = {"default": _database}
-# On PostgreSQL a migration waits no longer than that for a table, as all who come after it wait too; one that broke
-# off is started again, and goes on.
+# On PostgreSQL a migration waits at most this long for a table lock, because other queries queue behind it. A failed
+# migration can be run again and continues where it stopped.
 ZERO_DOWNTIME_MIGRATIONS_LOCK_TIMEOUT = "2s"
 ZERO_DOWNTIME_MIGRATIONS_STATEMENT_TIMEOUT = "10s"
 ZERO_DOWNTIME_MIGRATIONS_FLEXIBLE_STATEMENT_TIMEOUT = True
 ZERO_DOWNTIME_MIGRATIONS_IDEMPOTENT_SQL = True
-# How long a request may wait for the database in all; reports and the import of movies may wait longer.
+# The total time a request may wait for the database; reports and the import of movies have STAFF_DATABASE_SECONDS.
 DATABASE_SECONDS = env("DATABASE_SECONDS", cast.positive, 10)
-# Of each worker; deploy/start gives the server the same number.
+# Threads per worker; deploy/start passes the same number to the server.
 THREADS = env("THREADS", cast.positive, 4)
 STAFF_DATABASE_SECONDS = 6 * DATABASE_SECONDS
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # Each worker's own; the version of an entry is that of the catalogue in the database.
+    # One per worker; entries are stored under the catalogue's version in the database.
     "catalogue": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "LOCATION": "catalogue",
@@ -212,14 +211,14 @@ AUTH_PASSWORD_VALIDATORS = [
             "UserAttributeSimilarityValidator",
             "MinimumLengthValidator",
             "NumericPasswordValidator",
-            # Locally off, so that a walk-through may use a password that people can remember.
+            # Off with DEBUG, so that demo accounts can have memorable passwords.
             *([] if DEBUG else ["CommonPasswordValidator"]),
         )
     ),
 ]
 PASSWORD_HASHERS = [
     "booking.infrastructure.passwords.Argon2Hasher",
-    # What earlier versions used; such a hash is replaced at its user's next sign-in.
+    # Hashes of earlier versions are replaced at the user's next sign-in.
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 JWT_SIGNING_KEY = env("JWT_SIGNING_KEY", cast.key, SECRET_KEY)
@@ -257,11 +256,11 @@ LIMITS = {
     "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "booking": env("LIMIT_BOOKING", cast.rate, "60/minute"),
 }
-# Whose X-Forwarded-For is believed.
+# The proxies whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
 # How long a request's body may take to arrive.
 REQUEST_SECONDS = env("REQUEST_SECONDS", cast.positive, 20)
-# More than that is no request to this service. What a form of the admin sends counts as a body, too.
+# Larger requests are refused. The limit on bodies also applies to the admin's forms.
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 MAX_UPLOAD_BYTES = 10_000_000
 MAX_URL_BYTES = 8_000
@@ -272,7 +271,7 @@ PASSWORD_RESET_URL: str = env("PASSWORD_RESET_URL", cast.reset_url, "")
 
 # --- E-mail -----------------------------------------------------------------------------------
 
-# EMAIL_BACKEND, EMAIL_HOST and so on; without an address it goes to the console, in production nowhere.
+# EMAIL_URL sets EMAIL_BACKEND, EMAIL_HOST etc. Without it, mail is printed with DEBUG on and discarded with DEBUG off.
 _no_server = {"EMAIL_BACKEND": f"django.core.mail.backends.{'console' if DEBUG else 'dummy'}.EmailBackend"}
 vars().update(env("EMAIL_URL", cast.mail_server, _no_server))
 EMAIL_TIMEOUT = 10
@@ -292,9 +291,9 @@ REST_FRAMEWORK = {
 }
 MAX_SEATS_PER_USER = env("MAX_SEATS_PER_USER", cast.positive, 10)
 HOLD_MINUTES = env("HOLD_MINUTES", cast.positive, 10)
-# However often a customer holds a seat again.
+# The longest time a customer can hold a seat, renewals included.
 MAX_HOLD_MINUTES = env("MAX_HOLD_MINUTES", cast.positive, 30)
-# How long the answer to a request with an Idempotency-Key is stored.
+# How long the response to a request with an Idempotency-Key is stored.
 IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 
 SWAGGER_USE_COMPAT_RENDERERS = False
@@ -308,7 +307,7 @@ SWAGGER_SETTINGS = {
             "name": "Authorization",
             "in": "header",
             "description": "The word Bearer, a space, and the access token of POST /api/token/. "
-            "Pasted here, the token alone will do.",
+            "In this form, the token alone is enough.",
         }
     },
     "USE_SESSION_AUTH": False,
@@ -318,13 +317,13 @@ SWAGGER_SETTINGS = {
     "TAGS_SORTER": None,
     "DEFAULT_MODEL_RENDERING": "example",
     "SHOW_EXTENSIONS": False,
-    # booking/static/booking/swagger.js keeps the sign-in.
+    # booking/static/booking/swagger.js stores the tokens.
     "PERSIST_AUTH": False,
 }
 
 # --- Log --------------------------------------------------------------------------------------
 
-# Locally runserver tells of each request itself.
+# With DEBUG on, runserver logs each request itself.
 LOG_FORMAT = env("LOG_FORMAT", cast.log_format, "text" if DEBUG else "json")
 LOGGING = {
     "version": 1,
@@ -356,7 +355,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
-        # What a client did wrong is told to the client; the log keeps what is ours to mend.
+        # Client errors are reported to the client; only server errors are logged.
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
         "movieticket.requests": {
@@ -366,5 +365,5 @@ LOGGING = {
         },
     },
 }
-# For who asks for /metrics; without one there is no such page, but locally.
+# The bearer token for /metrics. Without it, /metrics works only with DEBUG on.
 METRICS_TOKEN = env("METRICS_TOKEN", cast.text, "")

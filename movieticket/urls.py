@@ -6,7 +6,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 
 class SchemaView(get_schema_view(public=True, authentication_classes=(), permission_classes=())):  # type: ignore[misc]
-    # Has several renderers, unlike the API, which always answers in JSON.
+    # Serves HTML, JSON and YAML, unlike the API, which always responds in JSON.
     content_negotiation_class = DefaultContentNegotiation
 
 

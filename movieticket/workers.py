@@ -1,4 +1,4 @@
-"""The processes of the server: what this service adds to granian's way with them."""
+"""Additions to granian's handling of its worker processes."""
 
 import ctypes
 import logging
@@ -17,9 +17,9 @@ EXPLANATION = (
 
 
 def end_with_parent() -> None:
-    """Lets the kernel kill this process, if it is a worker of granian, as soon as its parent has ended.
+    """Makes the kernel kill this process, if it is a worker of granian, as soon as its parent has ended.
 
-    A main process that ends by SIGKILL can't stop its workers, and they would go on to serve beside a new server. The
+    A main process that is ended by SIGKILL can't stop its workers, and they would serve beside a new server. The
     kernel sends the signal when the thread that started the worker ends. That is granian's main thread, which starts
     and respawns all workers and lives as long as its process. Only Linux can do this; elsewhere nothing happens.
     """
@@ -32,7 +32,7 @@ def end_with_parent() -> None:
 
 
 class ExplainCrashLoop(logging.Filter):
-    """Adds to granian's message that it ends itself why it does so and what happens next."""
+    """Replaces granian's message about a crash loop by one that states the reason and what happens next."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.msg == CRASH_LOOP:

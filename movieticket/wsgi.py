@@ -1,4 +1,4 @@
-"""The WSGI application that a production server imports."""
+"""The WSGI application for production servers."""
 
 import gc
 import os
@@ -15,7 +15,7 @@ from movieticket.workers import end_with_parent
 
 
 class Request(WSGIRequest):
-    """Leaves out parameters of a Content-Type that can't be read, at which Django breaks off before any handler."""
+    """Ignores invalid parameters of Content-Type, on which Django raises ValueError outside any error handler."""
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
@@ -34,7 +34,7 @@ try:
     apps.get_app_config("booking").prepare_to_serve()  # type: ignore[attr-defined]
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")
-# What is there by now stays; no collection of garbage has to go through it again.
+# Objects that exist now live as long as the process, so the garbage collector can skip them.
 gc.freeze()
-# A request makes many objects that end with it, so looking for cycles after each 700 finds none of them.
+# A request creates many short-lived objects; collecting after every 700 of them (the default) finds no cycles.
 gc.set_threshold(10_000)

@@ -82,7 +82,7 @@ def _fast_and_unlimited(settings):
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
     """More threads than a worker has race in the tests' process, and none is refused for it."""
-    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ def _in_utc(settings):
 
 @pytest.fixture(autouse=True)
 def _no_sweep_meanwhile(monkeypatch):
-    monkeypatch.setattr(counters, "_sweeping", counters.Pace(counters.SWEEP_SECONDS, at_once=False))
+    monkeypatch.setattr(counters, "_sweeping", counters.Interval(counters.SWEEP_SECONDS, immediately=False))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Selling and cancelling."""
+"""The admin of bookings."""
 
 from typing import Any, cast
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
 from booking.admin.forms import (
     SellForm,
 )
@@ -18,31 +18,31 @@ from booking.models import Booking, User
 
 
 @admin.register(Booking)
-class BookingAdmin(SelectedIds, RefusalsOnTheForm, ReportsPage):
-    """Sells seats and cancels bookings; edits and deletes none."""
+class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
+    """Sells seats and cancels bookings; bookings can't be edited or deleted."""
 
     form = SellForm
-    # What is asked for most stands first: on a narrow screen the rest is a swipe away.
+    # The most important columns come first, because narrow screens show only these without scrolling.
     list_display = ("reference", "seat_label", "user", "status", "show", "created_at")
     list_filter = ("status", "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
     search_fields = ("user__username", "show__movie__title")
     ordering = ("-id",)
-    search_help_text = "Search by reference, user name or movie"
+    search_help_text = "Search by reference, username or movie"
     fields = ("show", "seat_number", "customer")
     autocomplete_fields = ("show",)
     actions = ("cancel",)
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        # Seats kept from sale are nobody's bookings, nor are holds that expired.
+        # Without blocked seats and expired holds.
         bookings = super().get_queryset(request).of_customers(timezone.now())  # type: ignore[attr-defined]
         return bookings.select_related("show__movie", "show__screen", "user")  # type: ignore[no-any-return]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Booking], search_term: str
     ) -> tuple[QuerySet[Booking], bool]:
-        # A reference is looked up by its index, which a search in several columns at once can't use.
+        # Looking up the reference alone can use its index; a search in several columns can't.
         with_reference = queryset.filter(reference=search_term.strip().upper())
         if search_term and with_reference.exists():
             return with_reference, False
@@ -74,7 +74,7 @@ class BookingAdmin(SelectedIds, RefusalsOnTheForm, ReportsPage):
         return with_bookings(self, request, page, events_of_booking)
 
     def log_addition(self, request: HttpRequest, obj: Booking, message: Any) -> Any:
-        """The service has done so."""
+        """Does nothing, because the service writes the log entry."""
 
     def save_model(self, request: HttpRequest, obj: Booking, form: Any, change: bool) -> None:
         obj.pk = services.book_seat(

@@ -1,4 +1,4 @@
-"""Accounts, movies and screens."""
+"""The admin of accounts, movies and screens."""
 
 import io
 from typing import Any
@@ -20,7 +20,7 @@ from booking.admin.forms import (
     MovieImportForm,
 )
 from booking.models import Movie, Screen, User
-from movieticket.deadline import takes_long
+from movieticket.deadline import with_staff_deadline
 
 
 @admin.register(User)
@@ -57,9 +57,9 @@ class MovieAdmin(LockedRowAdmin):
         context = {"has_import_permission": self.has_import_permission(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
-    @takes_long
+    @with_staff_deadline
     def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Takes a CSV file and shows what became of its lines."""
+        """Imports a CSV file and shows the result."""
         if not self.has_import_permission(request):
             raise PermissionDenied
         form = MovieImportForm(request.POST or None, request.FILES or None)

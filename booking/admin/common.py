@@ -1,4 +1,4 @@
-"""What the pages share."""
+"""Mixins and functions that several admin pages share."""
 
 import re
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from booking import services
 from booking.paths import POSITIVE_ID
 
 
-class RefusalsOnTheForm:
-    """Shows a service's refusal on the form it came from, with what was typed still there."""
+class RefusalFormMixin:
+    """Shows a service's refusal as a form error and keeps the input."""
 
     def changeform_view(
         self,
@@ -27,14 +27,14 @@ class RefusalsOnTheForm:
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        # Not super().changeform_view: that wraps a transaction around the services' own.
+        # Not super().changeform_view, which opens a transaction; the services open their own.
         show: Callable[..., HttpResponse] = self._changeform_view  # type: ignore[attr-defined]
         try:
             return show(request, object_id, form_url, extra_context)
         except services.Refusal as refusal:
             request.refusal = refusal  # type: ignore[attr-defined]
         except IntegrityError:
-            # What the form refers to was deleted meanwhile; now the form sees it.
+            # Race: an object that the form refers to was deleted; validating again reports it.
             pass
         return show(request, object_id, form_url, extra_context)
 
@@ -54,17 +54,17 @@ def _refused(form: type[ModelForm], refusal: services.Refusal) -> type[ModelForm
 
 
 class LockedRowAdmin(admin.ModelAdmin):
-    """Changes and deletes a row as it is now, and writes only what the form changed.
+    """Locks and reloads a row before changing or deleting it, and writes only the changed fields.
 
-    Django's own form saves each column as it was read when the request began: it would undo what somebody else changed
-    meanwhile, and insert a row that was deleted again.
+    Django's admin saves all columns with the values from the start of the request: it would undo concurrent changes and
+    insert a row again that was deleted.
     """
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)
         if found is None or request.method != "POST":
             return found
-        # Race: another request changes or deletes the row. The views that ask for it run in a transaction.
+        # Race: another request changes or deletes the row. The calling views run in a transaction.
         return self.model._default_manager.select_for_update(no_key=True).filter(pk=found.pk).first()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -79,7 +79,7 @@ class LockedRowAdmin(admin.ModelAdmin):
         try:
             return super().changeform_view(request, *args, **kwargs)
         except IntegrityError:
-            # Somebody else saved the same unique value meanwhile; now the form sees it.
+            # Race: another request saved the same unique value; validating again reports it.
             return super().changeform_view(request, *args, **kwargs)
 
     def delete_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -95,24 +95,24 @@ class LockedRowAdmin(admin.ModelAdmin):
             return self._refuse_deletion(request)
 
     def _refuse_deletion(self, request: HttpRequest) -> HttpResponse:
-        """The list, with a sentence: what was to be deleted came into use while it was deleted."""
-        messages.error(request, "Nothing was deleted: it was used at the same moment. Please try again.")
+        """Redirects to the list with an error: another row referred to the object while it was being deleted."""
+        messages.error(request, "Nothing was deleted, because it was used at the same time. Please try again.")
         return HttpResponseRedirect(reverse(admin_urlname(self.opts, "changelist")))  # type: ignore[arg-type]
 
 
-class SelectedIds(admin.ModelAdmin):
-    """Tells so where what was selected for an action is no row's id, which Django would ask the database for."""
+class ValidSelectionMixin(admin.ModelAdmin):
+    """Reports an error if an id selected for an action is invalid; Django would pass it to the database."""
 
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if all(re.fullmatch(POSITIVE_ID, pk) for pk in selected):
             return super().response_action(request, *args, **kwargs)
-        messages.error(request, "What was selected is not in this list.")
+        messages.error(request, "The selected items are not in this list.")
         return None
 
 
 def carry_out(request: HttpRequest, queryset: QuerySet[Any], done: str, service: Callable[[Any], Any]) -> None:
-    """Calls `service` on each selected row, and tells how many went through and what was refused."""
+    """Calls `service` for each selected row and reports the number of successes and each refusal."""
     count = 0
     for row in queryset:
         try:

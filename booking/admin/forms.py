@@ -1,4 +1,4 @@
-"""What staff enter in the admin: its shape, not its rules."""
+"""Forms of the admin. They validate the format of the input; the services check the rules."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -36,35 +36,35 @@ class MovieImportForm(forms.Form):
         return file
 
 
-class RulesElsewhere:
-    """Leaves the model's constraints to the services, which know what follows from a change."""
+class ServiceRulesMixin:
+    """Validates single fields, but not the model's constraints, which the services check."""
 
     fields: dict[str, forms.Field]
     instance: Show | Booking
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What a single value may be is still asked, here, as the model is not asked any more.
+        # Excluded model fields are not validated by the model, so the form runs their validators.
         for model_field in self.instance._meta.fields:
             if model_field.name in self.fields:
                 self.fields[model_field.name].validators += model_field.validators
 
     def _get_validation_exclusions(self) -> set[str]:
-        # A constraint is not checked where one of its fields is left out.
+        # Django skips a constraint if one of its fields is excluded.
         exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return exclusions | set(self.fields)
 
 
-class ShowForm(RulesElsewhere, forms.ModelForm):
+class ShowForm(ServiceRulesMixin, forms.ModelForm):
     class Meta:
         model = Show
         fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
 
-    # Each has a value that follows from the movie or the screen.
+    # Fields with a default from the movie or the screen.
     OPTIONAL = {
-        "ends_at": "Left empty, it follows from the movie's length.",
-        "total_seats": "Left empty, it is the screen's.",
-        "seats_per_row": "Left empty, it is the screen's.",
+        "ends_at": "If left empty, it is computed from the movie's length.",
+        "total_seats": "If left empty, the screen's value is used.",
+        "seats_per_row": "If left empty, the screen's value is used.",
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,7 +94,7 @@ class CopyShowForm(forms.Form):
             if days < 1:
                 self.add_error("last_day", "The last day is before the first day.")
             elif days * len(data["times"]) > MAX_COPIES:
-                self.add_error("last_day", f"That makes more than {MAX_COPIES} shows.")
+                self.add_error("last_day", f"This would create more than {MAX_COPIES} shows.")
             else:
                 data["starts"] = self._starts(data["first_day"], days, data["times"])
         return data
@@ -109,14 +109,14 @@ class CopyShowForm(forms.Form):
 
 
 class DayField(forms.DateField):
-    """A day as browsers write it in an address, far enough from where dates end."""
+    """A date in the format of a browser's date input, within the range that date arithmetic allows."""
 
     widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
 
     def __init__(self, **kwargs: Any) -> None:
         bounds = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
         super().__init__(input_formats=["%Y-%m-%d"], validators=bounds, **kwargs)
-        self.error_messages["required"] = self.error_messages["invalid"] = "Choose a day of the calendar."
+        self.error_messages["required"] = self.error_messages["invalid"] = "Choose a valid date."
 
 
 class DayForm(forms.Form):
@@ -135,22 +135,22 @@ class PeriodForm(forms.Form):
             if days < 1:
                 self.add_error("last_day", "The last day is before the first day.")
             elif days > MAX_DAYS:
-                self.add_error("last_day", f"That is more than {MAX_DAYS} days.")
+                self.add_error("last_day", f"This is more than {MAX_DAYS} days.")
         return data
 
 
 class SeatsForm(forms.Form):
-    """Seats of one show, as people write them down."""
+    """Seats of one show, entered as labels and ranges."""
 
     seats = forms.CharField(max_length=500, help_text="Such as A1, B3-B6, C12")
 
     def __init__(self, *args: Any, show: Show, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.show = show
-        blocked = show.bookings.filter(status=Booking.Status.BLOCKED).order_by("seat_number")
-        kept = [f"{self.show.seat_label(row.seat_number)} ({row.reason})" for row in blocked]
-        if kept:
-            self.fields["seats"].help_text += f". Kept from sale now: {', '.join(kept)}"
+        rows = show.bookings.filter(status=Booking.Status.BLOCKED).order_by("seat_number")
+        blocked = [f"{self.show.seat_label(row.seat_number)} ({row.reason})" for row in rows]
+        if blocked:
+            self.fields["seats"].help_text += f". Currently blocked: {', '.join(blocked)}"
 
     def clean_seats(self) -> list[int]:
         seats: dict[int, None] = {}
@@ -160,16 +160,16 @@ class SeatsForm(forms.Form):
         return list(seats)
 
     def _part(self, part: str) -> range:
-        """A seat, or some side by side."""
+        """Parse a seat's label or a range of seats in one row."""
         width = self.show.seats_per_row
-        # Of another alphabet's letters some would turn into A to Z.
+        # upper() turns some non-ASCII letters into A to Z.
         first, dash, last = (part.upper() if part.isascii() else part).partition("-")
         try:
             start, end = seat_number(first, width), seat_number(last if dash else first, width)
         except ValueError:
-            raise ValidationError(f"{part} is no seat. Enter seats such as A1, B3-B6, C12.") from None
+            raise ValidationError(f"{part} is not a seat. Enter seats such as A1, B3-B6, C12.") from None
         if start > end or (start - 1) // width != (end - 1) // width:
-            raise ValidationError(f"{part} is no part of a row.")
+            raise ValidationError(f"{part} is not a range of seats in one row.")
         return range(start, end + 1)
 
 
@@ -178,30 +178,30 @@ class BlockForm(SeatsForm):
 
 
 class CustomerField(forms.CharField):
-    """The user name of a customer; gives the customer."""
+    """A username; the cleaned value is the customer."""
 
-    default_error_messages = {"required": "Enter the customer's user name."}
+    default_error_messages = {"required": "Enter the customer's username."}
 
     def clean(self, value: Any) -> Any:
         try:
             return User.objects.get_by_natural_key(super().clean(value))
         except User.DoesNotExist:
-            raise ValidationError("There is no customer with this user name.") from None
+            raise ValidationError("There is no customer with this username.") from None
 
 
-class SellForm(RulesElsewhere, forms.ModelForm):
-    customer = CustomerField(max_length=150, help_text="The customer's user name.")
+class SellForm(ServiceRulesMixin, forms.ModelForm):
+    customer = CustomerField(max_length=150, help_text="The customer's username.")
 
     class Meta:
         model = Booking
         fields = ("show", "seat_number")
 
 
-# --- What the picture of a hall sends ---------------------------------------------------------
+# --- Forms of the hall on a show's page -------------------------------------------------------
 
 
 class HallForm(forms.Form):
-    """Something that is to be done in the hall of one show."""
+    """The base class of actions on the seats of one show."""
 
     def __init__(self, *args: Any, show: Show, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -212,11 +212,11 @@ class ChosenSeatsForm(HallForm):
     seats = forms.CharField(max_length=60_000, error_messages={"required": "Choose a seat."})
 
     def clean_seats(self) -> list[int]:
-        """The numbers, which stand one by one with commas between them."""
+        """Parse comma-separated seat numbers."""
         try:
             seats = list(dict.fromkeys(int(number) for number in self.cleaned_data["seats"].split(",")))
         except ValueError:
-            raise ValidationError("A seat is a whole number.") from None
+            raise ValidationError("Seats must be whole numbers.") from None
         if not all(self.show.has_seat(seat) for seat in seats):
             raise ValidationError("This show has no such seat.")
         return seats

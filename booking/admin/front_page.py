@@ -1,4 +1,4 @@
-"""What staff see first: today's shows, today's sales and what is about to sell out."""
+"""The admin's index page with today's shows, today's sales and shows that are nearly full."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _index = admin.site.index
 
 
 def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-    """The admin's index with the day's figures, each for those who may see where it comes from."""
+    """Adds the day's figures to the admin's index, as far as the user may view shows and bookings."""
     now = timezone.now()
     figures: dict[str, Any] = {}
     if _may_view(request, Show):

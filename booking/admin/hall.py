@@ -1,6 +1,6 @@
-"""The hall of a show as a picture: who has which seat, and what staff do about it by clicking.
+"""The hall on a show's page: a seat map in which staff sell, block, move and cancel seats.
 
-The page asks for the picture and for each change in JSON; every answer to a change brings the hall as it is now.
+The page loads the hall and sends changes in JSON; the response to each change contains the current hall.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ from booking.models import Booking, Show, User
 
 MAX_NAMES = 10
 SOLD, HELD, BLOCKED = Booking.Status.BOOKED, Booking.Status.HELD, Booking.Status.BLOCKED
-# What staff call a seat in that state, in the picture and its legend.
-WORDS = {SOLD: "sold", HELD: "held", BLOCKED: "blocked"}
+# The names of the states in the hall and its legend.
+STATE_NAMES = {SOLD: "sold", HELD: "held", BLOCKED: "blocked"}
 
 
 def labels(show: Show, seats: Sequence[int]) -> str:
@@ -48,7 +48,7 @@ def _staff(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-# --- What staff do, each telling in a sentence what it did ------------------------------------
+# --- Actions; each returns a sentence that reports what it did --------------------------------
 
 
 def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
@@ -62,7 +62,7 @@ def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
 def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     seats, reason = data["seats"], data["reason"]
     services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
-    done = f"Kept from sale: {labels(show, seats)} ({reason})."
+    done = f"Blocked {labels(show, seats)} ({reason})."
     _log(request, show, done)
     return done
 
@@ -70,7 +70,7 @@ def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
 def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     seats = data["seats"]
     services.unblock_seats(show_id=show.pk, seat_numbers=seats)
-    done = f"Back on sale: {labels(show, seats)}."
+    done = f"Unblocked {labels(show, seats)}."
     _log(request, show, done)
     return done
 
@@ -93,8 +93,8 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     return f"Moved {booking.user}, {booking.reference}, from {left} to {show.seat_label(seat)}."
 
 
-Act = Callable[[HttpRequest, Show, dict[str, Any]], str]
-ACTS: dict[str, tuple[type[HallForm], Act]] = {
+Action = Callable[[HttpRequest, Show, dict[str, Any]], str]
+ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
     "sell": (SellSeatsForm, _sell),
     "block": (BlockSeatsForm, _block),
     "unblock": (ChosenSeatsForm, _unblock),
@@ -103,23 +103,23 @@ ACTS: dict[str, tuple[type[HallForm], Act]] = {
 }
 
 
-# --- The picture ------------------------------------------------------------------------------
+# --- The hall as JSON -------------------------------------------------------------------------
 
 
 def _title(seat: services.TakenSeat) -> str:
     if seat.status == BLOCKED:
         return f"blocked: {seat.reason}"
-    customer = seat.username or "an account that was deleted"
+    customer = seat.username or "a deleted account"
     if seat.expires_at:
         return f"held by {customer} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
     return f"sold to {customer}, {seat.reference}"
 
 
-def _taken_seat(seat: services.TakenSeat, *, may_know: bool) -> dict[str, Any]:
-    word = WORDS[Booking.Status(seat.status)]
-    if not may_know:
-        return {"state": word, "title": word}
-    shown = {"state": word, "title": _title(seat)}
+def _taken_seat(seat: services.TakenSeat, *, with_details: bool) -> dict[str, Any]:
+    state = STATE_NAMES[Booking.Status(seat.status)]
+    if not with_details:
+        return {"state": state, "title": state}
+    shown = {"state": state, "title": _title(seat)}
     if seat.status == BLOCKED:
         return shown
     url = reverse("admin:booking_booking_change", args=[seat.booking_id])
@@ -127,7 +127,7 @@ def _taken_seat(seat: services.TakenSeat, *, may_know: bool) -> dict[str, Any]:
 
 
 def _closed(show: Show) -> str:
-    """Why nothing can be changed any more, if that is so."""
+    """Return the reason why the show can't be changed any more, or an empty string."""
     if show.is_cancelled:
         return "This show was cancelled."
     return "This show has started." if show.has_started(timezone.now()) else ""
@@ -135,14 +135,14 @@ def _closed(show: Show) -> str:
 
 def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
     taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
-    counts = Counter(WORDS[Booking.Status(seat.status)] for seat in taken)
+    counts = Counter(STATE_NAMES[Booking.Status(seat.status)] for seat in taken)
     firsts = range(1, show.total_seats + 1, show.seats_per_row)
     return {
         "rows": [show.seat_label(first).rstrip("0123456789") for first in firsts],
         "seats_per_row": show.seats_per_row,
         "total_seats": show.total_seats,
-        "taken": {seat.seat_number: _taken_seat(seat, may_know=may["know"]) for seat in taken},
-        "counts": {"free": show.total_seats - len(taken), **{word: counts[word] for word in WORDS.values()}},
+        "taken": {seat.seat_number: _taken_seat(seat, with_details=may["know"]) for seat in taken},
+        "counts": {"free": show.total_seats - len(taken), **{name: counts[name] for name in STATE_NAMES.values()}},
         "may": may,
         "closed": _closed(show),
     }
@@ -153,21 +153,21 @@ def _refuse(status: int, detail: str, **more: Any) -> JsonResponse:
 
 
 class HallAdmin(admin.ModelAdmin):
-    """Answers what the picture on a show's page asks."""
+    """The views of the hall on a show's page."""
 
     def get_urls(self) -> list[Any]:
-        def view(answer: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-            return self.admin_site.admin_view(answer)
+        def view(function: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+            return self.admin_site.admin_view(function)
 
         return [
             path("hall/customers/", view(self.customers_view), name="booking_show_customers"),
             path("<str:object_id>/hall/", view(self.hall_view), name="booking_show_hall"),
-            path("<str:object_id>/hall/<str:name>/", view(self.act_view), name="booking_show_hall_act"),
+            path("<str:object_id>/hall/<str:name>/", view(self.action_view), name="booking_show_hall_act"),
             *super().get_urls(),
         ]
 
     def _may(self, request: HttpRequest, show: Show) -> dict[str, bool]:
-        """Who may do what; one who may not see whose booking it is can't change it either."""
+        """Return the user's permissions. Changing a booking requires the permission to view it."""
         has = request.user.has_perm
         know, sell = has("booking.view_booking"), has("booking.add_booking")
         cancel = know and has("booking.cancel_booking")
@@ -189,18 +189,18 @@ class HallAdmin(admin.ModelAdmin):
 
     @method_decorator(require_GET)
     def hall_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The hall as it is."""
+        """Return the current hall."""
         show = self._show(request, object_id)
         return JsonResponse(_hall(show, self._may(request, show))) if isinstance(show, Show) else show
 
     @method_decorator(require_POST)
-    def act_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Sells, blocks, unblocks, cancels or moves, and answers with what was done, or the refusal, and the hall."""
+    def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        """Runs an action and returns its report or its refusal, and the current hall."""
         show = self._show(request, object_id)
         if not isinstance(show, Show):
             return show
-        if name not in ACTS:
-            return _refuse(404, "There is nothing of this kind to do.")
+        if name not in ACTIONS:
+            return _refuse(404, "There is no such action.")
         may = self._may(request, show)
         if not may[name]:
             return _refuse(403, "You may not do this.")
@@ -208,7 +208,7 @@ class HallAdmin(admin.ModelAdmin):
         return JsonResponse({"detail": detail, "hall": _hall(show, may)}, status=status)
 
     def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, str]:
-        form_class, act = ACTS[name]
+        form_class, act = ACTIONS[name]
         form = form_class(request.POST, show=show)
         if not form.is_valid():
             return 400, " ".join(str(error) for errors in form.errors.values() for error in errors)
@@ -219,7 +219,7 @@ class HallAdmin(admin.ModelAdmin):
 
     @method_decorator(require_GET)
     def customers_view(self, request: HttpRequest) -> HttpResponse:
-        """The first user names that begin with what was typed, for those who sell."""
+        """Return usernames that begin with the text, for users who may sell."""
         if not request.user.has_perm("booking.add_booking") or not self.has_view_permission(request):
             return _refuse(403, "You may not do this.")
         form = CustomerSearchForm(request.GET)

@@ -1,4 +1,4 @@
-"""Who changed what and when: what staff did, and what customers did over the API."""
+"""History pages that show changes by staff together with changes by customers over the API."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ ENTRIES_A_PAGE = 100
 
 @dataclass(frozen=True)
 class Event:
-    """A line of a history page, under the names that Django's template knows."""
+    """An entry of a history page, with the attributes that Django's template uses."""
 
     action_time: datetime
     user: User | None
@@ -38,7 +38,7 @@ def with_bookings(
     page: HttpResponse,
     events_of: Callable[[Any], list[Event]],
 ) -> HttpResponse:
-    """Django's history page with the `events_of` its object among its entries, for those who may see bookings."""
+    """Adds the `events_of` the object to Django's history page, if the user may view bookings."""
     if not isinstance(page, TemplateResponse) or not request.user.has_perm("booking.view_booking"):
         return page
     context: Any = page.context_data
@@ -56,31 +56,31 @@ def with_bookings(
 
 
 def events_of_booking(booking: Booking) -> list[Event]:
-    """What the row says and the log doesn't."""
-    return list(_told_by_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
+    """Return the events that follow from the booking's row and are not in the log."""
+    return list(_events_of_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
 
 
 def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:
-    """All about the bookings of a show, each line beginning with the booking as it was then."""
+    """Return all events of the bookings of a show. Each message begins with the booking's label at that time."""
     entries: dict[str, list[LogEntry]] = {}
     for entry in _entries(bookings):
         entries.setdefault(str(entry.object_id), []).append(entry)
     events = []
     for booking in bookings.select_related("user", "show"):
         of_booking = entries.get(str(booking.pk), [])
-        logged = (Event(entry.action_time, entry.user, _told(entry)) for entry in of_booking)
-        events += [*logged, *_named(booking, of_booking)]
+        logged = (Event(entry.action_time, entry.user, _labelled_message(entry)) for entry in of_booking)
+        events += [*logged, *_labelled_events(booking, of_booking)]
     return events
 
 
-def _told(entry: LogEntry) -> str:
+def _labelled_message(entry: LogEntry) -> str:
     return f"{entry.object_repr}: {entry.get_change_message()}"
 
 
-def _named(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
-    # Its name has its seat in it; the first entry has the name that it had before it was moved.
+def _labelled_events(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+    # The label contains the seat; the first log entry has the label from before any move.
     first_name = entries[0].object_repr if entries else str(booking)
-    for event in _told_by_row(booking, entries):
+    for event in _events_of_row(booking, entries):
         name = str(booking) if event.action_time == booking.cancelled_at else first_name
         yield Event(event.action_time, event.user, f"{name}: {event.message}")
 
@@ -91,13 +91,13 @@ def _entries(bookings: BookingQuerySet) -> list[LogEntry]:
     return list(of_bookings.select_related("user").order_by("action_time", "id"))
 
 
-def _told_by_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
+def _events_of_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Event]:
     if booking.status == Booking.Status.BLOCKED:
-        # The show's own history tells who did that.
+        # The show's own log entries report the block.
         return
     if booking.held_since:
         yield Event(booking.held_since, booking.user, "Held.")
-    # A hold keeps its end, a booking has none.
+    # A row with `expires_at` was a hold and was never booked.
     if booking.expires_at is None and not any(entry.action_flag == ADDITION for entry in entries):
         yield Event(booking.created_at, booking.user, "Booked.")
     if booking.cancelled_at and not any(entry.change_message == CANCELLED for entry in entries):

@@ -1,4 +1,4 @@
-"""Signing in to the admin, with a limit of its own."""
+"""Signing in to the admin, with rate limits."""
 
 from typing import Any, cast
 
@@ -19,27 +19,27 @@ _password_change = admin.site.password_change
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    # Whole seconds, where there were too many attempts.
+    # The seconds to wait if a limit is exceeded.
     wait: int | None = None
 
     def clean(self) -> dict[str, Any]:
-        """Looks at the password only if the try is not one too many."""
-        who = {
+        """Checks the password only if no limit is exceeded."""
+        client = {
             "username": self.cleaned_data.get("username", ""),
             "address": address_of(cast(HttpRequest, self.request)),
         }
-        self.wait = services.count_sign_in(page="admin", **who)
+        self.wait = services.count_sign_in(page="admin", **client)
         if self.wait is not None:
             raise ValidationError(f"Too many attempts. Please try again in {self.wait} seconds.", code="throttled")
         data: dict[str, Any] = super().clean()
-        # Without a password nothing was looked at, and nothing raised.
+        # Django does not authenticate, and raises no error here, if a field is empty.
         if self.user_cache is not None:
-            services.trust(**who)
+            services.trust_address(**client)
         return data
 
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """The admin's page to sign in, with the status of a limit where one was reached."""
+    """The admin's sign-in page, with status 429 if a limit is exceeded."""
     response = _login(request, extra_context)
     form = (getattr(response, "context_data", None) or {}).get("form")
     if form is not None and form.wait is not None:
@@ -49,9 +49,9 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
 
 
 def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """The admin's page for one's own password, which it saves on the account as it is now."""
+    """The admin's password page; it locks and reloads the account before saving."""
     with transaction.atomic():
-        # Race: the account is changed or deleted by another request.
+        # Race: another request changes or deletes the account.
         account = services.lock_account(cast(User, request.user).pk) if request.method == "POST" else request.user
         if account is None:
             logout(request)

@@ -1,4 +1,4 @@
-"""The plan of a day: screens side by side, shows over the hours."""
+"""The day plan: one column for each screen, with its shows along the hours."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from booking.admin.forms import FIRST_DAY, LAST_DAY, DayForm
 from booking.models import Screen, Show
 
 HOUR = timedelta(hours=1)
-# What an empty day shows.
+# The first hour of an empty day plan.
 OPENING = timedelta(hours=10)
 EN_DASH = "\u2013"
 
 
 @dataclass(frozen=True)
 class Block:
-    """A show where it is drawn, in hours from the top; beside others where a show cancelled left its time to them."""
+    """A show's position in the plan, in hours from the top. Shows overlap only if one of them is cancelled."""
 
     show: services.ShowFigures
     times: str
@@ -35,7 +35,7 @@ class Block:
 
     @property
     def is_short(self) -> bool:
-        """Whether there is room for no more than a line of text."""
+        """Whether there is room for only one line of text."""
         return self.show.ends_at - self.show.starts_at < HOUR * 2 / 3
 
 
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Plan:
-    """The hours from the first show to the end of the last, each with how it is called."""
+    """The columns, and the hours from the first show to the end of the last one with their labels."""
 
     hours: list[tuple[int, str]]
     columns: list[Column]
@@ -58,19 +58,19 @@ class Plan:
 
 
 def lay_out(day: date, shows: Sequence[services.ShowFigures], screens: Sequence[Screen]) -> Plan:
-    """The plan of `day`. An hour has its length whatever the clocks do; only its name follows them."""
+    """Return the plan of `day`. Each hour has the same height on days of a clock change; only the labels differ."""
     begin, end = _window(day, shows)
     hours = [(n, f"{timezone.localtime(begin + n * HOUR):%H:%M}") for n in range((end - begin) // HOUR + 1)]
-    seen = [show for show in shows if show.starts_at < end]
+    visible = [show for show in shows if show.starts_at < end]
     columns = [
-        Column(screen, list(_blocks([show for show in seen if show.screen_id == screen.pk], day, begin, end)))
+        Column(screen, list(_blocks([show for show in visible if show.screen_id == screen.pk], day, begin, end)))
         for screen in screens
     ]
     return Plan(hours, columns)
 
 
 def _window(day: date, shows: Sequence[services.ShowFigures]) -> tuple[datetime, datetime]:
-    """From the hour of the first show, midnight at the earliest, to the end of the last one, in the night at last."""
+    """Return the hours that the plan shows: from the first show, but not before midnight, to the end of the last."""
     midnight, next_midnight = services.start_of(day), services.start_of(day + timedelta(days=1))
     of_day = [show for show in shows if show.starts_at < next_midnight]
     if not of_day:
@@ -96,7 +96,7 @@ def _blocks(shows: Sequence[services.ShowFigures], day: date, begin: datetime, e
 
 
 def _clusters(shows: Sequence[services.ShowFigures]) -> Iterator[list[services.ShowFigures]]:
-    """The shows of a screen, those together that overlap."""
+    """Group the shows of a screen: overlapping shows are in the same group."""
     cluster: list[services.ShowFigures] = []
     for show in shows:
         if cluster and show.starts_at >= max(other.ends_at for other in cluster):
@@ -108,18 +108,18 @@ def _clusters(shows: Sequence[services.ShowFigures]) -> Iterator[list[services.S
 
 
 def _times(show: services.ShowFigures, day: date) -> str:
-    """From when to when; a time of another day says of which."""
+    """Return the start and end times, with the weekday if they are on another day."""
     times = (timezone.localtime(time) for time in (show.starts_at, show.ends_at))
     return EN_DASH.join(f"{time:%H:%M}" if time.date() == day else f"{time:%a %H:%M}" for time in times)
 
 
 def _in_hours(length: timedelta) -> str:
-    # As text: a template would write the point as the language has it, and CSS knows but one.
+    # A string, because a template would use the decimal separator of the language, which CSS does not accept.
     return f"{length / HOUR:.4f}"
 
 
 class PlanPage(admin.ModelAdmin):
-    """Shows the plan of a day, and opens the form for a new show from there and returns."""
+    """The page of the day plan. Adding a show from it leads back to it."""
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.plan_view)
@@ -148,7 +148,7 @@ class PlanPage(admin.ModelAdmin):
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         form = DayForm(request.GET)
         if form.is_valid():
-            # The day is known, the time is not.
+            # The date without a time.
             initial["starts_at"] = [form.cleaned_data["day"], None]
         return initial
 

@@ -1,4 +1,4 @@
-"""Sales of a period: a page, and files for a spreadsheet."""
+"""Sales reports for a period: a page, and CSV files."""
 
 import csv
 import unicodedata
@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.forms import PeriodForm
-from movieticket.deadline import takes_long
+from movieticket.deadline import with_staff_deadline
 
 SHOWS_A_PAGE = 50
-# A cell that starts with one of these is run as a formula by spreadsheets.
+# Spreadsheets run a cell that starts with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 FIGURES = ["seats", "sold", "percent sold", "cancelled"]
@@ -52,15 +52,15 @@ TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
 
 
 def safe_cell(value: object) -> str:
-    """The value as text that no spreadsheet takes for a formula."""
+    """Return the value as text that no spreadsheet runs as a formula."""
     text = str(value)
-    # Some leave out what is blank at its start, and take wide letters for their narrow sisters.
+    # Some spreadsheets ignore leading blanks and treat full-width characters like ASCII.
     start = unicodedata.normalize("NFKC", text.lstrip("\ufeff\n ")[:1])
     return f"'{text}" if start and start in FORMULA_STARTS else text
 
 
 def csv_response(name: str, rows: Iterable[Row]) -> HttpResponse:
-    # By the mark at its start a spreadsheet knows that it is UTF-8.
+    # The byte order mark lets spreadsheets recognise UTF-8.
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     csv.writer(response).writerows([safe_cell(value) for value in row] for row in rows)
@@ -76,7 +76,7 @@ def _this_month() -> dict[str, date]:
 
 
 class ReportsPage(admin.ModelAdmin):
-    """Shows what was sold in a period, this month unless asked for another one."""
+    """The page with the sales of a period; the default is the current month."""
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.reports_view)
@@ -86,14 +86,14 @@ class ReportsPage(admin.ModelAdmin):
             *super().get_urls(),
         ]
 
-    @takes_long
+    @with_staff_deadline
     def reports_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         if table is not None and table not in TABLES:
             raise Http404
-        asked = {"first_day", "last_day"} & request.GET.keys()
-        form = PeriodForm(request.GET if asked else _this_month())
+        has_period = {"first_day", "last_day"} & request.GET.keys()
+        form = PeriodForm(request.GET if has_period else _this_month())
         report = services.read_report(**form.cleaned_data) if form.is_valid() else None
         if report and table:
             period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
@@ -111,7 +111,7 @@ class ReportsPage(admin.ModelAdmin):
     def _tables(request: HttpRequest, report: services.Report, form: PeriodForm) -> dict[str, Any]:
         return {
             "report": report,
-            # A chart of nothing needs a height too.
+            # At least 1, because the chart's height must not be 0.
             "most_a_day": max(1, *(line.sold for line in report.days)),
             "groups": [("movies", "By movie", report.movies), ("screens", "By screen", report.screens)],
             "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),

@@ -1,4 +1,4 @@
-"""The schedule."""
+"""The admin of shows."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalsOnTheForm, SelectedIds, carry_out
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
 from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
@@ -44,7 +44,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Show)
-class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
+class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
     form = ShowForm
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")
@@ -74,7 +74,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
         return super().has_change_permission(request, obj) and not (obj and obj.is_cancelled)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        # Shows are deleted one by one, each with its own refusal.
+        # Shows are deleted one by one, so that each refusal can be shown.
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -84,7 +84,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     ) -> tuple[QuerySet[Show], bool]:
         shows, duplicates = super().get_search_results(request, queryset, search_term)
         if request.GET.get("field_name") == "show":
-            # Typed in the form that sells: past shows and those cancelled are no choice there.
+            # For the autocomplete field of the form that sells seats: only shows on sale.
             shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
         return shows, duplicates
 
@@ -101,14 +101,14 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            # Not super().delete_view: that wraps a transaction around the service's own.
+            # Not super().delete_view, which opens a transaction; the service opens its own.
             return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined, no-any-return]
         except services.Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(reverse("admin:booking_show_changelist"))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        # What nobody booked may go with its show: blocked seats, holds that expired. The service decides.
+        # Blocked seats and expired holds are deleted with the show; the service decides whether this is allowed.
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
         if not Booking.objects.filter(show__in=objs).of_customers(timezone.now()).exists():
             missing, protected = missing - {Booking._meta.verbose_name}, []
@@ -157,23 +157,23 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
                 return None
         return self._ask(request, queryset, "copy", "Copy a show", form)
 
-    @admin.action(description="Keep seats of selected show from sale", permissions=["change"])
+    @admin.action(description="Block seats of selected show", permissions=["change"])
     def block(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
         def block(show: Show, form: Form) -> str:
             seats, reason = form.cleaned_data["seats"], form.cleaned_data["reason"]
             services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
-            return f"Kept from sale: {labels(show, seats)} ({reason})."
+            return f"Blocked {labels(show, seats)} ({reason})."
 
-        return self._change_seats(request, queryset, BlockForm, block, "block", "Keep seats from sale")
+        return self._change_seats(request, queryset, BlockForm, block, "block", "Block seats")
 
-    @admin.action(description="Put seats of selected show back on sale", permissions=["change"])
+    @admin.action(description="Unblock seats of selected show", permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
         def unblock(show: Show, form: Form) -> str:
             seats = form.cleaned_data["seats"]
             services.unblock_seats(show_id=show.pk, seat_numbers=seats)
-            return f"Back on sale: {labels(show, seats)}."
+            return f"Unblocked {labels(show, seats)}."
 
-        return self._change_seats(request, queryset, SeatsForm, unblock, "unblock", "Put seats back on sale")
+        return self._change_seats(request, queryset, SeatsForm, unblock, "unblock", "Unblock seats")
 
     def _change_seats(
         self,
@@ -184,7 +184,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
         action: str,
         title: str,
     ) -> HttpResponse | None:
-        """Asks for seats of one show and changes them; `change` tells what it did."""
+        """Shows a form for seats of one show and calls `change`, which returns a report."""
         if not self._is_one(request, queryset):
             return None
         show = queryset.get()
@@ -209,7 +209,7 @@ class ShowAdmin(SelectedIds, RefusalsOnTheForm, HallAdmin, PlanPage):
     def _ask(
         self, request: HttpRequest, queryset: QuerySet[Show], action: str, title: str, form: Form | None = None
     ) -> HttpResponse:
-        """A page between choosing an action and carrying it out."""
+        """Return the intermediate page of an action."""
         context = {
             **self.admin_site.each_context(request),
             "title": title,

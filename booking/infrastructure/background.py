@@ -1,4 +1,4 @@
-"""Work that nobody waits for, such as mail: its time must not show in an answer."""
+"""A background thread for work such as mail, whose duration must not be visible in the response time."""
 
 import logging
 from collections.abc import Callable
@@ -17,29 +17,29 @@ logger = logging.getLogger(__name__)
 MAX_WAITING = 1000
 
 _places = BoundedSemaphore(MAX_WAITING)
-# One thread a process, begun with its first work; a process that is asked to end finishes what it has taken.
+# One thread per process, started on first use. A process that exits normally first finishes the queue.
 _thread = ThreadPoolExecutor(1, "background")
 
 
-def do_later(work: Callable[[], Any]) -> None:
-    """Takes `work` to be done soon, in order. Raises queue.Full where too much waits already."""
+def run_later(work: Callable[[], Any]) -> None:
+    """Queues `work` for the background thread. Raises queue.Full if MAX_WAITING items are queued."""
     if not _places.acquire(blocking=False):
         raise Full
-    _thread.submit(_do, work)
+    _thread.submit(_run, work)
 
 
 def wait() -> None:
-    """Returns when all that was taken before is done."""
+    """Waits until all work queued so far is done."""
     _thread.submit(lambda: None).result()
 
 
-def _do(work: Callable[[], Any]) -> None:
+def _run(work: Callable[[], Any]) -> None:
     try:
-        # A server that is frozen must not keep the only thread for ever.
+        # A frozen database must not block the only thread for ever.
         with waiting_at_most(settings.STAFF_DATABASE_SECONDS):
             work()
-    except Exception as error:  # noqa: BLE001 (nobody is there to be told)
-        # Not the error's text: a mail server's has the customer's address in it.
+    except Exception as error:  # noqa: BLE001 (there is no caller)
+        # Without the error's text, which may contain a customer's address.
         logger.error("Work in the background failed: %s", type(error).__name__)  # noqa: TRY400
     finally:
         connection.close()

@@ -1,7 +1,7 @@
-"""Answers on the catalogue, cached until movies, screens or shows change.
+"""A cache of responses about the catalogue, which is valid until movies, screens or shows change.
 
-Before a cached answer is used, the database is asked for the catalogue's version: one short query instead of several
-and of the rendering. So the next read on every worker sees a change.
+Before a cached response is used, one short query reads the catalogue's version; it replaces several queries and the
+rendering. So a change is visible in the next response of every worker.
 """
 
 from hashlib import sha256
@@ -17,14 +17,14 @@ _numbers = Query(lambda _: CatalogueVersion.objects.values_list("number"))
 
 
 def catalogue_version() -> int:
-    """A number that grows with each change of the catalogue."""
+    """Return a number that grows with each change of the catalogue."""
     return sum(number for (number,) in _numbers())
 
 
-class CachedAnswer:
-    """The place of one request's answer in the cache.
+class CachedResponse:
+    """The cache entry for a request.
 
-    Create it before the answer: if the catalogue changes meanwhile, the answer is cached under the old version.
+    Create it before the response: if the catalogue changes in between, the response is stored under the old version.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -32,8 +32,8 @@ class CachedAnswer:
         self._version = catalogue_version()
 
     def get(self) -> Any:
-        """The answer to the same request since the catalogue last changed, or None."""
+        """Return what was stored for the same request since the catalogue last changed, or None."""
         return caches["catalogue"].get(self._key, version=self._version)
 
-    def set(self, answer: Any) -> None:
-        caches["catalogue"].set(self._key, answer, version=self._version)
+    def set(self, response: Any) -> None:
+        caches["catalogue"].set(self._key, response, version=self._version)

@@ -1,4 +1,4 @@
-"""How passwords are hashed, and what they have to be besides Django's own rules."""
+"""The password hasher, and a validator in addition to Django's."""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -8,7 +8,7 @@ MAX_LENGTH = 128
 
 
 class MaximumLengthValidator:
-    """Nobody gets a password that signing in takes for too long."""
+    """Refuses passwords longer than MAX_LENGTH, which the sign-in form would refuse too."""
 
     def validate(self, password: str, user: AbstractBaseUser | None = None) -> None:
         """Raises ValidationError."""
@@ -21,9 +21,9 @@ class MaximumLengthValidator:
 
 
 class Argon2Hasher(Argon2PasswordHasher):
-    """Django's, with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane.
+    """Django's hasher with the parameters of OWASP's Password Storage Cheat Sheet: 19 MiB, 2 passes, 1 lane.
 
-    Django's own take 100 MiB and 8 threads for each sign-in, which a few sign-ins at once can't have.
+    Django's defaults need 100 MiB and 8 threads for each sign-in, too much for several sign-ins at the same time.
     """
 
     memory_cost = 19 * 1024

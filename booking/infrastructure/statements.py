@@ -1,10 +1,10 @@
-"""SQL that the ORM writes once and the service sends many times.
+"""Cached SQL statements, which the ORM compiles once and the service sends many times.
 
-Building the SQL of a queryset takes Django 0.3 to 0.7 ms, more than the rest of a booking request. A statement here
-keeps the text that the ORM wrote; PostgreSQL also keeps its plan. `send` sends several statements in one round trip.
+Compiling a queryset takes Django 0.3 to 0.7 ms, more than the rest of a booking request. A Statement caches the SQL
+that the ORM compiled; PostgreSQL caches its plan. `send` sends several statements in one round trip.
 
 This is the only module that uses private interfaces of Django's SQL compiler;
-tests/infrastructure/test_statements.py says which.
+tests/infrastructure/test_statements.py tests them.
 """
 
 from abc import ABC, abstractmethod
@@ -19,12 +19,12 @@ from django.db.models import AutoField, Expression, Field, Model, QuerySet, sql
 from django.db.models.constants import OnConflict
 from django.db.models.query import ModelIterable, get_related_populators
 
-# Django's compiler changes the queryset that it compiles, so no two threads may compile at once.
+# Django's compiler modifies the queryset that it compiles, so only one thread may compile at a time.
 _compiling = RLock()
 
 
 class Parameter(Expression):
-    """A value that is given each time the statement is sent."""
+    """A parameter of a statement, whose value is passed when the statement is sent."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -35,30 +35,30 @@ class Parameter(Expression):
 
 
 class Parameters:
-    """Makes the parameters that a queryset uses: `p.show_id` is the one named show_id."""
+    """Creates the parameters of a queryset: `p.show_id` is the parameter show_id."""
 
     def __getattr__(self, name: str) -> Any:
         return Parameter(name)
 
     def several(self, name: str, number: int) -> list[Any]:
-        """The parameters name_0, name_1, …, as `in_order` names their values."""
+        """Return the parameters name_0, name_1, …; `numbered_values` makes their values."""
         return [Parameter(f"{name}_{n}") for n in range(number)]
 
 
-def in_order(name: str, values: Iterable[Any]) -> dict[str, Any]:
-    """The values of parameters that `Parameters.several` made."""
+def numbered_values(name: str, values: Iterable[Any]) -> dict[str, Any]:
+    """Return the values of the parameters of `Parameters.several`."""
     return {f"{name}_{n}": value for n, value in enumerate(values)}
 
 
 class Call(NamedTuple):
-    """A statement with the values of its parameters."""
+    """A statement and the values of its parameters."""
 
     statement: "Statement"
     values: list[Any]
 
 
 class Statement(ABC):
-    """SQL text with named parameters. Calling it sends it alone and returns its rows."""
+    """SQL with named parameters. Calling a statement sends it alone and returns its results."""
 
     _all: ClassVar[list["Statement"]] = []
 
@@ -69,7 +69,7 @@ class Statement(ABC):
 
     @classmethod
     def compile_all(cls) -> None:
-        """Compiles all statements now, so that the first requests don't wait for it."""
+        """Compiles all statements, so that the first requests don't have to."""
         for statement in cls._all:
             statement.compile()
 
@@ -81,7 +81,7 @@ class Statement(ABC):
         try:
             [result] = send(call)
         except NotSupportedError:
-            # PostgreSQL planned it before a migration changed a column's type; a new connection plans it again.
+            # A migration has changed a column's type since PostgreSQL cached the plan; a new connection plans again.
             if connection.in_atomic_block:
                 raise
             connection.close()
@@ -89,26 +89,26 @@ class Statement(ABC):
         return result
 
     def bind(self, **values: Any) -> Call:
-        """The statement with these values of its parameters. Raises TypeError where one is missing or unknown."""
+        """Return the call with these values. Raises TypeError if a parameter is missing or unknown."""
         if values.keys() != self._names:
             raise TypeError(f"The statement takes {sorted(self._names)}, not {sorted(values)}.")
         return self.choose(values)
 
     def choose(self, values: dict[str, Any]) -> Call:
-        """As `bind`, with those of the values that the statement takes."""
+        """Like `bind`, but ignores values for unknown parameters."""
         return Call(self, [values[p.name] if isinstance(p, Parameter) else p for p in self._places])
 
     def results(self, rows: list[Any]) -> list[Any]:
-        """What the caller gets for the rows that the database returned."""
+        """Convert the rows of the database to the results of the call."""
         return rows
 
     @abstractmethod
     def compiled(self) -> tuple[str, list[Any]]:
-        """The SQL with %s for each parameter, and what stands there: a Parameter, or a constant value."""
+        """Return the SQL with %s placeholders, and for each of them a Parameter or a constant value."""
 
     @property
     def text(self) -> str:
-        """The SQL as the backend's `send` takes it: with $1, $2, … on PostgreSQL, with %s on SQLite."""
+        """The SQL for the backend's `send`, with placeholders $1, $2, … on PostgreSQL and %s on SQLite."""
         return self._final[0]
 
     @property
@@ -125,8 +125,8 @@ class Statement(ABC):
             text, places = self.compiled()
         if connection.vendor == "sqlite":
             return text, places
-        # A constant is written into the text: PostgreSQL sees that a partial index serves a prepared statement only
-        # where the index's condition stands there. A parameter that occurs twice is sent once.
+        # Constants become part of the SQL, because PostgreSQL uses a partial index in a prepared statement only if the
+        # statement contains the index's condition. A parameter that occurs twice is sent once.
         numbers: dict[str, int] = {}
         tokens, parameters = [], []
         for place in places:
@@ -141,29 +141,29 @@ class Statement(ABC):
 
 
 def send(*calls: Call, commit: bool = False) -> list[list[Any]]:
-    """Sends the calls in one round trip and returns the results of each; SQLite runs them one by one.
+    """Sends the calls in one round trip and returns the results of each. On SQLite they run one by one.
 
-    Within `transaction.atomic()`, the BEGIN that is due goes with them, and with `commit` the COMMIT too. After a
-    statement that failed the later ones are not carried out. Raises what Django raises.
+    In `transaction.atomic()`, a pending BEGIN is sent with them, and with `commit` also the COMMIT. After a failed
+    statement, later ones are skipped. Raises Django's database exceptions.
     """
     rows = connection.send([(call.statement.text, call.values) for call in calls], commit=commit)  # type: ignore[attr-defined]
     return [call.statement.results(own) for call, own in zip(calls, rows, strict=True)]
 
 
 class Text(Statement):
-    """SQL that is written by hand: `{name}` stands for a parameter or, in `within`, for a statement."""
+    """Raw SQL, in which `{name}` stands for a parameter or for one of the `embedded` statements."""
 
-    def __init__(self, template: str, **within: Statement) -> None:
+    def __init__(self, template: str, **embedded: Statement) -> None:
         self._template = template
-        self._within = within
+        self._embedded = embedded
 
     def compiled(self) -> tuple[str, list[Any]]:
         places: list[Any] = []
-        within = self._within
+        embedded = self._embedded
 
         class Names(dict[str, str]):
             def __missing__(self, name: str) -> str:
-                text, own = within[name].compiled() if name in within else ("%s", [Parameter(name)])
+                text, own = embedded[name].compiled() if name in embedded else ("%s", [Parameter(name)])
                 places.extend(own)
                 return text
 
@@ -171,9 +171,9 @@ class Text(Statement):
 
 
 class Query(Statement):
-    """A queryset as a function of its parameters; returns instances, or rows where it has values_list.
+    """A queryset with parameters; returns instances, or rows if the queryset has values_list.
 
-    `build` gets a Parameters and returns the queryset. One that locks rows is called in a transaction.
+    `build` takes a Parameters and returns the queryset. A query with select_for_update needs a transaction.
     """
 
     def __init__(self, build: Callable[[Parameters], QuerySet[Any, Any]]) -> None:
@@ -191,7 +191,7 @@ class Query(Statement):
         return self._queryset.query.get_compiler(connection.alias)
 
     def compile(self) -> None:
-        # Django compiles a query that locks rows only in a transaction.
+        # Django compiles a query with select_for_update only in a transaction.
         if not self._queryset.query.select_for_update:
             super().compile()
             _ = self._reader
@@ -210,7 +210,7 @@ class Query(Statement):
 
 
 class _RowReader:
-    """Turns rows of the database into rows of Python values."""
+    """Converts rows of the database to rows of Python values."""
 
     def __init__(self, compiler: Any) -> None:
         self._converters = compiler.get_converters([column[0] for column in compiler.select])
@@ -221,7 +221,7 @@ class _RowReader:
 
 
 class _InstanceReader(_RowReader):
-    """Does what Django's ModelIterable does, with what it works out on each run worked out once."""
+    """Does the work of Django's ModelIterable, but computes its column maps only once."""
 
     def __init__(self, queryset: QuerySet[Any, Any], compiler: Any) -> None:
         super().__init__(compiler)
@@ -246,7 +246,7 @@ class _InstanceReader(_RowReader):
 
 
 class Update(Statement):
-    """Updates the rows of a queryset; `build` gets a Parameters and returns the queryset and the new values."""
+    """Updates the rows of a queryset; `build` takes a Parameters and returns the queryset and the new values."""
 
     def __init__(self, build: Callable[[Parameters], tuple[QuerySet[Any, Any], dict[str, Any]]]) -> None:
         self._build = build
@@ -260,11 +260,11 @@ class Update(Statement):
 
 
 class Insert(Statement):
-    """Inserts one instance of a model and returns its id, for `saved`. Signals are not sent.
+    """Inserts one instance of a model and returns its id, for `mark_saved`. Signals are not sent.
 
-    Values are sent as they are, so a field that stores another value than its attribute's (JSONField) can't be used.
+    Fields that convert their value for the database, such as JSONField, are not supported.
 
-    With `replace_where_equal`, the fields of a unique constraint, a row that is equal in them is overwritten.
+    `replace_where_equal` lists the fields of a unique constraint; a conflicting row is updated.
     """
 
     def __init__(self, model: type[Model], replace_where_equal: Sequence[str] = ()) -> None:
@@ -290,7 +290,7 @@ class Insert(Statement):
         return str(text), [Parameter(field.attname) for field in self._fields]
 
     def of(self, instance: Model) -> Call:
-        """The insert of this instance."""
+        """Return the call that inserts this instance."""
         return Call(self, [_plain(getattr(instance, name)) for name in self._attributes])
 
     @cached_property
@@ -299,11 +299,11 @@ class Insert(Statement):
 
 
 def _plain(value: Any) -> Any:
-    """The value of a choice; psycopg would send its name."""
+    """Return the value of an enum's member; psycopg would send its name."""
     return value.value if isinstance(value, Enum) else value
 
 
-def saved(instance: Model, pk: Any) -> None:
-    """Gives an instance that was inserted its id."""
+def mark_saved(instance: Model, pk: Any) -> None:
+    """Sets the id and the state of an instance that was inserted."""
     instance.pk = pk
     instance._state.adding, instance._state.db = False, connection.alias

@@ -1,7 +1,7 @@
-"""The tokens of a sign-in, and the keys that sign them.
+"""Access and refresh tokens, and the keys that sign them.
 
-Each token carries the number of the sign-in that it descends from and its user's key of that time. It is dead when
-the user has got another key, or when the sign-in was ended.
+Each token contains the id of its session and the user's session key. It is invalid if the user's key has changed or the
+session was revoked.
 """
 
 import hmac
@@ -31,12 +31,12 @@ SESSION_CLAIM = "sid"
 
 
 def kid_of(key: str) -> str:
-    """What a token's header calls the key that signed it."""
+    """Return the `kid` that identifies the key in a token's header."""
     return sha256(key.encode()).hexdigest()[:16]
 
 
 class KeyRing(TokenBackend):
-    """SimpleJWT's backend with several keys: the first one signs, tokens of the others are still good."""
+    """SimpleJWT's backend with several keys: the first one signs, and tokens of the others are still valid."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         super().__init__(api_settings.ALGORITHM, keys[0], leeway=api_settings.LEEWAY)
@@ -47,7 +47,7 @@ class KeyRing(TokenBackend):
         return jwt.encode(payload, self.prepared_signing_key, self.algorithm, headers={"kid": self._kid})
 
     def get_verifying_key(self, token: Any) -> Any:
-        """The key that the token names, or the one that signs. Raises TokenBackendError or a mistake of PyJWT's."""
+        """Return the key for the token's `kid`, or the signing key. Raises TokenBackendError or PyJWT's exceptions."""
         kid = jwt.get_unverified_header(token).get("kid", self._kid)
         if kid not in self._keys:
             raise TokenBackendError("Token is signed with an unknown key")
@@ -64,7 +64,7 @@ class SessionToken(tokens.Token):
         return _key_ring(settings.JWT_SIGNING_KEY, *settings.JWT_VERIFYING_KEYS)
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """As SimpleJWT's, also of what is no time at all. Raises TokenError."""
+        """Like SimpleJWT's method, but also raises TokenError if the claim is not a time."""
         try:
             super().check_exp(claim, current_time)
         except (TypeError, ValueError, OverflowError, OSError):
@@ -72,7 +72,7 @@ class SessionToken(tokens.Token):
 
     @classmethod
     def for_user(cls: type[T], user: User, session_id: int | None = None) -> T:  # type: ignore[override]
-        """A token of a sign-in of the user's, of a new one unless its number is given."""
+        """Return a token for the given session of the user, or for a new session."""
         token = cls()
         token[api_settings.USER_ID_CLAIM] = str(user.pk)
         token[USER_KEY_CLAIM] = user.session_key
@@ -85,7 +85,7 @@ class AccessToken(SessionToken, tokens.AccessToken):
 
 
 class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
-    """Good for one use, which gives its successor. The database has the ids of those that were used, and no others."""
+    """A refresh token, which can be used once and then has a successor. The database stores only ids of used tokens."""
 
     access_token_class = AccessToken
 
@@ -116,10 +116,10 @@ class RefreshToken(SessionToken, tokens.RefreshToken):  # type: ignore[misc]
         return token
 
     def check_blacklist(self) -> None:
-        """Not asked here: whether it was used before is decided when it is used, in a transaction."""
+        """Not checked here, but in the transaction that uses the token."""
 
     def use(self, now: datetime) -> tuple[datetime, bool]:
-        """Uses it up; returns the time of its first use (UTC), and whether this is the first one."""
+        """Marks the token as used; returns the time of its first use (UTC), and whether this is the first use."""
         used, is_first_use = OutstandingToken.objects.get_or_create(
             jti=self[api_settings.JTI_CLAIM],
             defaults={"created_at": now, "expires_at": datetime_from_epoch(self["exp"])},

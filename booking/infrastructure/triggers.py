@@ -1,4 +1,4 @@
-"""Triggers that count the changes of the catalogue, so that the catalogue cache can be checked with one short query."""
+"""Database triggers that count changes of movies, screens and shows, for the catalogue cache."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ SQLITE = [
 
 
 def create_triggers(connection: Any) -> None:
-    """Creates those that are missing."""
+    """Creates the triggers that are missing."""
     statements = SQLITE if connection.vendor == "sqlite" else POSTGRESQL
     with connection.cursor() as cursor:
         for table in TABLES:
@@ -36,9 +36,9 @@ def create_triggers(connection: Any) -> None:
 
 
 def create_missing_triggers(using: str, **_: Any) -> None:
-    """Creates the triggers again that SQLite lost: a migration that changes a table there makes a new one without them.
+    """Recreates the triggers on SQLite, where a migration that alters a table replaces it by one without triggers.
 
-    On PostgreSQL they stay with their table.
+    On PostgreSQL the triggers remain.
     """
     connection = connections[using]
     if connection.vendor == "sqlite" and "booking_catalogueversion" in connection.introspection.table_names():

@@ -1,4 +1,4 @@
-"""What is true: fields, choices, named constraints, querysets and predicates."""
+"""The models: fields, choices, named constraints, querysets and predicates."""
 
 from booking.models.accounts import AccountManager, RateLimitWindow, RevokedSession, User
 from booking.models.cinema import (

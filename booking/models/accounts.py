@@ -1,4 +1,4 @@
-"""Accounts, and what keeps them signed in."""
+"""Accounts, revoked sessions and rate-limit windows."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ SESSION_KEY_LENGTH = 22
 
 
 def new_session_key() -> str:
-    """What a user's tokens and sessions are good with; whoever has another one is signed out."""
+    """Return a new session key; tokens and sessions with another key than their user's are invalid."""
     return secrets.token_urlsafe(16)
 
 
 class AccountManager(UserManager["User"]):
-    """Finds people by user name and address whatever their case."""
+    """Finds users by username and e-mail address, ignoring case."""
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.alias(lower_username=Lower("username")).get(lower_username=(username or "").lower())
 
     def with_email(self, email: str) -> models.QuerySet[User]:
-        """The accounts that have this address."""
+        """Return the accounts with this e-mail address."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
     def signed_in(self, user_id: int, session_id: int, key: str) -> models.QuerySet[User]:
-        """The account, if a token of this sign-in is good that was made when the account had this key."""
-        ended = RevokedSession.objects.filter(pk=session_id)
-        return self.filter(~models.Exists(ended), pk=user_id, is_active=True, session_key=key)
+        """Return the account, if it is active, has this key, and the session is not revoked."""
+        revoked = RevokedSession.objects.filter(pk=session_id)
+        return self.filter(~models.Exists(revoked), pk=user_id, is_active=True, session_key=key)
 
 
 class User(LoadsQuickly, AbstractUser):
     """A customer or a member of staff."""
 
-    # ASCII alone: no two names that look the same, and one rule of case on every database.
+    # ASCII only: different names look different, and every database ignores case in the same way.
     username = models.CharField(
         max_length=150,
         unique=True,
@@ -67,7 +67,7 @@ class User(LoadsQuickly, AbstractUser):
         ]
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """A new password is never saved without its key, or tokens would outlive it."""
+        """Always saves a new password together with the new session key, which invalidates old tokens."""
         if update_fields is not None and "password" in update_fields:
             update_fields = {*update_fields, "session_key"}
         super().save(*args, update_fields=update_fields, **kwargs)
@@ -81,23 +81,23 @@ class User(LoadsQuickly, AbstractUser):
         self.session_key = new_session_key()
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether it is the password. A hash of an older kind is replaced, which signs nobody out."""
+        """Return whether the password is correct. An outdated hash is replaced without signing the user out."""
         return check_password(raw_password, self.password, self._replace_hash)
 
     def _replace_hash(self, raw_password: str) -> None:
         old, self.password = self.password, make_password(raw_password)
-        # Race: the password was changed since this user was read; the change stays.
+        # Race: the password was changed since this user was loaded; the new hash is kept.
         User.objects.filter(pk=self.pk, password=old).update(password=self.password)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:
-        # Django's is of the password's hash, which may be replaced by a better one.
+        # Django uses the password's hash, which changes when an outdated hash is replaced.
         return salted_hmac("booking.User.session", self.session_key, secret=secret, algorithm="sha256").hexdigest()
 
 
 class RevokedSession(models.Model):
-    """A sign-in whose tokens are dead: signed out, or ended as somebody else had its refresh token."""
+    """A session whose tokens are invalid: the user signed out, or its refresh token was used twice."""
 
-    # The number that all tokens of the sign-in carry.
+    # The session's id in the claims of its tokens.
     number = models.BigIntegerField(primary_key=True)
     revoked_at = models.DateTimeField()
 
@@ -109,7 +109,7 @@ class RevokedSession(models.Model):
 
 
 class RateLimitWindow(models.Model):
-    """How often a key of services/counters.py was tried since its window began."""
+    """The number of attempts of a key since its window began (services/counters.py)."""
 
     key = models.CharField(primary_key=True, max_length=64)
     number = models.PositiveBigIntegerField()

@@ -16,13 +16,13 @@ from booking.models.accounts import User
 from booking.models.loading import LoadsQuickly
 
 MAX_SEATS_PER_SHOW = 10_000
-# No letter or digit that could be taken for another one: no 0 O, 1 I L, 2 Z, 5 S, 8 B.
+# Without characters that can be confused: 0 O, 1 I L, 2 Z, 5 S, 8 B.
 REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 REFERENCE_LENGTH = 8
 
 
 def new_reference() -> str:
-    """A booking's reference, as people read it out at the counter."""
+    """Return a random booking reference, which is easy to read out at the counter."""
     number, letters = secrets.randbelow(len(REFERENCE_ALPHABET) ** REFERENCE_LENGTH), ""
     for _ in range(REFERENCE_LENGTH):
         number, place = divmod(number, len(REFERENCE_ALPHABET))
@@ -31,7 +31,7 @@ def new_reference() -> str:
 
 
 def seat_label(seat_number: int, seats_per_row: int) -> str:
-    """What is printed on the seat: 1 is A1; rows run A…Z, AA, AB…"""
+    """Return the label printed on the seat: 1 is A1; rows are A…Z, AA, AB…"""
     row, place = divmod(seat_number - 1, seats_per_row)
     letters = ""
     while row >= 0:
@@ -42,7 +42,7 @@ def seat_label(seat_number: int, seats_per_row: int) -> str:
 
 
 def seat_number(label: str, seats_per_row: int) -> int:
-    """The number of the seat with this label. Raises ValueError where a row has no such seat."""
+    """Return the number of the seat with this label. Raises ValueError if the label is invalid for the row's length."""
     match = re.fullmatch(r"([A-Z]{1,4})([1-9][0-9]{0,5})", label)
     if match is None or int(match[2]) > seats_per_row:
         raise ValueError(label)
@@ -54,7 +54,7 @@ def seat_number(label: str, seats_per_row: int) -> int:
 
 class MovieQuerySet(models.QuerySet["Movie"]):
     def with_upcoming_shows(self, now: datetime) -> MovieQuerySet:
-        """Adds `upcoming_shows`, the number of them."""
+        """Annotate `upcoming_shows`, the number of upcoming shows."""
         upcoming = Show.objects.upcoming(now).filter(movie=OuterRef("pk")).order_by().values("movie")
         count = upcoming.annotate(n=models.Count("pk")).values("n")
         return self.annotate(upcoming_shows=Coalesce(models.Subquery(count), 0))
@@ -120,35 +120,35 @@ class Screen(LoadsQuickly):
 
 class ShowQuerySet(models.QuerySet["Show"]):
     def upcoming(self, now: datetime) -> ShowQuerySet:
-        """Those on sale at `now`, soonest first."""
+        """Return shows that are on sale at `now`, soonest first."""
         return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
 
     def scheduled(self) -> ShowQuerySet:
-        """Those that were not cancelled."""
+        """Return shows that are not cancelled."""
         return self.filter(cancelled_at=None)
 
     def with_seats_sold(self) -> ShowQuerySet:
-        """Adds `seats_sold`, the number of seats that are booked."""
+        """Annotate `seats_sold`, the number of booked seats."""
         return self.annotate(seats_sold=_number_of(Booking.objects.sold()))
 
     def with_cancellations(self) -> ShowQuerySet:
-        """Adds `cancellations`, the number of bookings that were cancelled."""
+        """Annotate `cancellations`, the number of cancelled bookings."""
         return self.annotate(cancellations=_number_of(Booking.objects.cancelled()))
 
     def with_seats_available(self, now: datetime) -> ShowQuerySet:
-        """Adds `seats_available`, the number of those that can be booked at `now`."""
+        """Annotate `seats_available`, the number of seats that can be booked at `now`."""
         return self.annotate(seats_available=F("total_seats") - _number_of(Booking.objects.active(now)))
 
 
 def _number_of(bookings: BookingQuerySet) -> Coalesce:
-    """How many of the bookings are of the show at hand."""
+    """Return an expression that counts the bookings of the outer query's show."""
     of_show = bookings.filter(show=OuterRef("pk")).order_by().values("show")
-    # Of rows, not of keys, so that the index alone is read.
+    # Count("*") allows an index-only scan.
     return Coalesce(models.Subquery(of_show.annotate(n=models.Count("*")).values("n")), 0)
 
 
 class Show(LoadsQuickly):
-    """A movie on a screen at a time, with the seat plan the screen had when it was planned."""
+    """A screening of a movie, with the screen's seat plan at the time of planning."""
 
     movie = models.ForeignKey(Movie, models.PROTECT, related_name="shows", db_index=False)
     screen = models.ForeignKey(Screen, models.PROTECT, related_name="shows", db_index=False)
@@ -195,34 +195,34 @@ class Show(LoadsQuickly):
 
 class BookingQuerySet(models.QuerySet["Booking"]):
     def active(self, now: datetime) -> BookingQuerySet:
-        """Those that take a seat at `now`."""
+        """Return bookings that take a seat at `now`."""
         return self.occupying().filter(Q(expires_at=None) | Q(expires_at__gt=now))
 
     def occupying(self) -> BookingQuerySet:
-        """The one row that each seat may have, be it a hold that expired and that nobody has tidied away yet."""
+        """Return bookings that occupy a seat, including expired holds that are not released; at most one per seat."""
         return self.filter(status__in=Booking.OCCUPYING)
 
     def sold(self) -> BookingQuerySet:
-        """Those that somebody booked and has not cancelled."""
+        """Return booked seats."""
         return self.filter(status=Booking.Status.BOOKED)
 
     def cancelled(self) -> BookingQuerySet:
-        """Those that were booked and cancelled; a hold that was given back keeps its end."""
+        """Return cancelled bookings, without cancelled holds, which still have `expires_at`."""
         return self.filter(status=Booking.Status.CANCELLED, expires_at=None)
 
     def expired(self, now: datetime) -> BookingQuerySet:
-        """Holds that have expired by `now`."""
+        """Return holds that have expired by `now`."""
         return self.filter(status=Booking.Status.HELD, expires_at__lte=now)
 
     def of_customers(self, now: datetime) -> BookingQuerySet:
-        """What customers see of theirs: what they have and had booked, and what they hold at `now`."""
+        """Return bookings that customers see: booked and cancelled ones, and their holds at `now`."""
         return self.exclude(status=Booking.Status.BLOCKED).filter(
             Q(expires_at=None) | Q(status=Booking.Status.HELD, expires_at__gt=now)
         )
 
 
 class SeatTaking:
-    """What a row says of its seat: a booking's, or fewer columns of one."""
+    """Predicates on a row of Booking, or on some of its columns."""
 
     __slots__ = ()
 
@@ -232,7 +232,7 @@ class SeatTaking:
     expires_at: datetime | None
 
     def is_active(self, now: datetime) -> bool:
-        """Whether it takes its seat at `now`."""
+        """Return whether the row takes its seat at `now`."""
         return self.status in Booking.OCCUPYING and not self.has_expired(now)
 
     def has_expired(self, now: datetime) -> bool:
@@ -243,12 +243,12 @@ class SeatTaking:
         return is_own and self.status == Booking.Status.HELD and not self.has_expired(now)
 
     def is_taken_for(self, user: User | None, now: datetime) -> bool:
-        """Whether the user can't get the seat: it is taken, and not by a hold of theirs."""
+        """Return whether the seat is taken, and not by the user's own hold."""
         return self.is_active(now) and not self.is_hold_of(user, now)
 
 
 class Booking(SeatTaking, LoadsQuickly):
-    """One seat of one show for one customer; or held for one, or kept from sale by staff."""
+    """One seat of a show that is booked or held for a customer, or blocked by staff."""
 
     class Status(models.TextChoices):
         BOOKED = "booked"
@@ -265,11 +265,11 @@ class Booking(SeatTaking, LoadsQuickly):
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
     created_at = models.DateTimeField(editable=False)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When a hold expires or expired; empty again once it is booked.
+    # When a hold expires or has expired; null once it is booked.
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When the customer began to hold the seat, renewals included.
+    # When the customer began to hold the seat; renewals don't change it.
     held_since = models.DateTimeField(null=True, blank=True, editable=False)
-    # Why staff blocked the seat.
+    # The reason why staff blocked the seat.
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     objects = BookingQuerySet.as_manager()
@@ -278,9 +278,9 @@ class Booking(SeatTaking, LoadsQuickly):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="booking_by_user_newest_first"),
-            # All that a count of a show's seats asks for, of one customer's too.
+            # Covers counts of a show's seats, including those of one customer.
             models.Index(fields=["show", "user", "status", "expires_at"], name="booking_by_show_and_user"),
-            # A customer's seats in a show; of the index above the planner would read each status apart.
+            # A customer's seats in a show; with the index above, the planner would scan each status separately.
             models.Index(
                 fields=["show", "user"],
                 condition=Q(status__in=["booked", "held", "blocked"]),
@@ -320,9 +320,9 @@ class Booking(SeatTaking, LoadsQuickly):
 
 
 class CatalogueVersion(models.Model):
-    """How often movies, screens or shows have changed, a row for each table, counted by triggers in the database.
+    """The number of changes of movies, screens and shows, one row per table, counted by database triggers.
 
-    A change is counted in its own transaction, whoever makes it, and is seen when the change is.
+    The trigger runs in the transaction of the change, so both become visible together.
     """
 
     table = models.CharField(primary_key=True, max_length=20)
@@ -333,7 +333,7 @@ class CatalogueVersion(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The answer to a request that its sender may send again, by the key the sender gave it."""
+    """The stored response to a request with an Idempotency-Key."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
     show = models.ForeignKey(Show, models.CASCADE, related_name="+", db_index=False)

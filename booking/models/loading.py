@@ -1,4 +1,4 @@
-"""How rows of the database become instances."""
+"""Faster loading of model instances from the database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,14 +8,14 @@ from django.db.models.base import ModelState
 
 
 class LoadsQuickly(models.Model):
-    """Makes instances without Model.__init__, in half the time; the signals of `__init__` are not sent."""
+    """Creates instances without Model.__init__, in half the time; pre_init and post_init are not sent."""
 
     class Meta:
         abstract = True
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Sequence[str], values: Sequence[Any]) -> Any:  # type: ignore[override]
-        """As Django's, with the columns that were read; others are read on demand."""
+        """Like Django's method; columns that were not read are loaded on access."""
         instance = cls.__new__(cls)
         instance.__dict__.update(zip(field_names, values, strict=True))
         instance._state = ModelState()

@@ -1,4 +1,4 @@
-"""Shape and type of what comes in and goes out."""
+"""Serializers: the shapes and types of requests and responses."""
 
 from booking.serializers.account import (
     AccountSerializer,

@@ -1,4 +1,4 @@
-"""Accounts and signing in."""
+"""Serializers of accounts and tokens."""
 
 from typing import Any
 
@@ -20,11 +20,11 @@ from booking.models import User
 from booking.serializers.common import example
 
 MAX_TOKEN_LENGTH = 2000
-USED_BEFORE = "Token was used before; its sign-in has ended"
+USED_BEFORE = "Token was used before; its session was ended"
 
 
 class PasswordField(serializers.CharField):
-    """Text taken as it is: blanks at its ends belong to a password."""
+    """A password, with leading and trailing spaces kept."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -37,7 +37,7 @@ class PasswordField(serializers.CharField):
 
 
 class EmailField(serializers.EmailField):
-    """An address, or nothing, which no format of JSON Schema has a name for."""
+    """An e-mail address or an empty string; JSON Schema's format "email" does not allow the latter."""
 
     class Meta:
         swagger_schema_fields = {"format": "email-or-empty", "description": "An e-mail address, or empty."}
@@ -70,8 +70,8 @@ class PasswordChangeSerializer(serializers.Serializer[User]):
         swagger_schema_fields = example(current_password="red-velvet-seats", new_password="another-good-one")
 
 
-def good_refresh_token(text: str) -> tuple[RefreshToken, User]:
-    """The token and its user, who has to pass the test that an access token's has. Raises TokenError or DRF's own."""
+def validate_refresh_token(text: str) -> tuple[RefreshToken, User]:
+    """Return the token and its user, checked like those of an access token. Raises TokenError or DRF's exceptions."""
     token = RefreshToken(text)  # type: ignore[arg-type]
     return token, JWTAuthentication().get_user(token)
 
@@ -89,7 +89,7 @@ class TokenSerializer(TokenObtainPairSerializer):
 
 
 class RefreshSerializer(TokenRefreshSerializer):
-    """SimpleJWT's, but strict about whose token it is and how often it is used."""
+    """SimpleJWT's serializer, but it checks the user and the session, and a token can be used only once."""
 
     token_class = RefreshToken
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
@@ -98,7 +98,7 @@ class RefreshSerializer(TokenRefreshSerializer):
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        used, _ = good_refresh_token(attrs["refresh"])
+        used, _ = validate_refresh_token(attrs["refresh"])
         fresh = services.refresh_session(token=used, session_id=used[SESSION_CLAIM], now=timezone.now())
         if fresh is None:
             raise TokenError(USED_BEFORE)
@@ -113,7 +113,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        token, _ = good_refresh_token(attrs["refresh"])
+        token, _ = validate_refresh_token(attrs["refresh"])
         if not services.revoke_session(token=token, session_id=token[SESSION_CLAIM], now=timezone.now()):
             raise TokenError(USED_BEFORE)
         return {}
@@ -134,8 +134,8 @@ class PasswordResetSerializer(serializers.Serializer[User]):
 
 
 class NewPasswordSerializer(serializers.Serializer[User]):
-    uid = serializers.CharField(max_length=40, help_text="As it stands in the link.")
-    token = serializers.CharField(max_length=100, help_text="As it stands in the link.")
+    uid = serializers.CharField(max_length=40, help_text="The `uid` in the link.")
+    token = serializers.CharField(max_length=100, help_text="The `token` in the link.")
     new_password = PasswordField()
 
     class Meta:
@@ -143,7 +143,7 @@ class NewPasswordSerializer(serializers.Serializer[User]):
 
 
 class TokenPairSerializer(serializers.Serializer[Any]):
-    """What sign-in and refresh answer."""
+    """The response to a sign-in or a refresh."""
 
     access = serializers.CharField()
     refresh = serializers.CharField()

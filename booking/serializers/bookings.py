@@ -1,4 +1,4 @@
-"""Bookings and holds."""
+"""Serializers of bookings and holds."""
 
 import math
 from collections import Counter
@@ -35,7 +35,7 @@ class SeatSerializer(serializers.Serializer[Booking]):
 
 
 class MoveSerializer(SeatSerializer):
-    """Where to move to."""
+    """The seat to move to."""
 
     class Meta:
         swagger_schema_fields = example(seat_number=6)
@@ -52,7 +52,7 @@ class BookedShowSerializer(serializers.ModelSerializer[Show]):
 
 class BookingSerializer(serializers.ModelSerializer[Booking]):
     show = BookedShowSerializer()
-    seat_label = serializers.CharField(help_text="What is printed on the seat, such as C7.")
+    seat_label = serializers.CharField(help_text="The label printed on the seat, such as C7.")
 
     class Meta:
         model = Booking
@@ -74,7 +74,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         swagger_schema_fields = example(**BOOKING_EXAMPLE)
 
     def to_representation(self, instance: Booking) -> dict[str, Any]:
-        """What the fields say, written out, which takes less than asking each of them."""
+        """Return the same as ModelSerializer, written out by hand because that is faster."""
         show, zone = instance.show, timezone.get_current_timezone()
         movie, screen = show.movie, show.screen
         return {
@@ -102,14 +102,14 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 
 
 def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
-    """As DRF's DateTimeField does it: ISO 8601 with an offset, Z for none."""
+    """Return the time in the format of DRF's DateTimeField: ISO 8601 with an offset, or Z for UTC."""
     if moment is None:
         return None
     text = moment.astimezone(zone).isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
-# A bound of the input, not the rule on a customer's seats, which services/rules.py has.
+# A limit on the size of the input; the limit on seats per customer is in services/rules.py.
 MAX_SEATS_PER_REQUEST = 50
 
 
@@ -123,7 +123,7 @@ class SeatNumbersField(serializers.ListField):
         swagger_schema_fields = {"maxItems": MAX_SEATS_PER_REQUEST}
 
     def to_internal_value(self, data: Any) -> list[Any]:
-        # Before each of them is looked at: there may be many.
+        # Checked first, because validating a very long list takes long.
         if isinstance(data, list):
             check_number_of_seats(len(data))
         numbers: list[Any] = super().to_internal_value(data)
@@ -131,16 +131,16 @@ class SeatNumbersField(serializers.ListField):
 
 
 class SeatsSerializer(serializers.Serializer[Booking]):
-    """The seats by their numbers, or the number of seats."""
+    """Either seat numbers or a number of seats."""
 
     seat_numbers = SeatNumbersField(
         child=PlainIntegerField(), required=False, allow_empty=False, help_text="1 is A1, counted row by row."
     )
     count = PlainIntegerField(
-        required=False, min_value=1, help_text="In place of `seat_numbers`: the best seats, so many."
+        required=False, min_value=1, help_text="Instead of `seat_numbers`: book this many of the best seats."
     )
     split = PlainBooleanField(
-        required=False, help_text="With `count`: whether the seats may be apart where no row has so many together."
+        required=False, help_text="With `count`: whether the seats may be apart if no row has enough together."
     )
 
     class Meta:
@@ -160,9 +160,9 @@ class SeatsSerializer(serializers.Serializer[Booking]):
         if "seat_numbers" in attrs:
             extra = [name for name in ("count", "split") if name in attrs]
             if extra:
-                raise serializers.ValidationError({name: ["Not together with seat_numbers."] for name in extra})
+                raise serializers.ValidationError({name: ["Not allowed with seat_numbers."] for name in extra})
         elif "count" not in attrs:
-            raise serializers.ValidationError({"seat_numbers": ["Name the seats, or give a count."]})
+            raise serializers.ValidationError({"seat_numbers": ["Enter seat numbers or a count."]})
         return attrs
 
 
@@ -180,7 +180,7 @@ class HoldSerializer(serializers.Serializer[Any]):
     """Seats that are held together."""
 
     reference = serializers.CharField()
-    expires_at = serializers.DateTimeField(help_text="When the first of the seats is free again.")
+    expires_at = serializers.DateTimeField(help_text="When the first of the holds expires.")
     expires_in_seconds = serializers.IntegerField(min_value=0)
     bookings = BookingSerializer(many=True)
 
@@ -193,9 +193,9 @@ class HoldSerializer(serializers.Serializer[Any]):
         )
 
 
-# --- Whole answers ----------------------------------------------------------------------------
+# --- Response bodies --------------------------------------------------------------------------
 
-# One serializer for all answers: making another costs more than the answer.
+# One shared instance, because creating a serializer takes longer than using it.
 represent_booking = BookingSerializer().to_representation
 
 

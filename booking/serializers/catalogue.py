@@ -1,4 +1,4 @@
-"""Movies, shows and their seats."""
+"""Serializers of movies, shows and seat maps."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from booking import services
 from booking.models import Movie, Screen, Show
 from booking.serializers.common import example
 
-# What Swagger shows; the ids and names are those of the demo data, as far as they can be.
+# The examples in Swagger use ids and names of the demo data where possible.
 MOVIE_EXAMPLE = {
     "id": 1,
     "title": "Apocalypto",
@@ -65,7 +65,7 @@ class ScreenSerializer(serializers.ModelSerializer[Screen]):
 class ShowSerializer(serializers.ModelSerializer[Show]):
     movie = MovieBriefSerializer()
     screen = ScreenSerializer()
-    seats_available = serializers.IntegerField(min_value=0, help_text="Seats that can be booked now.")
+    seats_available = serializers.IntegerField(min_value=0, help_text="The number of seats that can be booked now.")
 
     class Meta:
         model = Show
@@ -87,7 +87,7 @@ class UnavailableSeatSerializer(serializers.Serializer[Any]):
     seat_number = serializers.IntegerField()
     seat_label = serializers.CharField()
     state = serializers.ChoiceField(choices=["booked", "held", "blocked"])
-    mine = serializers.BooleanField(required=False, help_text="There, and true, where it is the caller's own.")
+    mine = serializers.BooleanField(required=False, help_text="Present and true if the seat is the caller's own.")
 
 
 class SeatMapSerializer(serializers.Serializer[Any]):
@@ -95,7 +95,7 @@ class SeatMapSerializer(serializers.Serializer[Any]):
     total_seats = serializers.IntegerField()
     seats_per_row = serializers.IntegerField()
     seats_available = serializers.IntegerField(min_value=0)
-    unavailable = UnavailableSeatSerializer(many=True, help_text="The seats that can't be had; all others can.")
+    unavailable = UnavailableSeatSerializer(many=True, help_text="The unavailable seats; all others are available.")
 
     class Meta:
         swagger_schema_fields = example(

@@ -1,4 +1,4 @@
-"""Fields and examples that several bodies share."""
+"""Fields that several serializers share."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ def example(**fields: Any) -> dict[str, Any]:
 
 
 class PlainIntegerField(serializers.IntegerField):
-    """A JSON integer, or a string of plain ASCII digits: no boolean, no float, no other script's digits."""
+    """An integer field that accepts JSON integers and strings of ASCII digits, but no booleans and floats."""
 
     default_error_messages = {"invalid": "A whole number is required."}
 
@@ -24,7 +24,7 @@ class PlainIntegerField(serializers.IntegerField):
 
 
 class PlainBooleanField(serializers.BooleanField):
-    """true or false, and nothing that could stand for it."""
+    """A boolean field that accepts only true and false."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):

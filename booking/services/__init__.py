@@ -1,4 +1,4 @@
-"""What may happen: every rule that changes an account, a movie, a show or a booking."""
+"""The business rules: every service that changes an account, a movie, a show or a booking."""
 
 from booking.services.accounts import change_password, find_account, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
@@ -14,7 +14,7 @@ from booking.services.limits import (
     count_password_reset,
     count_sign_in,
     find_account_and_count,
-    trust,
+    trust_address,
 )
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
@@ -34,10 +34,10 @@ from booking.services.reports import (
     start_of,
 )
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
-from booking.services.seat_map import SeatMap, TakenSeat, read_seat_map, read_taken_seats, seats_taken
+from booking.services.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
 from booking.services.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.shows import cancel_show, change_show, copy_show, delete_show, plan_show
-from booking.services.transactions import broke_off, lock_account
+from booking.services.transactions import is_transient_error, lock_account
 
 __all__ = [
     "CANCELLED",
@@ -67,7 +67,6 @@ __all__ = [
     "block_seats",
     "book_seat",
     "book_seats",
-    "broke_off",
     "cancel_booking",
     "cancel_reference",
     "cancel_show",
@@ -79,12 +78,14 @@ __all__ = [
     "count_holds",
     "count_password_reset",
     "count_sign_in",
+    "count_taken_seats",
     "delete_account",
     "delete_show",
     "find_account",
     "find_account_and_count",
     "hold_seats",
     "import_movies",
+    "is_transient_error",
     "lock_account",
     "move_booking",
     "plan_show",
@@ -100,11 +101,10 @@ __all__ = [
     "reset_password",
     "revoke_all_sessions",
     "revoke_session",
-    "seats_taken",
     "send_reset_links_later",
     "sign_up",
     "start_of",
-    "trust",
+    "trust_address",
     "unblock_seats",
     "update_email",
 ]

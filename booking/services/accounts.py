@@ -1,4 +1,4 @@
-"""Accounts of customers."""
+"""Customer accounts."""
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -9,10 +9,10 @@ from booking.models import User
 from booking.services.refusals import Busy, InvalidInput, NotFound
 from booking.services.transactions import retried, write_transaction
 
-# Each change of a password costs two hashes; who signs out everywhere that often meanwhile may try again.
+# Each attempt computes two password hashes. It fails only if the session key changes at the same time.
 ATTEMPTS = 2
 
-# Without what no request asks for.
+# Without columns that no request needs.
 _signed_in = Query(
     lambda p: User.objects.signed_in(p.user_id, p.session_id, p.key).defer(
         "first_name", "last_name", "last_login", "date_joined"
@@ -22,7 +22,7 @@ _signed_in = Query(
 
 @retried
 def find_account(*, user_id: int, session_id: int, key: str) -> User | None:
-    """The account as the database has it now; None where a token that says all this is not good.
+    """Return the account with its current data, or None if a token with these claims is not valid.
 
     Raises Interrupted.
     """
@@ -31,7 +31,7 @@ def find_account(*, user_id: int, session_id: int, key: str) -> User | None:
 
 
 def sign_up(*, username: str, password: str, email: str = "") -> User:
-    """Makes an account for a customer. Raises InvalidInput."""
+    """Creates an account for a customer. Raises InvalidInput."""
     user = User(username=username, email=User.objects.normalize_email(email))
     check_new_password(user, password, "password")
     user.set_password(password)
@@ -39,7 +39,7 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
         with transaction.atomic(durable=True):
             user.save(force_insert=True)
     except IntegrityError:
-        # The only unique thing of an account, and only the database knows it without a race.
+        # The username is the only unique field; checking it before the insert would be a race.
         raise InvalidInput("username", ["A user with that username already exists."]) from None
     return user
 
@@ -47,14 +47,14 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
 def update_email(*, user: User, email: str) -> User:
     """Changes the account's e-mail address. Raises Busy and Interrupted."""
     user.email = User.objects.normalize_email(email)
-    # Links for a new password go there, so it has to be on more than one machine.
+    # Password reset links go to this address, so a synchronous replica has to have the change.
     with write_transaction():
         User.objects.filter(pk=user.pk).update(email=user.email)
     return user
 
 
 def change_password(*, user: User, current_password: str, new_password: str) -> None:
-    """Changes the password; every token and session made before is dead.
+    """Changes the password and invalidates all earlier tokens and sessions.
 
     Raises InvalidInput, NotFound, Busy and Interrupted.
     """
@@ -71,17 +71,17 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
 
 
 def _replace_password(account: User, password: str) -> bool:
-    """Whether the account was still what it was read as, and has the new password now. Raises Busy and Interrupted."""
-    # Race: two changes from one old password; the second has to know the first one's.
+    """Stores the new password if the account is unchanged; returns whether it did. Raises Busy and Interrupted."""
+    # Race: two changes with the same old password; the second must check the password that the first one set.
     unchanged = User.objects.filter(pk=account.pk, session_key=account.session_key)
-    # Before anything is locked, as it takes long.
+    # Hashing is slow, so it happens before the row is locked.
     account.set_password(password)
     with write_transaction():
         return bool(unchanged.update(password=account.password, session_key=account.session_key))
 
 
 def check_new_password(user: User, password: str, field: str) -> None:
-    """Raises InvalidInput for the field where the rules for passwords don't let the user have this one."""
+    """Runs the password validators. Raises InvalidInput for the field."""
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Looks for data that breaks a rule, whoever wrote it. Nothing is changed."""
+"""Finds stored data that breaks a rule. Nothing is changed."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from booking.models import Booking, Show, seat_label
 
-# A request reads the clock before it waits for a lock, and the clocks of two machines differ: of two that
-# met at one show, the later may have the earlier time.
+# A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
+# requests for one show may be in the wrong order.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 LONGEST_HOLD = timedelta(minutes=settings.MAX_HOLD_MINUTES)
 
@@ -22,30 +22,29 @@ HELD = Q(status=Booking.Status.HELD)
 BLOCKED = Q(status=Booking.Status.BLOCKED)
 CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
-# What is said of a booking that it must not be.
-NEVER_OF_A_BOOKING = {
-    "is active outside the hall": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
-    "is active in a show cancelled": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
-    "is held without an end": HELD & Q(expires_at=None),
-    "is held for longer than one may": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
-    "expires without being held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
-    "is blocked for a customer": BLOCKED & Q(user__isnull=False),
-    "has no customer before the show": (BOOKED | HELD) & Q(user=None, show__starts_at__gt=Now()),
-    "is cancelled without a time": CANCELLED & Q(cancelled_at=None),
-    "has a time of cancelling without being cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
+# Descriptions and conditions of breaches by a single booking.
+BOOKING_BREACHES = {
+    "is active for an unknown seat": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
+    "is active in a cancelled show": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
+    "is held without an expiry time": HELD & Q(expires_at=None),
+    "is held for longer than allowed": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
+    "has an expiry time but is not held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
+    "is blocked but has a customer": BLOCKED & Q(user__isnull=False),
+    "has no customer although the show has not started": (BOOKED | HELD) & Q(user=None, show__starts_at__gt=Now()),
+    "is cancelled without a cancellation time": CANCELLED & Q(cancelled_at=None),
+    "has a cancellation time but is not cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
     "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),
     "was made after the show's start": Q(created_at__gt=F("show__starts_at") + CLOCK_TOLERANCE),
 }
 
 
 def find_breaches() -> Iterator[str]:
-    """A sentence for each breach, naming its rows.
+    """Yield a sentence for each breach, with the ids or references of its rows.
 
-    The number of queries is always the same, each sees the data as they are at one moment, and no more than
-    the breaches are loaded.
+    The number of queries is constant. Each query reads one snapshot and loads only the breaches.
     """
     yield from _seats_sold_twice()
-    for breach, condition in NEVER_OF_A_BOOKING.items():
+    for breach, condition in BOOKING_BREACHES.items():
         yield from _bookings(condition, breach)
     yield from _shows_that_end_before_they_start()
     yield from _overlapping_shows()
@@ -53,8 +52,8 @@ def find_breaches() -> Iterator[str]:
 
 def _seats_sold_twice() -> Iterator[str]:
     holders = Window(Count("pk"), partition_by=["show", "seat_number"])
-    rivals = Booking.objects.occupying().annotate(holders=holders).filter(holders__gt=1)
-    rows = rivals.order_by("show", "seat_number", "pk").values_list(
+    duplicates = Booking.objects.occupying().annotate(holders=holders).filter(holders__gt=1)
+    rows = duplicates.order_by("show", "seat_number", "pk").values_list(
         "show_id", "seat_number", "show__seats_per_row", "reference"
     )
     for (show, seat_number, seats_per_row), group in groupby(rows.iterator(), itemgetter(0, 1, 2)):
@@ -78,8 +77,8 @@ def _shows_that_end_before_they_start() -> Iterator[str]:
 
 
 def _overlapping_shows() -> Iterator[str]:
-    # Comparing all shows of a screen with each other would take the square of their number; only those
-    # that start before all earlier ones have ended are compared.
+    # Only shows that start before all earlier ones have ended are compared; comparing all pairs would take
+    # quadratic time.
     scheduled = Show.objects.scheduled()
     earlier: dict[str, Any] = {"partition_by": "screen", "order_by": ["starts_at", "pk"], "frame": RowRange(end=-1)}
     late = scheduled.annotate(free_at=Window(Max("ends_at"), **earlier)).filter(free_at__gt=F("starts_at"))
@@ -98,5 +97,5 @@ def _overlapping_shows() -> Iterator[str]:
 
 
 def _label(seat_number: int, seats_per_row: int) -> str:
-    """A seat's label, or its number where no seat can have it."""
+    """Return the seat's label, or its number if no label exists for it."""
     return seat_label(seat_number, seats_per_row) if seat_number >= 1 else f"number {seat_number}"

@@ -1,4 +1,4 @@
-"""Seats that staff keep from sale: house seats, broken ones."""
+"""Blocked seats: seats that staff take off sale, for example because they are broken."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ class NotBlocked(Refusal):
 
 
 def block_seats(*, show_id: int, seat_numbers: Sequence[int], reason: str, now: datetime) -> list[Booking]:
-    """Takes seats of a show out of sale, all or none.
+    """Blocks seats of a show, all or none.
 
     `now` is UTC. Raises NotFound, the refusals of services/rules.py, or Busy.
     """
@@ -38,9 +38,9 @@ def _block(reason: str, request: SeatRequest, facts: Facts, seats: list[int]) ->
 
 @retried
 def unblock_seats(*, show_id: int, seat_numbers: Sequence[int]) -> None:
-    """Puts blocked seats of a show on sale again, all or none. Raises NotFound, NotBlocked or Busy."""
+    """Unblocks seats of a show, all or none. Raises NotFound, NotBlocked or Busy."""
     with write_transaction():
-        # Race: somebody else putting one back, and a buyer who then has it.
+        # Race: somebody else unblocks a seat, and a customer then books it.
         show = lock_show(show_id)
         blocked = Booking.objects.filter(show=show, seat_number__in=seat_numbers, status=Booking.Status.BLOCKED)
         missing = set(seat_numbers) - set(blocked.values_list("seat_number", flat=True))

@@ -18,7 +18,7 @@ from booking.services.sales import Change, Sale, release_expired
 from booking.services.seating import nearest_block
 from booking.services.transactions import lock_show, retried, write_transaction
 
-# How the admin's history says that staff cancelled a booking.
+# The message in the admin's history when staff cancel a booking.
 CANCELLED = "Cancelled."
 
 _insert_log_entry = Insert(LogEntry)
@@ -55,9 +55,9 @@ def book_seat(
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
-    `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. The
-    admin's history names the member of staff it was `sold_by`. Raises NotFound, the refusals of services/rules.py,
-    IdempotencyKeyReused or Busy, and Replay where the same request was carried out before.
+    `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. For
+    a sale by staff, `sold_by` is the member of staff in the admin's history. Raises NotFound, the refusals of
+    services/rules.py, IdempotencyKeyReused or Busy, and Replay if the same request was carried out before.
     """
     request = SeatRequest(Action.BOOK, show_id, user, now, [seat_number], idempotency=idempotency)
     [booking] = Sale(request, partial(_book, sold_by)).carry_out()
@@ -76,9 +76,9 @@ def book_seats(
     idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
 ) -> list[Booking]:
-    """Books these seats, or the best `count` seats, all or none, under one reference.
+    """Books the given seats, or the best `count` seats, all or none, under one reference.
 
-    Otherwise as `book_seat`. SeatTaken lists all that are taken, with `alternatives`; raises NoBlock too.
+    See `book_seat`. SeatTaken lists all taken seats and `alternatives`. Also raises NoBlock.
     """
     request = SeatRequest(Action.BOOK, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
     bookings = carry_out_or_suggest(request, Sale(request, partial(_book, sold_by)))
@@ -87,7 +87,7 @@ def book_seats(
 
 
 def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
-    """Carries out the sale; SeatTaken gets `alternatives`, the nearest block of as many seats that no rule closes."""
+    """Carries out the sale. Adds `alternatives` to SeatTaken: the nearest block of available seats of the same size."""
     try:
         return sale.carry_out()
     except SeatTaken as refusal:
@@ -98,7 +98,7 @@ def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
 
 
 def own_holds(request: SeatRequest, facts: Facts, seats: Sequence[int]) -> dict[int, SeatRow]:
-    """The customer's active holds on the seats, by seat number."""
+    """Return the customer's active holds on the seats, by seat number."""
     return {
         row.seat_number: row
         for row in facts.rows
@@ -107,7 +107,7 @@ def own_holds(request: SeatRequest, facts: Facts, seats: Sequence[int]) -> dict[
 
 
 def shared_reference(request: SeatRequest, holds: dict[int, SeatRow]) -> str:
-    """The reference of seats that were held together, which they keep; otherwise the request's new one."""
+    """Return the reference of the holds if they share one, otherwise the request's new reference."""
     references = {hold.reference for hold in holds.values()}
     return references.pop() if len(references) == 1 else request.reference
 
@@ -140,7 +140,7 @@ def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[
 
 
 def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
-    """The statement that writes a line of the admin's history."""
+    """Return the statement that writes an entry of the admin's history."""
     return _insert_log_entry.of(
         LogEntry(
             user_id=by.pk,
@@ -164,8 +164,8 @@ def move_booking(
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. A seat that the user holds is free for that. The admin's history names who moved it: `moved_by`, or
-    the user. Raises NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
+    `now` is UTC. The new seat may be one that the user holds. The admin's history shows `moved_by`, or else the user,
+    as the author. Raises NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
     """
     booking = _find(Booking.objects.filter(user=user, pk=booking_id))
     request = SeatRequest(
@@ -178,7 +178,7 @@ def move_booking(
 def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     show, [seat] = facts.show, seats
     [row] = [row for row in facts.rows if row.pk == booking.pk]
-    # As it is under the lock.
+    # The values that were read under the lock.
     booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
     booking.status, booking.created_at = row.status, row.created_at
     booking.held_since, booking.expires_at = row.held_since, row.expires_at
@@ -197,9 +197,9 @@ def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats:
 def cancel_booking(
     *, booking_id: int, now: datetime, user: User | None = None, cancelled_by: User | None = None
 ) -> Booking:
-    """Cancels a booking or a hold and returns it; its seat is free again. With `user`, only one of theirs.
+    """Cancels a booking or a hold, which frees its seat, and returns it. With `user`, only one of that user.
 
-    `now` is UTC. The admin's history names the member of staff it was `cancelled_by`. Raises NotFound,
+    `now` is UTC. `cancelled_by` is the member of staff in the admin's history. Raises NotFound,
     AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
@@ -211,12 +211,12 @@ def cancel_booking(
 
 @retried
 def cancel_reference(*, user: User, reference: str, now: datetime) -> list[Booking]:
-    """Cancels all seats that `user` has under one reference, all or none, and returns them.
+    """Cancels all active bookings of `user` with this reference, all or none, and returns them.
 
     `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.filter(user=user, reference=reference)
-    # A reference is of one show; with a chance of 1 to 10¹¹ it is of several, and the newest is cancelled.
+    # With a probability of 1 in 10¹¹ two shows share a reference; then the newest booking's show is chosen.
     return _cancel_active(bookings, _find(bookings).show_id, now)
 
 
@@ -231,9 +231,9 @@ def _find(bookings: BookingQuerySet) -> Booking:
 def _cancel_active(
     bookings: BookingQuerySet, show_id: int, now: datetime, cancelled_by: User | None = None
 ) -> list[Booking]:
-    """Cancels those of the bookings that are active, of one show."""
+    """Cancels those of the bookings that are active in the show."""
     with write_transaction():
-        # Race: a second cancel, a move, another seat booked under the reference, staff cancelling the show.
+        # Race: a second cancellation, a move, a booking under the same reference, the show's cancellation.
         show = lock_show(show_id)
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
@@ -246,7 +246,7 @@ def _cancel_active(
 
 
 def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
-    """Those that are active now that the show is locked. Raises AlreadyCancelled or ShowStarted."""
+    """Return those that are active; the show is locked. Raises AlreadyCancelled or ShowStarted."""
     active = list(bookings.active(now).filter(show=show).order_by("seat_number"))
     if not active:
         raise AlreadyCancelled

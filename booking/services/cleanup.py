@@ -1,8 +1,8 @@
 """Removing rows that have expired.
 
-Nothing depends on it: every lookup ignores expired rows. Each batch is a transaction of its own, so requests don't wait
-for a run, and a run that is interrupted keeps what its earlier batches did. Rows that another transaction has locked
-are skipped, so two runs at the same time don't wait for each other's rows.
+No other code depends on it: every query ignores expired rows. Each batch is a separate transaction, so requests don't
+wait for a whole run, and an interrupted run keeps the results of its finished batches. Rows that another transaction
+has locked are skipped, so that two runs at the same time don't wait for each other.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,9 +27,9 @@ Batches = Iterator[int]
 
 
 def clean_up(*, now: datetime) -> Iterator[tuple[str, int]]:
-    """Removes what has expired by `now` (UTC), in batches.
+    """Removes all rows that have expired by `now` (UTC), in batches.
 
-    Yields each kind with 0 before its first batch, and with the number of rows after each of its batches. Raises Busy.
+    Yields (kind, 0) before the first batch of a kind and (kind, number of rows) after each batch. Raises Busy.
     """
     for kind, batches in _kinds(now):
         yield kind, 0
@@ -49,13 +49,13 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "refresh tokens", _deleted(tokens)
     yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
     yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
-    # Last, as it is the only one that waits for locks: a show that stays locked ends the run.
+    # Last, because only this step waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
     yield "holds", _repeated(release)
 
 
 def _repeated(remove: Callable[[], int]) -> Batches:
-    """Runs batches until one finds nothing to remove."""
+    """Runs batches until one removes nothing."""
     run = retried(remove)
     while number := run():
         yield number
@@ -67,7 +67,7 @@ def _deleted(expired: QuerySet[Any, Any]) -> Batches:
 
 def _delete_batch(expired: QuerySet[Any, Any]) -> int:
     with write_transaction():
-        # A row that changed since it was found is locked only if it is still expired.
+        # PostgreSQL checks the condition again when it locks a row that has changed.
         batch = expired.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_SIZE]
         keys = list(batch)
         expired.model._default_manager.filter(pk__in=keys).delete()
@@ -75,7 +75,7 @@ def _delete_batch(expired: QuerySet[Any, Any]) -> int:
 
 
 def _delete_by_show(expired: QuerySet[Any, Any]) -> Batches:
-    """Statements that lock rows of a show filter by it, so that these tables can be sharded by show."""
+    """Deletes show by show, so that each statement filters by show and the table can be sharded by show."""
     for show_id in _shows(expired):
         yield from _deleted(expired.filter(show=show_id))
 

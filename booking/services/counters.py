@@ -1,7 +1,7 @@
-"""Counts attempts in the database, so that a limit is one for all workers.
+"""Counts attempts in the database, so that all workers share one limit.
 
-A key's window begins with its first attempt and lasts a fixed time by the database's clock, since workers on several
-machines have clocks of their own. If the counts are lost, for example in a crash, every window begins again.
+A key's window begins with its first attempt and lasts a fixed time by the database's clock, because the clocks of
+several machines differ. If the counts are lost, for example in a crash, every window begins again.
 """
 
 import time
@@ -14,17 +14,17 @@ from booking.services.transactions import refusal_for, retried
 from movieticket.admission import waiting_for_row
 
 IS_SQLITE = connection.vendor == "sqlite"
-# How often each process removes the counts that are over.
+# How often each process removes windows that have ended.
 SWEEP_SECONDS = 600.0
 
-# The seconds since 1970, by the database's clock.
+# The database's clock, in seconds since 1970.
 NOW = Text(
     {
         "postgresql": "extract(epoch FROM now())::float8",
         "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
     }[connection.vendor]
 )
-# Counts within the statement that begins the window, so that no two attempts can both be the tenth.
+# Counting in the statement that begins the window is atomic: two attempts never get the same number.
 COUNT_ON = Text(
     """
     ON CONFLICT (key) DO UPDATE SET
@@ -42,17 +42,17 @@ _count = Text(
     now=NOW,
     count_on=COUNT_ON,
 )
-_remember = Text(
+_start_window = Text(
     """
     INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at) VALUES ({window}, 1, {now} + {seconds})
     ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at RETURNING number
     """,
     now=NOW,
 )
-_is_counting = Text(
+_is_window_open = Text(
     "SELECT EXISTS (SELECT 1 FROM booking_ratelimitwindow WHERE key = {window} AND ends_at > {now})", now=NOW
 )
-# A limited number, so that no request waits long for it. Two sweeps must not wait for each other's rows.
+# Limited to 1000 rows, so that no request waits long. Two sweeps must not wait for each other's rows.
 _sweep = Text(
     """
     DELETE FROM booking_ratelimitwindow WHERE key IN (
@@ -65,18 +65,18 @@ _sweep = Text(
 
 
 class Count(NamedTuple):
-    """How many tries there were in the window, this one included, and the seconds until it is over."""
+    """The number of attempts in the window, including this one, and the seconds until the window ends."""
 
     number: int
     seconds_left: float
 
 
-class Pace:
-    """Says yes once in so many seconds."""
+class Interval:
+    """Is due once per interval."""
 
-    def __init__(self, seconds: float, *, at_once: bool) -> None:
+    def __init__(self, seconds: float, *, immediately: bool) -> None:
         self._seconds = seconds
-        self._next = time.monotonic() + (0 if at_once else seconds)
+        self._next = time.monotonic() + (0 if immediately else seconds)
 
     def is_due(self) -> bool:
         now = time.monotonic()
@@ -86,31 +86,31 @@ class Pace:
         return True
 
 
-_sweeping = Pace(SWEEP_SECONDS, at_once=False)
+_sweeping = Interval(SWEEP_SECONDS, immediately=False)
 
 
 def count(*, key: str, seconds: int) -> Count:
-    """Counts an attempt of `key`, whose window lasts `seconds` from its first. Raises Busy."""
-    [row] = count_by(_count.bind(window=key, seconds=float(seconds)), key=key)
+    """Counts an attempt of `key`, whose window lasts `seconds` from its first attempt. Raises Busy."""
+    [row] = count_with(_count.bind(window=key, seconds=float(seconds)), key=key)
     return Count(*row)
 
 
 @retried
-def remember(*, key: str, seconds: int) -> None:
+def start_window(*, key: str, seconds: int) -> None:
     """Begins a window of `key` now, replacing an earlier one. Raises Busy."""
-    _run(_remember.bind(window=key, seconds=float(seconds)))
+    _run(_start_window.bind(window=key, seconds=float(seconds)))
 
 
 @retried
-def is_counting(*, key: str) -> bool:
-    """Whether `key` has been counted and its window is not over. Raises Busy."""
-    [(is_counting,)] = _run(_is_counting.bind(window=key))
-    return bool(is_counting)
+def is_window_open(*, key: str) -> bool:
+    """Return whether `key` has a window that has not ended. Raises Busy."""
+    [(is_open,)] = _run(_is_window_open.bind(window=key))
+    return bool(is_open)
 
 
 @retried
-def count_by(call: Call, *, key: str) -> list[Any]:
-    """The rows of a statement that counts an attempt of `key`. Raises Busy and Interrupted."""
+def count_with(call: Call, *, key: str) -> list[Any]:
+    """Runs a statement that counts an attempt of `key` and returns its rows. Raises Busy and Interrupted."""
     if _sweeping.is_due():
         sweep()
     with waiting_for_row("count", key):
@@ -118,15 +118,15 @@ def count_by(call: Call, *, key: str) -> list[Any]:
 
 
 def sweep() -> int:
-    """Removes up to 1000 windows that are over and returns how many. Raises Busy and Interrupted."""
+    """Removes up to 1000 windows that have ended and returns their number. Raises Busy and Interrupted."""
     return len(_run(_sweep.bind()))
 
 
 def _run(call: Call) -> list[Any]:
-    """The rows of a statement that is a transaction of its own. Raises Busy and Interrupted."""
+    """Runs a statement in its own transaction and returns its rows. Raises Busy and Interrupted."""
     try:
         if IS_SQLITE:
-            # Its backend queues the writers at the start of a transaction.
+            # The SQLite backend queues writers when a transaction begins.
             with transaction.atomic():
                 return send(call)[0]
         return send(call)[0]

@@ -1,4 +1,4 @@
-"""Deleting an account: its seats of upcoming shows are free again, what is past stays without a name."""
+"""Deleting an account: bookings of upcoming shows are cancelled, past bookings lose their customer."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,40 +12,40 @@ from booking.models import Booking, IdempotencyKey, Show, User
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
 from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
-# Each costs the check of a password; who books that often while deleting the account may try again.
+# Each attempt checks the password. It fails only if the account or its bookings change at the same time.
 ATTEMPTS = 3
 
 
 class StaffAccount(Refusal):
-    """What it changed in the admin would be nobody's."""
+    """The admin's history refers to the account as the author of changes, so it can't be deleted."""
 
     code = "staff_account"
-    example: ClassVar[dict[str, Any]] = {"detail": "An account of staff can't be deleted here; ask an administrator."}
+    example: ClassVar[dict[str, Any]] = {"detail": "A staff account can't be deleted here; ask an administrator."}
 
 
-class Overtaken(Exception):
-    """Something was booked or changed between the look and the locks."""
+class ChangedMeanwhile(Exception):
+    """A booking or the account changed before the locks were taken."""
 
 
 @retried
 def delete_account(*, user: User, password: str, now: datetime) -> None:
-    """Deletes the account, for whoever knows its password.
+    """Deletes the account if the password is correct.
 
-    Bookings and holds of upcoming shows at `now` (UTC) are cancelled; past bookings keep their seat and lose their
-    customer. Tokens and sessions are dead, the name is free again. Raises InvalidInput, StaffAccount, NotFound or
-    Busy.
+    Bookings and holds of shows that start after `now` (UTC) are cancelled; past bookings remain without a customer. All
+    tokens and sessions become invalid, and the username is available again. Raises InvalidInput, StaffAccount, NotFound
+    or Busy.
     """
     for _ in range(ATTEMPTS):
         account = User.objects.filter(pk=user.pk).first()
         if account is None:
             raise NotFound
-        # Before anything is locked, as it takes long.
+        # Checking a password is slow, so it happens before any row is locked.
         if not account.check_password(password):
             raise InvalidInput("password", ["This is not your current password."])
         _check_is_customer(account)
         try:
             _delete(account, now)
-        except Overtaken:
+        except ChangedMeanwhile:
             continue
         return
     raise Busy
@@ -53,12 +53,12 @@ def delete_account(*, user: User, password: str, now: datetime) -> None:
 
 def _check_is_customer(account: User) -> None:
     """Raises StaffAccount."""
-    if account.is_staff or account.is_superuser or _has_changed_things(account):
+    if account.is_staff or account.is_superuser or _has_changed_objects(account):
         raise StaffAccount
 
 
-def _has_changed_things(account: User) -> bool:
-    """Whether the admin's history tells of it, but for moves of the account's own bookings."""
+def _has_changed_objects(account: User) -> bool:
+    """Return whether the admin's history has entries by the account, except moves of its own bookings."""
     own = account.bookings.order_by().annotate(as_text=Cast("pk", TextField())).values("as_text")
     bookings = ContentType.objects.get_for_model(Booking)
     entries = LogEntry.objects.filter(user=account)
@@ -66,20 +66,20 @@ def _has_changed_things(account: User) -> bool:
 
 
 def _delete(account: User, now: datetime) -> None:
-    """Raises Overtaken and StaffAccount. Order of locks: the shows by id, then the account."""
+    """Raises ChangedMeanwhile and StaffAccount. Order of locks: the shows by id, then the account."""
     with write_transaction():
         shows = [lock_show(show_id) for show_id in _upcoming_shows(account, now)]
-        # Race: a booking by another device. It is checked at its commit that the account is there still: either it
-        # waits for this lock and fails, or it is seen now. Race: a change of the password.
+        # Race: a booking from another device. Its foreign key is checked at its commit, so it either waits for this
+        # lock and fails, or is already visible here. Race: a change of the password.
         locked = lock_account(account.pk)
         if locked is None or locked.session_key != account.session_key:
-            raise Overtaken
-        # Race: somebody makes the account one of staff.
+            raise ChangedMeanwhile
+        # Race: the account is made a staff account.
         _check_is_customer(locked)
         if not set(_upcoming_shows(account, now)) <= {show.pk for show in shows}:
-            raise Overtaken
+            raise ChangedMeanwhile
         for show in shows:
-            _give_back(account, show, now)
+            _cancel_seats(account, show, now)
         Booking.objects.filter(user=account).update(user=None)
         IdempotencyKey.objects.filter(user=account).delete()
         account.outstandingtoken_set.all().delete()
@@ -91,8 +91,8 @@ def _upcoming_shows(account: User, now: datetime) -> list[int]:
     return list(occupying.order_by("show_id").values_list("show_id", flat=True).distinct())
 
 
-def _give_back(account: User, show: Show, now: datetime) -> None:
-    """The caller has the show's lock."""
+def _cancel_seats(account: User, show: Show, now: datetime) -> None:
+    """Cancels the account's bookings and holds in the show. The caller holds the show's lock."""
     own = Booking.objects.occupying().filter(show=show, user=account)
     own.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     own.update(status=Booking.Status.CANCELLED, cancelled_at=now)

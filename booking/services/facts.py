@@ -1,4 +1,4 @@
-"""What the rules on getting a seat look at: the request, and the show's state under its lock."""
+"""The input of the rules for seats: the request, and the state of the show, read under its lock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from booking.infrastructure.metrics import LOCK_WAITS
-from booking.infrastructure.statements import Query, in_order, send
+from booking.infrastructure.statements import Query, numbered_values, send
 from booking.models import Booking, SeatTaking, Show, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
@@ -22,7 +22,7 @@ LARGEST_SEAT_NUMBER = 2**31 - 1
 
 
 class Action(Enum):
-    """What a seat is wanted for."""
+    """The kinds of requests for seats."""
 
     BOOK = "book"
     HOLD = "hold"
@@ -32,7 +32,7 @@ class Action(Enum):
 
 @dataclass
 class SeatRequest:
-    """Seats of a show that are wanted: these, or the best `count` seats, which may be `split`."""
+    """A request for seats of a show: either `seat_numbers`, or the best `count` seats, which may be `split`."""
 
     action: Action
     show_id: int
@@ -46,12 +46,12 @@ class SeatRequest:
     # The booking that is moved.
     booking_id: int | None = None
     idempotency: IdempotentRequest[Any] | None = None
-    # Of the new bookings; made before the lock, and the same when the request is run again.
+    # The reference of the new bookings; it stays the same when the request is run again.
     reference: str = field(default_factory=new_reference)
 
     def __post_init__(self) -> None:
         if bool(self.seat_numbers) == (self.count > 0) or len(set(self.seat_numbers)) < len(self.seat_numbers):
-            raise ValueError("Give seat numbers, each once, or else a count.")
+            raise ValueError("Pass either seat numbers without duplicates or a count.")
 
     @property
     def number_of_seats(self) -> int:
@@ -74,7 +74,7 @@ class _Columns(NamedTuple):
 
 
 class SeatRow(_Columns, SeatTaking):
-    """A row of Booking, in fewer columns."""
+    """A row of Booking with fewer columns."""
 
     __slots__ = ()
 
@@ -83,16 +83,16 @@ class SeatRow(_Columns, SeatTaking):
 class Facts:
     """The show with its movie and screen, and rows of its bookings.
 
-    The rows are those that occupy the wanted seats, expired holds too, and the other ones of the customer; for a count,
-    all that occupy a seat. Unless the show `is_locked`, they may change at any moment.
+    The rows are those that occupy the requested seats, including expired holds, and the customer's other rows. For a
+    count, they are all rows that occupy a seat. Unless the show `is_locked`, they may change at any time.
     """
 
     show: Show
     rows: Sequence[SeatRow]
     is_locked: bool
-    # The record of the request's Idempotency-Key: digest and answer.
+    # The record of the request's Idempotency-Key: digest and response.
     records: Sequence[tuple[str, str]] = ()
-    # Whether no seat is free; known only where a wanted seat is taken.
+    # Whether no seat is free; only set if a requested seat is taken.
     is_sold_out: bool = False
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
@@ -103,7 +103,7 @@ class Facts:
 
 
 def _taken(p: Any, seats: int) -> QuerySet[Booking]:
-    """Other customers' rows on the wanted seats, and the customer's own bookings there."""
+    """Other customers' rows on the requested seats, and the customer's own bookings there."""
     active = Booking.objects.active(p.now).filter(show=p.show_id, seat_number__in=p.several("seat", seats)).order_by()
     return active.exclude(user=p.user_id, status=Booking.Status.HELD)
 
@@ -114,7 +114,7 @@ def _lock_if_free(seats: int) -> Query:
 
 
 def _numbers_taken(p: Any) -> QuerySet[Booking, Any]:
-    """One row with the number of the show's seats that are taken; none where that is 0."""
+    """One row with the number of taken seats of the show; no row if that is 0."""
     taken = Booking.objects.active(p.now).filter(show=p.show_id).order_by().values("show")
     return taken.annotate(n=Count("*")).values_list("n")
 
@@ -129,7 +129,7 @@ def _rows(p: Any) -> QuerySet[Booking, Any]:
 
 @lru_cache
 def _read_rows(seats: int) -> Query:
-    """The rows that occupy the seats and the other rows of a customer, each half of them by an index of its own."""
+    """Reads the rows that occupy the seats and the customer's other rows; each half of the union uses its own index."""
 
     def build(p: Any) -> Any:
         wanted = p.several("seat", seats)
@@ -139,7 +139,7 @@ def _read_rows(seats: int) -> Query:
     return Query(build)
 
 
-# Compiled when a worker starts, as most requests are for a few seats.
+# Most requests are for a few seats; these statements are compiled when a worker starts.
 for _seats in range(1, 11):
     _read_rows(_seats)
 _lock_if_left = Query(
@@ -151,11 +151,11 @@ _read_all_rows = Query(lambda p: _rows(p).order_by("seat_number"))
 def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     """Begins the transaction, locks the show and reads the facts, in one round trip.
 
-    A show where a wanted seat is visibly taken, or too few are left, is not locked unless `wait`: most requests for a
-    popular show can be refused without waiting for others. Raises NotFound and Busy.
+    Unless `wait`, the show is not locked if a requested seat is already taken or too few seats are left. So most
+    requests for a popular show are refused without waiting for others. Raises NotFound and Busy.
     """
     values = _values(request)
-    lock = lock_row if wait else _lock_unless_visibly_taken(request)
+    lock = lock_row if wait else _lock_unless_taken(request)
     read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
     calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values)]
     if request.idempotency:
@@ -168,33 +168,33 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     facts = Facts(shows[0], rows, bool(locked), records)
     wanted = [row for row in facts.rows if row.seat_number in request.seat_numbers]
     if any(row.is_taken_for(request.user, request.now) for row in wanted):
-        # Without the lock this ends the transaction, which then needs no ROLLBACK in a round trip of its own.
+        # Without the lock this commits the transaction, which saves the round trip of a ROLLBACK.
         counts = send(_count_taken.choose(values), commit=not locked)[0]
         facts.is_sold_out = sum(number for (number,) in counts) >= facts.show.total_seats
     return facts
 
 
 def _values(request: SeatRequest) -> dict[str, Any]:
-    """The values of all parameters that the statements may take."""
-    # The column can't hold every number; the rules refuse those that are no seats.
+    """Return the values of all parameters that the statements may take."""
+    # Numbers that the column can't store become 0; the rules refuse them.
     seats = [seat if 1 <= seat <= LARGEST_SEAT_NUMBER else 0 for seat in request.seat_numbers]
     key = request.idempotency.values(request.now) if request.idempotency else {}
     return {
         "show_id": request.show_id,
-        # An id that no user has: nothing is equal to NULL, and nothing differs from it.
+        # 0 is an id that no user has. NULL would not work: comparisons with NULL are never true.
         "user_id": request.user_id or 0,
         "now": request.now,
         "count": request.count,
-        **in_order("seat", seats),
+        **numbered_values("seat", seats),
         **key,
     }
 
 
-def _lock_unless_visibly_taken(request: SeatRequest) -> Query:
+def _lock_unless_taken(request: SeatRequest) -> Query:
     return _lock_if_left if request.count else _lock_if_free(len(request.seat_numbers))
 
 
 @retried
 def read_all(show: Show) -> Facts:
-    """The facts of all seats of the show, without its lock. Raises Interrupted."""
+    """Reads the facts of all seats of the show without locking it. Raises Interrupted."""
     return Facts(show, [*map(SeatRow._make, _read_all_rows(show_id=show.pk))], is_locked=False)

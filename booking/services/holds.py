@@ -1,7 +1,6 @@
 """Holding seats while a customer decides.
 
-A hold ends when its time has come, without anything that has to run: each statement that asks whether a seat is taken
-compares the hold's end with the time it is given.
+A hold expires by itself: every query for taken seats compares `expires_at` with the current time.
 """
 
 from collections.abc import Sequence
@@ -37,10 +36,10 @@ def hold_seats(
     split: bool = False,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
 ) -> list[Booking]:
-    """Holds these seats, or the best `count` seats, for `user` for HOLD_MINUTES, all or none, under one reference.
+    """Holds the given seats, or the best `count` seats, for `user`, all or none, under one reference.
 
-    Seats that the user holds are held longer, but none for more than MAX_HOLD_MINUTES without a break. `now` is UTC.
-    Raises what `book_seats` raises, and HoldLimitReached.
+    Holds last HOLD_MINUTES. Holding a seat again renews the hold, up to MAX_HOLD_MINUTES without a break. `now` is UTC.
+    Raises the exceptions of `book_seats`, and HoldLimitReached.
     """
     request = SeatRequest(Action.HOLD, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
     return carry_out_or_suggest(request, Sale(request, _hold))
@@ -55,7 +54,7 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     for seat in seats:
         hold = own.get(seat)
         began_at = began.get(seat) or now
-        # Of two renewals that overtake each other, the earlier does not take back what the later gave.
+        # Race: two renewals in the wrong order; a renewal never shortens a hold.
         wanted = max(
             hold.expires_at if hold and hold.expires_at else now, now + timedelta(minutes=settings.HOLD_MINUTES)
         )
@@ -79,14 +78,14 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
 
 
 def count_holds(*, now: datetime) -> int:
-    """How many seats are held at `now` (UTC)."""
+    """Return the number of seats that are held at `now` (UTC)."""
     return Booking.objects.filter(status=Booking.Status.HELD, expires_at__gt=now).count()
 
 
 def release_expired_holds(*, expired_by: datetime, max_shows: int | None = None) -> int:
-    """Marks holds that expired at or before `expired_by` (UTC) as cancelled, show by show; returns their number.
+    """Cancels holds that expired at or before `expired_by` (UTC), show by show, and returns their number.
 
-    Nothing depends on it: an expired hold takes no seat. `max_shows` limits the number of shows. Raises Busy.
+    No other code depends on it: an expired hold takes no seat. `max_shows` limits the number of shows. Raises Busy.
     """
     shows = Booking.objects.expired(expired_by).order_by("show").values_list("show", flat=True).distinct()
     return sum(_release(show_id, expired_by) for show_id in list(shows[:max_shows]))
@@ -95,7 +94,7 @@ def release_expired_holds(*, expired_by: datetime, max_shows: int | None = None)
 @retried
 def _release(show_id: int, expired_by: datetime) -> int:
     with write_transaction():
-        # Race: a booking of the same seat that clears the same hold.
+        # Race: a booking of the same seat releases the same hold.
         show = lock_show(show_id)
         expired = Booking.objects.expired(expired_by).filter(show=show)
         return expired.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))

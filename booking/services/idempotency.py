@@ -24,15 +24,15 @@ class IdempotencyKeyReused(Refusal):
 
 
 class Replay(Exception):
-    """The request was carried out before; `answer` is its answer."""
+    """The request was carried out before; `response` is the body of its response."""
 
-    def __init__(self, answer: dict[str, Any]) -> None:
+    def __init__(self, response: dict[str, Any]) -> None:
         super().__init__()
-        self.answer = answer
+        self.response = response
 
 
 def records(p: Any) -> Any:
-    """The record of a user's key in a show, if it has not expired."""
+    """Select the record of a user's key for a show, if it has not expired."""
     return IdempotencyKey.objects.filter(show=p.show_id, user=p.user_id, key=p.key, created_at__gt=p.records_since)
 
 
@@ -42,10 +42,10 @@ _insert = Insert(IdempotencyKey, replace_where_equal=("show", "user", "key"))
 
 @dataclass(frozen=True)
 class IdempotentRequest(Generic[T]):
-    """A request with the key that its sender gave it, unique within one user and show.
+    """A request with an Idempotency-Key, which is unique per user and show.
 
-    Its record is written in the transaction of what the request does, so both are stored or neither. It expires after
-    IDEMPOTENCY_HOURS. `represent` makes the answer from the service's result.
+    The record is written in the same transaction as the request's changes. It expires after IDEMPOTENCY_HOURS.
+    `represent` converts the service's result to the body of the response.
     """
 
     key: str
@@ -55,23 +55,23 @@ class IdempotentRequest(Generic[T]):
 
     @property
     def digest(self) -> str:
-        """Differs between two requests that are not the same."""
+        """A hash of the endpoint and the body."""
         return hashlib.sha256(json.dumps([self.endpoint, self.body], sort_keys=True).encode()).hexdigest()
 
     def values(self, now: datetime) -> dict[str, Any]:
-        """The values, besides show_id and user_id, by which `records` finds the request's record at `now` (UTC)."""
+        """Return the parameters of `records` besides show_id and user_id. `now` is UTC."""
         return {"key": self.key, "records_since": now - timedelta(hours=settings.IDEMPOTENCY_HOURS)}
 
     def check(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Raises Replay where this request was carried out, IdempotencyKeyReused where another one was."""
+        """Raises Replay if this request was carried out before, IdempotencyKeyReused if the key's request differs."""
         for digest, answer in rows:
             if digest != self.digest:
                 raise IdempotencyKeyReused
             raise Replay(json.loads(answer))
 
     def record(self, user: User, show: Show, result: T, now: datetime) -> Call:
-        """The statement that stores the answer; the caller holds the show's lock and has called `check`."""
-        # As text: PostgreSQL's JSON would return the fields in another order.
+        """Return the statement that stores the response. The caller holds the show's lock and has called `check`."""
+        # As text, because PostgreSQL's jsonb does not keep the order of the fields.
         answer = json.dumps(self.represent(result), cls=DjangoJSONEncoder)
         return _insert.of(
             IdempotencyKey(user=user, show=show, key=self.key, request=self.digest, answer=answer, created_at=now)

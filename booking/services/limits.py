@@ -1,4 +1,4 @@
-"""How often somebody may try; the settings named LIMIT_… say it."""
+"""Rate limits; the settings named LIMIT_… configure them."""
 
 import math
 from hashlib import sha256
@@ -9,39 +9,39 @@ from django.db import DEFAULT_DB_ALIAS
 
 from booking.infrastructure.statements import Query, Text
 from booking.models import User
-from booking.services.counters import COUNT_ON, NOW, Count, count, count_by, is_counting, remember
+from booking.services.counters import COUNT_ON, NOW, Count, count, count_with, is_window_open, start_window
 
-# For so long an address from which somebody signed in is his, whoever else tries his name from elsewhere.
+# How long an address from which a user has signed in is exempt from the limit by username.
 TRUST_SECONDS = 30 * 24 * 3600
 
 
 class Claims(NamedTuple):
-    """What a token says of its account."""
+    """The claims of a token that identify its account and session."""
 
     user_id: int
     session_id: int
     key: str
 
 
-def count_attempt(*, limit: str, who: str) -> int | None:
-    """Counts a try of somebody under one of settings.LIMITS.
+def count_attempt(*, limit: str, key: str) -> int | None:
+    """Counts an attempt under one of settings.LIMITS; `key` is for example an address or a user's id.
 
-    Returns the whole seconds to wait, at least 1, where it is one too many. Raises Busy.
+    Returns None, or if the limit is exceeded the whole seconds to wait, at least 1. Raises Busy.
     """
-    return seconds_to_wait(limit, count(key=_key(limit, who), seconds=settings.LIMITS[limit][1]))
+    return seconds_to_wait(limit, count(key=_window(limit, key), seconds=settings.LIMITS[limit][1]))
 
 
-def _key(limit: str, who: str) -> str:
-    return f"{limit}:{_digest(who)}"
+def _window(limit: str, key: str) -> str:
+    return f"{limit}:{_digest(key)}"
 
 
-def seconds_to_wait(limit: str, tries: Count) -> int | None:
-    """The whole seconds, at least 1, where the try is one too many."""
-    return None if tries.number <= settings.LIMITS[limit][0] else max(1, math.ceil(tries.seconds_left))
+def seconds_to_wait(limit: str, attempts: Count) -> int | None:
+    """Return None, or if the limit is exceeded the whole seconds to wait, at least 1."""
+    return None if attempts.number <= settings.LIMITS[limit][0] else max(1, math.ceil(attempts.seconds_left))
 
 
-# Counts only where the account is found: a token that is dead uses up none of its user's requests. The condition keeps
-# SQLite from reading ON as that of a join.
+# Counts only if the account is found, so that an invalid token does not use up the user's limit. WHERE is needed by
+# SQLite, which would otherwise parse ON as part of a join.
 _count_signed_in = Text(
     """
     INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at)
@@ -54,17 +54,17 @@ _count_signed_in = Text(
 
 
 class Found(NamedTuple):
-    """An account, of which only the id is read yet."""
+    """A user with only the id loaded, and the result of the rate limit."""
 
     user: User
-    # At least 1 where the request exceeds the limit.
+    # None, or at least 1 if the request exceeds the limit.
     seconds_to_wait: int | None
 
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
-    """As `find_account` and `count_attempt` of that account, in one round trip. Raises Busy and Interrupted."""
-    key, seconds = _key(limit, str(claims.user_id)), float(settings.LIMITS[limit][1])
-    rows = count_by(_count_signed_in.bind(window=key, seconds=seconds, **claims._asdict()), key=key)
+    """Combines `find_account` and `count_attempt` in one round trip. Raises Busy and Interrupted."""
+    key, seconds = _window(limit, str(claims.user_id)), float(settings.LIMITS[limit][1])
+    rows = count_with(_count_signed_in.bind(window=key, seconds=seconds, **claims._asdict()), key=key)
     if not rows:
         return None
     user = User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id])
@@ -72,37 +72,37 @@ def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:
-    """Counts a try to sign in, by name and address, by address and by name, as far as the first that says no.
+    """Counts a sign-in attempt by username and address, by address, and by username, until a limit is exceeded.
 
-    So nobody who guesses at one name uses up the tries of others at his address. Nor does he lock out the name's
-    owner: an address that the owner signed in from is past the limit by name. Returns the seconds to wait, or None.
-    Raises Busy.
+    So guessing one user's password does not use up the attempts of others at the same address. It does not lock out the
+    user either: addresses from which the user has signed in are exempt from the limit by username. Returns the seconds
+    to wait, or None. Raises Busy.
     """
     pair = _pair(username, address)
-    wait = count_attempt(limit=page, who=pair)
+    wait = count_attempt(limit=page, key=pair)
     if wait is None:
-        wait = count_attempt(limit=f"{page}_address", who=address)
-    if wait is None and not is_counting(key=_trusted(pair)):
-        wait = count_attempt(limit="token_name", who=_name(username))
+        wait = count_attempt(limit=f"{page}_address", key=address)
+    if wait is None and not is_window_open(key=_trusted(pair)):
+        wait = count_attempt(limit="token_name", key=_name(username))
     return wait
 
 
 def count_password_reset(*, email: str, address: str) -> int | None:
-    """Counts a request for a new password, by the e-mail address it is sent to and by where it comes from.
+    """Counts a request for a new password by e-mail address and by client address.
 
     Returns the seconds to wait, or None. Raises Busy.
     """
-    wait = count_attempt(limit="password_reset", who=email.strip().lower())
-    return count_attempt(limit="password_reset_address", who=address) if wait is None else wait
+    wait = count_attempt(limit="password_reset", key=email.strip().lower())
+    return count_attempt(limit="password_reset_address", key=address) if wait is None else wait
 
 
-def trust(*, username: str, address: str) -> None:
-    """Remembers, anew each time, that the name's owner signs in from this address. Raises Busy."""
-    remember(key=_trusted(_pair(username, address)), seconds=TRUST_SECONDS)
+def trust_address(*, username: str, address: str) -> None:
+    """Records that the user has signed in from this address, for TRUST_SECONDS from now. Raises Busy."""
+    start_window(key=_trusted(_pair(username, address)), seconds=TRUST_SECONDS)
 
 
 def _name(username: str) -> str:
-    # Written otherwise, it is the same name, as it is to AccountManager.
+    # Usernames are compared without case, as in AccountManager.
     return username.strip().lower()
 
 
@@ -115,5 +115,5 @@ def _trusted(pair: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """What a client sends has no place in a key, and may be no text that a database takes."""
+    """Return a hash: text from clients may be personal, or contain characters that the database rejects."""
     return sha256(text.encode(errors="replace")).hexdigest()[:32]

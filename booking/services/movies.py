@@ -1,4 +1,4 @@
-"""Loading movies from a distributor's file."""
+"""Importing movies from a CSV file."""
 
 import csv
 import re
@@ -17,7 +17,7 @@ from booking.services.transactions import write_transaction
 
 REQUIRED_COLUMNS = ("title", "duration_minutes", "certificate", "release_date", "genre", "director")
 OPTIONAL_COLUMNS = ("description", "language")
-# What an import may change of a movie that is there.
+# The fields of an existing movie that an import may change.
 DETAILS = ("duration_minutes", "certificate", "genre", "director", "description", "language")
 DATE_FORMATS = ("%b %d %Y", "%Y-%m-%d")
 BATCH_SIZE = 500
@@ -36,7 +36,7 @@ class UnreadableFile(Refusal):
 
 @dataclass
 class ImportReport:
-    """What became of each line; `refused` holds line numbers with their reasons."""
+    """The result of an import; `refused` lists line numbers with reasons."""
 
     added: int = 0
     changed: int = 0
@@ -50,12 +50,11 @@ class ImportReport:
 def import_movies(*, lines: Iterable[str]) -> ImportReport:
     """Adds or updates movies from the lines of a CSV file, all in one transaction.
 
-    A movie is known by its title and release date. An empty cell says nothing: it leaves what is
-    there. A line that can't be taken is refused with its reason and the others go on. Raises
-    UnreadableFile, with nothing changed, where the file as a whole makes no sense, and Busy.
+    A movie is identified by its title and release date. An empty cell leaves the stored value unchanged. Invalid lines
+    are reported and skipped. Raises UnreadableFile, with nothing changed, if the file as a whole is invalid, and Busy.
     """
     report = ImportReport()
-    # Before Python 3.11 a NUL ends the reading; in its line's place it is refused with its line alone.
+    # Before Python 3.11, csv stops at a NUL. The stand-in makes only the line with the NUL invalid.
     reader = csv.reader((line.replace("\0", NUL_STAND_IN) for line in lines), strict=True)
     try:
         columns = _read_header(reader)
@@ -68,7 +67,7 @@ def import_movies(*, lines: Iterable[str]) -> ImportReport:
     except csv.Error as error:
         raise UnreadableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
     except IntegrityError:
-        raise UnreadableFile("Somebody else changed the same movies meanwhile; please try again.") from None
+        raise UnreadableFile("Somebody else changed the same movies at the same time; please try again.") from None
     return report
 
 
@@ -84,7 +83,7 @@ def _read_header(reader: Iterator[list[str]]) -> list[str]:
 
 
 def _read_movies(reader: "Reader", columns: list[str], report: ImportReport) -> Iterator[Movie]:
-    """The file's movies, unsaved; lines that can't be taken go into the report."""
+    """Yield the file's movies, unsaved; invalid lines are added to the report."""
     first_seen: dict[Key, int] = {}
     for cells in reader:
         if not cells:
@@ -125,7 +124,7 @@ def _read_date(text: str) -> date | None:
             return datetime.strptime(text, form).date()  # noqa: DTZ007 (a date has no time zone)
         except ValueError:
             continue
-    raise ValidationError({"release_date": f"“{text}” is no date such as Jun 12 1998 or 1998-06-12"})
+    raise ValidationError({"release_date": f"“{text}” is not a date such as Jun 12 1998 or 1998-06-12"})
 
 
 def _reason(error: ValidationError) -> str:
@@ -152,12 +151,12 @@ def _save_batch(batch: list[Movie], report: ImportReport) -> None:
 
 
 def _update(movie: Movie, source: Movie) -> bool:
-    """Takes over what `source` knows; whether that changed anything."""
-    news = {
+    """Copies the non-empty details of `source` to the movie; returns whether anything changed."""
+    changes = {
         name: value
         for name in DETAILS
         if (value := getattr(source, name)) not in ("", None) and value != getattr(movie, name)
     }
-    for name, value in news.items():
+    for name, value in changes.items():
         setattr(movie, name, value)
-    return bool(news)
+    return bool(changes)

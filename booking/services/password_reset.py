@@ -1,4 +1,4 @@
-"""A forgotten password: a link by e-mail, good for one new password and for PASSWORD_RESET_TIMEOUT seconds."""
+"""Resetting a forgotten password with a link by e-mail, which works once and for PASSWORD_RESET_TIMEOUT seconds."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from booking.infrastructure.background import do_later
+from booking.infrastructure.background import run_later
 from booking.models import User
 from booking.services.accounts import check_new_password
 from booking.services.refusals import Busy, InvalidInput
@@ -25,25 +25,25 @@ Choose it here within {minutes} minutes:
 
 {link}
 
-If it was not you, nothing has to be done; the password stays as it is.
+If it was not you, you can ignore this e-mail; your password stays the same.
 """
 
 
 def send_reset_links_later(*, email: str, link: Callable[[str, str], str]) -> None:
-    """Has `send_reset_links` called after the answer, whose time would show whether there is an account.
+    """Calls `send_reset_links` in the background, so that the response time does not reveal whether an account exists.
 
     Raises Busy.
     """
     try:
-        do_later(partial(send_reset_links, email=email, link=link))
+        run_later(partial(send_reset_links, email=email, link=link))
     except Full:
         raise Busy from None
 
 
 def send_reset_links(*, email: str, link: Callable[[str, str], str]) -> int:
-    """Mails each account with this address a link, made of its id and a token; returns how many.
+    """Mails a reset link to each account with this address; returns the number of accounts.
 
-    Accounts that were switched off or have no password get none. Takes as long as the mail server does.
+    `link` makes a URL from a uid and a token. Inactive accounts and accounts without a password get no mail.
     """
     accounts = [user for user in User.objects.with_email(email).filter(is_active=True) if user.has_usable_password()]
     if accounts:
@@ -52,25 +52,25 @@ def send_reset_links(*, email: str, link: Callable[[str, str], str]) -> int:
 
 
 def reset_password(*, uid: str, token: str, new_password: str) -> None:
-    """Sets a new password for who has the link; every token, session and link made before is dead.
+    """Sets a new password with the uid and token of a link; invalidates all earlier tokens, sessions and links.
 
     Raises InvalidInput, Busy and Interrupted.
     """
     user = _owner(User.objects.all(), uid, token)
     check_new_password(user, new_password, "new_password")
-    # Before anything is locked, as it takes long.
+    # Hashing is slow, so it happens before the row is locked.
     user.set_password(new_password)
     with write_transaction():
-        # Race: two new passwords by one link; the first changes what the link is good with.
+        # Race: the same link is used twice; the first new password invalidates the link.
         _owner(User.objects.select_for_update(no_key=True), uid, token)
         User.objects.filter(pk=user.pk).update(password=user.password, session_key=user.session_key)
 
 
 def _owner(users: QuerySet[User], uid: str, token: str) -> User:
-    """The account that the link is good for. Raises InvalidInput."""
+    """Return the account of the link. Raises InvalidInput."""
     user = users.filter(pk=_id_of(uid), is_active=True).first()
     if user is None or not user.has_usable_password() or not default_token_generator.check_token(user, token):
-        raise InvalidInput("token", ["This link is not valid, or no longer. Ask for another one."])
+        raise InvalidInput("token", ["This link is invalid or has expired. Request a new one."])
     return user
 
 
@@ -81,12 +81,12 @@ def _message(user: User, link: Callable[[str, str], str]) -> EmailMessage:
         minutes=settings.PASSWORD_RESET_TIMEOUT // 60,
         link=link(uid, default_token_generator.make_token(user)),
     )
-    # To the address that the account has, which may differ in case from the one that was typed.
+    # The stored address may differ in case from the requested one.
     return EmailMessage(SUBJECT, text, to=[user.email])
 
 
 def _id_of(uid: str) -> int:
-    """The id of the account that the link names; 0, which nobody has, where it names none."""
+    """Return the account's id in the uid, or 0, which no account has, if the uid is invalid."""
     try:
         text = urlsafe_base64_decode(uid).decode()
     except ValueError:

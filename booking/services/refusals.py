@@ -1,4 +1,4 @@
-"""What all refusals share; each one stands where it is raised."""
+"""The base classes of refusals; other refusals are defined where they are raised."""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -16,13 +16,13 @@ class Kind(Enum):
 
 
 class Refusal(Exception):
-    """A request that the rules don't allow. Nothing was changed."""
+    """The rules don't allow the request. Nothing was changed."""
 
     code: ClassVar[str]
     kind: ClassVar[Kind] = Kind.CONFLICT
-    # An answer's body as the API's document shows it, without its code; its sentence is the default one.
+    # The response body in the OpenAPI document, without the code; its detail is the default detail.
     example: ClassVar[dict[str, Any]] = {}
-    # The input that a form should mark, where it is a single one.
+    # The form field to which the error belongs, if there is one.
     field: str | None = None
 
     def __init__(self, detail: str = "", **extra: Any) -> None:
@@ -32,7 +32,7 @@ class Refusal(Exception):
 
 
 class NotFound(Refusal):
-    """There is no such thing, or the caller may not know of it."""
+    """The object does not exist, or the caller may not see it."""
 
     code = "not_found"
     kind = Kind.NOT_FOUND
@@ -40,7 +40,7 @@ class NotFound(Refusal):
 
 
 class InvalidInput(Refusal):
-    """A value that can't be used, with every reason."""
+    """A field has an invalid value; `reasons` lists the errors."""
 
     code = "invalid"
     kind = Kind.INVALID
@@ -52,7 +52,7 @@ class InvalidInput(Refusal):
 
 
 class Busy(Refusal):
-    """Nothing was decided: another request holds the lock, or the database is away."""
+    """Nothing was changed: another request holds the lock, or the database is unavailable."""
 
     code = "busy"
     kind = Kind.BUSY

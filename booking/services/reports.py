@@ -1,7 +1,7 @@
-"""What staff ask of the schedule and of sales. Nothing is changed.
+"""Reports for staff on the schedule and on sales. Nothing is changed.
 
-A day is the cinema's, from one midnight of its time zone to the next, be it 23 or 25 hours long. Bookings are counted
-by the database; here only what it counted, a row for each show, is summed up.
+A day begins and ends at midnight in the cinema's time zone, so it may have 23 or 25 hours. The database counts the
+bookings of each show; this module adds the counts up.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -16,24 +16,24 @@ from django.utils import timezone
 
 from booking.models import Booking, Movie, Show, ShowQuerySet
 
-# How long after midnight a show still belongs to the evening before.
+# Shows that start this long after midnight also appear in the plan of the day before.
 NIGHT = timedelta(hours=6)
 SOON = timedelta(days=7)
 NEARLY_FULL_PERCENT = 90
-# As many as one reads.
+# The maximum number of nearly full shows in the list.
 MAX_NEARLY_FULL = 10
 
 Group = TypeVar("Group", bound=Hashable)
 
 
 def percent(sold: int, seats: int) -> int:
-    """Rounded down, so that 100 means sold out."""
+    """Return the percentage, rounded down so that 100 means sold out."""
     return sold * 100 // seats if seats else 0
 
 
 @dataclass(frozen=True)
 class ShowFigures:
-    """A show with how many of its seats are sold and how many bookings of it were cancelled."""
+    """A show with its numbers of sold seats and of cancelled bookings."""
 
     pk: int
     movie_id: int
@@ -54,7 +54,7 @@ class ShowFigures:
 
 @dataclass(frozen=True)
 class Line:
-    """Some shows together. Those cancelled had no seats on offer; their cancelled bookings count."""
+    """The totals of a group of shows. Cancelled shows add no shows and seats, but their cancelled bookings."""
 
     name: date | str
     shows: int
@@ -64,7 +64,7 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The name as people write it."""
+        """The name as text."""
         return self.name if isinstance(self.name, str) else f"{self.name:%a} {self.name.day} {self.name:%b %Y}"
 
     @property
@@ -74,7 +74,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """Sales of the shows that start in a period; the days in their order, the others by what they sold."""
+    """Sales of the shows that start in a period. Movies and screens are sorted by seats sold, most first."""
 
     total: Line
     days: list[Line]
@@ -85,7 +85,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Programme:
-    """Today's shows, and those to come soon that are nearly full, the fullest first."""
+    """Today's shows, and upcoming shows of the next days that are nearly full, the fullest first."""
 
     today: list[ShowFigures]
     nearly_full: list[ShowFigures]
@@ -93,7 +93,7 @@ class Programme:
 
 @dataclass(frozen=True)
 class Sales:
-    """How many bookings that still stand were made when."""
+    """Numbers of bookings by the day on which they were made, without cancelled ones."""
 
     today: int
     yesterday: int
@@ -101,18 +101,18 @@ class Sales:
 
 
 def start_of(day: date) -> datetime:
-    """The day's first moment in UTC: sums of times with a zone leave out what its clocks do."""
+    """Return the start of the day in UTC, because arithmetic on local times ignores clock changes."""
     return _utc(datetime.combine(day, time.min))
 
 
 def read_day(*, day: date) -> list[ShowFigures]:
-    """The shows that run on this day or start in the night after it, in their order."""
+    """Return the shows that run on this day or start in the night after it, in the order of their start."""
     begin, end = start_of(day), start_of(day + timedelta(days=1))
     return _figures(Show.objects.filter(starts_at__lt=end + NIGHT, ends_at__gt=begin))
 
 
 def read_programme(*, now: datetime) -> Programme:
-    """`now` is UTC."""
+    """Return today's shows and nearly full shows. `now` is UTC."""
     today = timezone.localdate(now)
     shows = _figures(Show.objects.filter(starts_at__gte=start_of(today), starts_at__lte=now + SOON))
     tomorrow = start_of(today + timedelta(days=1))
@@ -123,18 +123,18 @@ def read_programme(*, now: datetime) -> Programme:
 
 
 def _fullest(shows: Iterable[ShowFigures]) -> list[ShowFigures]:
-    """Of shows in the order of their start the nearly full ones; of two that are equally full the sooner is first."""
+    """Return the nearly full shows, the fullest first. Equally full shows keep the order of their start."""
     nearly_full = (show for show in shows if show.percent >= NEARLY_FULL_PERCENT)
     return sorted(nearly_full, key=lambda show: show.percent, reverse=True)[:MAX_NEARLY_FULL]
 
 
 def read_sales(*, now: datetime) -> Sales:
-    """What was sold today and yesterday, in all and by the same time of day. `now` is UTC."""
+    """Return what was sold today, yesterday, and yesterday by the same time of day. `now` is UTC."""
     local = timezone.localtime(now)
     day_before = local.date() - timedelta(days=1)
     today, yesterday = start_of(local.date()), start_of(day_before)
     by_now = _utc(datetime.combine(day_before, local.time()))
-    # A seat is sold before its show starts: shows that are over need not be looked at.
+    # A seat is sold before its show starts, so earlier shows can be skipped.
     bookings = Booking.objects.sold().filter(created_at__gte=yesterday, show__starts_at__gt=yesterday)
     counts = bookings.order_by().aggregate(
         today=Count("show", filter=Q(created_at__gte=today)),
@@ -145,7 +145,7 @@ def read_sales(*, now: datetime) -> Sales:
 
 
 def read_report(*, first_day: date, last_day: date) -> Report:
-    """The shows that start from `first_day` to `last_day`, both included; a day without shows is there too."""
+    """Return the sales of shows that start from `first_day` to `last_day`, inclusive. Days without shows are listed."""
     end = start_of(last_day + timedelta(days=1))
     shows = _figures(Show.objects.filter(starts_at__gte=start_of(first_day), starts_at__lt=end))
     days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
@@ -155,7 +155,7 @@ def read_report(*, first_day: date, last_day: date) -> Report:
     return Report(
         _line("", shows),
         [_line(day, by_day.get(day, [])) for day in days],
-        # Two movies may have one name.
+        # Grouped by id, because two movies may have the same name.
         _best_first([_line(of[0].movie, of) for of in _grouped(shows, lambda show: show.movie_id).values()]),
         _best_first([_line(of[0].screen, of) for of in _grouped(shows, lambda show: show.screen_id).values()]),
         shows,
@@ -167,7 +167,7 @@ def _utc(local: datetime) -> datetime:
 
 
 def _figures(shows: ShowQuerySet) -> list[ShowFigures]:
-    """One query, however many shows there are."""
+    """Read the figures of the shows in one query."""
     rows = (
         shows.with_seats_sold()
         .with_cancellations()
@@ -178,8 +178,8 @@ def _figures(shows: ShowQuerySet) -> list[ShowFigures]:
         )
     )
     return [
-        ShowFigures(pk, movie_id, _movie(title, release_date), screen_id, screen, start, end, off is not None, *counts)
-        for pk, movie_id, title, release_date, screen_id, screen, start, end, off, *counts in rows
+        ShowFigures(pk, movie_id, _movie(title, release), screen_id, screen, start, end, cancelled is not None, *counts)
+        for pk, movie_id, title, release, screen_id, screen, start, end, cancelled, *counts in rows
     ]
 
 

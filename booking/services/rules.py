@@ -1,10 +1,10 @@
-"""Every rule on getting a seat: single seats, several, the best available, holds, moves, blocks and staff sales.
+"""The rules for all requests for seats: bookings, holds, moves, blocks and sales by staff.
 
-To add a rule, write a class with its refusal and add it to RULES. A rule looks at Facts, which were read under the
-show's lock. SeatRule is for rules on particular seats: the best available seats are then chosen among the others. A
-rule that looks at several shows overrides `locks_customer`: the show's lock does not make a customer's requests for
-other shows wait, the lock of the customer's row does. Its `check` may send queries of its own; it is called again under
-the locks where a first call saw the show unlocked.
+To add a rule, write a class with its refusal and add it to RULES. A rule reads Facts, which were read under the show's
+lock. SeatRule is for rules about particular seats; the best available seats are chosen among the seats that no SeatRule
+closes. A rule that depends on several shows overrides `locks_customer`: the show's lock does not serialise a customer's
+requests for other shows, but the lock of the customer's row does. Its `check` may run queries; if the first call was
+made without the locks, it is called again under the locks.
 """
 
 from abc import ABC, abstractmethod
@@ -23,17 +23,17 @@ from booking.services.seating import best_seats, largest_block
 class Rule(ABC):
     """A condition that a request for seats has to meet."""
 
-    # What it may raise, for the API's document.
+    # The refusals that `check` may raise, for the OpenAPI document.
     refusals: ClassVar[Sequence[type[Refusal]]]
     actions: ClassVar[Collection[Action]] = tuple(Action)
 
     def locks_customer(self, request: SeatRequest) -> bool:
-        """Whether the rule looks at other shows of the customer; the lock takes one more round trip."""
+        """Return whether the rule depends on the customer's other shows; the lock takes one more round trip."""
         return False
 
     @abstractmethod
     def check(self, facts: Facts, request: SeatRequest) -> None:
-        """Raises one of its refusals. A count's seats are not chosen yet."""
+        """Raises one of `refusals`. For a count, the seats are not chosen yet."""
 
 
 class SeatRule(Rule):
@@ -41,24 +41,24 @@ class SeatRule(Rule):
 
     @abstractmethod
     def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
-        """The seats that this customer can't get, among those of the facts' rows or of the whole show."""
+        """Return the seats that this customer can't get, among the facts' rows or all seats of the show."""
 
     @abstractmethod
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
-        """The refusal of these seats."""
+        """Return the refusal for these seats."""
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         if not request.seat_numbers:
             return
         closed = set(self.closed_seats(facts, request))
-        # A booking may stay where it is.
+        # Moving a booking to its own seat is allowed.
         closed -= {row.seat_number for row in facts.rows if row.pk == request.booking_id}
         seats = sorted(closed.intersection(request.seat_numbers))
         if seats:
             raise self.refusal(facts, request, seats)
 
 
-# --- A booking that is moved is still there ---------------------------------------------------
+# --- A booking can be moved -------------------------------------------------------------------
 
 
 class AlreadyCancelled(Refusal):
@@ -68,7 +68,7 @@ class AlreadyCancelled(Refusal):
 
 class NotBooked(Refusal):
     code = "not_booked"
-    example: ClassVar[dict[str, Any]] = {"detail": "This seat is only held; hold or book the other one instead."}
+    example: ClassVar[dict[str, Any]] = {"detail": "This seat is only held; hold or book the other seat instead."}
 
 
 class Movable(Rule):
@@ -150,12 +150,12 @@ class SoldOut(Refusal):
 
 
 class SeatsFree(SeatRule):
-    """A seat that the customer holds is free for them; only a count chooses other seats."""
+    """A seat that the customer holds is free for them, except that a count chooses other seats."""
 
     refusals = (SeatTaken, SoldOut)
 
     def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
-        # A count gets other seats than those that the customer holds.
+        # A count does not choose seats that the customer already holds.
         user = None if request.count else request.user
         return [row.seat_number for row in facts.rows if row.is_taken_for(user, request.now)]
 
@@ -165,7 +165,7 @@ class SeatsFree(SeatRule):
         return SoldOut() if facts.is_sold_out and not holds_seat else SeatTaken(facts.show, seats)
 
 
-# --- The customer's seats in the show are few enough ------------------------------------------
+# --- The number of seats per customer ---------------------------------------------------------
 
 
 class SeatLimitReached(Refusal):
@@ -191,7 +191,7 @@ class SeatLimit(Rule):
             raise SeatLimitReached
 
 
-# --- A seat is held for a limited time --------------------------------------------------------
+# --- The duration of holds --------------------------------------------------------------------
 
 
 class HoldLimitReached(Refusal):
@@ -210,9 +210,9 @@ class HoldLimitReached(Refusal):
 
 
 def continuous_hold_began_at(row: SeatRow, request: SeatRequest) -> datetime | None:
-    """When the customer began to hold the row's seat, if they still do.
+    """Return when the customer began to hold the row's seat, or None if they don't hold it.
 
-    A hold that expired less than HOLD_MINUTES ago and is still on the seat counts as continued.
+    A hold that expired less than HOLD_MINUTES ago and was not released counts as continued.
     """
     is_own_hold = row.status == Booking.Status.HELD and row.user_id == request.user_id and row.expires_at is not None
     if not is_own_hold or row.expires_at + timedelta(minutes=settings.HOLD_MINUTES) <= request.now:  # type: ignore[operator]
@@ -255,26 +255,26 @@ def rules_for(action: Action) -> list[Rule]:
 
 
 def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]]:
-    """What `choose_seats` may raise, for the API's document; NoBlock only for `several` seats."""
+    """Return the refusals of `choose_seats` for the OpenAPI document; NoBlock only for `several` seats."""
     refusals = [refusal for rule in rules_for(action) for refusal in rule.refusals]
     return [*refusals, NoBlock] if several else refusals
 
 
 def need_customer_lock(request: SeatRequest) -> bool:
-    """Whether a rule on this request looks at several shows."""
+    """Return whether a rule for this request depends on several shows."""
     return any(rule.locks_customer(request) for rule in rules_for(request.action))
 
 
 def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
-    """The seats that the request can't get, among those of the facts' rows or of the whole show."""
+    """Return the seats that the request can't get, among the facts' rows or all seats of the show."""
     rules = [rule for rule in rules_for(request.action) if isinstance(rule, SeatRule)]
     return {seat for rule in rules for seat in rule.closed_seats(facts, request)}
 
 
 def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
-    """The seats that the request gets: those it names, or the best that no rule closes.
+    """Return the seats for the request: its seat numbers, or for a count the best seats that no rule closes.
 
-    Raises the refusals of RULES; for a count, NoBlock and SoldOut.
+    Raises the refusals of RULES, and for a count NoBlock and SoldOut.
     """
     for rule in rules_for(request.action):
         rule.check(facts, request)

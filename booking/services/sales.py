@@ -1,8 +1,8 @@
-"""The one way to get a seat: lock the show and read the facts, check the rules, write and commit.
+"""The path of every request for seats: lock the show and read the facts, check the rules, write and commit.
 
-That takes two round trips to the database: `lock_and_read`, and the statements of a Change with the COMMIT. A request
-with an Idempotency-Key and a sale by staff take one more, because their records contain the booking's id. A request for
-a seat that is visibly taken is refused after the first, without the show's lock.
+This takes two round trips to the database: `lock_and_read`, and the statements of a Change with the COMMIT. A request
+with an Idempotency-Key or a sale by staff takes one more, because its record contains the booking's id. A request for
+a seat that is already taken is refused after the first round trip, without the show's lock.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import IntegrityError
 from django.db.models import F
 
-from booking.infrastructure.statements import Call, Insert, Update, saved, send
+from booking.infrastructure.statements import Call, Insert, Update, mark_saved, send
 from booking.models import Booking
 from booking.services.facts import Facts, SeatRequest, SeatRow, lock_and_read
 from booking.services.refusals import Busy
@@ -30,38 +30,38 @@ _release = Update(
 
 @dataclass
 class Change:
-    """What is written when the rules allow a request: `before`, then the bookings that have no id yet."""
+    """The statements for a request that the rules allow: `before`, then inserts of the bookings without an id."""
 
-    # What the service returns, in the order of the seats.
+    # The service's result, in the order of the seats.
     bookings: list[Booking]
     before: list[Call]
-    # Makes the statements that need the ids of the bookings.
+    # Returns the statements that need the ids of the bookings.
     after: Callable[[], list[Call]] | None = None
 
 
-# Makes the change that puts the request's customer on the chosen seats. May raise a Refusal.
+# Makes the Change for the chosen seats. May raise a Refusal.
 Write = Callable[[SeatRequest, Facts, list[int]], Change]
 
 
 def release_expired(facts: Facts, seats: list[int], now: datetime) -> list[Call]:
-    """The statements that take expired holds off the seats."""
+    """Return the statements that cancel expired holds on the seats."""
     expired = [row.pk for row in facts.rows if row.seat_number in seats and row.has_expired(now)]
     return [_release.bind(show_id=facts.show.pk, booking_id=pk) for pk in expired]
 
 
 class Sale:
-    """A request for seats that is carried out; it knows its own last attempt."""
+    """Carries out a request for seats; it remembers its last attempt, to detect a commit whose response was lost."""
 
     def __init__(self, request: SeatRequest, write: Write) -> None:
         self._request = request
         self._write = write
-        # The bookings of an attempt whose commit may have been lost.
+        # The bookings of the last attempt.
         self._attempted: list[Booking] = []
         self._may_be_committed = False
 
     @retried
     def carry_out(self) -> list[Booking]:
-        """Gets the seats and returns their bookings, with show, movie and screen loaded.
+        """Makes the change and returns the bookings, with show, movie and screen loaded.
 
         Raises the refusals of `choose_seats` and of the write, NotFound, IdempotencyKeyReused, Replay and Busy.
         """
@@ -69,36 +69,36 @@ class Sale:
             return self._carry_out()
         except Interrupted as interruption:
             self._may_be_committed = self._may_be_committed or interruption.committing
-            # It is safe to run again, because it looks for its attempt first.
+            # Running again is safe, because the next run first looks for this attempt's bookings.
             raise Interrupted from interruption
 
     def _carry_out(self) -> list[Booking]:
         try:
             return self._in_transaction()
         except IntegrityError:
-            # A row was written without the show's lock; the rules see it when they are asked again.
+            # A row was written without the show's lock; the second attempt reads it.
             pass
         try:
             return self._in_transaction()
         except IntegrityError as error:
-            # The customer's account was deleted at this moment.
+            # The customer's account was deleted at the same time.
             raise Busy from error
 
     def _in_transaction(self) -> list[Booking]:
-        # Race: two buyers of one seat, or one customer's last allowed seats; staff changing the show.
+        # Race: two customers for one seat, one customer's last allowed seats, a change of the show by staff.
         with write_transaction() as transaction:
             facts = self._read_facts(wait=self._may_be_committed)
             if self._may_be_committed and (found := self._find_attempt(facts)):
                 return found
             seats = choose_seats(facts, self._request)
             if not facts.is_locked:
-                # A seat became free after the lock was not taken.
+                # The seats became free between the two statements of `lock_and_read`.
                 facts = self._read_facts(wait=True)
                 seats = choose_seats(facts, self._request)
             return self._save(self._write(self._request, facts, seats), facts, transaction)
 
     def _read_facts(self, *, wait: bool) -> Facts:
-        """Raises Replay and IdempotencyKeyReused where the request's key has a record."""
+        """Raises Replay or IdempotencyKeyReused if the request's key has a record."""
         request = self._request
         facts = lock_and_read(request, wait=wait)
         if request.idempotency:
@@ -111,13 +111,13 @@ class Sale:
         return facts
 
     def _find_attempt(self, facts: Facts) -> list[Booking]:
-        """The bookings of the last attempt, if they are stored with the same seats, customer, time and status."""
+        """Return the last attempt's bookings, if they are stored with the same customer, seats, status and times."""
         stored = {_identity(row): row.pk for row in facts.rows}
         if not all(_identity(booking) in stored for booking in self._attempted):
             return []
         for booking in self._attempted:
             booking.show = facts.show
-            saved(booking, stored[_identity(booking)])
+            mark_saved(booking, stored[_identity(booking)])
         return self._attempted
 
     def _save(self, change: Change, facts: Facts, transaction: WriteTransaction) -> list[Booking]:
@@ -128,7 +128,7 @@ class Sale:
         needs_ids = request.idempotency or change.after
         results = send(*calls) if needs_ids else transaction.send_and_commit(*calls)
         for booking, [(pk,)] in zip(new, results[len(change.before) :], strict=True):
-            saved(booking, pk)
+            mark_saved(booking, pk)
         if needs_ids:
             records = change.after() if change.after else []
             if request.idempotency and request.user:

@@ -1,4 +1,4 @@
-"""What can't be had of a show's seats."""
+"""The unavailable seats of a show."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from typing import NamedTuple
 from django.db.models import Count, F
 from django.db.models.lookups import In
 
-from booking.infrastructure.statements import Query, in_order
+from booking.infrastructure.statements import Query, numbered_values
 from booking.models import Booking, Show, User, seat_label
 from booking.services.refusals import NotFound
 
 _hall = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by().values_list("total_seats", "seats_per_row"))
-# The seats of a show that are taken at a time, each with its status and its customer.
+# The seats of a show that are unavailable at `now`, with status and customer.
 _active_seats = Query(
     lambda p: (
         Booking.objects.active(p.now)
@@ -28,7 +28,7 @@ _active_seats = Query(
 
 @dataclass(frozen=True)
 class SeatMap:
-    """The seats of a show that can't be had; each as its number, its status and whether it is the asker's."""
+    """A show's unavailable seats: for each its number, its status and whether it belongs to the current user."""
 
     show_id: int
     total_seats: int
@@ -41,7 +41,7 @@ class SeatMap:
 
     @property
     def etag(self) -> str:
-        """A tag that is another one when anything in the map is."""
+        """A hash of the map, for the ETag header."""
         return f'"{hashlib.sha256(repr(self).encode()).hexdigest()[:32]}"'
 
     def seat_label(self, seat_number: int) -> str:
@@ -49,7 +49,7 @@ class SeatMap:
 
 
 class TakenSeat(NamedTuple):
-    """Who has a seat, or why nobody can: what staff may know."""
+    """An unavailable seat with the details that staff may see."""
 
     seat_number: int
     status: str
@@ -61,18 +61,18 @@ class TakenSeat(NamedTuple):
 
 
 def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
-    """The show's seats that can't be had at `now` (UTC), by number, each with all that there is to it."""
-    live = Booking.objects.active(now).filter(show=show_id).order_by("seat_number")
+    """Return the show's unavailable seats at `now` (UTC) with details, ordered by number."""
+    active = Booking.objects.active(now).filter(show=show_id).order_by("seat_number")
     return [
         TakenSeat(*row)
-        for row in live.values_list(
+        for row in active.values_list(
             "seat_number", "status", "pk", "user__username", "reference", "reason", "expires_at"
         )
     ]
 
 
 def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> SeatMap:
-    """The show's seats as they are at `now` (UTC), the user's own marked. Raises NotFound."""
+    """Return the show's seat map at `now` (UTC), with the user's own seats marked. Raises NotFound."""
     halls = _hall(show_id=show_id)
     if not halls:
         raise NotFound
@@ -84,11 +84,11 @@ def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> S
     return SeatMap(show_id, total_seats, seats_per_row, taken)
 
 
-def seats_taken(shows: Sequence[int], now: datetime) -> dict[int, int]:
-    """How many seats of each of the shows are taken at `now` (UTC), by id; a show where all are free is left out."""
-    if not shows:
+def count_taken_seats(*, show_ids: Sequence[int], now: datetime) -> dict[int, int]:
+    """Return the number of unavailable seats at `now` (UTC) by show id, without shows where all seats are free."""
+    if not show_ids:
         return {}
-    return dict(_count_taken(len(shows))(now=now, **in_order("show", shows)))
+    return dict(_count_taken(len(show_ids))(now=now, **numbered_values("show", show_ids)))
 
 
 @lru_cache

@@ -1,8 +1,8 @@
-"""Which seats are best: the geometry of a hall, without a database.
+"""Choosing the best seats: the geometry of a hall, without database access.
 
-A hall is `total_seats` seats numbered row by row from 1, `seats_per_row` in each, the last row perhaps shorter.
-A block is seats side by side in one row; a run is as many free seats side by side as there are. A seat
-is stranded where it is free, has a taken neighbour on either side, and was not so before.
+A hall has `total_seats` seats, numbered row by row from 1, with `seats_per_row` in each row; the last row may be
+shorter. A block is a range of adjacent seats in one row. A run is a maximal block of free seats. A choice strands a
+seat if it leaves that seat free between two taken ones.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -12,16 +12,16 @@ from heapq import nsmallest
 from itertools import accumulate
 from operator import itemgetter, sub
 
-# A choice is valued by one number, the less the better: first how many blocks it is in, then how many seats it
-# strands, then how far it is from the middle. Each outweighs all that come after it.
+# The cost of a choice is one number: the number of blocks, then the number of stranded seats, then the distance from
+# the middle. Each term outweighs all later ones.
 STRANDED = 10**12
 BLOCK = 10**16
-NEVER = 10**24
+INFINITE = 10**24
 
 
 @dataclass(frozen=True)
 class Run:
-    """Free seats from `first` to `last`, and whether a taken seat, not a wall, is next to either."""
+    """Free seats from `first` to `last`. A side is bounded if the next seat is taken, rather than the row's end."""
 
     first: int
     last: int
@@ -32,7 +32,7 @@ class Run:
         return self.last - self.first + 1
 
     def blocks(self, size: int) -> Iterator[range]:
-        """Every block of `size` seats in it."""
+        """Yield every block of `size` seats in the run."""
         return (range(first, first + size) for first in range(self.first, self.last - size + 2))
 
 
@@ -46,7 +46,7 @@ class Hall:
         return -(-self.total_seats // self.seats_per_row)
 
     def runs(self, taken: Collection[int]) -> Iterator[Run]:
-        """All runs, row by row."""
+        """Yield all runs, row by row."""
         taken = set(taken)
         for start in range(1, self.total_seats + 1, self.seats_per_row):
             end = min(start + self.seats_per_row - 1, self.total_seats)
@@ -59,24 +59,24 @@ class Hall:
                 first = seat + 1
 
     def best_block(self, run: Run, size: int) -> tuple[int, range]:
-        """The best block of `size` seats in the run, after its value."""
+        """Return the cost of the best block of `size` seats in the run, and the block."""
         first, last, distances = run.first, run.last, _distances(self)
-        values = list(map(sub, distances[first + size - 1 : last + 1], distances[first - 1 : last - size + 1]))
+        costs = list(map(sub, distances[first + size - 1 : last + 1], distances[first - 1 : last - size + 1]))
         spare = last - first + 1 - size
         if spare and run.bounded_left:
-            values[1] += STRANDED
+            costs[1] += STRANDED
         if spare and run.bounded_right:
-            values[spare - 1] += STRANDED
-        value: int = min(values)
-        first += values.index(value)
-        return value, range(first, first + size)
+            costs[spare - 1] += STRANDED
+        cost: int = min(costs)
+        first += costs.index(cost)
+        return cost, range(first, first + size)
 
 
 @lru_cache
 def _distances(hall: Hall) -> list[int]:
-    """For each seat, the distances from the middle of the hall of it and of all seats before, added up.
+    """Return the prefix sums of the seats' squared distances from the middle of the hall.
 
-    A seat's distance is squared and in quarters of a seat², so that it stays whole.
+    The unit is a quarter of a seat², so that the numbers are integers.
     """
     last_row, last_place = hall.rows - 1, hall.seats_per_row - 1
     places = (divmod(seat, hall.seats_per_row) for seat in range(hall.total_seats))
@@ -88,10 +88,10 @@ def _distances(hall: Hall) -> list[int]:
 def best_seats(
     total_seats: int, seats_per_row: int, taken: Collection[int], count: int, *, split: bool = False
 ) -> list[int] | None:
-    """The best `count` free seats: together in one row, stranding no seat if that can be avoided, near the middle.
+    """Return the best `count` free seats: side by side, stranding no seat if possible, near the middle.
 
-    None where no row has so many side by side, unless they may be `split`: then in as few blocks as can
-    be, and None only where the hall has fewer free seats.
+    Returns None if no row has `count` free seats side by side. With `split`, the seats are then in as few blocks as
+    possible, and the result is None only if fewer seats are free.
     """
     hall = Hall(total_seats, seats_per_row)
     runs = list(hall.runs(taken))
@@ -102,19 +102,19 @@ def best_seats(
 
 
 def largest_block(total_seats: int, seats_per_row: int, taken: Collection[int]) -> int:
-    """How many free seats there are side by side at most."""
+    """Return the length of the longest run of free seats."""
     return max((len(run) for run in Hall(total_seats, seats_per_row).runs(taken)), default=0)
 
 
 def nearest_block(total_seats: int, seats_per_row: int, taken: Collection[int], wanted: Sequence[int]) -> list[int]:
-    """The block of as many free seats that is nearest to the `wanted` ones; none where there is no such block."""
+    """Return the block of the same size that is nearest to the `wanted` seats, or [] if there is none."""
     hall = Hall(total_seats, seats_per_row)
     size = len(wanted)
     rows, places = zip(*(divmod(seat - 1, seats_per_row) for seat in wanted), strict=True)
 
     def distance(block: range) -> int:
         row, place = divmod(block[0] - 1, seats_per_row)
-        # Between the centres, times the number of seats, so that it stays whole; squared.
+        # The squared distance of the centres, multiplied by the number of seats so that it is an integer.
         across: int = sum(range(place, place + size)) - sum(places)
         along: int = size * row - sum(rows)
         return across * across + along * along
@@ -124,25 +124,25 @@ def nearest_block(total_seats: int, seats_per_row: int, taken: Collection[int], 
 
 
 def _split(hall: Hall, runs: Sequence[Run], count: int) -> list[int] | None:
-    """The best choice of blocks, one of a run at most: two blocks of one run would be better off as one.
+    """Return the best choice of blocks, at most one per run, because one block costs less than two in the same run.
 
-    Goes through the runs and keeps, for each number of seats up to `count`, the best choice so far of so many.
+    Dynamic programming: for each number of seats up to `count`, the best choice among the runs so far.
     """
-    values = [0, *[NEVER] * count]
+    costs = [0, *[INFINITE] * count]
     chosen: list[tuple[range, ...]] = [()] * (count + 1)
     of_runs = [[hall.best_block(run, size) for size in range(1, min(len(run), count) + 1)] for run in runs]
-    for blocks in _worth_a_thought(of_runs, count):
-        # From the most seats down, so that a run is used once.
+    for blocks in _candidates(of_runs, count):
+        # From `count` downwards, so that each run is used once.
         for total in range(count, 0, -1):
-            for size, (value, block) in enumerate(blocks[:total], start=1):
-                if values[total - size] + BLOCK + value < values[total]:
-                    values[total] = values[total - size] + BLOCK + value
+            for size, (cost, block) in enumerate(blocks[:total], start=1):
+                if costs[total - size] + BLOCK + cost < costs[total]:
+                    costs[total] = costs[total - size] + BLOCK + cost
                     chosen[total] = (*chosen[total - size], block)
-    return [seat for block in chosen[count] for seat in block] if values[count] < NEVER else None
+    return [seat for block in chosen[count] for seat in block] if costs[count] < INFINITE else None
 
 
-def _worth_a_thought(of_runs: Sequence[list[tuple[int, range]]], count: int) -> list[list[tuple[int, range]]]:
-    """The runs among the `count` best for a size: no choice has more blocks, so one of these is always left."""
+def _candidates(of_runs: Sequence[list[tuple[int, range]]], count: int) -> list[list[tuple[int, range]]]:
+    """Return the runs that are among the `count` best for some size; a choice never has more than `count` blocks."""
     chosen: set[int] = set()
     for size in range(count):
         fitting = [index for index, blocks in enumerate(of_runs) if len(blocks) > size]

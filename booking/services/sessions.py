@@ -1,7 +1,7 @@
-"""What becomes of a sign-in: it goes on by a refresh token, and ends.
+"""Refreshing and revoking sessions.
 
-All tokens that descend from one sign-in carry its number. A refresh token is good for one use; used a second time, it
-is in two hands, of which nobody can tell which is whose, and the sign-in ends for both (RFC 9700, section 4.14.2).
+A session begins with a sign-in, and all its tokens contain the session's id. A refresh token can be used once. If it is
+used again, it may have been stolen, so the session is revoked (RFC 9700, section 4.14.2).
 """
 
 from datetime import datetime, timedelta
@@ -15,13 +15,13 @@ from booking.services.transactions import write_transaction
 
 
 def refresh_session(*, token: Any, session_id: int, now: datetime) -> Any:
-    """Uses up a refresh token and returns its successor.
+    """Marks a refresh token as used and returns its successor.
 
     Used again within REFRESH_GRACE_SECONDS, by another tab or because the response was lost, it has the same successor.
     Later it returns None and revokes the session. `now` is UTC. Raises Busy and Interrupted.
     """
     with write_transaction():
-        # Race: two requests with one token; the first entry among the used ones decides.
+        # Race: two requests with one token; only one of them inserts the row.
         used_at, _ = token.use(now)
         if now - used_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
             return token.successor(used_at)
@@ -30,7 +30,7 @@ def refresh_session(*, token: Any, session_id: int, now: datetime) -> Any:
 
 
 def revoke_session(*, token: Any, session_id: int, now: datetime) -> bool:
-    """Ends the sign-in, with all its tokens; says whether this was the refresh token's first use.
+    """Revokes the session with all its tokens; returns whether this was the refresh token's first use.
 
     `now` is UTC. Raises Busy and Interrupted.
     """
@@ -41,8 +41,8 @@ def revoke_session(*, token: Any, session_id: int, now: datetime) -> bool:
 
 
 def revoke_all_sessions(*, user: User) -> None:
-    """Signs the user out everywhere; every token and session made before is dead. Raises Busy and Interrupted."""
-    # A statement by itself would be committed without a word of the replica that doesn't have it.
+    """Revokes all sessions and tokens of the user. Raises Busy and Interrupted."""
+    # In autocommit mode, a commit that the synchronous replica did not confirm would raise no error.
     with write_transaction():
         User.objects.filter(pk=user.pk).update(session_key=new_session_key())
 

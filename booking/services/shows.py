@@ -1,4 +1,4 @@
-"""Planning shows: what staff may do with a screen's schedule."""
+"""Planning, copying, changing, cancelling and deleting shows."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,9 +12,9 @@ from booking.services.refusals import Refusal
 from booking.services.rules import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
-# Beyond any plan, and far from where dates end.
+# Datetime arithmetic works safely up to this year.
 LAST_YEAR = 2199
-# What tickets already sold depend on.
+# Fields that can't change once a customer has booked.
 FIXED_BY_BOOKINGS = ("movie", "screen", "seats_per_row")
 
 
@@ -85,10 +85,10 @@ def plan_show(
     total_seats: int | None = None,
     seats_per_row: int | None = None,
 ) -> Show:
-    """Puts a show on sale. Times are UTC.
+    """Creates a show. Times are UTC.
 
-    What is left out comes from the movie's length in minutes and the screen's seats. Raises
-    MovieLengthUnknown, ShowInThePast, ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
+    Defaults come from the movie's length in minutes and the screen's seats. Raises MovieLengthUnknown, ShowInThePast,
+    ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
     _check_start(starts_at, now)
     show = Show(
@@ -106,21 +106,21 @@ def plan_show(
 
 @retried
 def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[Show]:
-    """Puts the same movie on the same screen at other times (UTC), all of them or none.
+    """Copies a show to other start times (UTC), all or none.
 
-    The copies last as long as the original and take the screen's seats as they are now. Raises
-    ShowInThePast, ShowTooFarAhead, ShowsOverlap, NotFound or Busy.
+    The copies have the same length as the original, and the screen's current seats. Raises ShowInThePast,
+    ShowTooFarAhead, ShowsOverlap, NotFound or Busy.
     """
     for starts_at in starts:
         _check_start(starts_at, now)
-    lasts = show.ends_at - show.starts_at
+    length = show.ends_at - show.starts_at
     screen = show.screen
     copies = [
         Show(
             movie=show.movie,
             screen=screen,
             starts_at=starts_at,
-            ends_at=starts_at + lasts,
+            ends_at=starts_at + length,
             total_seats=screen.total_seats,
             seats_per_row=screen.seats_per_row,
         )
@@ -136,14 +136,13 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
 
-    A show at another time keeps its length, and another movie or screen brings its own length or
-    seats, unless they are given too; None for any of these fills it in anew. Of a show that has started only the
-    end can be changed. Times are UTC. Raises NotFound,
-    ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
+    A new start keeps the length. A new movie or screen also sets the length or the seats, unless they are given; None
+    resets them to the movie's or the screen's values. After the start, only the end can be changed. Times are UTC.
+    Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap or Busy.
     """
     with write_transaction():
-        # Race: a seat sold while the hall shrinks; two members of staff at one show.
+        # Race: a booking of a seat that the change removes; two members of staff change the same show.
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
@@ -151,11 +150,11 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
             raise ShowStarted
         if "starts_at" in changes:
             _check_start(changes["starts_at"], now)
-        news = _with_what_follows(show, changes)
-        _check_bookings_allow(show, news, now)
-        for name, value in news.items():
+        changes = _with_dependent_fields(show, changes)
+        _check_bookings_allow(show, changes, now)
+        for name, value in changes.items():
             setattr(show, name, value)
-        if {"movie", "screen", "starts_at", "ends_at"} & news.keys():
+        if {"movie", "screen", "starts_at", "ends_at"} & changes.keys():
             _put_on_schedule(show)
         else:
             show.save()
@@ -164,12 +163,12 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
 
 @retried
 def cancel_show(*, show_id: int, now: datetime) -> int:
-    """Cancels a show and every booking and hold of it; returns how many bookings those were.
+    """Cancels a show and all its bookings and holds; returns the number of bookings.
 
     `now` is UTC. A show can still be cancelled while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
     """
     with write_transaction():
-        # Race: a seat being booked or cancelled.
+        # Race: a seat is booked or cancelled.
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
@@ -184,13 +183,13 @@ def cancel_show(*, show_id: int, now: datetime) -> int:
 
 @retried
 def delete_show(*, show_id: int, now: datetime) -> None:
-    """Removes a show that was never booked. `now` is UTC. Raises NotFound, ShowHasBookings or Busy."""
+    """Deletes a show that has never been booked. `now` is UTC. Raises NotFound, ShowHasBookings or Busy."""
     with write_transaction():
-        # Race: the first seat being booked.
+        # Race: the first seat is booked.
         show = lock_show(show_id)
         of_show = Booking.objects.filter(show=show)
         if of_show.of_customers(now).exists():
-            raise ShowHasBookings("A show with bookings can't be deleted; call it off instead.")
+            raise ShowHasBookings("A show with bookings can't be deleted; cancel it instead.")
         of_show.delete()
         show.delete()
 
@@ -201,29 +200,29 @@ def _end_of(movie: Movie, starts_at: datetime) -> datetime:
     return starts_at + timedelta(minutes=movie.duration_minutes)
 
 
-def _with_what_follows(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
-    """The changes together with the values that follow from them for fields left out or None."""
+def _with_dependent_fields(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes with the values that they imply for fields that are missing or None."""
     screen = changes.get("screen", show.screen)
     starts_at = changes.get("starts_at", show.starts_at)
-    follows: dict[str, Any] = {}
+    implied: dict[str, Any] = {}
     if changes.get("ends_at") is None:
         if "movie" in changes or "ends_at" in changes:
-            follows["ends_at"] = _end_of(changes.get("movie", show.movie), starts_at)
+            implied["ends_at"] = _end_of(changes.get("movie", show.movie), starts_at)
         elif "starts_at" in changes:
-            follows["ends_at"] = starts_at + (show.ends_at - show.starts_at)
+            implied["ends_at"] = starts_at + (show.ends_at - show.starts_at)
     for name in ("total_seats", "seats_per_row"):
         if changes.get(name) is None and ("screen" in changes or name in changes):
-            follows[name] = getattr(screen, name)
-    return changes | follows
+            implied[name] = getattr(screen, name)
+    return changes | implied
 
 
 def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) -> None:
     of_show = Booking.objects.filter(show=show)
     fixed = [name for name in FIXED_BY_BOOKINGS if name in changes and changes[name] != getattr(show, name)]
-    # A cancelled booking counts too: it goes on telling its customer of this movie, screen and seat.
+    # Cancelled bookings count too, because customers can still see their movie, screen and seat.
     if fixed and of_show.of_customers(now).exists():
-        raise ShowHasBookings("This show has bookings; this can't be changed any more.", fixed[0])
-    # In another hall, or in rows of another length, staff's blocked seats would be other ones.
+        raise ShowHasBookings("This show has bookings, so this can't be changed any more.", fixed[0])
+    # On another screen, or with rows of another length, the blocked numbers would be different seats.
     if {"screen", "seats_per_row"} & set(fixed) and of_show.filter(status=Booking.Status.BLOCKED).exists():
         raise ShowHasBookings("This show has blocked seats; put them back on sale first.", fixed[0])
     highest = of_show.active(now).aggregate(Max("seat_number"))["seat_number__max"] or 0
@@ -244,7 +243,7 @@ def _put_on_schedule(show: Show) -> None:
     """Saves the show if its time is free on its screen. Raises the refusals of `plan_show`."""
     if show.ends_at <= show.starts_at:
         raise ShowEndsBeforeItStarts
-    # Race: another show planned for the same time; no row of it exists yet that could be locked.
+    # Race: another show is planned for the same time. Its row does not exist yet, so the screen is locked.
     screen = lock_screen(show.screen_id)
     others = Show.objects.scheduled().filter(screen=screen).exclude(pk=show.pk)
     overlapping = others.filter(starts_at__lt=show.ends_at, ends_at__gt=show.starts_at)

@@ -1,6 +1,6 @@
-"""The transaction and the row locks that every decision on shows and bookings runs under.
+"""Transactions, row locks and retries for the services.
 
-Order of locks: rows of shows by their ids, then a screen's or an account's (a customer's too).
+Order of locks: shows by id, then a screen or an account (including a customer's).
 """
 
 import functools
@@ -24,19 +24,19 @@ from movieticket.deadline import seconds_left
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How long a service that is safe to run again is run again while the database is away.
+# How long a service is retried while the database is unavailable.
 RETRY_SECONDS = 4.0
 RETRY_PAUSE_SECONDS = 0.1
 
-# SQLSTATE, PostgreSQL documentation, appendix A.
+# SQLSTATE codes (PostgreSQL documentation, appendix A).
 LOCK_NOT_AVAILABLE = "55P03"
 READ_ONLY = "25006"
 # A prepared statement whose columns were changed by a migration.
 STALE_PLAN = "0A000"
-# One that the session doesn't know, and one that it knows already.
+# A prepared statement that does not exist in the session, and one that already exists.
 UNKNOWN_STATEMENT = "26000"
 DUPLICATE_STATEMENT = "42P05"
-# With these a transaction has ended before its COMMIT.
+# After these errors, the COMMIT has certainly not happened.
 OUTDATED_SESSION = {STALE_PLAN, UNKNOWN_STATEMENT, DUPLICATE_STATEMENT}
 NOTHING_DONE = {READ_ONLY, *OUTDATED_SESSION}
 
@@ -54,7 +54,7 @@ class Interrupted(Busy):
 
 
 class WriteTransaction:
-    """An open transaction, as `write_transaction` gives it."""
+    """The open transaction of `write_transaction`."""
 
     committing = False
 
@@ -66,12 +66,12 @@ class WriteTransaction:
 
 @contextmanager
 def write_transaction() -> Iterator[WriteTransaction]:
-    """A transaction of its own, for locking and changing rows.
+    """Opens a transaction, which may not be nested, for locking and changing rows.
 
-    A Replay commits it: the answer says that the request was carried out, so its commit has to be safe. The first time
-    it may not have been; the lock that is taken now can't be committed on more machines before that.
+    A Replay commits the transaction, because its response says that the first request was carried out. When this commit
+    is confirmed by a synchronous replica, the commit of the first request is confirmed too.
 
-    Raises Busy where a lock stays held, and Interrupted.
+    Raises Busy if a lock can't be obtained, and Interrupted.
     """
     current, replay = WriteTransaction(), None
     try:
@@ -91,16 +91,16 @@ def write_transaction() -> Iterator[WriteTransaction]:
 
 
 def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
-    """The refusal for a failed statement; None for a mistake of ours or a violated constraint."""
+    """Return the refusal for a failed statement, or None for a programming error or a violated constraint."""
     if _state(error) == LOCK_NOT_AVAILABLE:
         return LockHeld()
     if isinstance(error, NoPlace):
         return Busy()
     if connection.vendor == "sqlite" and isinstance(error, OperationalError):
         return Busy()
-    if broke_off(error):
+    if is_transient_error(error):
         if _state(error) != DUPLICATE_STATEMENT:
-            # The next attempt opens a new connection. This one knows the statement now, and a new one would not.
+            # The next attempt opens a new connection. After DUPLICATE_STATEMENT this one can be used again.
             connection.close()
         return Interrupted(committing=committing and _state(error) not in NOTHING_DONE)
     return None
@@ -110,21 +110,21 @@ def _state(error: BaseException) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
-def broke_off(error: BaseException) -> bool:
-    """Whether the database is away, read-only for now or in an outdated session, rather than the statement wrong."""
+def is_transient_error(error: BaseException) -> bool:
+    """Return whether the error comes from the connection or the session rather than from the statement."""
     if _state(error) in OUTDATED_SESSION:
         return True
     if isinstance(error, InternalError):
-        # Or psycopg got an answer too many: PgBouncer passes on the server's goodbye and adds one of its own.
+        # None: psycopg received an unexpected result, because PgBouncer adds its own error to the server's last one.
         return _state(error) in {READ_ONLY, None}
     return isinstance(error, OperationalError | InterfaceError)
 
 
 def retried(service: Callable[P, T]) -> Callable[P, T]:
-    """Runs a service again, for RETRY_SECONDS, when the connection broke before the service changed anything.
+    """Retries a service for RETRY_SECONDS if the connection broke before the service changed anything.
 
-    After a commit whose answer was lost it is not run again; a service that can look up what it did raises
-    Interrupted without `committing`.
+    It is not retried if the response to its commit was lost. A service that can detect whether its commit succeeded
+    raises Interrupted without `committing` to be retried.
     """
 
     @functools.wraps(service)
@@ -133,11 +133,11 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
         try:
             while True:
                 try:
-                    return _reading(service, *args, **kwargs)
+                    return _call(service, *args, **kwargs)
                 except Interrupted as interruption:
-                    if interruption.committing or time.monotonic() >= deadline or not _may_try_again():
+                    if interruption.committing or time.monotonic() >= deadline or not _may_retry():
                         raise
-                # Requests that failed together must not return together.
+                # A random pause, so that requests that failed together are not retried together.
                 time.sleep(RETRY_PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311
         finally:
             availability.end_turn()
@@ -145,29 +145,29 @@ def retried(service: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def _may_try_again() -> bool:
-    """Whether there is time left; of the requests that find the database away, one at a time tries again."""
+def _may_retry() -> bool:
+    """Return whether there is time left. While the database is unavailable, only one request at a time retries."""
     left = seconds_left()
-    return left is None or (left > 0 and (not availability.is_away or availability.take_turn()))
+    return left is None or (left > 0 and (not availability.is_down or availability.take_turn()))
 
 
-def _reading(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Raises Interrupted. What breaks outside a write_transaction is a read, which is safe to repeat."""
+def _call(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Raises Interrupted if a statement outside `write_transaction` fails: it is a read, which is safe to repeat."""
     try:
         return service(*args, **kwargs)
     except Error as error:
         if isinstance(error, NoPlace):
             raise Busy from error
-        if not broke_off(error):
+        if not is_transient_error(error):
             raise
         connection.close()
         raise Interrupted from error
 
 
 def show_to_lock(p: Any) -> QuerySet[Show, Any]:
-    """The id of the show, with its lock.
+    """Select the id of the show and lock its row.
 
-    The show is read by the next statement: this one would return the movie and screen from before it waited.
+    The show is read by the next statement, because this one would return movie and screen as they were before the wait.
     """
     return Show.objects.select_for_update(no_key=True).filter(pk=p.show_id).order_by().values_list("pk")
 
@@ -180,9 +180,9 @@ read_show = Query(
 
 
 def lock_show(show_id: int) -> Show:
-    """The show as it is now, with movie and screen; it and its bookings can't change until the transaction ends.
+    """Locks the show with its bookings until the transaction ends; returns it with movie and screen loaded.
 
-    Raises NotFound, and Busy where another transaction keeps the lock.
+    Raises NotFound, and Busy if another transaction holds the lock.
     """
     with LOCK_WAITS.time(), waiting_for_row("show", show_id):
         _, shows = send(lock_row.bind(show_id=show_id), read_show.bind(show_id=show_id))
@@ -192,7 +192,7 @@ def lock_show(show_id: int) -> Show:
 
 
 def lock_screen(screen_id: int) -> Screen:
-    """The screen; its schedule can't change until the transaction ends. Raises NotFound or Busy."""
+    """Locks the screen with its schedule until the transaction ends. Raises NotFound or Busy."""
     try:
         with LOCK_WAITS.time():
             return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
@@ -201,13 +201,13 @@ def lock_screen(screen_id: int) -> Screen:
 
 
 def lock_account(user_id: int) -> User | None:
-    """The account, if it exists, to which nothing new can refer until the transaction ends. Raises Busy."""
+    """Locks the account, if it exists: no new row can refer to it until the transaction ends. Raises Busy."""
     with LOCK_WAITS.time():
         return User.objects.select_for_update().filter(pk=user_id).first()
 
 
 def lock_customer(user: User) -> None:
-    """Makes the customer's other bookings wait until the transaction ends; taken after a show's lock. Raises Busy."""
+    """Serialises the customer's bookings until the transaction ends; called after a show is locked. Raises Busy."""
     with LOCK_WAITS.time():
-        # Not the key: bookings of this customer refer to it and go on in other shows.
+        # NO KEY, so that inserts of bookings, which refer to the user, don't wait.
         list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))

@@ -1,4 +1,4 @@
-"""Paths under /api/. Each is written with a trailing slash and works without it too."""
+"""URLs under /api/. The trailing slash is optional."""
 
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter

@@ -1,4 +1,4 @@
-"""Paths outside /api/."""
+"""URLs outside /api/."""
 
 from django.contrib.auth.views import PasswordResetCompleteView
 from django.urls import path
@@ -8,7 +8,7 @@ from booking.views.password_reset import NewPasswordPage
 
 urlpatterns = [
     path("api", NoSuchPathView.as_view()),
-    # Django's names for these two, by which its views and templates find them.
+    # Django's views and templates refer to these two by these names.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
     path(
         "password-reset/done/",

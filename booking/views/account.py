@@ -1,4 +1,4 @@
-"""Signing up, in and out, and the account itself."""
+"""Views for sign-up, sign-in, sign-out and the account."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from booking.serializers import (
     TokenPairSerializer,
     TokenSerializer,
 )
-from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, sent
+from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, body_field
 from booking.views.common import Public, account, validated
 from booking.views.openapi import TOKEN_REFUSALS, operation
 
@@ -33,7 +33,7 @@ class SignupView(Public, APIView):
         tag="Account",
         summary="Sign up",
         request=SignupSerializer,
-        answers={201: AccountSerializer},
+        responses={201: AccountSerializer},
         invalid={"username": ["A user with that username already exists."]},
     )
     def post(self, request: Request) -> Response:
@@ -47,16 +47,16 @@ class TokenView(jwt_views.TokenObtainPairView):
     @operation(
         tag="Account",
         summary="Sign in",
-        description="Gives an access token for the next minutes and a refresh token to get others with.",
+        description="Returns a short-lived access token, and a refresh token to get new access tokens with.",
         request=TokenSerializer,
-        answers={200: TokenPairSerializer},
+        responses={200: TokenPairSerializer},
         invalid={"password": ["This field is required."]},
         refusals=["no_active_account"],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        answer = super().post(request, *args, **kwargs)
-        services.trust(username=sent(request, "username"), address=address_of(request))
-        return answer
+        response = super().post(request, *args, **kwargs)
+        services.trust_address(username=body_field(request, "username"), address=address_of(request))
+        return response
 
 
 class RefreshView(jwt_views.TokenRefreshView):
@@ -66,12 +66,12 @@ class RefreshView(jwt_views.TokenRefreshView):
         tag="Account",
         summary="Get new tokens for a refresh token",
         description=(
-            "The refresh token sent is used up; the answer holds its successor. Sent a second time, it may have been "
-            "stolen: then every token of this sign-in is dead. So it is when an answer got lost and the request is "
-            "sent again; sign in again then."
+            "A refresh token can be used once; the response contains its successor. A token that is used again may "
+            "have been stolen, so all tokens of this sign-in become invalid. This also happens if the request is "
+            "repeated because its response was lost; then sign in again."
         ),
         request=RefreshSerializer,
-        answers={200: TokenPairSerializer},
+        responses={200: TokenPairSerializer},
         invalid={"refresh": ["This field is required."]},
         refusals=[*TOKEN_REFUSALS],
     )
@@ -85,9 +85,9 @@ class LogoutView(jwt_views.TokenBlacklistView):
     @operation(
         tag="Account",
         summary="Sign out",
-        description="Every token of this sign-in is dead at once; other devices stay signed in.",
+        description="All tokens of this sign-in become invalid immediately; other devices stay signed in.",
         request=LogoutSerializer,
-        answers={200: "Signed out."},
+        responses={200: "Signed out."},
         invalid={"refresh": ["This field is required."]},
         refusals=[*TOKEN_REFUSALS],
     )
@@ -97,10 +97,10 @@ class LogoutView(jwt_views.TokenBlacklistView):
 
 class MeView(APIView):
     def get_throttles(self) -> list[BaseThrottle]:
-        # As a change of password, this asks for the password.
+        # DELETE checks the password, so it has the same limit as a change of the password.
         return [PasswordThrottle()] if self.request.method == "DELETE" else []
 
-    @operation(tag="Account", summary="See your account", answers={200: AccountSerializer})
+    @operation(tag="Account", summary="See your account", responses={200: AccountSerializer})
     def get(self, request: Request) -> Response:
         return Response(AccountSerializer(account(request)).data)
 
@@ -108,7 +108,7 @@ class MeView(APIView):
         tag="Account",
         summary="Change your e-mail address",
         request=AccountSerializer,
-        answers={200: AccountSerializer},
+        responses={200: AccountSerializer},
         invalid={"email": ["Enter a valid email address."]},
     )
     def patch(self, request: Request) -> Response:
@@ -119,11 +119,11 @@ class MeView(APIView):
         tag="Account",
         summary="Delete your account",
         description=(
-            "Cancels your bookings and holds of upcoming shows; past ones stay without your name. Every token is dead "
-            "at once."
+            "Cancels your bookings and holds of upcoming shows; past bookings remain without your name. All your "
+            "tokens become invalid immediately."
         ),
         request=DeletionSerializer,
-        answers={204: "The account is deleted."},
+        responses={204: "The account is deleted."},
         invalid={"password": ["This is not your current password."]},
         refusals=[services.StaffAccount, services.NotFound],
     )
@@ -136,8 +136,8 @@ class LogoutEverywhereView(APIView):
     @operation(
         tag="Account",
         summary="Sign out everywhere",
-        description="Every token made before is dead at once, on this device and on all others.",
-        answers={204: "Signed out everywhere."},
+        description="All your tokens become invalid immediately, on this device and on all others.",
+        responses={204: "Signed out everywhere."},
     )
     def post(self, request: Request) -> Response:
         services.revoke_all_sessions(user=account(request))
@@ -150,9 +150,9 @@ class PasswordView(APIView):
     @operation(
         tag="Account",
         summary="Change your password",
-        description="Every token made before is dead at once; sign in again.",
+        description="All your tokens become invalid immediately; sign in again.",
         request=PasswordChangeSerializer,
-        answers={204: "The password is changed."},
+        responses={204: "The password is changed."},
         invalid={"current_password": ["This is not your current password."]},
         refusals=[services.NotFound],
     )

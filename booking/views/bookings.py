@@ -1,4 +1,4 @@
-"""Booking, holding, moving and cancelling seats."""
+"""Views for booking, holding, moving and cancelling seats."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
 from booking.models import Booking
 from booking.paths import API, POSITIVE_ID
-from booking.renderers import JSONAnswer
+from booking.renderers import ApiResponse
 from booking.serializers import (
     BookingSerializer,
     GroupSerializer,
@@ -31,14 +31,14 @@ from booking.serializers import (
     represent_only,
 )
 from booking.throttling import BookingThrottle
-from booking.views.common import account, answer_or_replay, idempotent_request, validated
+from booking.views.common import account, call_or_replay, idempotent_request, validated
 from booking.views.openapi import operation
 
 SEATS_EXAMPLES = {"seat_taken": services.SeatTaken.example | {"alternatives": [8, 9, 10]}}
 
 
 def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
-    """What a request for seats may be refused with."""
+    """Return the refusals that a request for seats may get."""
     return [services.NotFound, *services.refusals_for(action, several=several)]
 
 
@@ -54,19 +54,19 @@ class BookView(LimitedView):
         tag="Bookings",
         summary="Book a seat",
         request=SeatSerializer,
-        answers={201: BookingSerializer},
+        responses={201: BookingSerializer},
         invalid={"seat_number": ["A whole number is required."]},
         refusals=refusals(services.Action.BOOK),
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> JSONAnswer:
+    def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(SeatSerializer, request)
         idempotency = idempotent_request(request, "book", data, represent_only)
-        answer, headers = answer_or_replay(
+        body, headers = call_or_replay(
             request, services.book_seat, represent_booking, show_id=int(pk), idempotency=idempotency, **data
         )
-        location = f"{request.META['SCRIPT_NAME']}{API}bookings/{answer['id']}/"
-        return JSONAnswer(answer, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+        location = f"{request.META['SCRIPT_NAME']}{API}bookings/{body['id']}/"
+        return ApiResponse(body, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
 
 class BookSeatsView(LimitedView):
@@ -74,24 +74,24 @@ class BookSeatsView(LimitedView):
         tag="Bookings",
         summary="Book several seats",
         description=(
-            "These seats, or the best `count` seats there are: together in one row, leaving no single free seat "
-            "between two taken ones where that can be avoided, near the middle of the hall. All or none. Seats that "
-            "you hold are booked by their numbers; a `count` chooses others."
+            "Books the given seats, or the best `count` seats: together in one row, leaving no single free seat "
+            "between two taken ones if possible, near the middle of the hall. All seats are booked or none. To book "
+            "seats that you hold, send their numbers; a `count` chooses other seats."
         ),
         request=SeatsSerializer,
-        answers={201: GroupSerializer},
+        responses={201: GroupSerializer},
         invalid={"seat_numbers": ["Seat 5 is named twice."]},
         refusals=refusals(services.Action.BOOK, several=True),
         examples=SEATS_EXAMPLES,
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> JSONAnswer:
+    def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(SeatsSerializer, request)
         idempotency = idempotent_request(request, "book-seats", data, represent_group)
-        answer, headers = answer_or_replay(
+        body, headers = call_or_replay(
             request, services.book_seats, represent_group, show_id=int(pk), idempotency=idempotency, **data
         )
-        return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
+        return ApiResponse(body, status.HTTP_201_CREATED, headers=headers)
 
 
 class HoldView(LimitedView):
@@ -99,31 +99,31 @@ class HoldView(LimitedView):
         tag="Bookings",
         summary="Hold seats",
         description=(
-            f"Keeps seats for you for {settings.HOLD_MINUTES} minutes. Book them by their numbers, or "
-            "cancel them. Held again, they are held longer, but no seat for more than "
+            f"Holds seats for you for {settings.HOLD_MINUTES} minutes. Then book them by their numbers, or "
+            "cancel them. Holding a seat again renews the hold, up to "
             f"{settings.MAX_HOLD_MINUTES} minutes without a break."
         ),
         request=SeatsSerializer,
-        answers={201: HoldSerializer},
+        responses={201: HoldSerializer},
         invalid={"seat_numbers": ["Seat 5 is named twice."]},
         refusals=refusals(services.Action.HOLD, several=True),
         examples=SEATS_EXAMPLES,
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> JSONAnswer:
+    def post(self, request: Request, pk: str) -> ApiResponse:
         def represent(holds: Sequence[Booking]) -> dict[str, Any]:
             return represent_hold(holds, timezone.now())
 
         data = validated(SeatsSerializer, request)
         idempotency = idempotent_request(request, "hold", data, represent)
-        answer, headers = answer_or_replay(
+        body, headers = call_or_replay(
             request, services.hold_seats, represent, show_id=int(pk), idempotency=idempotency, **data
         )
-        return JSONAnswer(answer, status.HTTP_201_CREATED, headers=headers)
+        return ApiResponse(body, status.HTTP_201_CREATED, headers=headers)
 
 
 class OwnBookings(viewsets.GenericViewSet[Booking]):
-    """Nobody sees a booking of somebody else, or that there is one."""
+    """Lists and retrieves the user's own bookings only; other bookings give 404."""
 
     serializer_class = BookingSerializer
 
@@ -138,7 +138,7 @@ class OwnBookings(viewsets.GenericViewSet[Booking]):
     operation(
         tag="Bookings",
         summary="List your bookings",
-        description="Newest first, cancelled ones too.",
+        description="Newest first, including cancelled bookings.",
         invalid={"status": ["Select a valid choice. sold is not one of the available choices."]},
         refusals=[services.NotFound],
         paged=True,
@@ -151,7 +151,9 @@ class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
 
 
 @method_decorator(
-    operation(tag="Bookings", summary="See a booking", answers={200: BookingSerializer}, refusals=[services.NotFound]),
+    operation(
+        tag="Bookings", summary="See a booking", responses={200: BookingSerializer}, refusals=[services.NotFound]
+    ),
     name="retrieve",
 )
 class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
@@ -165,43 +167,43 @@ class CancelView(LimitedView):
     @operation(
         tag="Bookings",
         summary="Cancel a booking",
-        description="Its seat is free again at once.",
-        answers={200: BookingSerializer},
+        description="The seat becomes available immediately.",
+        responses={200: BookingSerializer},
         refusals=CANCEL_REFUSALS,
     )
-    def post(self, request: Request, pk: str) -> JSONAnswer:
+    def post(self, request: Request, pk: str) -> ApiResponse:
         booking = services.cancel_booking(user=account(request), booking_id=int(pk), now=timezone.now())
-        return JSONAnswer(represent_booking(booking))
+        return ApiResponse(represent_booking(booking))
 
 
 class MoveView(LimitedView):
     @operation(
         tag="Bookings",
         summary="Move a booking to another seat",
-        description="Of the same show; a seat that you hold too.",
+        description="The new seat is in the same show; it may be one that you hold.",
         request=MoveSerializer,
-        answers={200: BookingSerializer},
+        responses={200: BookingSerializer},
         invalid={"seat_number": ["A whole number is required."]},
         refusals=refusals(services.Action.MOVE),
         repeatable=True,
     )
-    def post(self, request: Request, pk: str) -> JSONAnswer:
+    def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(MoveSerializer, request)
         idempotency = idempotent_request(request, "move", {"booking": int(pk), **data}, represent_only)
-        answer, headers = answer_or_replay(
+        body, headers = call_or_replay(
             request, services.move_booking, represent_booking, booking_id=int(pk), idempotency=idempotency, **data
         )
-        return JSONAnswer(answer, headers=headers)
+        return ApiResponse(body, headers=headers)
 
 
 class CancelReferenceView(LimitedView):
     @operation(
         tag="Bookings",
         summary="Cancel all seats of a reference",
-        description="All that you have under it, or none.",
-        answers={200: GroupSerializer},
+        description="Cancels all your active bookings with this reference, or none.",
+        responses={200: GroupSerializer},
         refusals=CANCEL_REFUSALS,
     )
-    def post(self, request: Request, reference: str) -> JSONAnswer:
+    def post(self, request: Request, reference: str) -> ApiResponse:
         bookings = services.cancel_reference(user=account(request), reference=reference, now=timezone.now())
-        return JSONAnswer(represent_group(bookings))
+        return ApiResponse(represent_group(bookings))

@@ -1,4 +1,4 @@
-"""Movies, shows and their seats."""
+"""Views of movies, shows and seat maps."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from booking import services
 from booking.authentication import OptionalJWTAuthentication
 from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
-from booking.infrastructure.catalogue_cache import CachedAnswer
+from booking.infrastructure.catalogue_cache import CachedResponse
 from booking.models import Movie, Show, ShowQuerySet
 from booking.paths import POSITIVE_ID
 from booking.serializers import (
@@ -36,16 +36,16 @@ from booking.views.openapi import operation
 
 
 def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
-    """Caches the successful answers of a view that depend on the address and the catalogue alone."""
+    """Caches successful responses of a view whose responses depend only on the URL and the catalogue."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            entry = CachedAnswer(request) if request.method == "GET" else None
+            entry = CachedResponse(request) if request.method == "GET" else None
         except Error as error:
-            if not services.broke_off(error):
+            if not services.is_transient_error(error):
                 raise
-            # The view will meet the same error, and the exception handler answers it.
+            # The view will get the same error, and the exception handler will handle it.
             entry = None
         content = entry and entry.get()
         if content:
@@ -55,7 +55,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
             entry.set(response.render().content)  # type: ignore[attr-defined]
         return response
 
-    return answer
+    return wrapper
 
 
 @method_decorator(
@@ -69,7 +69,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
     name="list",
 )
 @method_decorator(
-    operation(tag="Movies", summary="See a movie", answers={200: MovieSerializer}, refusals=[services.NotFound]),
+    operation(tag="Movies", summary="See a movie", responses={200: MovieSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
 @method_decorator(cached, name="dispatch")
@@ -88,7 +88,7 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
     operation(
         tag="Shows",
         summary="See a movie's upcoming shows",
-        description="Soonest first, each with the seats still available.",
+        description="Soonest first, each with the number of available seats.",
         invalid={"date": ["Enter a valid date."]},
         refusals=[services.NotFound],
         paged=True,
@@ -106,20 +106,20 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
         return shows.select_related("movie", "screen").with_seats_available(self.now)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """All but the seats is cached until the catalogue changes or the first of the shows begins."""
+        """The page without `seats_available` is cached until the catalogue changes or the first show starts."""
         self.now = timezone.now()
-        entry = CachedAnswer(request)
+        entry = CachedResponse(request)
         page = entry.get()
         if page is None or page["first_start"] <= self.now:
             page = self._page(request, *args, **kwargs)
             entry.set(page)
-        shows = page["answer"]["results"]
-        taken = services.seats_taken([show["id"] for show in shows], self.now)
+        shows = page["body"]["results"]
+        taken = services.count_taken_seats(show_ids=[show["id"] for show in shows], now=self.now)
         counted = [show | {"seats_available": show["total_seats"] - taken.get(show["id"], 0)} for show in shows]
-        return Response(page["answer"] | {"results": counted})
+        return Response(page["body"] | {"results": counted})
 
     def _page(self, request: Request, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        return {"answer": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
+        return {"body": super().list(request, *args, **kwargs).data, "first_start": self._first_start()}
 
     def _first_start(self) -> datetime:
         first = self.filter_queryset(self.get_queryset()).first()
@@ -127,7 +127,7 @@ class MovieShowsViewSet(Public, mixins.ListModelMixin, viewsets.GenericViewSet[S
 
 
 @method_decorator(
-    operation(tag="Shows", summary="See a show", answers={200: ShowSerializer}, refusals=[services.NotFound]),
+    operation(tag="Shows", summary="See a show", responses={200: ShowSerializer}, refusals=[services.NotFound]),
     name="retrieve",
 )
 class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Show]):
@@ -144,12 +144,12 @@ class SeatMapView(APIView):
 
     @operation(
         tag="Shows",
-        summary="See which seats can be had",
+        summary="See which seats are available",
         description=(
-            "Names the seats that can't be had; all others can. With a token, the caller's own are marked `mine`. The "
-            "answer's `ETag`, sent back in `If-None-Match`, is answered with 304 while nothing has changed."
+            "Lists the unavailable seats; all other seats are available. With a token, the caller's own seats are "
+            "marked `mine`. A request with the response's `ETag` in `If-None-Match` gets 304 if nothing has changed."
         ),
-        answers={200: SeatMapSerializer, 304: "Nothing has changed."},
+        responses={200: SeatMapSerializer, 304: "Nothing has changed."},
         refusals=[services.NotFound],
         conditional=True,
     )
@@ -162,7 +162,7 @@ class SeatMapView(APIView):
         else:
             response = Response(represent_seat_map(seat_map))
         response["ETag"] = seat_map.etag
-        # Kept by nobody but the caller, whose own seats are in it, and asked for anew each time.
+        # Only the caller may cache it, because it contains their own seats, and must revalidate each time.
         response["Cache-Control"] = "private, no-cache"
         patch_vary_headers(response, ["Authorization"])
         return response

@@ -1,4 +1,4 @@
-"""What the views share."""
+"""Functions and classes that several views share."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
-    """The request's body in the serializer's shape. Raises DRF's ValidationError."""
+    """Return the validated body of the request. Raises DRF's ValidationError."""
     if request.data is None:
         raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: ["No data provided"]}, code="null")
     data: dict[str, Any] = _reader(serializer_class).run_validation(request.data)
@@ -30,17 +30,17 @@ def validated(serializer_class: Any, request: Request) -> dict[str, Any]:
 
 @cache
 def _reader(serializer_class: Any) -> Any:
-    """One for all requests: making a serializer's fields anew costs more than reading a body with them."""
+    """Return a shared serializer, because creating its fields takes longer than validating a body."""
     return serializer_class()
 
 
 def account(request: Request) -> User:
-    """The signed-in user of a view that lets nobody else in."""
+    """Return the user of a view that requires authentication."""
     return cast(User, request.user)
 
 
 class Public:
-    """Open to all; a token that happens to be sent, a stale one too, is not looked at."""
+    """A view without authentication; a token in the request is ignored, even if it is invalid."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes: Sequence[Any] = ()
@@ -49,7 +49,7 @@ class Public:
 def idempotent_request(
     request: Request, endpoint: str, body: dict[str, Any], represent: Callable[[Any], dict[str, Any]]
 ) -> services.IdempotentRequest[Any] | None:
-    """The request with its Idempotency-Key, if it has one. Raises InvalidInput."""
+    """Return the IdempotentRequest if the request has an Idempotency-Key. Raises InvalidInput."""
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
@@ -58,18 +58,18 @@ def idempotent_request(
     return services.IdempotentRequest(key, endpoint, body, represent)
 
 
-def answer_or_replay(
+def call_or_replay(
     request: Request, service: Callable[..., T], represent: Callable[[T], dict[str, Any]], **call: Any
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Calls the service for the user, now; returns the answer's body and headers, replayed for a repeated request."""
+    """Calls the service and returns the response's body and headers, which are replayed for a repeated request."""
     try:
         return represent(service(user=account(request), now=timezone.now(), **call)), {}
     except services.Replay as replay:
-        return replay.answer, {"Idempotency-Replayed": "true"}
+        return replay.response, {"Idempotency-Replayed": "true"}
 
 
 class NoSuchPathView(Public, APIView):
-    """Answers in JSON for any path under /api/ that there is not, with DEBUG on too."""
+    """Gives 404 in JSON for unknown paths under /api/, even with DEBUG on."""
 
     swagger_schema = None
 

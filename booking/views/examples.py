@@ -1,4 +1,4 @@
-"""What Swagger's examples name: things that are there, free and to come, so that a click on Execute does something."""
+"""Examples for Swagger with existing ids and free seats, so that the button Execute works without editing."""
 
 import secrets
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from booking import services
 from booking.models import Show, User
 
 USERNAME = "esha"
-# Enough to look around first.
+# Time to read the page before the show starts.
 TIME_TO_BOOK = timedelta(hours=1)
 SEATS = 2
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What stands here holds where there is nothing to book, or no database to ask."""
+    """The defaults are used if there is nothing to book or the database is unavailable."""
 
     username: str = USERNAME
     movie: int = 1
@@ -29,7 +29,7 @@ class Examples:
 
     @property
     def bodies(self) -> dict[str, dict[str, Any]]:
-        """Fields of the examples of bodies, by the body's name."""
+        """Fields of the examples of request bodies, by the name of the schema."""
         seat, other_seat = self.seats
         return {
             "Signup": {"username": self.username, "email": f"{self.username}@example.com"},
@@ -40,7 +40,7 @@ class Examples:
 
 
 def current_examples(now: datetime) -> Examples:
-    """Examples that are true at `now` (UTC), as far as the database can tell."""
+    """Return examples that work at `now` (UTC)."""
     try:
         username = _free_username()
         show = _show_to_book(now)
@@ -66,6 +66,6 @@ def _show_to_book(now: datetime) -> Show | None:
 def _free_seats(show: Show, now: datetime) -> tuple[int, int]:
     taken = {seat for seat, *_ in services.read_seat_map(show_id=show.pk, now=now).taken}
     free = (seat for seat in range(1, show.total_seats + 1) if seat not in taken)
-    # Somebody may have taken the last ones just now.
+    # Race: the last seats may have been taken in between.
     first, second, *_ = (*islice(free, SEATS), *Examples.seats)
     return first, second

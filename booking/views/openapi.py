@@ -1,4 +1,4 @@
-"""How the API is described in Swagger: one line on each view says what it takes and answers."""
+"""The OpenAPI document: `operation` documents each view's requests and responses."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -25,12 +25,12 @@ INFO = openapi.Info(
     description=(
         "Sign up, sign in, browse movies and shows, book seats and cancel them. The examples work as they stand: "
         "open an operation and press **Execute**.\n\n"
-        "A token of `POST /api/token/` goes into the header `Authorization: Bearer …`; in Swagger UI, that call signs "
-        "this page in. Every refusal has a stable `code`; times are ISO 8601 with an offset; lists are paged."
+        "Send the access token of `POST /api/token/` in the header `Authorization: Bearer …`; in Swagger UI, that call "
+        "signs this page in. Every error has a stable `code`; times are ISO 8601 with an offset; lists are paged."
     ),
 )
 
-# What DRF and SimpleJWT refuse: the status and an example of the sentence by code. Refusals of ours are classes.
+# Errors of DRF, SimpleJWT and the middleware: code → status and an example of the detail. Other refusals are classes.
 FRAMEWORK_REFUSALS = {
     "not_authenticated": (401, "Authentication credentials were not provided."),
     "token_not_valid": (401, "Token is invalid or expired"),
@@ -46,7 +46,7 @@ FRAMEWORK_REFUSALS = {
     "throttled": (429, "Request was throttled. Expected available in 42 seconds."),
 }
 TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "password_changed"]
-# A refusal of ours, or the code of one of the frameworks'.
+# A refusal class, or a code of FRAMEWORK_REFUSALS.
 Documented = type[Refusal] | str
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
 
@@ -57,8 +57,8 @@ IDEMPOTENCY_KEY = openapi.Parameter(
     openapi.IN_HEADER,
     type=openapi.TYPE_STRING,
     description=(
-        "A text of your own, 1 to 255 printable ASCII characters, new for each booking. Sent again with the same "
-        "body for the same show, the request is answered as it was the first time, with `Idempotency-Replayed: true`. "
+        "A text of your choice, 1 to 255 printable ASCII characters, new for each booking. If you repeat a request "
+        "with the same key, body and show, you get the first response again, with `Idempotency-Replayed: true`. "
         f"A key works for {settings.IDEMPOTENCY_HOURS} hours; after that the request is carried out as a new one."
     ),
 )
@@ -66,19 +66,19 @@ IF_NONE_MATCH = openapi.Parameter(
     "If-None-Match",
     openapi.IN_HEADER,
     type=openapi.TYPE_STRING,
-    description="The `ETag` of an earlier answer: while it still holds, the answer is 304 without a body.",
+    description="The `ETag` of an earlier response. If nothing has changed, the response is 304 without a body.",
 )
-# Swagger 2.0 has no word for a header that is always there.
+# Swagger 2.0 has no field to mark a response header as required.
 ALWAYS = {"x-required": True}
 ETAG = {
     "ETag": {
         "type": openapi.TYPE_STRING,
-        "description": "Another one whenever a seat changes; to be sent back in `If-None-Match`.",
+        "description": "Changes whenever a seat changes; send it back in `If-None-Match`.",
         **ALWAYS,
     }
 }
 RETRY_AFTER = {
-    "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "In how many seconds to try again.", **ALWAYS}
+    "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "The seconds to wait before retrying.", **ALWAYS}
 }
 # SimpleJWT's reasons why an access token is not valid.
 MESSAGES = openapi.Schema(
@@ -90,11 +90,11 @@ MESSAGES = openapi.Schema(
         },
     ),
 )
-# In the order of a customer's journey.
+# In the order in which a customer needs them.
 TAGS = [
     {"name": "Account", "description": "Sign up, sign in, sign out"},
-    {"name": "Movies", "description": "What there is to see"},
-    {"name": "Shows", "description": "When and where, and the seats left"},
+    {"name": "Movies", "description": "Browse movies"},
+    {"name": "Shows", "description": "Times, screens and available seats"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
 ]
 JOURNEY = [
@@ -131,7 +131,7 @@ class SchemaGenerator(OpenAPISchemaGenerator):
     def get_schema(self, *args: Any, **kwargs: Any) -> openapi.Swagger:
         swagger = super().get_schema(*args, **kwargs)
         swagger.tags = TAGS
-        # The pages ask for a document without operations.
+        # The HTML pages generate a document without operations.
         for name in swagger.definitions:
             if fields := self.examples.bodies.get(name):
                 swagger.definitions[name]["example"] = swagger.definitions[name]["example"] | fields
@@ -141,13 +141,13 @@ class SchemaGenerator(OpenAPISchemaGenerator):
         return openapi.Paths(paths={path: paths[path] for path in sorted(paths, key=JOURNEY.index)})
 
     def get_path_parameters(self, path: str, view_cls: Any) -> list[openapi.Parameter]:
-        # Nobody's but the caller's own bookings are to be had, so these two have no example that works.
+        # Bookings and references have no working example, because only the caller's own are accessible.
         kinds: dict[str, dict[str, Any]] = {
             "movies": {"x_example": self.examples.movie, "description": "A movie's id."},
             "shows": {"x_example": self.examples.show, "description": "A show's id."},
-            "bookings": {"description": "The id of a booking of yours."},
+            "bookings": {"description": "The id of one of your bookings."},
             "references": {
-                "description": "A reference of yours.",
+                "description": "The reference of your bookings.",
                 "type": openapi.TYPE_STRING,
                 "pattern": f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$",
             },
@@ -160,16 +160,16 @@ class SchemaGenerator(OpenAPISchemaGenerator):
 
 
 class AutoSchema(SwaggerAutoSchema):
-    """Reads from a view's classes who may call it and whether it is limited; `operation` says the rest.
+    """Reads authentication and throttling from the view's classes and everything else from `operation`.
 
-    Guesses neither that an answer is a paged list nor what a body holds.
+    Unlike drf-yasg's schema it does not guess which responses are paged lists, or the request body.
     """
 
     def has_list_response(self) -> bool:
         return bool(self.overrides.get("paged"))
 
     def get_request_serializer(self) -> Any:
-        # A view's serializer shapes its answers; what it takes is said for each operation.
+        # `serializer_class` is only for responses; `operation` sets the request's serializer.
         return super().get_request_serializer() if "request_body" in self.overrides else None
 
     def get_security(self) -> list[dict[str, list[str]]] | None:
@@ -186,7 +186,7 @@ class AutoSchema(SwaggerAutoSchema):
         return dict(sorted(responses.items()))
 
     def _shared_refusals(self) -> list[Documented]:
-        """The refusals that each such view has."""
+        """Return the refusals that the view has because of its classes."""
         refusals: list[Documented] = [Busy]
         if self.view.permission_classes:
             refusals += AUTHENTICATION_REFUSALS
@@ -201,7 +201,7 @@ def operation(
     *,
     tag: str,
     summary: str,
-    answers: dict[int, type[BaseSerializer[Any]] | str] | None = None,
+    responses: dict[int, type[BaseSerializer[Any]] | str] | None = None,
     request: type[BaseSerializer[Any]] | None = None,
     invalid: dict[str, list[str]] | None = None,
     refusals: Sequence[Documented] = (),
@@ -213,10 +213,9 @@ def operation(
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
 
-    `answers` are the successes by status (a `paged` list's follows from the view), `invalid` is an
-    example of a 400's reasons and `refusals` are what it may refuse with, besides those that every such view shares.
-    A `repeatable` one takes an Idempotency-Key, and a `conditional` one's answers have an ETag. `examples` are the
-    bodies of the codes that this view answers in its own way.
+    `responses` are the successful responses by status (for a `paged` list, the view's serializer). `invalid` is an
+    example of the errors in a 400. `refusals` come in addition to those of `_shared_refusals`. A `repeatable` operation
+    takes an Idempotency-Key, and a `conditional` one returns an ETag. `examples` replace the examples of codes.
     """
     options: dict[str, Any] = {}
     if request is not None:
@@ -229,7 +228,7 @@ def operation(
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
         operation_summary=summary,
         operation_description=description or summary,
-        responses={status: _success(status, answer, headers) for status, answer in (answers or {}).items()},
+        responses={status: _success(status, body, headers) for status, body in (responses or {}).items()},
         refusals=[*refusals, IdempotencyKeyReused] if repeatable else refusals,
         invalid=invalid,
         examples=examples or {},
@@ -240,7 +239,7 @@ def operation(
 
 
 def _described(refusal: Documented) -> tuple[int, str, dict[str, Any]]:
-    """Its status, its code and an example of the body."""
+    """Return the refusal's status, code and an example of its body."""
     if isinstance(refusal, str):
         status, detail = FRAMEWORK_REFUSALS[refusal]
         return status, refusal, {"detail": detail}
@@ -250,7 +249,7 @@ def _described(refusal: Documented) -> tuple[int, str, dict[str, Any]]:
 def _by_status(
     refusals: Sequence[Documented], examples: dict[str, dict[str, Any]]
 ) -> dict[int, dict[str, dict[str, Any]]]:
-    """For each status, its codes with an example of each body; `examples` has those that are not the usual ones."""
+    """Return the codes of each status, each with an example of its body, from `examples` if it is there."""
     by_status: dict[int, dict[str, dict[str, Any]]] = {}
     for refusal in refusals:
         status, code, example = _described(refusal)
@@ -258,14 +257,14 @@ def _by_status(
     return by_status
 
 
-def _success(status: int, answer: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
-    if isinstance(answer, str):
-        return openapi.Response(answer, **headers)
-    return openapi.Response(HTTPStatus(status).phrase, answer, **headers)
+def _success(status: int, body: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
+    if isinstance(body, str):
+        return openapi.Response(body, **headers)
+    return openapi.Response(HTTPStatus(status).phrase, body, **headers)
 
 
 def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Response:
-    """The answer of a status, by examples of the bodies of its codes."""
+    """Return the documentation of an error status; `examples` has a body for each code."""
     codes = list(examples)
     example = {**examples[codes[0]], "code": codes[0]}
     properties: dict[str, Any] = {
@@ -288,7 +287,7 @@ def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Respon
 def _invalid(example: dict[str, list[str]], codes: list[str]) -> openapi.Response:
     also = "".join(f", `{code}`" for code in codes)
     return openapi.Response(
-        f"Bad Request: the reasons by field; or `parse_error`{also} with a `detail`",
+        f"Bad Request: the errors by field; or `parse_error`{also} with a `detail`",
         openapi.Schema(type=openapi.TYPE_OBJECT, additional_properties=True),
         examples={"application/json": example},
     )

@@ -1,4 +1,4 @@
-"""A forgotten password: the link by e-mail, and what it leads to."""
+"""Views for resetting a forgotten password with a link by e-mail."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -19,7 +19,7 @@ from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrott
 from booking.views.common import Public, validated
 from booking.views.openapi import operation
 
-SENT = "If an account has this address, a link is on its way to it."
+SENT = "If an account has this e-mail address, a link has been sent to it."
 
 
 class PasswordResetView(Public, APIView):
@@ -28,9 +28,9 @@ class PasswordResetView(Public, APIView):
     @operation(
         tag="Account",
         summary="Ask for a new password",
-        description="Mails a link to each account that has this address. Whether there is one is not told.",
+        description="Mails a link to each account with this address. The response does not reveal whether one exists.",
         request=PasswordResetSerializer,
-        answers={202: SENT},
+        responses={202: SENT},
         invalid={"email": ["Enter a valid email address."]},
     )
     def post(self, request: Request) -> Response:
@@ -39,7 +39,7 @@ class PasswordResetView(Public, APIView):
 
 
 def _link(request: Request) -> Callable[[str, str], str]:
-    """Makes the address of a page that takes a new password: a client's own, or ours."""
+    """Return a function that builds the link to the page for a new password: PASSWORD_RESET_URL or this service's."""
     # Locally, the address at which the request came.
     host = settings.PUBLIC_URL or request.build_absolute_uri("/").removesuffix("/")
 
@@ -57,10 +57,10 @@ class NewPasswordView(Public, APIView):
     @operation(
         tag="Account",
         summary="Choose a new password",
-        description="With what stood in the link. Every token made before is dead at once.",
+        description="Sets a new password with the uid and the token of the link. All earlier tokens become invalid.",
         request=NewPasswordSerializer,
-        answers={204: "The password is changed."},
-        invalid={"token": ["This link is not valid, or no longer. Ask for another one."]},
+        responses={204: "The password is changed."},
+        invalid={"token": ["This link is invalid or has expired. Request a new one."]},
     )
     def post(self, request: Request) -> Response:
         services.reset_password(**validated(NewPasswordSerializer, request))
@@ -68,15 +68,15 @@ class NewPasswordView(Public, APIView):
 
 
 class NewPasswordPage(PasswordResetConfirmView):
-    """Where the link leads unless PASSWORD_RESET_URL says otherwise: Django's page, with our rule behind it."""
+    """The page of the link unless PASSWORD_RESET_URL is set: Django's view, with this project's service."""
 
     template_name = "booking/new_password.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        wait = services.count_attempt(limit=PasswordResetConfirmThrottle.limit, who=address_of(request))
+        wait = services.count_attempt(limit=PasswordResetConfirmThrottle.limit, key=address_of(request))
         if wait is None:
             return super().post(request, *args, **kwargs)
-        # An empty form: what was sent is not looked at.
+        # An empty form, because the input is not validated.
         context = self.get_context_data(form=self.form_class(cast(User, self.user)), wait=wait)
         return self.render_to_response(context, status=429, headers={"Retry-After": str(wait)})
 
@@ -85,7 +85,7 @@ class NewPasswordPage(PasswordResetConfirmView):
         try:
             services.reset_password(token=self.request.session.pop(INTERNAL_RESET_SESSION_TOKEN), **call)
         except services.InvalidInput:
-            # Race: the link was used, or the account switched off, since the page looked.
+            # Race: the link was used or the account deactivated after the page checked the link.
             self.validlink = False
             return self.render_to_response(self.get_context_data())
         return super(PasswordResetConfirmView, self).form_valid(form)

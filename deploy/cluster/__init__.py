@@ -1,1 +1,1 @@
-"""Three machines that go on when one of them dies; see docs/cluster.md."""
+"""A cluster of three machines that tolerates the failure of one; see docs/cluster.md."""

@@ -1,9 +1,9 @@
-"""The configuration of each node, from the templates beside this module.
+"""Writes the configuration of each node from the templates in this package.
 
 python -m deploy.cluster.files FOLDER ADDRESS ADDRESS ADDRESS
 
-writes FOLDER/node1, node2 and node3, each with the files that belong into /etc/movieticket on the machine with that
-address, and passwords made up anew.
+writes FOLDER/node1, node2 and node3, with the files for /etc/movieticket on the machine with that address and with new
+random passwords.
 """
 
 import secrets
@@ -20,7 +20,7 @@ POSTGRESQL_BIN = "/usr/lib/postgresql/15/bin"
 
 @dataclass(frozen=True)
 class Ports:
-    """What each program listens on, the same on every node."""
+    """The port of each program, the same on every node."""
 
     etcd: int = 2379
     etcd_peer: int = 2380
@@ -32,24 +32,24 @@ class Ports:
 
     @classmethod
     def from_base(cls, base: int) -> "Ports":
-        """Seven in a row."""
+        """Return seven consecutive ports."""
         return cls(*range(base, base + 7))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The addresses of all nodes, and what they have in common."""
+    """The addresses of all nodes, and their common configuration."""
 
     addresses: list[str]
-    # The one that the nodes' own connections come from, as in pg_hba.conf.
+    # The network of the nodes' own connections, in the syntax of pg_hba.conf.
     network: str
     ports: Ports = field(default_factory=Ports)
-    # None by default, so that the service does not start before somebody has named them.
+    # Empty by default, so that the service does not start without an explicit setting.
     allowed_hosts: str = ""
     secrets: dict[str, str] = field(default_factory=lambda: {name: secrets.token_hex(24) for name in SECRETS})
 
     def files(self, number: int, etc: Path, data: Path) -> dict[str, str]:
-        """The node's files by name; they will stand in `etc`, and what the programs write in `data`."""
+        """Return the node's files by name. They will be in the folder `etc`; the programs write to `data`."""
         values = self._values(number) | {"etc": str(etc), "data": str(data)}
         return {path.name: Template(path.read_text()).substitute(values) for path in sorted(TEMPLATES.iterdir())}
 
@@ -74,7 +74,7 @@ class Plan:
 
 
 def write_files(files: dict[str, str], folder: Path) -> None:
-    """Writes them for their owner alone: there are passwords in them."""
+    """Writes the files, readable by the owner only, because they contain passwords."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         path = folder / name
@@ -84,7 +84,7 @@ def write_files(files: dict[str, str], folder: Path) -> None:
 
 
 def main() -> None:
-    """Files for machines: the programs on the ports they are known for."""
+    """Writes the files for three machines, with the programs on their standard ports."""
     if len(sys.argv) != 5:
         sys.exit(str(__doc__))
     folder, *addresses = sys.argv[1:]
@@ -92,7 +92,7 @@ def main() -> None:
     for number in range(1, len(addresses) + 1):
         files = plan.files(number, Path("/etc/movieticket"), Path("/var/lib/movieticket"))
         write_files(files, Path(folder) / f"node{number}")
-    print(f"Written to {folder}/node1, node2 and node3: passwords are in them.")
+    print(f"Written to {folder}/node1, node2 and node3. The files contain passwords.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What connects the nodes on one machine: its loopback, or a network namespace for each, which can be cut off."""
+"""Networks for nodes on one machine: its loopback, or one network namespace per node, which can be cut off."""
 
 import os
 import subprocess
@@ -9,33 +9,33 @@ COUNT = 3
 
 
 class Loopback:
-    """Every node at an address of its own on this machine's loopback."""
+    """Gives each node its own address on this machine's loopback."""
 
     addresses = [f"127.0.0.{number}" for number in range(1, COUNT + 1)]
-    # Where clients reach the nodes.
+    # The addresses at which clients reach the nodes.
     doors = addresses
     network = "127.0.0.0/8"
 
     def command(self, number: int, command: Sequence[str]) -> list[str]:
-        """The command as it has to be run to be on the node."""
+        """Return the command line that runs the command on the node."""
         return list(command)
 
     def set_up(self) -> None:
-        """There is nothing to do: Linux has all of 127.0.0.0/8."""
+        """Does nothing: on Linux all addresses of 127.0.0.0/8 exist."""
 
     def tear_down(self) -> None:
         pass
 
 
 class Namespaces:
-    """Every node on a machine of its own, as far as its network can tell; only root may make these.
+    """Gives each node its own network namespace; only root can create them.
 
-    The nodes talk to each other over a switch; clients come in by another way, a cable for each node. So a node can be
-    cut off from its peers while clients still reach it.
+    The nodes are connected by a bridge, and clients reach each node over a separate link. So a node can be cut off from
+    its peers while clients still reach it.
     """
 
     def __init__(self, prefix: str, subnet: int) -> None:
-        """`prefix` is short: the names of network interfaces are. `subnet` is free as 10.`subnet`.0.0/16."""
+        """`prefix` must be short, like names of network interfaces. 10.`subnet`.0.0/16 must be unused."""
         self._prefix = prefix
         self.addresses = [f"10.{subnet}.0.{number}" for number in range(1, COUNT + 1)]
         self.doors = [f"10.{subnet}.{number}.2" for number in range(1, COUNT + 1)]
@@ -45,9 +45,9 @@ class Namespaces:
         return ["ip", "netns", "exec", self._name(number), *command]
 
     def set_up(self) -> None:
-        """Raises CalledProcessError, or PermissionError for all but root."""
+        """Creates the namespaces. Raises CalledProcessError, or PermissionError if the user is not root."""
         if os.getuid() != 0:
-            raise PermissionError("Only root can make network namespaces.")
+            raise PermissionError("Only root can create network namespaces.")
         self.tear_down()
         switch = f"{self._prefix}sw"
         _ip(f"netns add {switch}")
@@ -69,18 +69,18 @@ class Namespaces:
         _ip(f"link set {name}c up")
         _ip(f"-n {name} address add {door}/30 dev clients")
         _ip(f"-n {name} link set clients up")
-        # Whoever watches comes by the clients' way.
+        # Requests from this machine to the node's peer address use the clients' link.
         _ip(f"route add {address} via {door}")
 
     def cut_off(self, number: int) -> None:
-        """Pulls the node's cable out of the switch: nothing is refused, nothing arrives."""
+        """Disconnects the node from the bridge: packets are lost, and connections are not refused."""
         _ip(f"-n {self._prefix}sw link set {self._name(number)}p nomaster")
 
     def join(self, number: int) -> None:
         _ip(f"-n {self._prefix}sw link set {self._name(number)}p master peers")
 
     def tear_down(self) -> None:
-        """Takes away all that set_up made, or a part of it."""
+        """Removes everything that `set_up` created, even after a failure."""
         for number in range(1, COUNT + 1):
             with suppress(subprocess.CalledProcessError):
                 _ip(f"link delete {self._name(number)}c")

@@ -1,4 +1,4 @@
-"""One node's programs, started and ended without systemd."""
+"""Starts and stops the programs of one node without systemd."""
 
 import os
 import shutil
@@ -15,10 +15,10 @@ from typing import Protocol
 from deploy.cluster.files import POSTGRESQL_BIN
 
 PROJECT = Path(__file__).resolve().parents[2]
-# PostgreSQL refuses to run as root, and the others have no need to.
+# PostgreSQL refuses to run as root, and the other programs don't need to.
 UNPRIVILEGED = 65534
-PATIENCE_SECONDS = 120.0
-# Each program, how it is started, and Debian's package of it. In the order in which they are started.
+TIMEOUT_SECONDS = 120.0
+# The command and the Debian package of each program, in the order in which they are started.
 PROGRAMS = {
     "etcd": (["etcd", "--config-file", "{etc}/etcd.yml"], "etcd-server"),
     "patroni": (["patroni", "{etc}/patroni.yml"], "patroni"),
@@ -26,7 +26,7 @@ PROGRAMS = {
     "pgbouncer": (["pgbouncer", "{etc}/pgbouncer.ini"], "pgbouncer"),
 }
 SERVICE = "service"
-# As deploy/start does, which would leave the node's folder, by which its processes are found.
+# Like deploy/start, which can't be used because it changes the working directory, by which processes are found.
 GRANIAN = (
     "-m granian --interface wsgi --host {host} --port {port} --workers {workers} --blocking-threads {threads} --no-ws "
     "--runtime-mode st --http 1 --http1-buffer-size 65536 --http1-header-read-timeout 10000 --respawn-failed-workers "
@@ -46,14 +46,14 @@ class Network(Protocol):
 
 
 def missing() -> list[str]:
-    """A line for each program that is not installed."""
+    """Return a line for each program that is not installed."""
     found = [(name, shutil.which(command[0], path=PATH), package) for name, (command, package) in PROGRAMS.items()]
     found.append(("postgres", shutil.which("postgres", path=POSTGRESQL_BIN), "postgresql-15"))
     return [f"{name} is missing; Debian's package {package} has it." for name, path, package in found if not path]
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Raises TimeoutError, which says for what."""
+def wait_until(condition: Callable[[], object], what: str, seconds: float = TIMEOUT_SECONDS) -> None:
+    """Waits until the condition is true. Raises TimeoutError."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
 
 @dataclass
 class Node:
-    """A machine: a folder of its own, and all processes whose working directory is in there."""
+    """A simulated machine: a folder, and all processes whose working directory is in it."""
 
     number: int
     folder: Path
@@ -81,11 +81,11 @@ class Node:
 
     @property
     def door(self) -> str:
-        """Where clients reach the service."""
+        """The address at which clients reach the service."""
         return self.network.doors[self.number - 1]
 
     def start(self, *names: str) -> None:
-        """Starts these programs, or all."""
+        """Starts these programs, by default all."""
         for name in names or [*PROGRAMS, SERVICE]:
             self._started[name] = self._run(name)
 
@@ -102,7 +102,7 @@ class Node:
             )
 
     def _command(self, name: str) -> list[str]:
-        # Should we be killed, the programs end too.
+        # The programs end when this process is killed.
         drop = ["setpriv", "--pdeathsig", "TERM"]
         if name == SERVICE:
             values = {"host": self.door, "port": self.port, "workers": self.workers, "threads": self.threads}
@@ -117,22 +117,22 @@ class Node:
         return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": str(self.folder)}
 
     def service_environment(self) -> dict[str, str]:
-        """What the service and its commands run with."""
+        """Return the environment of the service and its commands."""
         lines = [line for line in (self.folder / "service.env").read_text().splitlines() if line[:1] not in {"", "#"}]
         own = dict(line.split("=", 1) for line in lines)
         return {**os.environ, "PYTHONPATH": str(PROJECT), **own}
 
     def migrate(self) -> None:
-        """Past PgBouncer, as migrations set things on their connection. Raises CalledProcessError."""
+        """Migrates without PgBouncer, because migrations change settings of the session. Raises CalledProcessError."""
         url = self.service_environment()["MIGRATIONS_URL"]
         self.manage("migrate", "--verbosity", "0", DATABASE_URL=url, DATABASE_POOLED="false")
 
     def manage(self, *command: str, **environment: str) -> str:
-        """What a command of manage.py prints, run on this node. Raises CalledProcessError."""
+        """Runs a command of manage.py on this node and returns its output. Raises CalledProcessError."""
         return self.python(str(PROJECT / "manage.py"), *command, **environment)
 
     def python(self, *arguments: str, **environment: str) -> str:
-        """What Python prints, run on this node with the service's environment. Raises CalledProcessError."""
+        """Runs Python with the service's environment on this node and returns its output. Raises CalledProcessError."""
         done = subprocess.run(
             self.network.command(self.number, [sys.executable, *arguments]),
             env=self.service_environment() | environment,
@@ -144,7 +144,7 @@ class Node:
         return done.stdout
 
     def processes(self, within: str = "") -> list[int]:
-        """All that run on this node, or in a folder of it, however they were started."""
+        """Return the ids of all processes on this node, or in a folder of it."""
         folder = self.folder / within
         found = []
         for entry in Path("/proc").iterdir():
@@ -154,13 +154,13 @@ class Node:
         return found
 
     def signal(self, number: int, within: str = "") -> None:
-        """Sends it to all of the node's processes."""
+        """Sends a signal to all of the node's processes."""
         for pid in self.processes(within):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def kill(self) -> None:
-        """As when the machine's power goes: everything at once, nothing said."""
+        """Kills all processes, as a power failure does."""
         while self.processes():
             self.signal(signal.SIGKILL)
             time.sleep(0.02)
@@ -169,36 +169,36 @@ class Node:
         self._started.clear()
 
     def kill_postgresql(self) -> None:
-        """PostgreSQL, and Patroni, which would start it again."""
+        """Kills PostgreSQL, and Patroni, which would restart it."""
         self.kill_program("patroni")
         while self.processes("postgresql"):
             self.signal(signal.SIGKILL, "postgresql")
             time.sleep(0.02)
 
     def kill_program(self, name: str) -> None:
-        """One program, not what it has started."""
+        """Kills one program, but not its children."""
         process = self._started.pop(name)
         process.kill()
         process.wait()
 
     def stop(self, *names: str) -> None:
-        """Ends these programs, or all of them, in good order."""
+        """Terminates these programs, by default all, in reverse order."""
         for name in names or reversed(list(self._started)):
             self._started[name].terminate()
-            self._started.pop(name).wait(PATIENCE_SECONDS)
+            self._started.pop(name).wait(TIMEOUT_SECONDS)
 
-    def mend(self) -> None:
-        """Wakes the node and starts what it lacks."""
+    def repair(self) -> None:
+        """Continues stopped processes and starts missing programs."""
         self.signal(signal.SIGCONT)
-        lacking = [name for name in (*PROGRAMS, SERVICE) if name not in self._started or name in self.ended()]
-        if lacking:
-            self.start(*lacking)
+        stopped = [name for name in (*PROGRAMS, SERVICE) if name not in self._started or name in self.ended()]
+        if stopped:
+            self.start(*stopped)
 
     def ended(self) -> list[str]:
-        """Which of the programs that were started run no more."""
+        """Return the programs that were started and have ended."""
         return [name for name, process in self._started.items() if process.poll() is not None]
 
     @property
     def postmaster(self) -> int:
-        """The id of PostgreSQL's first process."""
+        """The process id of PostgreSQL's postmaster."""
         return int((self.folder / "postgresql" / "postmaster.pid").read_text().split()[0])

@@ -16,16 +16,16 @@ BASE_PORT = 9300
 
 
 def fill(cluster: Cluster) -> None:
-    """Tables, static files and demo data."""
+    """Creates tables, static files and demo data."""
     node = cluster.nodes[0]
     node.migrate()
     node.manage("collectstatic", "--no-input", "--verbosity", "0")
-    # Only locally has the demo logins.
+    # The demo accounts have passwords only with DEBUG on.
     print(node.manage("demo", DEBUG="true"))
 
 
 def describe(cluster: Cluster) -> str:
-    """Where everything is."""
+    """Return the URLs and paths of everything."""
     ports = cluster.plan.ports
     lines = [f"  service     http://{node.door}:{ports.service}/api/movies/" for node in cluster.nodes]
     lines += [f"  Patroni     http://{node.address}:{ports.patroni}/cluster" for node in cluster.nodes]
@@ -38,17 +38,17 @@ def describe(cluster: Cluster) -> str:
 
 
 def watch(cluster: Cluster) -> NoReturn:
-    """Tells of each program that ends and of each change of the primary."""
-    told: dict[str, object] = {}
+    """Prints each program that ends and each change of the primary."""
+    printed: dict[str, object] = {}
     while True:
         for node in cluster.nodes:
             ended = node.ended()
-            if ended != told.get(f"{node.number}", []):
-                told[f"{node.number}"] = ended
+            if ended != printed.get(f"{node.number}", []):
+                printed[f"{node.number}"] = ended
                 print(f"node{node.number}: ended: {', '.join(ended) or 'nothing'}")
         primary = cluster.primary()
-        if primary and primary is not told.get("primary"):
-            told["primary"] = primary
+        if primary and primary is not printed.get("primary"):
+            printed["primary"] = primary
             print(f"node{primary.number} is the primary.", flush=True)
         time.sleep(1)
 
@@ -59,7 +59,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if lines := missing():
         sys.exit("\n".join(lines))
-    # However we are told to end, the nodes end first.
+    # On SIGTERM, as on Ctrl-C, stop the nodes first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with cluster(base_port=arguments.port) as nodes:

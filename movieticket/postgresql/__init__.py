@@ -1,1 +1,1 @@
-"""Django's PostgreSQL backend with a check of its connections that costs nothing."""
+"""Django's PostgreSQL backend with deadlines, pipelined statements and a cheap check of connections."""

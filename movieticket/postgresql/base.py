@@ -1,15 +1,14 @@
-"""Django's PostgreSQL backend for a server that may be one of several, and may be gone at any moment.
+"""Django's PostgreSQL backend for a server that may fail over to a replica or become unavailable at any time.
 
-Its migrations lock no table for longer than a moment (django-pg-zero-downtime-migrations): indexes are built
-concurrently, constraints checked after they are made, and nothing is undone by a transaction; what broke off is
-started again.
+Migrations hold locks on tables only briefly (django-pg-zero-downtime-migrations): indexes are built concurrently and
+constraints are validated after they are created. Migrations don't run in a transaction; a failed one is run again.
 
-Before a kept connection serves another request, Django asks the server `SELECT 1`: a round trip for each
-request. A server that ended the connection has closed its socket, and the kernel knows; only then, or where
-something else came in unasked, is the server asked. A peer that vanished without a word is found by TCP keepalives.
+Before a persistent connection serves another request, Django sends `SELECT 1`, which costs a round trip. This backend
+polls the socket instead and sends `SELECT 1` only if the socket is closed or has unexpected data. TCP keepalives detect
+a lost peer.
 
-No request waits on a server beyond its deadline (connection.py), and a commit that is on one machine alone where it
-should be on two is not taken for one.
+No request waits for the server beyond its deadline (connection.py), and a commit that should be on two machines but is
+only on one raises an error.
 """
 
 import select
@@ -29,13 +28,13 @@ from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
 from movieticket.postgresql.connection import Call, Connection
 
-# The libraries' own migrations have such steps, on tables that are still empty then;
-# tests/models/test_migrations.py holds ours to having none.
+# Migrations of third-party apps contain such operations, on tables that are still empty;
+# tests/models/test_migrations.py checks that this project's migrations contain none.
 warnings.filterwarnings("ignore", category=UnsafeOperationWarning)
 
 
 class Driver:
-    """psycopg as Django's backend uses it, with connections of our class."""
+    """The psycopg module as Django's backend uses it, with this package's Connection class."""
 
     connect = staticmethod(Connection.connect)
 
@@ -65,12 +64,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             places.leave()
         connection.configure(self.settings_dict["POOLED"])
         if connection.is_pooled:
-            # A cursor in the server would outlive its transaction, and so its session.
+            # Django's server-side cursors outlive their transaction, and so their session of the pool.
             self.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = True
         return connection
 
     def literal(self, value: Any) -> str:
-        """The value as SQL, without a connection, which quoting by Django's operations would open."""
+        """Return the value as an SQL literal. Unlike Django's quoting, this does not open a connection."""
         return psycopg.sql.quote(value.value if isinstance(value, Enum) else value)
 
     def is_usable(self) -> bool:
@@ -82,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self.connection.is_pooled:
-            # The BEGIN that is due brings the session's settings; psycopg's own BEGIN would not.
+            # The pending BEGIN is sent with the session's settings, which psycopg's own BEGIN does not send.
             self.connection.run([])
         return super().create_cursor(name)
 

@@ -1,7 +1,8 @@
-"""A connection that sends several statements in one round trip and never outlives the request's deadline.
+"""A connection that sends several statements in one round trip and stops waiting at the request's deadline.
 
-This is the only module that uses psycopg's lower layers (its generators and Transformer): its cursors take more CPU,
-and its pipeline waits for BEGIN and COMMIT apart. tests/movieticket/test_postgresql.py says what it relies on.
+This is the only module that uses psycopg's lower layers (its generators and Transformer): psycopg's cursors take more
+CPU, and its pipeline mode waits for BEGIN and COMMIT separately. tests/movieticket/test_postgresql.py tests the details
+it needs.
 """
 
 import logging
@@ -22,45 +23,45 @@ from movieticket.deadline import seconds_left
 
 logger = logging.getLogger(__name__)
 
-# A statement with $1, $2, … for its parameters, and the parameters.
+# A statement with placeholders $1, $2, …, and the parameters.
 Call = tuple[str, Sequence[Any]]
-# What is sent of a call: the statement's name, or its text, and the values.
+# A call as it is sent: the statement's name or its text, and the encoded values.
 Command = tuple[bytes, Any]
-# Whatever the server's default: a statement after a lock has to see what was committed before the lock was granted.
+# A statement after a lock has to read everything that was committed before the lock was granted.
 BEGIN: Call = ("BEGIN ISOLATION LEVEL READ COMMITTED", ())
 COMMIT: Call = ("COMMIT", ())
 
-# What holds for each of our sessions, whatever the server's defaults.
+# Settings of each session; they override the server's defaults.
 SESSION_SETTINGS = {
     "lock_timeout": "2s",
-    # A worker that froze within a transaction, or whose machine vanished, keeps its locks for at most 10 seconds.
+    # A worker that is frozen within a transaction, or whose machine is gone, holds its locks for at most 10 seconds.
     "idle_in_transaction_session_timeout": "8s",
     "tcp_keepalives_idle": "4",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "2",
 }
-# What of it a transaction sets for itself behind a pool, where it shares its session with others.
+# Behind a pool, where sessions are shared, each transaction sets these itself.
 TRANSACTION_SETTINGS = ("lock_timeout", "idle_in_transaction_session_timeout")
 
-# The server's function that a commit waits in for its replica; it warns when it stops waiting early.
+# The server's function in which a commit waits for its replica; it warns if it stops waiting early.
 WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
 POOL_FOUND = (
     "DATABASE_URL goes through a connection pool, so statements are not prepared. Set DATABASE_POOLED=true if the pool "
-    "is in transaction mode, DATABASE_POOLED=false if it is in session mode or keeps prepared statements."
+    "is in transaction mode, DATABASE_POOLED=false if it is in session mode or supports prepared statements."
 )
 
 
 class Connection(psycopg.Connection[Any]):
-    # Whether it leads to a pool in transaction mode, where each transaction may be in another session.
+    # Whether the connection leads to a pool in transaction mode, where each transaction may run in another session.
     is_pooled = False
     _is_configured = False
 
     def configure(self, pooled: bool | None) -> None:
-        """Prepares a new connection; with `pooled` None it finds out whether it leads to a pool."""
+        """Sets up a new connection. If `pooled` is None, the connection detects whether it leads to a pool."""
         if self._is_configured:
             return
-        # Django sets it afterwards; without it these statements would begin a transaction.
+        # Otherwise these statements would begin a transaction; Django sets autocommit later.
         self.autocommit = True
         self.is_pooled = self._is_through_a_pool() if pooled is None else pooled
         if self.is_pooled:
@@ -72,7 +73,7 @@ class Connection(psycopg.Connection[Any]):
         self._is_configured = True
 
     def _is_through_a_pool(self) -> bool:
-        """A pool such as PgBouncer gives each client a process id of its own, not that of the server's process."""
+        """A pool such as PgBouncer reports a different process id to the client than the server process has."""
         row = self.execute("SELECT pg_backend_pid()").fetchone()
         found = row is not None and row[0] != self.pgconn.backend_pid
         if found:
@@ -80,13 +81,13 @@ class Connection(psycopg.Connection[Any]):
         return found
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """As psycopg's, but no longer than the request may still take. Raises OperationalError then.
+        """Like psycopg's method, but raises OperationalError at the request's deadline.
 
-        Until the transaction ends, the thread has a place among those that may wait. Raises NoPlace where none is free.
+        Until the transaction ends, the thread holds a place of admission.py. Raises NoPlace if none is left.
 
-        It closes the connection rather than cancel the statement. A COMMIT that waits for a replica has happened on
-        the primary already: cancelled, it would let everybody see what may still be lost. Left alone, it goes on
-        waiting in the server, and keeps its changes and locks to itself, until a replica has them too.
+        At the deadline the connection is closed and the statement is not cancelled. A COMMIT that waits for a replica
+        is already stored on the primary: cancelling it would make changes visible that may still be lost. Without a
+        cancel, it keeps waiting in the server, with its changes invisible and its locks held, until a replica confirms.
         """
         places.enter(in_transaction=not self.autocommit)
         try:
@@ -94,7 +95,7 @@ class Connection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 self.pgconn.finish()
-                availability.is_away = True
+                availability.is_down = True
             raise
         finally:
             if self.pgconn.transaction_status in (TransactionStatus.IDLE, TransactionStatus.UNKNOWN):
@@ -105,31 +106,31 @@ class Connection(psycopg.Connection[Any]):
         places.leave()
 
     def set_autocommit(self, value: bool) -> None:
-        """As psycopg's, which takes a lock and waits for nothing where no transaction is open."""
+        """Like psycopg's method, but without its lock and wait if no transaction is open."""
         if self._is_idle:
             self._autocommit = bool(value)
         else:
             super().set_autocommit(value)
 
     def commit(self) -> None:
-        """Raises OperationalError too where a replica should have the transaction and may not have it."""
+        """Also raises OperationalError if the server stopped waiting for its synchronous replica."""
         if self._is_idle:
-            # `run` has sent the COMMIT already.
+            # `run` has already sent the COMMIT.
             return
         self._warnings_from.clear()
         super().commit()
         self._check_replica_was_waited_for()
 
     def rollback(self) -> None:
-        """As psycopg's, which waits for nothing where no transaction is open."""
+        """Like psycopg's method, but without its wait if no transaction is open."""
         if not self._is_idle:
             super().rollback()
 
     def run(self, calls: Sequence[Call], *, commit: bool = False) -> list[list[tuple[Any, ...]]]:
         """Sends the calls in one round trip and returns the rows of each.
 
-        The BEGIN that is due goes with them, and with `commit` the COMMIT. After a statement that failed the server
-        carries out nothing more. Raises what psycopg raises.
+        A pending BEGIN is sent with them, and with `commit` the COMMIT. After a failed statement the server skips the
+        rest. Raises psycopg's exceptions.
         """
         begin = () if self.autocommit or not self._is_idle else self._begin
         if not begin and not calls:
@@ -159,19 +160,19 @@ class Connection(psycopg.Connection[Any]):
         return rows
 
     def _check_replica_was_waited_for(self) -> None:
-        """Raises OperationalError where the server committed without waiting for its replica.
+        """Raises OperationalError if the server committed without waiting for its replica.
 
-        It says so in a warning, in its own language; the function that the warning comes from is the same in all.
+        The server reports this in a warning. Its text is localised, but the name of its source function is not.
         """
         if WAIT_FOR_REPLICA in self._warnings_from:
-            raise psycopg.OperationalError("The commit was not waited for until a replica had it.")
+            raise psycopg.OperationalError("The server did not wait until a replica had stored the commit.")
 
     @cached_property
     def _warnings_from(self) -> set[str | None]:
         sources: set[str | None] = set()
 
         def note(warning: Diagnostic) -> None:
-            # Now, because psycopg clears the warning afterwards.
+            # psycopg clears the warning after this call.
             sources.add(warning.source_function)
 
         self.add_notice_handler(note)
@@ -179,8 +180,8 @@ class Connection(psycopg.Connection[Any]):
 
     def _commands(self, calls: Sequence[Call]) -> list[Command]:
         parameters = [parameter for _, own in calls for parameter in own]
-        # As text, so that the server takes their types from the statement: psycopg would choose a number's type by
-        # its size, and each choice would have a plan of its own.
+        # As text, so that the server takes the types from the statement. psycopg chooses a number's type by its size,
+        # and each type would get a separate plan.
         values = self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
         is_prepared, names = self.prepare_threshold is not None, self._names
         commands, begin = [], 0
@@ -192,10 +193,10 @@ class Connection(psycopg.Connection[Any]):
         return commands
 
     def _prepare(self, text: str) -> bytes:
-        """The name under which the server knows the statement, prepared on its first use.
+        """Return the name of the prepared statement; prepares it on its first use.
 
-        The name is a digest of the text: through a pool, a session may know statements that other clients prepared,
-        but never another text under this name.
+        The name is a digest of the text, so that a statement which another client of a pool prepared under this name in
+        the same session has the same text.
         """
         statement = text.encode()
         name = b"movieticket_" + sha256(statement).hexdigest()[:32].encode()
@@ -203,7 +204,7 @@ class Connection(psycopg.Connection[Any]):
             self._send([(name, statement)], self.pgconn.send_prepare)
         except errors.DuplicatePreparedStatement:
             if not self._is_idle:
-                # The transaction has failed; when it is run again the name is known.
+                # The transaction has failed; when it is run again, the name is used without preparing.
                 self._names[text] = name
                 raise
         self._names[text] = name
@@ -223,13 +224,13 @@ class Connection(psycopg.Connection[Any]):
             if result.status == ExecStatus.FATAL_ERROR:
                 error = errors.error_from_result(result, encoding=self.info.encoding)
                 if isinstance(error, errors.FeatureNotSupported | errors.InvalidSqlStatementName):
-                    # A migration has outdated the plan, or the server has forgotten the statement.
+                    # A migration has invalidated the plan, or the server has dropped the statement.
                     self._names.clear()
                 raise error
         return results
 
     def _exchange(self, send: Callable[..., None], commands: Sequence[Command]) -> Any:
-        """Sends the commands and returns their results, as one of psycopg's generators."""
+        """Sends the commands and returns their results; a generator for psycopg's `wait`."""
         pgconn = self.pgconn
         if len(commands) == 1:
             send(*commands[0])
@@ -243,16 +244,16 @@ class Connection(psycopg.Connection[Any]):
             results = []
             for _ in commands:
                 results += yield from generators.fetch_many(pgconn)
-            # The answer to the sync.
+            # The response to the sync.
             yield from generators.fetch_many(pgconn)
             pgconn.exit_pipeline_mode()
         except BaseException:
-            # It is unknown what else is under way on the connection.
+            # The state of the pipeline is unknown, so the connection can't be used again.
             pgconn.finish()
             raise
         return results
 
     @cached_property
     def _transformer(self) -> Any:
-        # With psycopg's own loaders, which are written in C; Django's are in Python.
+        # With psycopg's loaders, which are written in C; Django's loaders are written in Python.
         return Transformer(SimpleNamespace(adapters=psycopg.adapters, connection=self))

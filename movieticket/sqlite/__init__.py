@@ -1,1 +1,1 @@
-"""Django's SQLite backend, fit for a server with threads."""
+"""Django's SQLite backend for a server with threads."""

@@ -1,9 +1,8 @@
 """Django's SQLite backend with one queue for the write transactions of a process.
 
-SQLite has one writer at a time, and a connection that finds it busy polls with growing pauses, so
-that under load an unlucky thread starves until its time-out. Threads that queue on a lock of the
-process instead are served in a fraction of the time; SQLite's own `timeout` remains for other
-processes on the same file.
+SQLite allows one writer at a time. A connection that finds the database locked polls with growing
+pauses, so under load a thread may starve until its timeout. Here threads queue on a lock of the
+process, which takes a fraction of the time. SQLite's own `timeout` still applies between processes.
 """
 
 import threading
@@ -18,17 +17,17 @@ from django.db.utils import OperationalError
 from movieticket.admission import places
 from movieticket.deadline import seconds_left
 
-# One for each database file of the process.
+# One per database file.
 _write_locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Holds its file's write lock from the start of a transaction to its end."""
+    """Holds the write lock of its database file from the start of a transaction to its end."""
 
     _holds_write_lock = False
 
     def send(self, calls: Sequence[tuple[str, Sequence[Any]]], *, commit: bool = False) -> list[list[Any]]:
-        """Runs statements one by one and returns the rows of each; the transaction commits at its end."""
+        """Runs statements one by one and returns the rows of each. `commit` is ignored: `atomic()` commits."""
         rows = []
         adapt = self.ops.adapt_datetimefield_value
         for text, parameters in calls:
@@ -40,15 +39,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         self._take_write_lock()
         try:
-            # For other processes: SQLite's own pauses end with the request's deadline too.
-            self.cursor().execute(f"PRAGMA busy_timeout = {round(1000 * self._patience)}")
+            # SQLite's own wait for other processes also ends at the request's deadline.
+            self.cursor().execute(f"PRAGMA busy_timeout = {round(1000 * self._lock_timeout)}")
             super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             self._release_write_lock()
             raise
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        # Where Django ends a transaction, after a commit as after a rollback.
+        # Django calls this after each commit and rollback.
         try:
             super()._set_autocommit(autocommit)  # type: ignore[misc]
         finally:
@@ -62,14 +61,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _take_write_lock(self) -> None:
         places.enter(in_transaction=True)
-        if not self._write_lock.acquire(timeout=self._patience):
+        if not self._write_lock.acquire(timeout=self._lock_timeout):
             places.leave()
             raise OperationalError("database is locked")
         self._holds_write_lock = True
 
     @property
-    def _patience(self) -> float:
-        """How many seconds a transaction may wait for its turn."""
+    def _lock_timeout(self) -> float:
+        """The number of seconds for which a transaction may wait for the write lock."""
         timeout: float = self.settings_dict["OPTIONS"].get("timeout", 5)
         left = seconds_left()
         return timeout if left is None else min(timeout, left)

@@ -88,7 +88,7 @@ def test_neither_a_new_show_nor_a_popup_has_a_hall(boss, show, path):
 
 def test_the_page_says_what_to_do_without_javascript(box_office, show):
     page = box_office.get(page_of(show)).content.decode()
-    assert '<a href="/admin/booking/booking/">Bookings</a> page too.' in page
+    assert '<a href="/admin/booking/booking/">Bookings</a> page.' in page
 
 
 def test_the_page_has_no_script_of_its_own_within(box_office, show):
@@ -215,7 +215,7 @@ def test_there_is_no_hall_without_a_show(boss, object_id):
 
 
 def test_there_is_nothing_else_to_do(boss, show):
-    assert detail(act(boss, show, "paint")) == (404, "There is nothing of this kind to do.")
+    assert detail(act(boss, show, "paint")) == (404, "There is no such action.")
 
 
 def test_reading_is_by_get_and_changing_by_post(boss, show):
@@ -234,8 +234,8 @@ def test_seats_are_sold_under_one_reference(box_office, show, user):
 
 
 def test_seats_are_blocked_and_unblocked(boss, show):
-    assert detail(act(boss, show, "block", seats="7,8", reason="broken")) == (200, "Kept from sale: A7, A8 (broken).")
-    assert detail(act(boss, show, "unblock", seats="7")) == (200, "Back on sale: A7.")
+    assert detail(act(boss, show, "block", seats="7,8", reason="broken")) == (200, "Blocked A7, A8 (broken).")
+    assert detail(act(boss, show, "unblock", seats="7")) == (200, "Unblocked A7.")
     assert seats(show, "blocked") == [8]
 
 
@@ -288,7 +288,7 @@ def test_a_booking_is_not_moved_onto_a_taken_seat(box_office, show):
 
 def test_a_hold_is_not_moved(box_office, show, user):
     answer = act(box_office, show, "move", booking=hold(show, user, 1).pk, seats="2")
-    assert detail(answer) == (409, "This seat is only held; hold or book the other one instead.")
+    assert detail(answer) == (409, "This seat is only held; hold or book the other seat instead.")
 
 
 def test_a_show_that_started_is_not_sold(box_office, user):
@@ -301,11 +301,11 @@ def test_a_show_that_started_is_not_sold(box_office, user):
     ("name", "data", "told"),
     [
         ("sell", {"seats": "", "customer": "esha"}, "Choose a seat."),
-        ("sell", {"seats": "A1", "customer": "esha"}, "A seat is a whole number."),
+        ("sell", {"seats": "A1", "customer": "esha"}, "Seats must be whole numbers."),
         ("sell", {"seats": "51", "customer": "esha"}, "This show has no such seat."),
         ("sell", {"seats": "0", "customer": "esha"}, "This show has no such seat."),
-        ("sell", {"seats": "1", "customer": ""}, "Enter the customer's user name."),
-        ("sell", {"seats": "1", "customer": "nobody"}, "There is no customer with this user name."),
+        ("sell", {"seats": "1", "customer": ""}, "Enter the customer's username."),
+        ("sell", {"seats": "1", "customer": "nobody"}, "There is no customer with this username."),
         ("block", {"seats": "1", "reason": " "}, "Enter a reason."),
         ("cancel", {}, "Choose a booking."),
         ("cancel", {"booking": 10**30}, "This show has no such booking."),
@@ -377,8 +377,8 @@ def test_what_staff_did_in_the_hall_is_in_the_shows_history(boss, show, user):
     act(boss, show, "move", booking=booking.pk, seats="2")
     act(boss, show, "cancel", booking=booking.pk)
     assert history(boss, show) == [
-        ("boss", "Kept from sale: A2, A3 (broken)."),
-        ("boss", "Back on sale: A2."),
+        ("boss", "Blocked A2, A3 (broken)."),
+        ("boss", "Unblocked A2."),
         ("boss", f"{booking.reference} A1: Sold to esha."),
         ("boss", f"{booking.reference} A1: Moved from A1 to A2."),
         ("boss", f"{booking.reference} A2: Cancelled."),
@@ -426,7 +426,7 @@ def test_a_sale_on_the_bookings_page_names_the_customer(box_office, show, user):
 def test_staff_who_may_not_view_bookings_see_only_the_show_s_history(boss, show, user):
     act(boss, show, "block", seats="2", reason="broken")
     act(boss, show, "sell", seats="1", customer="esha")
-    assert history(member_of_staff("view_show"), show) == [("boss", "Kept from sale: A2 (broken).")]
+    assert history(member_of_staff("view_show"), show) == [("boss", "Blocked A2 (broken).")]
 
 
 def test_a_long_history_has_pages(boss, user):

@@ -182,7 +182,7 @@ def test_a_seat_booked_while_staff_confirm_a_deletion_keeps_the_show(staff, show
     monkeypatch.setattr("booking.admin.shows.ShowAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
     make_booking(show=show)
     response = staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"}, follow=True)
-    assert page_messages(response) == ["A show with bookings can't be deleted; call it off instead."]
+    assert page_messages(response) == ["A show with bookings can't be deleted; cancel it instead."]
 
 
 def test_a_show_without_bookings_is_deleted(staff, show):
@@ -192,7 +192,7 @@ def test_a_show_without_bookings_is_deleted(staff, show):
 
 def test_cancelling_asks_first(staff, show):
     response = act(staff, SHOWS, "cancel", [show])
-    assert "This can't be taken back" in response.content.decode()
+    assert "This can't be undone" in response.content.decode()
     assert not Show.objects.get().is_cancelled
 
 
@@ -409,7 +409,7 @@ def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
 def test_an_action_on_what_is_no_row_is_refused(staff, of, action, selected):
     data = {"action": action, "_selected_action": selected, "confirmed": "yes"}
     response = staff.post(f"/admin/booking/{of}/", data, follow=True)
-    assert (response.status_code, page_messages(response)) == (200, ["What was selected is not in this list."])
+    assert (response.status_code, page_messages(response)) == (200, ["The selected items are not in this list."])
 
 
 @pytest.mark.parametrize("show_id", ["abc", "%00", "0", "-1", "1.5", "9" * 30])

@@ -181,7 +181,7 @@ def test_there_is_no_day_beyond_the_calendar(staff, day, missing):
 def test_an_empty_day_says_so_and_shows_its_hours(staff):
     make_screen()
     page = staff.get(PLAN, {"day": DAY}).content.decode()
-    assert "Nothing is planned for this day." in page
+    assert "No shows are planned for this day." in page
     assert (hours(staff)[0], hours(staff)[-1]) == ("10:00", "00:00")
 
 

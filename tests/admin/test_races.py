@@ -149,7 +149,7 @@ def test_a_deleted_account_gets_no_new_password():
 
 # --- Deletions --------------------------------------------------------------------------------
 
-SENTENCE = "Nothing was deleted: it was used at the same moment. Please try again."
+SENTENCE = "Nothing was deleted, because it was used at the same time. Please try again."
 BOOK = """
     INSERT INTO booking_booking (show_id, user_id, seat_number, status, reference, created_at)
     VALUES (%s, %s, 7, 'booked', 'ACDEFGHJ', now())

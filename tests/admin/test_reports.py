@@ -194,7 +194,7 @@ def test_366_days_are_no_more_than_it_takes(staff):
 
 
 def test_a_period_without_shows_says_so(staff):
-    assert "No shows start in these days." in page(staff).content.decode()
+    assert "No shows start in this period." in page(staff).content.decode()
 
 
 def test_shows_come_in_pages(staff, monkeypatch):

@@ -42,7 +42,7 @@ def test_the_form_opens_and_changes_nothing_yet(staff, show, action, fields):
 
 def test_seats_are_kept_from_sale_with_a_reason(staff, show):
     response = block(staff, show, "A1, B3-B6", "Broken")
-    assert page_messages(response) == ["Kept from sale: A1, B3, B4, B5, B6 (Broken)."]
+    assert page_messages(response) == ["Blocked A1, B3, B4, B5, B6 (Broken)."]
     assert blocked(show) == [1, 13, 14, 15, 16]
     assert set(show.bookings.values_list("user", "reason")) == {(None, "Broken")}
 
@@ -51,7 +51,7 @@ def test_it_is_written_down_who_kept_seats_from_sale(staff, show):
     block(staff, show, "A1", "Broken")
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_id) == ("boss", str(show.pk))
-    assert entry.get_change_message() == "Kept from sale: A1 (Broken)."
+    assert entry.get_change_message() == "Blocked A1 (Broken)."
 
 
 @pytest.mark.parametrize(
@@ -97,22 +97,22 @@ def test_seats_are_read_as_people_write_them(staff, show, seats, numbers):
 )
 def test_what_is_no_seat_is_refused_on_the_form(staff, show, part):
     response = block(staff, show, f"B1, {part}")
-    assert errors(response) == {"seats": [f"{part} is no seat. Enter seats such as A1, B3-B6, C12."]}
+    assert errors(response) == {"seats": [f"{part} is not a seat. Enter seats such as A1, B3-B6, C12."]}
     assert blocked(show) == []
 
 
 @pytest.mark.parametrize("part", ["A3-A1", "B1-A1", "A1-B1", "A1-E10", "A2-ZZ2"])
 def test_what_is_no_part_of_a_row_is_refused_on_the_form(staff, show, part):
-    assert errors(block(staff, show, part)) == {"seats": [f"{part} is no part of a row."]}
+    assert errors(block(staff, show, part)) == {"seats": [f"{part} is not a range of seats in one row."]}
     assert blocked(show) == []
 
 
 def test_a_part_of_two_rows_is_refused_on_the_form(staff, show):
-    assert errors(block(staff, show, "A9-B2")) == {"seats": ["A9-B2 is no part of a row."]}
+    assert errors(block(staff, show, "A9-B2")) == {"seats": ["A9-B2 is not a range of seats in one row."]}
 
 
 def test_a_part_without_an_end_is_refused_on_the_form(staff, show):
-    assert errors(block(staff, show, "A1-")) == {"seats": ["A1- is no seat. Enter seats such as A1, B3-B6, C12."]}
+    assert errors(block(staff, show, "A1-")) == {"seats": ["A1- is not a seat. Enter seats such as A1, B3-B6, C12."]}
 
 
 @pytest.mark.parametrize("text", ["a1 - a3", "A1-A3", "A1,A2 ; a3"])
@@ -122,7 +122,7 @@ def test_seats_may_be_written_in_many_ways(staff, show, text):
 
 
 def test_another_alphabet_s_letters_are_no_rows(staff, show):
-    told = "\u01311 is no seat. Enter seats such as A1, B3-B6, C12."
+    told = "\u01311 is not a seat. Enter seats such as A1, B3-B6, C12."
     assert errors(block(staff, show, "\u01311")) == {"seats": [told]}
 
 
@@ -185,8 +185,8 @@ def test_seats_are_put_back_on_sale(staff, show):
     for seat_number in (1, 2, 3):
         make_block(show=show, seat_number=seat_number)
     response = unblock(staff, show, "a1-a2")
-    assert (page_messages(response), blocked(show)) == (["Back on sale: A1, A2."], [3])
-    assert LogEntry.objects.get().get_change_message() == "Back on sale: A1, A2."
+    assert (page_messages(response), blocked(show)) == (["Unblocked A1, A2."], [3])
+    assert LogEntry.objects.get().get_change_message() == "Unblocked A1, A2."
 
 
 @pytest.mark.parametrize("seats", ["A1-A3", "A1, Z9"])
@@ -215,7 +215,7 @@ def test_the_form_names_the_seats_that_are_kept_from_sale_now(staff, show, actio
     make_block(show=show, seat_number=2, reason="Broken")
     make_block(show=make_show(), seat_number=3)
     response = act(staff, SHOWS, action, [show])
-    text = "Such as A1, B3-B6, C12. Kept from sale now: A2 (Broken), B2 (House <b>)"
+    text = "Such as A1, B3-B6, C12. Currently blocked: A2 (Broken), B2 (House <b>)"
     assert response.context["form"].fields["seats"].help_text == text
     assert "B2 (House &lt;b&gt;)" in response.content.decode()
 
@@ -239,7 +239,7 @@ def test_the_box_office_can_neither_keep_seats_from_sale_nor_put_them_back(box_o
     unblock(box_office, show, "A1")
     assert blocked(show) == [1]
     page = box_office.get(SHOWS).content.decode()
-    assert ("Keep seats" in page, "Put seats" in page) == (False, False)
+    assert ("Block seats" in page, "Unblock seats" in page) == (False, False)
 
 
 @pytest.mark.parametrize(("right", "offered"), [("change_show", True), ("add_show", False)])

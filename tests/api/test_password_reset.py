@@ -23,8 +23,8 @@ from tests.tokens import me, refresh, sign_in, status_and_code
 
 EMAIL = "esha@example.com"
 NEW_PASSWORD = "another fine phrase"
-SENT = {"detail": "If an account has this address, a link is on its way to it."}
-STALE_LINK = {"token": ["This link is not valid, or no longer. Ask for another one."]}
+SENT = {"detail": "If an account has this e-mail address, a link has been sent to it."}
+STALE_LINK = {"token": ["This link is invalid or has expired. Request a new one."]}
 
 
 @pytest.fixture
@@ -387,7 +387,7 @@ def test_a_mail_server_that_is_away_is_logged_without_the_address(settings, capl
 def test_too_much_work_is_refused_whoever_is_meant(user, monkeypatch):
     monkeypatch.setattr(background, "_places", BoundedSemaphore(1))
     release = Event()
-    background.do_later(release.wait)
+    background.run_later(release.wait)
     answers = [ask(email) for email in (EMAIL, "nobody@example.com")]
     release.set()
     background.wait()

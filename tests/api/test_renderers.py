@@ -11,7 +11,7 @@ from rest_framework.renderers import JSONRenderer as Original
 from rest_framework.utils.serializer_helpers import ReturnDict
 
 from booking.models import Booking
-from booking.renderers import JSONAnswer, JSONRenderer
+from booking.renderers import ApiResponse, JSONRenderer
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,6 @@ def test_what_is_written_is_what_drf_writes(data):
 
 
 def test_an_answer_is_rendered_json():
-    answer = JSONAnswer({"a": "é"}, 201, {"Location": "/there/"})
+    answer = ApiResponse({"a": "é"}, 201, {"Location": "/there/"})
     assert (answer.status_code, answer.content, answer["Location"]) == (201, '{"a":"é"}'.encode(), "/there/")
     assert answer["Content-Type"] == "application/json"

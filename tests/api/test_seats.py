@@ -262,7 +262,7 @@ def test_a_move_that_can_not_be_made_is_refused(client, user, fields, seat_numbe
 def test_what_is_cancelled_or_only_held_can_not_be_moved(client, user, show):
     cancelled = make_booking(user=user, show=show, status="cancelled")
     answers = [move(client, row, 9) for row in (cancelled, make_hold(user=user, show=show))]
-    held = {"detail": "This seat is only held; hold or book the other one instead.", "code": "not_booked"}
+    held = {"detail": "This seat is only held; hold or book the other seat instead.", "code": "not_booked"}
     assert [(answer.status_code, answer.json()) for answer in answers] == [(409, ALREADY_CANCELLED), (409, held)]
 
 

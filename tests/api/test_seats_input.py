@@ -9,8 +9,8 @@ from tests.bodies import NO_WHOLE_NUMBERS, reasons, send
 from tests.factories import make_booking
 
 WHOLE = "A whole number is required."
-NAME_OR_COUNT = {"seat_numbers": ["Name the seats, or give a count."]}
-NOT_TOGETHER = ["Not together with seat_numbers."]
+NAME_OR_COUNT = {"seat_numbers": ["Enter seat numbers or a count."]}
+NOT_TOGETHER = ["Not allowed with seat_numbers."]
 SPLIT = ["Must be a valid boolean."]
 
 

@@ -82,11 +82,11 @@ def test_a_seat_is_blocked_and_put_back(page, boss, show):
     seat(page, "A1").click()
     page.get_by_label("Reason").fill("broken")
     page.get_by_role("button", name="Block").click()
-    expect_told(page, "Kept from sale: A1 (broken).")
+    expect_told(page, "Blocked A1 (broken).")
     expect_seat(page, "A1", "blocked: broken")
     seat(page, "A1").click()
-    page.get_by_role("button", name="Put back on sale").click()
-    expect_told(page, "Back on sale: A1.")
+    page.get_by_role("button", name="Unblock").click()
+    expect_told(page, "Unblocked A1.")
     expect_seat(page, "A1", "free")
 
 
@@ -167,7 +167,7 @@ def test_who_was_signed_out_is_told(page, context, seller, show):
     open_hall(page, show)
     context.clear_cookies()
     page.get_by_role("button", name="Refresh").click()
-    expect_told(page, "You are signed out, or the service has stopped. Load the page again.")
+    expect_told(page, "You are signed out, or the service has stopped. Reload the page.")
 
 
 def test_who_may_only_look_is_offered_nothing(page, context, show, esha):
@@ -178,7 +178,7 @@ def test_who_may_only_look_is_offered_nothing(page, context, show, esha):
     open_hall(page, show)
     for label in ("A1", "A2"):
         seat(page, label).click()
-        expect(page.locator("#hall-panel button:visible")).to_have_text(["Clear the choice"])
+        expect(page.locator("#hall-panel button:visible")).to_have_text(["Clear the selection"])
     expect_seat(page, "A1", "sold")
 
 

@@ -54,7 +54,7 @@ def test_the_plan_leads_from_day_to_day(page, boss, alien):
     expect(heading(page)).to_have_text("Plan for Monday 1 June 2099")
     page.get_by_role("link", name="Tue 2 Jun").click()
     expect(heading(page)).to_have_text("Plan for Tuesday 2 June 2099")
-    expect(page.get_by_text("Nothing is planned for this day.")).to_be_visible()
+    expect(page.get_by_text("No shows are planned for this day.")).to_be_visible()
     page.get_by_role("link", name="Mon 1 Jun").click()
     expect(page.get_by_role("link", name="Alien")).to_be_visible()
     page.get_by_role("link", name="Today", exact=True).click()
@@ -101,7 +101,7 @@ def test_a_show_is_added_from_the_plan_unless_it_overlaps(page, boss, alien):
 
 def test_a_period_is_chosen(page, boss, alien):
     page.goto("/admin/booking/booking/reports/")
-    expect(page.get_by_text("No shows start in these days.")).to_be_visible()
+    expect(page.get_by_text("No shows start in this period.")).to_be_visible()
     page.get_by_label("First day:").fill("2099-06-01")
     page.get_by_label("Last day:").fill("2099-06-03")
     page.get_by_role("button", name="Show").click()
@@ -150,7 +150,7 @@ def test_the_front_page_names_what_sells_out(page, boss, live_server):
     show = make_show(starts_at=django_timezone.now() + timedelta(days=2), total_seats=1)
     make_booking(show=show, created_at=django_timezone.now())
     page.goto(FRONT_PAGE)
-    expect(page.get_by_role("region", name="About to sell out").get_by_role("listitem")).to_contain_text(["1 of 1"])
+    expect(page.get_by_role("region", name="Nearly full").get_by_role("listitem")).to_contain_text(["1 of 1"])
     expect(page.get_by_role("region", name="Sold today")).to_contain_text("1 seat sold so far.")
 
 

@@ -145,7 +145,7 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "See a movie",
         "See a movie's upcoming shows",
         "See a show",
-        "See which seats can be had",
+        "See which seats are available",
         "Book a seat",
         "Book several seats",
         "Hold seats",
@@ -192,7 +192,7 @@ def test_a_pasted_token_works_with_and_without_the_word(swagger, word):
 
 def test_a_pasted_text_that_is_no_token_is_named_as_such(swagger):
     swagger.authorize("nonsense")
-    expect(swagger.line).to_have_text("This token is not valid, or no longer. Sign in again.")
+    expect(swagger.line).to_have_text("This token is invalid or has expired. Sign in again.")
 
 
 def test_a_reload_keeps_the_sign_in(swagger):
@@ -214,7 +214,7 @@ def test_a_duplicated_tab_leaves_the_sign_in_to_the_first(swagger):
     with swagger.page.expect_popup() as popup:
         swagger.page.evaluate("window.open(location.href)")
     other = Swagger(popup.value, swagger.service).loaded()
-    expect(other.line).to_have_text("Not signed in. Another tab has this sign-in.")
+    expect(other.line).to_have_text("Not signed in. Another tab uses this session.")
     swagger.change_tokens(renewAt=0)
     assert swagger.execute("see_your_account")[1]["username"] == "doubler"
 
@@ -291,7 +291,7 @@ def test_executing_sign_out_everywhere_signs_the_page_out(swagger):
 def test_a_deleted_account_signs_the_page_out(swagger):
     swagger.sign_in("deleter")
     assert swagger.execute("delete_your_account", {"password": PASSWORD})[0] == 204
-    expect(swagger.line).to_have_text("Your account is deleted.")
+    expect(swagger.line).to_have_text("Your account was deleted.")
     assert call(swagger.service, "POST", "/token/", {"username": "deleter", "password": PASSWORD})[0] == 401
 
 

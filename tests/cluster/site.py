@@ -34,7 +34,7 @@ class Site:
     def load(self):
         """Customers, who have booked for a while; afterwards the cluster is whole again."""
         # Whatever a test before may have left.
-        self.cluster.mend()
+        self.cluster.repair()
         made = self.cluster.nodes[0].python("-c", FILL, DJANGO_SETTINGS_MODULE="movieticket.settings")
         doors = [(node.door, node.port) for node in self.cluster.nodes]
         crowd = Crowd(doors, *json.loads(made))
@@ -82,7 +82,7 @@ def open_site(network, base_port):
 
 def settle(site, crowd, fault, since, results):
     """What must hold after any fault: all acknowledged bookings are there, no seat was sold twice."""
-    site.cluster.mend()
+    site.cluster.repair()
     lost, sold_twice = site.lost(crowd), site.sold_twice()
     results.add(fault, crowd, since, len(lost), sold_twice)
     assert (lost, sold_twice, site.audit()) == (set(), 0, "No breach")

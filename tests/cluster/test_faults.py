@@ -62,7 +62,7 @@ def test_both_replicas_dead_and_one_back(site, results):
         since = time.monotonic()
         crowd.wait_for(12, 503, since=since)
         alone = crowd.begun(since)
-        replicas[0].mend()
+        replicas[0].repair()
         crowd.wait_for(60, 201, since=time.monotonic())
     settle(site, crowd, "both replicas dead until 12 requests were refused, then one back", since, results)
     # Or 409: a seat that was sold before is still taken.

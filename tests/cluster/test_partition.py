@@ -10,7 +10,7 @@ from tests.cluster.site import BASE_PORT, open_site, settle
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(os.getuid() != 0, reason="Only root can make network namespaces."),
+    pytest.mark.skipif(os.getuid() != 0, reason="Only root can create network namespaces."),
 ]
 
 
@@ -45,7 +45,7 @@ def test_without_synchronous_replication_bookings_are_lost(site, results):
     site.cluster.configure(synchronous_mode=False)
     site.cluster.wait_until_whole()
     crowd, since = cut_off_the_primary(site)
-    site.cluster.mend()
+    site.cluster.repair()
     lost = site.lost(crowd)
     results.add("the same with asynchronous replication, as a control", crowd, since, len(lost), site.sold_twice())
     assert lost != set()

@@ -8,7 +8,7 @@ from django.db import DatabaseError, IntegrityError, NotSupportedError, connecti
 from django.db.models import F
 from django.forms.models import model_to_dict
 
-from booking.infrastructure.statements import Insert, Query, Text, Update, in_order, saved, send
+from booking.infrastructure.statements import Insert, Query, Text, Update, mark_saved, numbered_values, send
 from booking.models import Booking, IdempotencyKey, Screen, Show
 from tests.factories import NOW, make_booking, make_hold, make_movie, make_screen, make_show, make_user
 
@@ -60,7 +60,7 @@ def test_a_query_is_sent_again_with_other_values():
 def test_a_query_takes_several_values():
     screens = [make_screen() for _ in range(3)]
     query = Query(lambda p: Screen.objects.filter(pk__in=p.several("pk", 2)).order_by("pk"))
-    assert query(**in_order("pk", [screen.pk for screen in screens[1:]])) == screens[1:]
+    assert query(**numbered_values("pk", [screen.pk for screen in screens[1:]])) == screens[1:]
 
 
 def test_a_query_returns_rows_of_values():
@@ -143,7 +143,7 @@ def test_an_update_can_use_other_columns():
 def test_an_insert_stores_what_the_orm_would_store():
     booking = Booking(user=make_user(), show=make_show(), seat_number=1, created_at=NOW)
     [[(pk,)]] = send(Insert(Booking).of(booking))
-    saved(booking, pk)
+    mark_saved(booking, pk)
     assert model_to_dict(booking) == model_to_dict(Booking.objects.get())
     assert (booking._state.adding, booking._state.db) == (False, "default")
 

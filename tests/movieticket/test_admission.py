@@ -17,7 +17,7 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite ha
 
 @pytest.fixture(autouse=True)
 def _impatient(_patient, monkeypatch):
-    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.01)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def test_a_thread_too_many_is_refused():
 
 
 def test_a_thread_gets_a_place_that_becomes_free_while_it_waits(monkeypatch):
-    monkeypatch.setattr(admission, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
     section = Section(1)
     section.enter()
     thread = Thread(target=lambda: section.enter())
@@ -75,7 +75,7 @@ def test_after_a_refusal_the_next_is_refused_at_once(monkeypatch):
         with pytest.raises(NoPlace):
             section.enter()
         # It would wait for ever.
-        monkeypatch.setattr(admission, "PATIENCE_SECONDS", None)
+        monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", None)
         with pytest.raises(NoPlace):
             section.enter()
 
@@ -207,7 +207,7 @@ def test_one_request_at_a_time_tries_to_reach_a_database_that_is_away():
             pass
     with waiting_at_most(60), availability.connecting():
         pass
-    assert not availability.is_away
+    assert not availability.is_down
 
 
 def test_a_request_keeps_its_turn_while_it_tries_again():
@@ -231,10 +231,10 @@ def test_commands_always_try_to_connect():
         pass
 
 
-@pytest.mark.parametrize(("is_away", "expected"), [(True, 1), (False, 2)])
-def test_a_service_is_tried_again_by_one_request_while_the_database_is_away(monkeypatch, is_away, expected):
+@pytest.mark.parametrize(("is_down", "expected"), [(True, 1), (False, 2)])
+def test_a_service_is_tried_again_by_one_request_while_the_database_is_away(monkeypatch, is_down, expected):
     availability = Availability()
-    availability.is_away = is_away
+    availability.is_down = is_down
     monkeypatch.setattr(transactions, "availability", availability)
     tries = []
 

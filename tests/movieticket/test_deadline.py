@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import InternalError, close_old_connections, connection
 
 from booking.models import Movie
-from booking.services import broke_off
-from movieticket.deadline import seconds_left, takes_long
+from booking.services import is_transient_error
+from movieticket.deadline import seconds_left, with_staff_deadline
 from tests.factories import make_movie
 
 postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is no server to wait for")
@@ -134,7 +134,7 @@ def test_a_report_ends_at_its_own_deadline(boss, settings):
 
 
 def test_outside_a_request_a_view_that_takes_long_has_no_deadline():
-    assert takes_long(seconds_left)() is None
+    assert with_staff_deadline(seconds_left)() is None
 
 
 @pytest.mark.django_db
@@ -144,4 +144,4 @@ def test_outside_a_request_there_is_no_deadline():
 
 def test_an_answer_too_many_is_a_connection_that_broke_off():
     """As psycopg puts it when PgBouncer passes on two goodbyes."""
-    assert broke_off(InternalError("received 2 results from command 'BEGIN'"))
+    assert is_transient_error(InternalError("received 2 results from command 'BEGIN'"))

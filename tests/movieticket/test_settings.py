@@ -240,5 +240,5 @@ def test_a_bad_setting_is_a_sentence_not_a_traceback(command):
 def test_a_missing_database_server_is_a_sentence_not_a_traceback():
     result = run("manage.py", "migrate", DATABASE_URL="postgres://nobody@127.0.0.1:1/nowhere")
     assert result.returncode == 1
-    assert result.stderr.startswith("The database did not answer: ")
+    assert result.stderr.startswith("The database is not available: ")
     assert "Traceback" not in result.stderr

@@ -33,7 +33,7 @@ def make_records(number, show=None):
 
 
 def make_window(key, ends_in):
-    counters.remember(key=key, seconds=0)
+    counters.start_window(key=key, seconds=0)
     RateLimitWindow.objects.filter(key=key).update(ends_at=timezone.now().timestamp() + ends_in)
 
 
@@ -231,5 +231,5 @@ def test_a_terminal_shows_the_number_so_far(show, capsys, monkeypatch):
 @pytest.mark.server
 def test_without_its_database_the_command_says_so_and_exits_with_1():
     done = run("postgres://nobody@127.0.0.1:1/none", "manage.py", "cleanup")
-    sentence = "The database is away or busy. What was removed before stays removed; run the command again."
+    sentence = "The database is unavailable or busy. Rows removed so far stay removed; run the command again."
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"CommandError: {sentence}\n")

@@ -272,7 +272,7 @@ def test_a_body_without_a_password_deletes_nothing(client, body):
 
 def test_staff_are_told_who_deletes_their_account(db):
     answer = signed_in(make_user(is_staff=True)).delete("/api/me/", {"password": PASSWORD})
-    detail = "An account of staff can't be deleted here; ask an administrator."
+    detail = "A staff account can't be deleted here; ask an administrator."
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "staff_account"})
 
 
@@ -303,7 +303,7 @@ def test_pages_of_a_show_cope_with_a_nameless_customer(past_show, staff):
     paths = [*pages, "/admin/booking/booking/", "/admin/booking/booking/reports/", "/admin/"]
     assert [staff.get(path).status_code for path in paths] == [200] * len(paths)
     hall = staff.get(f"/admin/booking/show/{past_show.pk}/hall/").json()
-    assert "sold to an account that was deleted" in json.dumps(hall)
+    assert "sold to a deleted account" in json.dumps(hall)
 
 
 def test_the_admin_refuses_to_delete_a_customer_with_bookings(user, show, staff):

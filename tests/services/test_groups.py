@@ -308,7 +308,7 @@ def test_seats_booked_by_the_same_request_are_booked_once(user, show):
     book_seats(**call)
     with pytest.raises(Replay) as replay:
         book_seats(**call)
-    assert (replay.value.answer, active_seats(show)) == ({"seats": [25, 26]}, [25, 26])
+    assert (replay.value.response, active_seats(show)) == ({"seats": [25, 26]}, [25, 26])
 
 
 # --- Cancelling a reference -------------------------------------------------------------------

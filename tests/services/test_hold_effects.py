@@ -13,9 +13,9 @@ from booking.services import (
     book_seat,
     cancel_show,
     change_show,
+    count_taken_seats,
     delete_show,
     read_seat_map,
-    seats_taken,
     unblock_seats,
 )
 from booking.services.blocks import NotBlocked
@@ -76,8 +76,8 @@ def test_taken_seats_are_counted_show_by_show_at_a_time(show):
     make_hold(show=show, seat_number=2)
     make_block(show=show, seat_number=3)
     other, empty = make_booking().show, make_show()
-    assert seats_taken([show.pk, other.pk, empty.pk], NOW) == {show.pk: 2, other.pk: 1}
-    assert seats_taken([], NOW) == {}
+    assert count_taken_seats(show_ids=[show.pk, other.pk, empty.pk], now=NOW) == {show.pk: 2, other.pk: 1}
+    assert count_taken_seats(show_ids=[], now=NOW) == {}
 
 
 def test_a_seat_map_lists_each_taken_seat(user, show):

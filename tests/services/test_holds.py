@@ -146,7 +146,7 @@ def test_seats_held_by_the_same_request_are_held_once(user, show):
     [made] = hold_seats(now=NOW, **call)
     with pytest.raises(Replay) as replay:
         hold_seats(now=NOW + MINUTE, **call)
-    assert (replay.value.answer, rows(show, "expires_at")) == ({"ids": [made.pk]}, [(25, END)])
+    assert (replay.value.response, rows(show, "expires_at")) == ({"ids": [made.pk]}, [(25, END)])
 
 
 # --- The end of a hold ------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def test_a_request_is_replayed_until_its_record_expires(user, show):
     book_best(user, show)
     with pytest.raises(Replay) as replay:
         book_best(user, show, now=FIRST + HOURS - MOMENT)
-    assert replay.value.answer == {"id": Booking.objects.get().pk}
+    assert replay.value.response == {"id": Booking.objects.get().pk}
 
 
 def test_a_request_is_carried_out_again_once_its_record_has_expired(user, show):
@@ -41,7 +41,7 @@ def test_an_expired_record_is_overwritten(user, show):
     assert record.created_at == FIRST + HOURS
     with pytest.raises(Replay) as replay:
         book_best(user, show, now=FIRST + HOURS)
-    assert replay.value.answer == {"id": Booking.objects.get(seat_number=26).pk}
+    assert replay.value.response == {"id": Booking.objects.get(seat_number=26).pk}
 
 
 def test_records_expire_after_the_hours_in_the_settings(user, show, settings):
@@ -82,4 +82,4 @@ def test_a_request_is_replayed_though_its_seat_is_taken_now(user, show):
     book_seats(**call)
     with pytest.raises(Replay) as replay:
         book_seats(**call)
-    assert replay.value.answer == {"seat": 7}
+    assert replay.value.response == {"seat": 7}

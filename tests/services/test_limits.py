@@ -24,7 +24,7 @@ def sign_in(username="esha", address="192.0.2.1", page="token"):
 
 def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
     limit(settings, signup=2)
-    waits = [services.count_attempt(limit="signup", who="192.0.2.1") for _ in range(4)]
+    waits = [services.count_attempt(limit="signup", key="192.0.2.1") for _ in range(4)]
     assert waits[:2] == [None, None]
     assert all(3590 <= wait <= 3600 for wait in waits[2:])
 
@@ -32,7 +32,7 @@ def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
 def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
     limit(settings, signup=1, refresh=1)
     tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
-    assert [services.count_attempt(limit=name, who=who) is None for name, who in tries] == [True, True, True, False]
+    assert [services.count_attempt(limit=name, key=who) is None for name, who in tries] == [True, True, True, False]
 
 
 def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settings, user):
@@ -62,19 +62,19 @@ def test_after_its_window_a_key_is_counted_anew():
 
 def test_a_key_counts_until_its_window_is_over():
     counters.count(key="a", seconds=60)
-    assert [counters.is_counting(key=key) for key in ("a", "b")] == [True, False]
+    assert [counters.is_window_open(key=key) for key in ("a", "b")] == [True, False]
 
 
 def test_a_window_that_is_over_does_not_count():
     counters.count(key="a", seconds=60)
     RateLimitWindow.objects.update(ends_at=1_000_000_000)
-    assert not counters.is_counting(key="a")
+    assert not counters.is_window_open(key="a")
 
 
 @pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\n", "%s"])
 def test_whatever_a_client_sends_is_counted(settings, who):
     limit(settings, signup=1)
-    assert [services.count_attempt(limit="signup", who=who) is None for _ in range(2)] == [True, False]
+    assert [services.count_attempt(limit="signup", key=who) is None for _ in range(2)] == [True, False]
 
 
 def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
@@ -88,7 +88,7 @@ def test_counts_that_are_over_are_swept_away_now_and_then(monkeypatch):
     for key in ("old", "new"):
         counters.count(key=key, seconds=60)
     RateLimitWindow.objects.filter(key="old").update(ends_at=1_000_000_000)
-    monkeypatch.setattr(counters, "_sweeping", counters.Pace(60, at_once=True))
+    monkeypatch.setattr(counters, "_sweeping", counters.Interval(60, immediately=True))
     for _ in range(2):
         counters.count(key="another", seconds=60)
     assert sorted(RateLimitWindow.objects.values_list("key", "number")) == [("another", 2), ("new", 1)]
@@ -130,16 +130,16 @@ def test_tries_on_one_name_from_many_addresses_are_stopped(settings):
 
 def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
     limit(settings, token_name=3)
-    services.trust(username="esha", address="198.51.100.1")
+    services.trust_address(username="esha", address="198.51.100.1")
     assert [sign_in(address=f"192.0.2.{number}") for number in range(5)][-1] is False
     assert sign_in(" Esha", "198.51.100.1")
 
 
 def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
     monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1)
-    services.trust(username="esha", address="198.51.100.1")
+    services.trust_address(username="esha", address="198.51.100.1")
     monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1000)
-    services.trust(username="esha", address="198.51.100.1")
+    services.trust_address(username="esha", address="198.51.100.1")
     key = limits._trusted(limits._pair("esha", "198.51.100.1"))
     assert counters.count(key=key, seconds=1).seconds_left > 900
 
@@ -152,13 +152,13 @@ def test_an_address_past_its_limit_uses_up_nobody_s_tries(settings):
 
 def test_an_address_is_trusted_with_the_name_that_signed_in_there_alone(settings):
     limit(settings, token_name=1)
-    services.trust(username="asha", address="198.51.100.1")
+    services.trust_address(username="asha", address="198.51.100.1")
     assert [sign_in(), sign_in(address="198.51.100.1")] == [True, False]
 
 
 def test_a_trusted_address_has_its_limit_too(settings):
     limit(settings, token=2)
-    services.trust(username="esha", address="192.0.2.1")
+    services.trust_address(username="esha", address="192.0.2.1")
     assert [sign_in() for _ in range(3)] == [True, True, False]
 
 

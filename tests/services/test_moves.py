@@ -176,7 +176,7 @@ def test_the_same_move_again_is_answered_as_before(user, show, booking):
     make_booking(show=show, seat_number=5)
     with pytest.raises(Replay) as replay:
         move(user, booking, idempotency=idempotent())
-    assert replay.value.answer == {"seat": 8}
+    assert replay.value.response == {"seat": 8}
 
 
 def test_the_same_move_is_answered_as_before_after_the_show_has_started(user, booking):

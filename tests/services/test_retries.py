@@ -105,7 +105,7 @@ def test_a_booking_with_a_key_is_made_once_when_the_connection_breaks_before_its
         booking = book(user, show, idempotent())
     with pytest.raises(Replay) as replay:
         book(user, show, idempotent())
-    assert (replay.value.answer["id"], Booking.objects.count()) == (booking.pk, 1)
+    assert (replay.value.response["id"], Booking.objects.count()) == (booking.pk, 1)
 
 
 def test_a_seat_that_was_booked_before_the_retry_is_taken(user, show):
@@ -186,7 +186,7 @@ def test_a_booking_is_found_after_its_answer_was_lost(user, show):
 def test_a_booking_with_a_key_is_replayed_after_its_answer_was_lost(user, show):
     with pytest.raises(Replay) as replay, answer_lost('INSERT INTO "booking_idempotencykey"'):
         book(user, show, idempotent())
-    assert [booking.pk for booking in Booking.objects.all()] == [replay.value.answer["id"]]
+    assert [booking.pk for booking in Booking.objects.all()] == [replay.value.response["id"]]
 
 
 def test_the_best_seats_are_found_after_their_answer_was_lost(user, show):

@@ -219,4 +219,4 @@ def replayed(**call):
 
     with pytest.raises(Replay) as replay:
         book_seat(**call)
-    return replay.value.answer
+    return replay.value.response

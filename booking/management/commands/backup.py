@@ -9,7 +9,7 @@ from django.db import connection
 
 
 class Command(BaseCommand):
-    help = "Copies a SQLite database into a file while bookings go on. PostgreSQL has pg_dump for that."
+    help = "Copies a SQLite database to a file while the service is running. For PostgreSQL use pg_dump."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="must not exist yet")
@@ -18,10 +18,10 @@ class Command(BaseCommand):
         if connection.vendor != "sqlite":
             raise CommandError("Copy a PostgreSQL database with pg_dump.")
         if file.exists():
-            raise CommandError(f"{file} is there already.")
+            raise CommandError(f"{file} already exists.")
         unfinished = file.with_name(f"{file.name}.part")
         try:
-            # Customers' names are in it.
+            # Readable by the owner only, because it contains customers' data.
             unfinished.touch(mode=0o600)
             connection.ensure_connection()
             with closing(sqlite3.connect(unfinished)) as copy:
@@ -29,4 +29,4 @@ class Command(BaseCommand):
             unfinished.rename(file)
         except (OSError, sqlite3.Error) as error:
             raise CommandError(f"Could not write {file}: {error}") from None
-        self.stdout.write(f"{file} is a copy as of now.")
+        self.stdout.write(f"The database was copied to {file}.")

@@ -14,9 +14,7 @@ from booking import services
 
 
 class Command(BaseCommand):
-    help = (
-        "Removes what has expired: idempotency records, rate-limit windows, tokens, sessions and holds. Run it daily."
-    )
+    help = "Removes expired idempotency records, rate-limit windows, tokens, sessions and holds. Run it daily."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -25,13 +23,13 @@ class Command(BaseCommand):
                 self.stdout.write(f"{kind.capitalize()} removed: {removed}")
         except services.Busy:
             raise CommandError(
-                "The database is away or busy. What was removed before stays removed; run the command again."
+                "The database is unavailable or busy. Rows removed so far stay removed; run the command again."
             ) from None
 
     def _count(self, label: str, numbers: Iterator[int]) -> int:
-        """The sum of the numbers, shown on a terminal as it grows."""
+        """Return the sum of the numbers; shows the progress on a terminal."""
         hidden = not sys.stderr.isatty()
-        # The total is unknown, so there is no bar to fill.
+        # The total is unknown, so there is no progress bar.
         template = "%(label)s: %(info)s"
         with click.progressbar(
             numbers, label=label, show_pos=True, bar_template=template, file=sys.stderr, hidden=hidden

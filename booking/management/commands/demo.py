@@ -16,7 +16,7 @@ from booking import services
 from booking.models import Movie, Screen, Show, User
 
 MOVIES = Path(__file__).parents[2] / "demo" / "movies.csv"
-# Rows and seats a row; then the local hours at which shows start, far enough apart for the longest movie.
+# Rows and seats per row; then the local hours at which shows start, far enough apart for the longest movie.
 SCREENS = {
     "Grand Hall": ((14, 20), (14, 17, 20)),
     "Blue Room": ((8, 12), (13, 16, 19)),
@@ -25,15 +25,17 @@ SCREENS = {
 SHOWS_A_DAY = sum(len(hours) for _, hours in SCREENS.values())
 DAYS = 14
 CUSTOMERS = ("alice", "bruno")
-PASSWORD = "cinema-demo"  # noqa: S105 (everybody may know it)
+PASSWORD = "cinema-demo"  # noqa: S105 (public on purpose)
 ADMIN = "admin"
 
 
 class Command(BaseCommand):
-    help = f"Makes movies, screens, shows for the next {DAYS} days and accounts to try the service with."
+    help = f"Creates demo data: movies, screens, shows for the next {DAYS} days, and accounts."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--retire", action="store_true", help="instead, closes demo accounts with known passwords")
+        parser.add_argument(
+            "--retire", action="store_true", help="instead, disable demo accounts with public passwords"
+        )
 
     def handle(self, *args: Any, retire: bool, **options: Any) -> None:
         if retire:
@@ -60,12 +62,12 @@ class Command(BaseCommand):
         return list({movie.title: movie for movie in known}.values())
 
     def _account(self, username: str, password: str, **fields: Any) -> User | None:
-        """The demo's account of that name; None where it is somebody's own."""
+        """Return the demo account with this username, or None if the username belongs to a real account."""
         try:
             user = User.objects.get_by_natural_key(username)
             return None if user.has_usable_password() and not user.check_password(password) else user
         except User.DoesNotExist:
-            # A password that stands in a public file opens nothing in production.
+            # The password is public, so in production the account gets no password.
             return User.objects.create_user(username, password=password if settings.DEBUG else None, **fields)
 
     def _retire(self) -> None:
@@ -73,7 +75,7 @@ class Command(BaseCommand):
             if user.check_password(PASSWORD) or user.check_password(ADMIN):
                 user.set_unusable_password()
                 user.save(update_fields=["password"])
-                self.stdout.write(f"Closed the demo account {user.username}: everybody knows its password.")
+                self.stdout.write(f"Disabled the demo account {user.username}: its password is public.")
 
     def _screen(self, name: str) -> Screen:
         (rows, seats_per_row), _ = SCREENS[name]
@@ -81,20 +83,20 @@ class Command(BaseCommand):
         return Screen.objects.get_or_create(name=name, defaults=defaults)[0]
 
     def _plan(self, screen: Screen, movies: list[Movie]) -> list[Show]:
-        """Fills the screen's free times of the next days, so that there are always upcoming shows."""
+        """Plans shows at the screen's free times of the next days."""
         now = timezone.now()
         taken = set(Show.objects.filter(screen=screen, ends_at__gt=now).values_list("starts_at", flat=True))
         planned = []
         for starts_at in self._times(screen, now):
             if starts_at in taken:
                 continue
-            # No two of a day's shows start at one hour; by the hour, every movie has its turn within three days.
+            # A day's shows start at different hours, so every movie is shown within three days.
             local = timezone.localtime(starts_at)
             movie = movies[(local.toordinal() * SHOWS_A_DAY + local.hour) % len(movies)]
             try:
                 planned.append(services.plan_show(movie=movie, screen=screen, starts_at=starts_at, now=now))
             except services.Refusal:
-                # Staff planned something of their own for that time.
+                # Staff have planned another show at this time.
                 continue
         return planned
 
@@ -109,11 +111,11 @@ class Command(BaseCommand):
         return [starts_at for starts_at in times if now < starts_at <= now + timedelta(days=DAYS)]
 
     def _sell(self, show: Show, customers: list[User]) -> None:
-        """Some seats together near the middle for each customer."""
+        """Books some adjacent seats near the middle for each customer."""
         middle = show.total_seats // 2 + show.seats_per_row // 2
-        luck = random.Random(show.pk)  # noqa: S311
+        generator = random.Random(show.pk)  # noqa: S311
         for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=False):
-            for seat_number in range(first_seat, first_seat + luck.randint(0, 4)):
-                # A small hall, a low limit or a show that just began: there is less to see then.
+            for seat_number in range(first_seat, first_seat + generator.randint(0, 4)):
+                # Refused in a small hall, with a low limit or just after the start; then fewer seats are booked.
                 with suppress(services.Refusal):
                     services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())

@@ -13,7 +13,7 @@ from booking import services
 
 
 class Command(BaseCommand):
-    help = "Loads movies from a CSV file in UTF-8 with the columns " + ", ".join(services.IMPORT_COLUMNS) + "."
+    help = "Imports movies from a CSV file in UTF-8 with the columns " + ", ".join(services.IMPORT_COLUMNS) + "."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)

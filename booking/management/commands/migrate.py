@@ -1,4 +1,4 @@
-"""Django's migrate, one process at a time for each database."""
+"""Django's migrate with a lock, so that only one process at a time migrates a database."""
 
 import fcntl
 from collections.abc import Iterator
@@ -13,15 +13,15 @@ from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import sql
 
-# The key of the advisory lock: any number that no other user of the database takes.
+# The key of the advisory lock: an arbitrary number ("movieti" in ASCII).
 LOCK_KEY = 0x6D6F7669657469
 POLL_SECONDS = 0.2
 
 
 class Command(migrate.Command):
-    """Waits for another migration of the same database to finish before it reads which ones are applied.
+    """Waits until no other process migrates the database, then reads which migrations are applied.
 
-    The lock belongs to the process: it ends with it, however the process ends.
+    The lock is released when the process ends, even after a crash.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -44,15 +44,15 @@ class Command(migrate.Command):
 
 @contextmanager
 def _postgresql_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """An advisory lock on a connection of its own, as migrations commit, and open and close theirs.
+    """An advisory lock on a separate connection, because migrations commit and may close their own.
 
-    The lock is that of a transaction, so that it also works, and is released, behind a pool in transaction mode.
+    It is a transaction-level lock, which also works behind a pool in transaction mode.
     READ COMMITTED: an idle transaction then has no snapshot that CREATE INDEX CONCURRENTLY would wait for.
     """
     parameters = connection.get_connection_params()
     for name in ("context", "cursor_factory"):
         parameters.pop(name, None)
-    # The command reports a database that is away like every other command.
+    # Convert psycopg's errors to Django's, which manage.py reports.
     with connection.wrap_database_errors:
         session = psycopg.connect(**parameters)
     with closing(session):
@@ -61,7 +61,7 @@ def _postgresql_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
         def try_lock() -> bool:
             session.rollback()
             session.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            # Without parameters, so that no portal, and with it a snapshot, stays open.
+            # Without parameters, so that no portal with a snapshot stays open.
             row = session.execute(sql.SQL("SELECT pg_try_advisory_xact_lock({})").format(LOCK_KEY)).fetchone()
             return bool(row and row[0])
 
@@ -70,7 +70,7 @@ def _postgresql_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
 
 @contextmanager
 def _sqlite_lock(connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """A lock on a file beside the database; a database in memory has one process only."""
+    """A lock on a file next to the database; a database in memory needs no lock."""
     name = str(connection.settings_dict["NAME"])
     if connection.is_in_memory_db():  # type: ignore[attr-defined]
         yield lambda: True

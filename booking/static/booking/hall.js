@@ -1,5 +1,5 @@
-// The hall on a show's page: draws what the server says, lets staff choose seats, and asks the server for changes.
-// Each answer brings the hall as it is now, so the picture is true after every action, refused ones too.
+// The hall on a show's page: draws the seats, lets staff choose some, and sends actions to the server.
+// Each response contains the current hall, so the page is up to date after every action, even a refused one.
 
 const find = (id) => document.getElementById(id);
 const section = find("hall");
@@ -9,14 +9,14 @@ const blockForm = find("hall-block");
 const customer = find("hall-customer");
 const names = find("hall-names");
 
-let hall = null; // as the server last told it
+let hall = null; // the last hall from the server
 let cells = []; // the buttons, by seat number
-let current = 1; // the seat that the keyboard is on
+let current = 1; // the seat with the keyboard focus
 let chosen = new Set(); // several free seats or one taken seat
 let moving = null; // the seat whose booking is being moved
 let asking = false;
 
-// --- What is what ---
+// --- Properties of seats ---
 
 const row = (seat) => Math.floor((seat - 1) / hall.seats_per_row);
 const place = (seat) => ((seat - 1) % hall.seats_per_row) + 1;
@@ -196,30 +196,30 @@ section.addEventListener("keydown", (event) => {
   }
 });
 
-// --- Asking the server ---
+// --- Requests ---
 
 async function ask(url, options) {
-  const answer = await fetch(url, { ...options, headers: { "X-CSRFToken": token(), Accept: "application/json" } });
-  if (!answer.headers.get("Content-Type")?.includes("json")) {
-    throw new Error("You are signed out, or the service has stopped. Load the page again.");
+  const response = await fetch(url, { ...options, headers: { "X-CSRFToken": token(), Accept: "application/json" } });
+  if (!response.headers.get("Content-Type")?.includes("json")) {
+    throw new Error("You are signed out, or the service has stopped. Reload the page.");
   }
-  return { ok: answer.ok, ...(await answer.json()) };
+  return { ok: response.ok, ...(await response.json()) };
 }
 
 const token = () => section.querySelector("[name=csrfmiddlewaretoken]").value;
 
 async function load() {
   try {
-    const answer = await ask(section.dataset.hall);
-    if (answer.ok) show(answer);
-    else say(answer.detail, "is-refused");
+    const response = await ask(section.dataset.hall);
+    if (response.ok) show(response);
+    else say(response.detail, "is-refused");
   } catch (error) {
     sayFailure(error);
   }
 }
 
 function sayFailure(error) {
-  // What the browser says of a lost connection differs from one to another.
+  // fetch() raises TypeError if the connection fails; its message differs between browsers.
   say(error instanceof TypeError ? "The service can't be reached. Try again." : error.message, "is-refused");
 }
 
@@ -227,7 +227,7 @@ function show(news) {
   const old = hall;
   hall = news;
   if (!old || old.total_seats !== hall.total_seats || old.seats_per_row !== hall.seats_per_row) build();
-  // What somebody else took meanwhile is not chosen any more.
+  // Seats that somebody else has changed are not chosen any more.
   chosen = new Set(inOrder().filter((seat) => seat <= hall.total_seats && same(old.taken[seat], hall.taken[seat])));
   if (!chosen.has(moving)) moving = null;
   find("hall-drawn").hidden = false;
@@ -240,16 +240,16 @@ async function act(name, data) {
   section.setAttribute("aria-busy", "true");
   try {
     const body = new URLSearchParams(data);
-    const answer = await ask(`${section.dataset.hall}${name}/`, { method: "POST", body });
-    if (answer.ok) {
+    const response = await ask(`${section.dataset.hall}${name}/`, { method: "POST", body });
+    if (response.ok) {
       chosen = new Set();
       moving = null;
       sellForm.reset();
       blockForm.reset();
     }
-    if (answer.hall) show(answer.hall);
-    say(answer.detail, answer.ok ? "is-done" : "is-refused");
-    if (answer.ok || !document.activeElement?.offsetParent) goTo(current);
+    if (response.hall) show(response.hall);
+    say(response.detail, response.ok ? "is-done" : "is-refused");
+    if (response.ok || !document.activeElement?.offsetParent) goTo(current);
   } catch (error) {
     sayFailure(error);
   } finally {
@@ -290,7 +290,7 @@ find("hall-refresh").addEventListener("click", () => {
   load();
 });
 
-// --- Customers, found by typing ---
+// --- Autocomplete of customers ---
 
 let asked = 0;
 
@@ -299,9 +299,9 @@ customer.addEventListener("input", async () => {
   const typed = customer.value.trim();
   if (!typed) return closeNames();
   try {
-    const answer = await ask(`${section.dataset.customers}?${new URLSearchParams({ q: typed })}`);
-    // An answer to what was typed before comes too late.
-    if (turn === asked) openNames(answer.names ?? []);
+    const response = await ask(`${section.dataset.customers}?${new URLSearchParams({ q: typed })}`);
+    // Ignore the response to an earlier input.
+    if (turn === asked) openNames(response.names ?? []);
   } catch (error) {
     sayFailure(error);
   }
@@ -349,7 +349,7 @@ customer.addEventListener("keydown", (event) => {
   customer.setAttribute("aria-activedescendant", next.id);
 });
 
-// Before the field loses the focus to it.
+// mousedown comes before the field's blur, which closes the list.
 names.addEventListener("mousedown", (event) => {
   event.preventDefault();
   const option = event.target.closest("[role=option]");

@@ -1,4 +1,4 @@
-// Redoc draws its maker's logo from another host and has no setting against it.
+// Redoc loads its vendor's logo from another host and has no setting to turn this off.
 const isOurs = (url) => new URL(url, location.href).origin === location.origin;
 const image = HTMLImageElement.prototype;
 const source = Object.getOwnPropertyDescriptor(image, "src");

@@ -1,11 +1,11 @@
-// Signs this page in and out, renews its token, and fills in the booking that was made last.
-// Of drf-yasg's: swaggerUiConfig, which it reads once the page has loaded, and window.ui after that.
+// Signs this page in and out, refreshes its access token, and fills in the id of the last booking.
+// drf-yasg defines swaggerUiConfig, which it reads when the page has loaded, and window.ui after that.
 
 const SCHEME = "Bearer";
 const KEY = "sign-in";
-// Before it expires: the request has a way to go.
+// Refresh the access token this long before it expires, because the request takes time.
 const MARGIN_MS = 10_000;
-// A page that is loaded anew waits so long for its former self to let go.
+// A reloaded page waits at most this long until its previous instance has released the lock.
 const CLAIM_MS = 2_000;
 
 const bar = document.getElementById("sign-in");
@@ -13,9 +13,9 @@ const line = bar.querySelector("p");
 const button = bar.querySelector("button");
 const paths = bar.dataset;
 
-// --- Who is signed in ------------------------------------------------------------------------
+// --- The session -----------------------------------------------------------------------------
 
-// In the session's storage: a reload keeps the tokens, the end of the tab forgets them, no other tab uses them up.
+// The session storage survives a reload, ends with the tab, and is not shared with other tabs.
 const read = () => JSON.parse(sessionStorage.getItem(KEY));
 
 function show(text, isSignedIn) {
@@ -46,21 +46,21 @@ function claims(token) {
   }
 }
 
-// By the token's own clock, as this machine's may be wrong.
+// The lifetime in the token, because this machine's clock may be wrong.
 function lifetime(token) {
   const { iat, exp } = claims(token);
   return (exp - iat) * 1000;
 }
 
-// A duplicated tab begins with a copy of the tokens. Only one tab may use them: a refresh token that is used twice is
-// taken for stolen, and the sign-in ends in both. So the tab that has them holds a lock as long as it is open.
+// A duplicated tab begins with a copy of the tokens. Only one tab may use them, because a refresh token that is used
+// twice ends the session in both tabs. So the first tab holds a lock as long as it is open.
 let claimed = null;
 
 function claim(refresh) {
   const name = refresh && `${KEY} ${claims(refresh).sid}`;
   if (claimed && claimed.name === name) return claimed.succeeds;
   letGo();
-  // Where there is no encryption, browsers have no locks.
+  // Browsers have no locks on pages without TLS.
   if (!name || !navigator.locks) return Promise.resolve(true);
   claimed = { name };
   const held = new Promise((done) => (claimed.letGo = done));
@@ -88,13 +88,13 @@ async function ask(path, options) {
 const post = (path, body) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-async function nameWho() {
+async function showUsername() {
   const access = await freshAccess();
   if (!access) return;
   const { status, body } = await ask(paths.me, { headers: { Authorization: `Bearer ${access}` } });
   if (read()?.access !== access) return;
   if (status === 200) show(`Signed in as ${body.username}.`, true);
-  else if (status === 401) end("This token is not valid, or no longer. Sign in again.");
+  else if (status === 401) end("This token is invalid or has expired. Sign in again.");
 }
 
 async function signOut() {
@@ -104,14 +104,14 @@ async function signOut() {
   end("Signed out.");
   if (!tokens.refresh) return;
   const { status } = await post(paths.blacklist, { refresh: tokens.refresh });
-  if (status !== 200 && status !== 401) show("Signed out here, but the service could not be told.", false);
+  if (status !== 200 && status !== 401) show("Signed out here, but the service could not be reached.", false);
 }
 
 // --- Renewal ---------------------------------------------------------------------------------
 
 let renewal = null;
 
-// A refresh token is good for one use, so that requests at the same time share it.
+// A refresh token can be used only once, so simultaneous requests share one refresh.
 async function freshAccess() {
   const tokens = read();
   if (tokens?.refresh && Date.now() >= tokens.renewAt) {
@@ -130,9 +130,9 @@ async function renew(refresh) {
   } else if (status === 401) end("Your sign-in has expired. Sign in again.");
 }
 
-// --- Swagger UI's requests and answers -------------------------------------------------------
+// --- Swagger UI's requests and responses -----------------------------------------------------
 
-// In place of drf-yasg's, which sends the admin's CSRF token.
+// Replaces drf-yasg's interceptor, which sends the admin's CSRF token.
 swaggerUiConfig.requestInterceptor = async (request) => {
   if (request.headers?.Authorization) {
     const access = await freshAccess();
@@ -148,12 +148,12 @@ swaggerUiConfig.responseInterceptor = (response) => {
   if ([paths.token, paths.refresh].includes(path)) {
     if (status === 200) {
       begin(body);
-      nameWho();
+      showUsername();
     }
   } else if (path === paths.blacklist && status === 200) end("Signed out.");
-  else if (path === paths.password && status === 204) end("Your password is changed. Sign in with the new one.");
+  else if (path === paths.password && status === 204) end("Your password was changed. Sign in with the new password.");
   else if (path === paths.everywhere && status === 204) end("Signed out everywhere.");
-  else if (path === paths.me && status === 204) end("Your account is deleted.");
+  else if (path === paths.me && status === 204) end("Your account was deleted.");
   else if (status === 401 && read()) end("Your sign-in has expired. Sign in again.");
   else if (response.ok) fillBooking(body);
   return response;
@@ -163,13 +163,13 @@ const signInPlugin = () => ({
   statePlugins: {
     auth: {
       wrapActions: {
-        // As the dialog has it: with or without the word, and blanks that came along.
+        // The input may lack the word Bearer or have extra spaces.
         authorize: (authorize) => (schemes) => {
           const token = schemes[SCHEME].value.trim().replace(/^Bearer\s+/i, "");
           authorize({ [SCHEME]: { ...schemes[SCHEME], value: `Bearer ${token}` } });
           if (read()?.access === token) return;
           begin({ access: token });
-          nameWho();
+          showUsername();
         },
         logout: (logout) => (names) => {
           logout(names);
@@ -180,11 +180,11 @@ const signInPlugin = () => ({
   },
 });
 
-// --- What comes next is filled in ------------------------------------------------------------
+// --- Filling in parameters -------------------------------------------------------------------
 
 function fill(path, method, place, name, value) {
   ui.specActions.changeParam([path, method], name, place, value, false);
-  // Of an operation that was open before, Swagger UI keeps the value in another place too.
+  // For an operation that was opened before, Swagger UI also stores the value elsewhere.
   const parameters = ui.specSelectors.specJsonWithResolvedSubtrees().getIn(["paths", path, method, "parameters"]);
   const parameter = parameters?.find((each) => each.get("in") === place && each.get("name") === name);
   if (parameter) ui.specActions.changeParamByIdentity([path, method], parameter, value, false);
@@ -215,11 +215,11 @@ swaggerUiConfig.onComplete = async () => {
   const tokens = read();
   if (!tokens) return;
   if (tokens.refresh && !(await claim(tokens.refresh))) {
-    end("Not signed in. Another tab has this sign-in.");
+    end("Not signed in. Another tab uses this session.");
     return;
   }
   show("Signed in.", true);
   if (tokens.refresh) fillRefreshToken(tokens.refresh);
   ui.preauthorizeApiKey(SCHEME, `Bearer ${tokens.access}`);
-  nameWho();
+  showUsername();
 };

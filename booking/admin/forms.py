@@ -174,7 +174,7 @@ class SeatsForm(forms.Form):
 
 
 class BlockForm(SeatsForm):
-    reason = forms.CharField(max_length=200, help_text="Such as house seats, or broken")
+    reason = forms.CharField(max_length=200, help_text="For example: broken")
 
 
 class CustomerField(forms.CharField):

@@ -100,7 +100,7 @@ def books_and_cancels_by_clicking(swagger):
     shows = swagger.execute("see_a_movies_upcoming_shows")[1]["results"]
     show = swagger.execute("see_a_show")[1]
     assert (show["movie"]["title"], show["id"] in [each["id"] for each in shows]) == (movie, True)
-    assert swagger.execute("see_which_seats_can_be_had")[1]["show"] == show["id"]
+    assert swagger.execute("see_which_seats_are_available")[1]["show"] == show["id"]
     status, booking = swagger.execute("book_a_seat")
     assert (status, booking["status"], booking["show"]["id"]) == (201, "booked", show["id"])
     status, refusal = swagger.execute("book_a_seat")
@@ -258,7 +258,7 @@ def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
 def test_a_stale_token_breaks_no_public_call(swagger):
     swagger.sign_in("stale")
     swagger.change_tokens(access="stale", refresh="stale", renewAt=0)
-    for name in ("browse_movies", "see_a_movie", "see_a_show", "see_which_seats_can_be_had"):
+    for name in ("browse_movies", "see_a_movie", "see_a_show", "see_which_seats_are_available"):
         assert swagger.execute(name)[0] == 200
 
 

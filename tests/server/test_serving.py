@@ -122,7 +122,12 @@ class Customers:
 
 def test_a_service_that_is_stopped_ends_what_it_began(tmp_path):
     database_url, *data = filled_sqlite(tmp_path)
-    with served(database_url, *data, tmp_path) as stopped, served(database_url, *data, tmp_path) as other:
+    # Enough for no worker to refuse a customer because its threads wait.
+    threads = {"THREADS": str(CUSTOMERS + 2)}
+    with (
+        served(database_url, *data, tmp_path, **threads) as stopped,
+        served(database_url, *data, tmp_path, **threads) as other,
+    ):
         customers = Customers(stopped, other)
         with ThreadPoolExecutor(CUSTOMERS) as pool:
             runs = [pool.submit(customers.book, customer) for customer in range(CUSTOMERS)]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from tests.service import PROJECT, UNTRACED, environment, filled_postgres, wait_until
+from tests.service import PROJECT, environment, filled_postgres, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -79,7 +79,7 @@ def filled_site():
         process = subprocess.Popen(
             [sys.executable, "-c", ASK],
             cwd=PROJECT,
-            env=environment(database.url, LOG_FORMAT="text", **UNTRACED),
+            env=environment(database.url, LOG_FORMAT="text"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -61,7 +61,7 @@ def own_actions():
 
 @pytest.fixture
 def booking(show, user):
-    """On seat A1; A6 is kept from sale."""
+    """On seat A1; A6 is blocked."""
     make_block(show=show, seat_number=6)
     return make_booking(show=show, user=user, seat_number=1)
 

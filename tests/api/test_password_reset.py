@@ -257,7 +257,7 @@ def test_the_page_sets_a_new_password_and_kills_every_token(user):
     access, browser = AccessToken.for_user(user), Client()
     answer = submit(browser, page_of(browser))
     assert (answer.status_code, answer.url) == (302, "/password-reset/done/")
-    assert "every device is signed out" in browser.get(answer.url).content.decode()
+    assert "all devices were signed out" in browser.get(answer.url).content.decode()
     assert (me(access).status_code, sign_in(password=NEW_PASSWORD).status_code) == (401, 200)
 
 

@@ -6,6 +6,7 @@ from threading import Event, Thread
 import pytest
 from django.db import OperationalError, connection
 
+from booking.models import RateLimitWindow
 from booking.services import Busy, transactions
 from movieticket import admission
 from movieticket.admission import Availability, NoPlace, Section, places, waiting_for_row
@@ -159,6 +160,17 @@ def test_a_read_without_a_place_is_busy(monkeypatch, anyone):
     with another_thread(lambda: in_section(admission.database_work)):
         assert anyone.get("/api/movies/").status_code == 503
     assert anyone.get("/api/movies/").status_code == 200
+
+
+@postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_request_whose_count_waits_for_a_row_is_busy(client, show):
+    path = f"/api/shows/{show.pk}/book/"
+    assert client.post(path, {"seat_number": 7}).status_code == 201
+    key = RateLimitWindow.objects.get().key
+    with another_thread(lambda: waiting_for_row("count", key)):
+        assert client.post(path, {"seat_number": 8}).status_code == 503
+    assert client.post(path, {"seat_number": 8}).status_code == 201
 
 
 # --- Rows -------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking
-from booking.services import book_seat, cancel_booking, cancel_show, change_show, transactions
+from booking.services import book_seat, cancel_booking, cancel_show, change_show, facts
 from booking.services.audit import find_breaches
 from tests.bookings import active_seats, post
 from tests.conftest import signed_in
@@ -115,7 +115,7 @@ def test_a_request_sent_20_times_at_the_same_time_books_once_and_is_answered_ali
 @parallel_writers
 def test_a_request_carried_out_while_its_duplicate_waits_is_answered_alike(client, user, show, monkeypatch):
     # As in two workers, one of which doesn't know that the other waits.
-    monkeypatch.setattr(transactions, "waiting_for_row", lambda *_: nullcontext())
+    monkeypatch.setattr(facts, "waiting_for_row", lambda *_: nullcontext())
     double, lock, answers = partial(post, signed_in(user), show, idempotency_key="k"), ExitStack(), []
 
     def let_the_double_pass(execute, sql, params, many, context):

@@ -22,8 +22,8 @@ def refresh_session(*, token: Any, session_id: int, now: datetime) -> Any:
     """
     with write_transaction():
         # Race: two requests with one token; only one of them inserts the row.
-        used_at, _ = token.use(now)
-        if now - used_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
+        used_at, is_first_use = token.use(now)
+        if is_first_use or now - used_at <= timedelta(seconds=settings.REFRESH_GRACE_SECONDS):
             return token.successor(used_at)
         _revoke(session_id, now)
     return None

@@ -2,12 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
 from booking.infrastructure.metrics import REFUSALS
@@ -18,6 +20,7 @@ from booking.services import Busy, InvalidInput, Kind, Refusal, is_transient_err
 logger = logging.getLogger(__name__)
 
 BUSY_RETRY_AFTER_SECONDS = 1
+SERVER_ERROR = "Something went wrong on our side."
 STATUS_OF_KIND = {
     Kind.INVALID: 400,
     Kind.NOT_FOUND: 404,
@@ -33,36 +36,71 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | A
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
         logger.warning("Busy: %s", error.__cause__ or "a lock was not released in time")
-    if isinstance(error, InvalidInput) and error.field:
-        return ApiResponse({error.field: error.reasons}, status=400)
+    if isinstance(error, InvalidInput):
+        reasons = zip(error.codes, error.reasons, strict=True)
+        return _invalid_response([_field_error(error.field or "", code, reason) for code, reason in reasons])
     if isinstance(error, Refusal):
         return _refusal_response(error)
+    if isinstance(error, exceptions.ValidationError):
+        return _invalid_response(list(_field_errors(error.detail)))
     response = drf_exception_handler(error, context)
     if response is None:
         # The traceback goes to the log and never to the client, even with DEBUG on.
         request = context["request"]
         logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
-        return ApiResponse({"detail": "Something went wrong on our side.", "code": "server_error"}, status=500)
-    _add_code(response, error)
+        return ApiResponse(error_body("server_error", SERVER_ERROR), status=500)
+    response.data = error_body(_code_of(error), response.data["detail"])
     return response
+
+
+def error_body(code: str, detail: str, **extra: Any) -> dict[str, Any]:
+    """Return the body of every error: `code` is for programs, `detail` is a sentence for people."""
+    return {"code": code, "detail": detail, **extra}
+
+
+def invalid_body(errors: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """Return the body of an error in the input; its detail is the sentences of all `errors`, each once."""
+    detail = " ".join(dict.fromkeys(error["detail"] for error in errors))
+    return error_body(InvalidInput.code, detail, errors=errors)
+
+
+def _invalid_response(errors: Sequence[dict[str, str]]) -> ApiResponse:
+    return ApiResponse(invalid_body(errors), status=400)
+
+
+def _field_error(field: str, code: str, detail: str) -> dict[str, str]:
+    """Return one of the errors of `invalid_body`; `field` is a path such as `seats.2`, or empty for the whole body."""
+    return {"field": field, "code": code, "detail": detail}
+
+
+def _field_errors(detail: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+    """Yield the errors in the detail of DRF's ValidationError, in which fields and indexes of lists are keys."""
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            step = () if name == api_settings.NON_FIELD_ERRORS_KEY else (str(name),)
+            yield from _field_errors(inner, (*path, *step))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _field_errors(inner, path)
+    else:
+        yield _field_error(".".join(path), detail.code, str(detail))
 
 
 def _refusal_response(refusal: Refusal) -> ApiResponse:
     REFUSALS.labels(refusal.code).inc()
     status = STATUS_OF_KIND[refusal.kind]
-    body = {"detail": refusal.detail, "code": refusal.code, **refusal.extra}
+    body = error_body(refusal.code, refusal.detail, **refusal.extra)
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
     return ApiResponse(body, status=status, headers=headers)
 
 
-def _add_code(response: Response, error: Exception) -> None:
-    if not isinstance(response.data, dict) or "detail" not in response.data or "code" in response.data:
-        return
-    if isinstance(error, exceptions.APIException):
-        response.data["code"] = error.get_codes()
-    else:
+def _code_of(error: Exception) -> str:
+    if not isinstance(error, exceptions.APIException):
         # DRF also handles two exceptions of Django: Http404 and PermissionDenied.
-        response.data["code"] = "not_found" if isinstance(error, Http404) else "permission_denied"
+        return "not_found" if isinstance(error, Http404) else "permission_denied"
+    codes: Any = error.get_codes()
+    # SimpleJWT's exceptions have a dictionary as detail.
+    return str(codes if isinstance(codes, str) else error.detail["code"])  # type: ignore[call-overload,index]
 
 
 # --- Errors outside the API's views -----------------------------------------------------------
@@ -80,11 +118,10 @@ def server_error(request: HttpRequest) -> HttpResponseBase:
     error = sys.exc_info()[1]
     if error and (isinstance(error, Busy) or is_transient_error(error)):
         # The database is unavailable. API views don't come here; their exceptions were handled above.
-        headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)}
-        return HttpResponse(Busy().detail, status=503, content_type="text/plain", headers=headers)
-    return _json_under_api(request, 500, "Something went wrong on our side.", "server_error") or defaults.server_error(
-        request
-    )
+        response = refused(request, 503, Busy().detail, Busy.code)
+        response["Retry-After"] = str(BUSY_RETRY_AFTER_SECONDS)
+        return response
+    return _json_under_api(request, 500, SERVER_ERROR, "server_error") or defaults.server_error(request)
 
 
 def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse:
@@ -96,4 +133,4 @@ def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpRe
 def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
     if not is_api(request):
         return None
-    return ApiResponse({"detail": detail, "code": code}, status=status)
+    return ApiResponse(error_body(code, detail), status=status)

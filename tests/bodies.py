@@ -48,6 +48,19 @@ def reasons(answer, status):
     return answer.json()
 
 
+def field_errors(answer):
+    """The sentences of each field with an error in the input."""
+    body = reasons(answer, 400)
+    assert (list(body), body["code"]) == (["code", "detail", "errors"], "invalid")
+    assert {tuple(error) for error in body["errors"]} == {("field", "code", "detail")}
+    sentences = [error["detail"] for error in body["errors"]]
+    assert body["detail"] == " ".join(dict.fromkeys(sentences))
+    by_field = {}
+    for error in body["errors"]:
+        by_field.setdefault(error["field"], []).append(error["detail"])
+    return by_field
+
+
 def each_of_both(more, fewer):
     """Pairs with each of `more` and each of `fewer`, not every combination: what refuses the one is the same for all
     of the other.

@@ -246,16 +246,10 @@ def check(reply):
 
 
 def check_refusal(told):
-    """{"detail": …, "code": …}, or reasons by field; of a list, by the place in it."""
-    assert isinstance(told, dict), told
-    assert told, told
-    if "code" in told:
-        assert {type(told["code"]), type(told["detail"])} == {str}, told
-        return
-    for reasons in told.values():
-        lists = list(reasons.values()) if isinstance(reasons, dict) else [reasons]
-        assert lists, told
-        for texts in lists:
-            assert isinstance(texts, list), told
-            assert texts, told
-            assert all(isinstance(text, str) for text in texts), told
+    """{"code": …, "detail": …}, and for an error in the input the errors of its fields."""
+    assert list(told)[:2] == ["code", "detail"], told
+    assert {type(told["code"]), type(told["detail"])} == {str}, told
+    assert ("errors" in told) == (told["code"] == "invalid"), told
+    for error in told.get("errors", []):
+        assert list(error) == ["field", "code", "detail"], told
+        assert {type(text) for text in error.values()} == {str}, told

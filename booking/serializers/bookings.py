@@ -115,7 +115,7 @@ MAX_SEATS_PER_REQUEST = 50
 
 def check_number_of_seats(seats: int) -> None:
     if seats > MAX_SEATS_PER_REQUEST:
-        raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} seats.")
+        raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} seats.", code="too_many")
 
 
 class SeatNumbersField(serializers.ListField):
@@ -149,7 +149,7 @@ class SeatsSerializer(serializers.Serializer[Booking]):
     def validate_seat_numbers(self, seats: list[int]) -> list[int]:
         twice = sorted(seat for seat, times in Counter(seats).items() if times > 1)
         if twice:
-            raise serializers.ValidationError([f"Seat {seat} is named twice." for seat in twice])
+            raise serializers.ValidationError([f"Seat {seat} is named twice." for seat in twice], code="duplicate")
         return seats
 
     def validate_count(self, count: int) -> int:
@@ -160,9 +160,11 @@ class SeatsSerializer(serializers.Serializer[Booking]):
         if "seat_numbers" in attrs:
             extra = [name for name in ("count", "split") if name in attrs]
             if extra:
-                raise serializers.ValidationError({name: ["Not allowed with seat_numbers."] for name in extra})
+                raise serializers.ValidationError(
+                    {name: ["Not allowed with seat_numbers."] for name in extra}, code="not_allowed"
+                )
         elif "count" not in attrs:
-            raise serializers.ValidationError({"seat_numbers": ["Enter seat numbers or a count."]})
+            raise serializers.ValidationError({"seat_numbers": ["Enter seat numbers or a count."]}, code="required")
         return attrs
 
 

@@ -40,7 +40,7 @@ def sign_up(*, username: str, password: str, email: str = "") -> User:
             user.save(force_insert=True)
     except IntegrityError:
         # The username is the only unique field; checking it before the insert would be a race.
-        raise InvalidInput("username", ["A user with that username already exists."]) from None
+        raise InvalidInput("username", ["A user with that username already exists."], ["unique"]) from None
     return user
 
 
@@ -63,7 +63,7 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
         if account is None:
             raise NotFound
         if not account.check_password(current_password):
-            raise InvalidInput("current_password", ["This is not your current password."])
+            raise InvalidInput("current_password", ["This is not your current password."], ["wrong_password"])
         check_new_password(user, new_password, "new_password")
         if _replace_password(account, new_password):
             return
@@ -85,4 +85,6 @@ def check_new_password(user: User, password: str, field: str) -> None:
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise InvalidInput(field, error.messages) from None
+        raise InvalidInput(
+            field, error.messages, [each.code or InvalidInput.code for each in error.error_list]
+        ) from None

@@ -41,7 +41,7 @@ def delete_account(*, user: User, password: str, now: datetime) -> None:
             raise NotFound
         # Checking a password is slow, so it happens before any row is locked.
         if not account.check_password(password):
-            raise InvalidInput("password", ["This is not your current password."])
+            raise InvalidInput("password", ["This is not your current password."], ["wrong_password"])
         _check_is_customer(account)
         try:
             _delete(account, now)

@@ -70,7 +70,7 @@ def _owner(users: QuerySet[User], uid: str, token: str) -> User:
     """Return the account of the link. Raises InvalidInput."""
     user = users.filter(pk=_id_of(uid), is_active=True).first()
     if user is None or not user.has_usable_password() or not default_token_generator.check_token(user, token):
-        raise InvalidInput("token", ["This link is invalid or has expired. Request a new one."])
+        raise InvalidInput("token", ["This link is invalid or has expired. Request a new one."], ["invalid_link"])
     return user
 
 

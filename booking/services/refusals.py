@@ -40,15 +40,16 @@ class NotFound(Refusal):
 
 
 class InvalidInput(Refusal):
-    """A field has an invalid value; `reasons` lists the errors."""
+    """A field has an invalid value; `reasons` lists the errors, and `codes` has the code of each one."""
 
     code = "invalid"
     kind = Kind.INVALID
 
-    def __init__(self, field: str, reasons: Sequence[str]) -> None:
+    def __init__(self, field: str, reasons: Sequence[str], codes: Sequence[str] = ()) -> None:
         super().__init__(" ".join(reasons))
         self.field = field
         self.reasons = list(reasons)
+        self.codes = list(codes) or [self.code] * len(self.reasons)
 
 
 class Busy(Refusal):

@@ -34,7 +34,7 @@ class SignupView(Public, APIView):
         summary="Sign up",
         request=SignupSerializer,
         responses={201: AccountSerializer},
-        invalid={"username": ["A user with that username already exists."]},
+        invalid=("username", "unique", "A user with that username already exists."),
     )
     def post(self, request: Request) -> Response:
         user = services.sign_up(**validated(SignupSerializer, request))
@@ -50,7 +50,7 @@ class TokenView(jwt_views.TokenObtainPairView):
         description="Returns a short-lived access token, and a refresh token to get new access tokens with.",
         request=TokenSerializer,
         responses={200: TokenPairSerializer},
-        invalid={"password": ["This field is required."]},
+        invalid=("password", "required", "This field is required."),
         refusals=["no_active_account"],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -72,7 +72,7 @@ class RefreshView(jwt_views.TokenRefreshView):
         ),
         request=RefreshSerializer,
         responses={200: TokenPairSerializer},
-        invalid={"refresh": ["This field is required."]},
+        invalid=("refresh", "required", "This field is required."),
         refusals=[*TOKEN_REFUSALS],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -88,7 +88,7 @@ class LogoutView(jwt_views.TokenBlacklistView):
         description="All tokens of this sign-in become invalid immediately; other devices stay signed in.",
         request=LogoutSerializer,
         responses={200: "Signed out."},
-        invalid={"refresh": ["This field is required."]},
+        invalid=("refresh", "required", "This field is required."),
         refusals=[*TOKEN_REFUSALS],
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -109,7 +109,7 @@ class MeView(APIView):
         summary="Change your e-mail address",
         request=AccountSerializer,
         responses={200: AccountSerializer},
-        invalid={"email": ["Enter a valid email address."]},
+        invalid=("email", "invalid", "Enter a valid email address."),
     )
     def patch(self, request: Request) -> Response:
         user = services.update_email(user=account(request), **validated(AccountSerializer, request))
@@ -124,7 +124,7 @@ class MeView(APIView):
         ),
         request=DeletionSerializer,
         responses={204: "The account is deleted."},
-        invalid={"password": ["This is not your current password."]},
+        invalid=("password", "wrong_password", "This is not your current password."),
         refusals=[services.StaffAccount, services.NotFound],
     )
     def delete(self, request: Request) -> Response:
@@ -153,7 +153,7 @@ class PasswordView(APIView):
         description="All your tokens become invalid immediately; sign in again.",
         request=PasswordChangeSerializer,
         responses={204: "The password is changed."},
-        invalid={"current_password": ["This is not your current password."]},
+        invalid=("current_password", "wrong_password", "This is not your current password."),
         refusals=[services.NotFound],
     )
     def post(self, request: Request) -> Response:

@@ -62,7 +62,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
     operation(
         tag="Movies",
         summary="Browse movies",
-        invalid={"language": ["Null characters are not allowed."]},
+        invalid=("language", "null_characters_not_allowed", "Null characters are not allowed."),
         refusals=[services.NotFound],
         paged=True,
     ),
@@ -89,7 +89,7 @@ class MovieViewSet(Public, viewsets.ReadOnlyModelViewSet[Movie]):
         tag="Shows",
         summary="See a movie's upcoming shows",
         description="Soonest first, each with the number of available seats.",
-        invalid={"date": ["Enter a valid date."]},
+        invalid=("date", "invalid", "Enter a valid date."),
         refusals=[services.NotFound],
         paged=True,
     ),

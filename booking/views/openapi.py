@@ -14,7 +14,7 @@ from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
-from booking.exception_handler import STATUS_OF_KIND
+from booking.exception_handler import STATUS_OF_KIND, error_body, invalid_body
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.services import Busy, IdempotencyKeyReused, Refusal
 from booking.views.examples import Examples, current_examples
@@ -39,6 +39,7 @@ FRAMEWORK_REFUSALS = {
     "password_changed": (401, "The user's password has been changed, or all devices were signed out."),
     "bad_authorization_header": (401, "Authorization header must contain two space-delimited values"),
     "no_active_account": (401, "No active account found with the given credentials"),
+    "parse_error": (400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
     "incomplete_body": (400, "The body is shorter than Content-Length says."),
     "request_timeout": (408, "The body did not arrive in time."),
     "body_too_large": (413, "The body must not be larger than 1000000 bytes."),
@@ -46,6 +47,9 @@ FRAMEWORK_REFUSALS = {
     "throttled": (429, "Request was throttled. Expected available in 42 seconds."),
 }
 TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "password_changed"]
+# The members of an error in the input; an example has a value for each.
+FIELD_ERROR = ["field", "code", "detail"]
+FieldErrorExample = tuple[str, str, str]
 # A refusal class, or a code of FRAMEWORK_REFUSALS.
 Documented = type[Refusal] | str
 AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
@@ -80,16 +84,6 @@ ETAG = {
 RETRY_AFTER = {
     "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "The seconds to wait before retrying.", **ALWAYS}
 }
-# SimpleJWT's reasons why an access token is not valid.
-MESSAGES = openapi.Schema(
-    type=openapi.TYPE_ARRAY,
-    items=openapi.Schema(
-        type=openapi.TYPE_OBJECT,
-        properties={
-            name: openapi.Schema(type=openapi.TYPE_STRING) for name in ("token_class", "token_type", "message")
-        },
-    ),
-)
 # In the order in which a customer needs them.
 TAGS = [
     {"name": "Account", "description": "Sign up, sign in, sign out"},
@@ -193,7 +187,13 @@ class AutoSchema(SwaggerAutoSchema):
         if self.view.get_throttles():
             refusals.append("throttled")
         if "request_body" in self.overrides:
-            refusals += ["incomplete_body", "request_timeout", "body_too_large", "unsupported_media_type"]
+            refusals += [
+                "parse_error",
+                "incomplete_body",
+                "request_timeout",
+                "body_too_large",
+                "unsupported_media_type",
+            ]
         return refusals
 
 
@@ -203,7 +203,7 @@ def operation(
     summary: str,
     responses: dict[int, type[BaseSerializer[Any]] | str] | None = None,
     request: type[BaseSerializer[Any]] | None = None,
-    invalid: dict[str, list[str]] | None = None,
+    invalid: FieldErrorExample | None = None,
     refusals: Sequence[Documented] = (),
     description: str = "",
     paged: bool = False,
@@ -214,8 +214,9 @@ def operation(
     """Documents a view's method.
 
     `responses` are the successful responses by status (for a `paged` list, the view's serializer). `invalid` is an
-    example of the errors in a 400. `refusals` come in addition to those of `_shared_refusals`. A `repeatable` operation
-    takes an Idempotency-Key, and a `conditional` one returns an ETag. `examples` replace the examples of codes.
+    example of an error in the input: its field, code and detail. `refusals` come in addition to those of
+    `_shared_refusals`. A `repeatable` operation takes an Idempotency-Key, and a `conditional` one returns an ETag.
+    `examples` replace the examples of codes.
     """
     options: dict[str, Any] = {}
     if request is not None:
@@ -266,7 +267,7 @@ def _success(status: int, body: type[BaseSerializer[Any]] | str, headers: dict[s
 def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Response:
     """Return the documentation of an error status; `examples` has a body for each code."""
     codes = list(examples)
-    example = {**examples[codes[0]], "code": codes[0]}
+    example = error_body(codes[0], **examples[codes[0]])
     properties: dict[str, Any] = {
         "detail": openapi.Schema(type=openapi.TYPE_STRING),
         "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
@@ -274,8 +275,6 @@ def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Respon
     extras = {name: value for body in examples.values() for name, value in body.items() if name != "detail"}
     for name, value in extras.items():
         properties[name] = SEAT_NUMBERS if isinstance(value, list) else openapi.Schema(type=openapi.TYPE_INTEGER)
-    if "not_authenticated" in codes:
-        properties["messages"] = MESSAGES
     return openapi.Response(
         f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
         openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
@@ -284,10 +283,18 @@ def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Respon
     )
 
 
-def _invalid(example: dict[str, list[str]], codes: list[str]) -> openapi.Response:
-    also = "".join(f", `{code}`" for code in codes)
+def _invalid(example: FieldErrorExample, codes: list[str]) -> openapi.Response:
+    body = invalid_body([dict(zip(FIELD_ERROR, example, strict=True))])
+    codes = [body["code"], *codes]
+    text = openapi.Schema(type=openapi.TYPE_STRING)
+    error = openapi.Schema(type=openapi.TYPE_OBJECT, required=FIELD_ERROR, properties=dict.fromkeys(FIELD_ERROR, text))
+    properties = {
+        "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
+        "detail": text,
+        "errors": openapi.Schema(type=openapi.TYPE_ARRAY, items=error),
+    }
     return openapi.Response(
-        f"Bad Request: the errors by field; or `parse_error`{also} with a `detail`",
-        openapi.Schema(type=openapi.TYPE_OBJECT, additional_properties=True),
-        examples={"application/json": example},
+        f"Bad Request: {', '.join(f'`{code}`' for code in codes)}",
+        openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
+        examples={"application/json": body},
     )

@@ -31,7 +31,7 @@ class PasswordResetView(Public, APIView):
         description="Mails a link to each account with this address. The response does not reveal whether one exists.",
         request=PasswordResetSerializer,
         responses={202: SENT},
-        invalid={"email": ["Enter a valid email address."]},
+        invalid=("email", "invalid", "Enter a valid email address."),
     )
     def post(self, request: Request) -> Response:
         services.send_reset_links_later(**validated(PasswordResetSerializer, request), link=_link(request))
@@ -60,7 +60,7 @@ class NewPasswordView(Public, APIView):
         description="Sets a new password with the uid and the token of the link. All earlier tokens become invalid.",
         request=NewPasswordSerializer,
         responses={204: "The password is changed."},
-        invalid={"token": ["This link is invalid or has expired. Request a new one."]},
+        invalid=("token", "invalid_link", "This link is invalid or has expired. Request a new one."),
     )
     def post(self, request: Request) -> Response:
         services.reset_password(**validated(NewPasswordSerializer, request))

@@ -11,6 +11,7 @@ from django.test import Client, RequestFactory
 
 from booking.middleware import RequestBounds
 from booking.parsers import is_too_deep
+from tests.bodies import field_errors
 from tests.service import serving
 
 LONG = "x" * 10_000
@@ -227,8 +228,7 @@ def test_a_compressed_body_is_refused(anyone, encoding):
 @pytest.mark.django_db
 def test_a_body_that_says_it_is_not_compressed_is_read(anyone):
     answer = anyone.post("/api/token/", {"username": "esha"}, headers={"Content-Encoding": "identity"})
-    assert answer.status_code == 400
-    assert "password" in answer.json()
+    assert list(field_errors(answer)) == ["password"]
 
 
 def test_a_number_of_5000_digits_is_refused_without_advice_on_python(anyone):

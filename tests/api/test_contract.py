@@ -12,6 +12,7 @@ from booking.models import Booking, User
 from booking.serializers import BookingSerializer
 from booking.services import transactions
 from booking.views import catalogue
+from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import (
     NOW,
@@ -128,13 +129,14 @@ def test_an_e_mail_address_may_be_left_out(anyone):
 @pytest.mark.django_db
 def test_signing_up_asks_for_what_is_missing(anyone):
     answer = anyone.post("/api/signup/", {})
-    required = ["This field is required."]
-    assert (answer.status_code, answer.json()) == (400, {"username": required, "password": required})
+    sentence = "This field is required."
+    required = [{"field": name, "code": "required", "detail": sentence} for name in ("username", "password")]
+    assert (answer.status_code, answer.json()) == (400, {"code": "invalid", "detail": sentence, "errors": required})
 
 
 def test_a_user_name_that_is_taken_is_refused(anyone, user):
     answer = anyone.post("/api/signup/", {"username": "esha", "password": PASSWORD})
-    assert (answer.status_code, answer.json()) == (400, {"username": ["A user with that username already exists."]})
+    assert field_errors(answer) == {"username": ["A user with that username already exists."]}
 
 
 def test_signing_in_gives_two_tokens(anyone, user):
@@ -176,7 +178,7 @@ def test_changing_the_password_answers_with_nothing(client):
 
 def test_a_wrong_current_password_is_refused(client):
     answer = client.post("/api/me/password/", {"current_password": "wrong", "new_password": "another fine phrase"})
-    assert (answer.status_code, answer.json()) == (400, {"current_password": ["This is not your current password."]})
+    assert field_errors(answer) == {"current_password": ["This is not your current password."]}
 
 
 # --- Movies and shows -------------------------------------------------------------------------
@@ -322,8 +324,7 @@ def test_a_booking_of_a_show_that_has_started_is_kept(client, user):
 @pytest.mark.parametrize("key", ["", "é", "x" * 256, "a\tb"])
 def test_an_invalid_idempotency_key_is_refused_by_its_name(client, show, key):
     answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 7}, HTTP_IDEMPOTENCY_KEY=key)
-    reasons = ["Enter 1 to 255 printable ASCII characters."]
-    assert (answer.status_code, answer.json()) == (400, {"Idempotency-Key": reasons})
+    assert field_errors(answer) == {"Idempotency-Key": ["Enter 1 to 255 printable ASCII characters."]}
 
 
 # --- What all endpoints share -----------------------------------------------------------------

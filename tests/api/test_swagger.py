@@ -93,7 +93,7 @@ def documented(schema):
     """Each status of a refusal with its response."""
     for operation in operations(schema).values():
         for status, response in operation["responses"].items():
-            if int(status) > 400:
+            if int(status) >= 400:
                 yield int(status), response
 
 

@@ -8,6 +8,7 @@ import pytest
 from rest_framework_simplejwt.utils import aware_utcnow
 
 from booking.infrastructure.tokens import AccessToken, RefreshToken
+from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import PASSWORD, make_user
 from tests.races import at_once
@@ -69,7 +70,7 @@ def test_an_account_that_was_switched_off_does_not_sign_in(user):
 @pytest.mark.parametrize(("path", "fields"), [("", ["username", "password"]), ("refresh/", ["refresh"])])
 def test_what_is_missing_is_asked_for(anyone, path, fields):
     answer = anyone.post(f"/api/token/{path}", {})
-    assert (answer.status_code, answer.json()) == (400, {field: ["This field is required."] for field in fields})
+    assert field_errors(answer) == {field: ["This field is required."] for field in fields}
 
 
 # --- Refreshing -------------------------------------------------------------------------------

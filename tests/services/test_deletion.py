@@ -23,6 +23,7 @@ from booking.services import (
     move_booking,
     sign_up,
 )
+from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_hold, make_show, make_user
 from tests.races import at_once
@@ -261,7 +262,7 @@ def test_every_token_is_dead_after_the_account_is_deleted(client, user):
 
 def test_a_wrong_password_is_told_by_its_field(client, user):
     answer = client.delete("/api/me/", {"password": "wrong"})
-    assert (answer.status_code, answer.json()) == (400, {"password": ["This is not your current password."]})
+    assert field_errors(answer) == {"password": ["This is not your current password."]}
 
 
 @pytest.mark.parametrize("body", [{}, {"password": None}, {"password": ["x"]}, {"password": "x" * 129}])

@@ -1,0 +1,77 @@
+"""All errors have one shape, whatever part of the service they come from."""
+
+import json
+
+import pytest
+from django.db import OperationalError
+from rest_framework.exceptions import ValidationError
+
+from booking.exception_handler import exception_handler, server_error
+from booking.services import InvalidInput
+from tests.bodies import reasons, send
+from tests.factories import PASSWORD
+
+
+def codes(answer):
+    """The code of each error in the input, by its field."""
+    return [(error["field"], error["code"]) for error in reasons(answer, 400)["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, [("seat_numbers", "required")]),
+        ({"seat_numbers": []}, [("seat_numbers", "empty")]),
+        ({"seat_numbers": None}, [("seat_numbers", "null")]),
+        ({"seat_numbers": 5}, [("seat_numbers", "not_a_list")]),
+        ({"seat_numbers": [5, 6, 5]}, [("seat_numbers", "duplicate")]),
+        ({"seat_numbers": [5, "x", 6, None]}, [("seat_numbers.1", "invalid"), ("seat_numbers.3", "null")]),
+        ({"seat_numbers": [1] * 51}, [("seat_numbers", "too_many")]),
+        ({"seat_numbers": [1], "count": 1, "split": True}, [("count", "not_allowed"), ("split", "not_allowed")]),
+        ({"count": 0}, [("count", "min_value")]),
+        ({"count": 51}, [("count", "too_many")]),
+        (None, [("", "null")]),
+        ([], [("", "invalid")]),
+    ],
+    ids=str,
+)
+def test_an_error_in_the_input_has_its_field_and_a_code(client, show, body, expected):
+    assert codes(send(client, f"/api/shows/{show.pk}/hold/", json.dumps(body))) == expected
+
+
+def test_each_fault_of_a_new_password_has_a_code(client):
+    answer = client.post("/api/me/password/", {"current_password": PASSWORD, "new_password": "123"})
+    assert codes(answer) == [("new_password", "password_too_short"), ("new_password", "password_entirely_numeric")]
+
+
+def test_a_sentence_that_several_fields_share_is_in_the_detail_once(client):
+    answer = client.post("/api/me/password/", {})
+    assert reasons(answer, 400)["detail"] == "This field is required."
+
+
+@pytest.mark.parametrize(
+    ("detail", "fields"),
+    [
+        ({"a": {"b": [{}, {"c": ["x"]}]}}, ["a.b.c"]),
+        ({"a": {0: ["x"], 2: ["y"]}}, ["a.0", "a.2"]),
+        ({"a": {"non_field_errors": ["x"]}}, ["a"]),
+        (["x"], [""]),
+    ],
+    ids=str,
+)
+def test_the_field_of_a_nested_error_is_a_path(detail, fields):
+    answer = exception_handler(ValidationError(detail), {})
+    assert [error["field"] for error in json.loads(answer.content)["errors"]] == fields
+
+
+def test_an_error_of_a_service_without_codes_is_invalid():
+    assert InvalidInput("a", ["One.", "Two."]).codes == ["invalid", "invalid"]
+
+
+@pytest.mark.parametrize(("path", "content_type"), [("/api/movies/", "application/json"), ("/admin/", "text/plain")])
+def test_a_database_that_fails_outside_a_view_makes_the_service_busy(rf, path, content_type):
+    try:
+        raise OperationalError("the connection is closed")
+    except OperationalError:
+        answer = server_error(rf.get(path))
+    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, content_type, "1")

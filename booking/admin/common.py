@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from booking import services
+from booking.admin.time_fields import LOCAL_TIMES
 from booking.paths import POSITIVE_ID
 
 
@@ -59,6 +60,8 @@ class LockedRowAdmin(admin.ModelAdmin):
     Django's admin saves all columns with the values from the start of the request: it would undo concurrent changes and
     insert a row again that was deleted.
     """
+
+    formfield_overrides = LOCAL_TIMES
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         found = super().get_object(request, object_id, from_field)

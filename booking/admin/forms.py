@@ -9,15 +9,13 @@ from django.conf import settings
 from django.contrib.admin.widgets import AdminDateWidget
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils import timezone
 
+from booking import services
+from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.models import Booking, Show, User, seat_number
 
 MAX_COPIES = 200
 MAX_DAYS = 366
-FIRST_DAY = date(1900, 1, 1)
-LAST_DAY = date(2200, 1, 1)
 
 
 class AccountCreationForm(AdminUserCreationForm):
@@ -75,8 +73,8 @@ class ShowForm(ServiceRulesMixin, forms.ModelForm):
 
 
 class CopyShowForm(forms.Form):
-    first_day = forms.DateField(widget=AdminDateWidget)
-    last_day = forms.DateField(widget=AdminDateWidget)
+    first_day = forms.DateField(widget=AdminDateWidget, validators=DAYS)
+    last_day = forms.DateField(widget=AdminDateWidget, validators=DAYS)
     times = forms.CharField(max_length=200, help_text="Such as 14:00, 17:15, 20:30")
 
     def clean_times(self) -> list[time]:
@@ -96,27 +94,21 @@ class CopyShowForm(forms.Form):
             elif days * len(data["times"]) > MAX_COPIES:
                 self.add_error("last_day", f"This would create more than {MAX_COPIES} shows.")
             else:
-                data["starts"] = self._starts(data["first_day"], days, data["times"])
+                self._read_starts(data["first_day"], days, data["times"])
         return data
 
-    @staticmethod
-    def _starts(first_day: date, days: int, times: list[time]) -> list[datetime]:
-        return [
-            timezone.make_aware(datetime.combine(first_day + timedelta(days=day), at))
-            for day in range(days)
-            for at in times
-        ]
-
-
-class DayField(forms.DateField):
-    """A date in the format of a browser's date input, within the range that date arithmetic allows."""
-
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-
-    def __init__(self, **kwargs: Any) -> None:
-        bounds = [MinValueValidator(FIRST_DAY), MaxValueValidator(LAST_DAY)]
-        super().__init__(input_formats=["%Y-%m-%d"], validators=bounds, **kwargs)
-        self.error_messages["required"] = self.error_messages["invalid"] = "Choose a valid date."
+    def _read_starts(self, first_day: date, days: int, times: list[time]) -> None:
+        """Adds `starts` in UTC to the cleaned data, or errors; asks for the offset of times that come twice."""
+        starts = []
+        for local in (datetime.combine(first_day + timedelta(days=day), at) for day in range(days) for at in times):
+            if offsets := services.find_offsets(local=local):
+                choice = forms.Select(choices=offset_choices(offsets))
+                self.fields["offset"] = forms.CharField(label="Clock", required=False, widget=choice)
+            try:
+                starts.append(services.read_local_time(local=local, offset=self.data.get("offset", "")))
+            except services.Refusal as refusal:
+                self.add_error("offset" if offsets else "times", refusal.detail)
+        self.cleaned_data["starts"] = starts
 
 
 class DayForm(forms.Form):

@@ -13,7 +13,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.forms import FIRST_DAY, LAST_DAY, DayForm
+from booking.admin.forms import DayForm
+from booking.admin.time_fields import FIRST_DAY, LAST_DAY
 from booking.models import Screen, Show
 
 HOUR = timedelta(hours=1)

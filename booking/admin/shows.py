@@ -23,6 +23,7 @@ from booking.admin.forms import (
 from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.admin.plan import PlanPage
+from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show
 
 
@@ -46,6 +47,7 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(Show)
 class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
     form = ShowForm
+    formfield_overrides = LOCAL_TIMES
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
     list_display = ("movie", "screen", "starts_at", "sold", "state")
     list_display_links = ("movie", "starts_at")

@@ -16,6 +16,7 @@ from booking.services.limits import (
     find_account_and_count,
     trust_address,
 )
+from booking.services.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links_later
@@ -52,6 +53,7 @@ __all__ = [
     "InvalidInput",
     "Kind",
     "Line",
+    "LocalTimeTwice",
     "NotFound",
     "Programme",
     "Refusal",
@@ -83,13 +85,16 @@ __all__ = [
     "delete_show",
     "find_account",
     "find_account_and_count",
+    "find_offsets",
     "hold_seats",
     "import_movies",
     "is_transient_error",
     "lock_account",
     "move_booking",
+    "offset_of",
     "plan_show",
     "read_day",
+    "read_local_time",
     "read_programme",
     "read_report",
     "read_sales",

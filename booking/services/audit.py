@@ -7,14 +7,16 @@ from operator import itemgetter
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, F, Max, Q, RowRange, Window
-from django.db.models.functions import Now
+from django.db.models import Count, DurationField, ExpressionWrapper, F, IntegerField, Max, Q, RowRange, Value, Window
+from django.db.models.functions import Cast, Now
 
 from booking.models import Booking, Show, seat_label
+from booking.services.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
 # requests for one show may be in the wrong order.
 CLOCK_TOLERANCE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LONGEST_HOLD = timedelta(minutes=settings.MAX_HOLD_MINUTES)
 
 BOOKED = Q(status=Booking.Status.BOOKED)
@@ -47,6 +49,7 @@ def find_breaches() -> Iterator[str]:
     for breach, condition in BOOKING_BREACHES.items():
         yield from _bookings(condition, breach)
     yield from _shows_that_end_before_they_start()
+    yield from _shows_of_a_wrong_length()
     yield from _overlapping_shows()
 
 
@@ -74,6 +77,20 @@ def _shows_that_end_before_they_start() -> Iterator[str]:
     rows = Show.objects.filter(ends_at__lte=F("starts_at")).order_by("pk")
     for show in rows.values_list("pk", flat=True).iterator():
         yield f"Show {show}: ends before it starts"
+
+
+def _shows_of_a_wrong_length() -> Iterator[str]:
+    """Yield shows near a clock change whose length differs from the movie's by the hour that the clocks change."""
+    movie_length = ExpressionWrapper(Cast("movie__duration_minutes", IntegerField()) * Value(MINUTE), DurationField())
+    shows = Show.objects.annotate(length=ExpressionWrapper(F("ends_at") - F("starts_at"), DurationField()))
+    rows = shows.annotate(movie_length=movie_length).exclude(movie__duration_minutes=None)
+    rows = rows.exclude(length=F("movie_length")).order_by("pk")
+    for show, starts_at, ends_at, length, right in rows.values_list(
+        "pk", "starts_at", "ends_at", "length", "movie_length"
+    ).iterator():
+        shift = find_clock_change(begin=starts_at - DAY, end=ends_at + DAY)
+        if shift and abs(length - right) == abs(shift):
+            yield f"Show {show}: lasts {length // MINUTE} minutes, its movie {right // MINUTE}; the clocks change then"
 
 
 def _overlapping_shows() -> Iterator[str]:

@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Screen, Show
+from booking.services.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.rules import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
@@ -85,17 +86,18 @@ def plan_show(
     total_seats: int | None = None,
     seats_per_row: int | None = None,
 ) -> Show:
-    """Creates a show. Times are UTC.
+    """Creates a show. Times have a zone, and durations are added in UTC.
 
     Defaults come from the movie's length in minutes and the screen's seats. Raises MovieLengthUnknown, ShowInThePast,
     ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
     _check_start(starts_at, now)
+    starts_at = in_utc(starts_at)
     show = Show(
         movie=movie,
         screen=screen,
         starts_at=starts_at,
-        ends_at=ends_at or _end_of(movie, starts_at),
+        ends_at=in_utc(ends_at) if ends_at else _end_of(movie, starts_at),
         total_seats=screen.total_seats if total_seats is None else total_seats,
         seats_per_row=screen.seats_per_row if seats_per_row is None else seats_per_row,
     )
@@ -106,14 +108,15 @@ def plan_show(
 
 @retried
 def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[Show]:
-    """Copies a show to other start times (UTC), all or none.
+    """Copies a show to other start times, all or none. The times have a zone.
 
     The copies have the same length as the original, and the screen's current seats. Raises ShowInThePast,
     ShowTooFarAhead, ShowsOverlap, NotFound or Busy.
     """
     for starts_at in starts:
         _check_start(starts_at, now)
-    length = show.ends_at - show.starts_at
+    starts = [in_utc(starts_at) for starts_at in starts]
+    length = in_utc(show.ends_at) - in_utc(show.starts_at)
     screen = show.screen
     copies = [
         Show(
@@ -137,10 +140,11 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
 
     A new start keeps the length. A new movie or screen also sets the length or the seats, unless they are given; None
-    resets them to the movie's or the screen's values. After the start, only the end can be changed. Times are UTC.
+    resets them to the movie's or the screen's values. After the start, only the end can be changed. Times have a zone.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap or Busy.
     """
+    changes = {name: in_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
     with write_transaction():
         # Race: a booking of a seat that the change removes; two members of staff change the same show.
         show = lock_show(show_id)

@@ -134,7 +134,10 @@ def test_a_new_show_takes_its_end_and_seats_from_movie_and_screen(staff):
 def test_a_movie_without_length_is_refused_on_the_form_with_the_input_kept(staff):
     response = staff.post(f"{SHOWS}add/", show_form(make_movie(duration_minutes=None), make_screen()))
     assert list(form_errors(response)) == ["movie"]
-    assert response.context["adminform"].form["starts_at"].value() == [f"{STARTS_AT:%Y-%m-%d}", f"{STARTS_AT:%H:%M}"]
+    assert response.context["adminform"].form["starts_at"].value()[:2] == [
+        f"{STARTS_AT:%Y-%m-%d}",
+        f"{STARTS_AT:%H:%M}",
+    ]
 
 
 def test_an_overlapping_show_is_refused_on_the_form(staff, show):

@@ -5,7 +5,6 @@ from functools import lru_cache
 from time import time
 from typing import Any
 
-from rest_framework.request import Request
 from rest_framework_simplejwt import authentication, exceptions
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings
@@ -91,13 +90,3 @@ def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
     return exceptions.AuthenticationFailed(
         "The user's password has been changed, or all devices were signed out.", code="password_changed"
     )
-
-
-class OptionalJWTAuthentication(JWTAuthentication):
-    """Authenticates a valid token; a request with an invalid one counts as anonymous."""
-
-    def authenticate(self, request: Request) -> Any:
-        try:
-            return super().authenticate(request)
-        except exceptions.AuthenticationFailed:
-            return None

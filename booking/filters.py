@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.db.models import F, QuerySet
+from django.utils import timezone
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from booking.models import Booking, Movie, Show
+from booking.models import Booking, BookingQuerySet, Movie, Show
 
 MAX_TEXT_LENGTH = 100
 
@@ -35,12 +36,17 @@ class ShowFilter(filters.FilterSet):
 
 class BookingFilter(filters.FilterSet):
     status = filters.ChoiceFilter(
-        choices=[(status, status) for status in ("booked", "held", "cancelled")], label="booked, held or cancelled."
+        choices=[(status, status) for status in ("booked", "held", "cancelled")],
+        method="filter_status",
+        label="booked, held or cancelled.",
     )
 
     class Meta:
         model = Booking
         fields = ["status"]
+
+    def filter_status(self, bookings: BookingQuerySet, name: str, status: str) -> BookingQuerySet:
+        return bookings.with_status(status, timezone.now())
 
 
 class BoundedSearchFilter(SearchFilter):

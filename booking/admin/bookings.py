@@ -51,7 +51,12 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
     def get_fields(self, request: HttpRequest, obj: Booking | None = None) -> Any:
         if obj is None:
             return self.fields
-        return ("reference", "status", "user", "show", "seat_label", "created_at", "cancelled_at")
+        sale = ("reference", "status", "user", "show", "seat_label", "created_at", "sold_by", "moved_by")
+        return (*sale, "cancelled_at", "who_cancelled")
+
+    @admin.display(description="cancelled by")
+    def who_cancelled(self, booking: Booking) -> str:
+        return str(booking.cancelled_by or booking.canceller or "-")
 
     def has_change_permission(self, request: HttpRequest, obj: Booking | None = None) -> bool:
         return False

@@ -112,7 +112,9 @@ def _title(seat: services.TakenSeat) -> str:
     customer = seat.username or "a deleted account"
     if seat.expires_at:
         return f"held by {customer} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
-    return f"sold to {customer}, {seat.reference}"
+    by = {"sold by": seat.sold_by, "moved by": seat.moved_by}
+    staff = ", ".join(f"{did} {name}" for did, name in by.items() if name)
+    return f"sold to {customer}, {seat.reference}" + (f" ({staff})" if staff else "")
 
 
 def _taken_seat(seat: services.TakenSeat, *, with_details: bool) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:
     for entry in _entries(bookings):
         entries.setdefault(str(entry.object_id), []).append(entry)
     events = []
-    for booking in bookings.select_related("user", "show"):
+    for booking in bookings.select_related("user", "show", "sold_by", "cancelled_by"):
         of_booking = entries.get(str(booking.pk), [])
         logged = (Event(entry.action_time, entry.user, _labelled_message(entry)) for entry in of_booking)
         events += [*logged, *_labelled_events(booking, of_booking)]
@@ -99,7 +99,8 @@ def _events_of_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Ev
         yield Event(booking.held_since, booking.user, "Held.")
     # A row with `expires_at` was a hold and was never booked.
     if booking.expires_at is None and not any(entry.action_flag == ADDITION for entry in entries):
-        yield Event(booking.created_at, booking.user, "Booked.")
+        sold = f"Sold to {booking.user or 'a deleted account'}." if booking.sold_by else "Booked."
+        yield Event(booking.created_at, booking.sold_by or booking.user, sold)
     if booking.cancelled_at and not any(entry.change_message == CANCELLED for entry in entries):
         yield _end_of(booking, booking.cancelled_at)
 
@@ -108,5 +109,5 @@ def _end_of(booking: Booking, at: datetime) -> Event:
     if at == booking.expires_at:
         return Event(at, None, "The hold expired.")
     if at == booking.show.cancelled_at:
-        return Event(at, None, "Cancelled with the show.")
-    return Event(at, booking.user, CANCELLED)
+        return Event(at, booking.cancelled_by, "Cancelled with the show.")
+    return Event(at, booking.cancelled_by or booking.user, CANCELLED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -24,7 +24,7 @@ from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.admin.plan import PlanPage
 from booking.admin.time_fields import LOCAL_TIMES
-from booking.models import Booking, Show
+from booking.models import Booking, Show, User
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -132,8 +132,10 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
         if "confirmed" not in request.POST:
             return self._ask(request, queryset, "cancel", "Cancel shows")
 
+        staff = cast(User, request.user)
+
         def cancel(show: Show) -> None:
-            count = services.cancel_show(show_id=show.pk, now=timezone.now())
+            count = services.cancel_show(show_id=show.pk, now=timezone.now(), cancelled_by=staff)
             self.log_change(request, show, f"Cancelled; {count} bookings cancelled.")
 
         carry_out(request, queryset, "shows cancelled", cancel)

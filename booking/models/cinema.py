@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, OuterRef, Q
+from django.db.models import Case, F, OuterRef, Q, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -136,8 +136,9 @@ class ShowQuerySet(models.QuerySet["Show"]):
         return self.annotate(cancellations=_number_of(Booking.objects.cancelled()))
 
     def with_seats_available(self, now: datetime) -> ShowQuerySet:
-        """Annotate `seats_available`, the number of seats that can be booked at `now`."""
-        return self.annotate(seats_available=F("total_seats") - _number_of(Booking.objects.active(now)))
+        """Annotate `seats_available`, the number of seats that can be booked at `now`; 0 if the show is cancelled."""
+        left = F("total_seats") - _number_of(Booking.objects.active(now))
+        return self.annotate(seats_available=Case(When(cancelled_at=None, then=left), default=0))
 
 
 def _number_of(bookings: BookingQuerySet) -> Coalesce:
@@ -214,8 +215,15 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Return holds that have expired by `now`."""
         return self.filter(status=Booking.Status.HELD, expires_at__lte=now)
 
+    def with_status(self, status: str, now: datetime) -> BookingQuerySet:
+        """Return bookings that have this status at `now`; an expired hold is cancelled."""
+        expired = Q(status=Booking.Status.HELD, expires_at__lte=now)
+        if status == Booking.Status.CANCELLED:
+            return self.filter(Q(status=status) | expired)
+        return self.filter(status=status).exclude(expired)
+
     def of_customers(self, now: datetime) -> BookingQuerySet:
-        """Return bookings that customers see: booked and cancelled ones, and their holds at `now`."""
+        """Return booked and cancelled bookings, and holds at `now`, without holds that have ended."""
         return self.exclude(status=Booking.Status.BLOCKED).filter(
             Q(expires_at=None) | Q(status=Booking.Status.HELD, expires_at__gt=now)
         )
@@ -256,6 +264,10 @@ class Booking(SeatTaking, LoadsQuickly):
         CANCELLED = "cancelled"
         BLOCKED = "blocked"
 
+    class Canceller(models.TextChoices):
+        CUSTOMER = "customer"
+        CINEMA = "cinema"
+
     OCCUPYING = (Status.BOOKED, Status.HELD, Status.BLOCKED)
 
     user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False, null=True)
@@ -269,6 +281,10 @@ class Booking(SeatTaking, LoadsQuickly):
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When the customer began to hold the seat; renewals don't change it.
     held_since = models.DateTimeField(null=True, blank=True, editable=False)
+    # The members of staff who sold the seat, last moved the booking and cancelled it; null where the customer did so.
+    sold_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
+    moved_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
+    cancelled_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     # The reason why staff blocked the seat.
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
@@ -288,6 +304,10 @@ class Booking(SeatTaking, LoadsQuickly):
             ),
             models.Index(fields=["reference"], name="booking_by_reference"),
             models.Index(fields=["expires_at"], condition=Q(status="held"), name="hold_by_end"),
+            # For deleting an account, which must not be one of these; the bookings of customers are not in them.
+            models.Index(fields=["sold_by"], condition=Q(sold_by__isnull=False), name="booking_by_seller"),
+            models.Index(fields=["moved_by"], condition=Q(moved_by__isnull=False), name="booking_by_mover"),
+            models.Index(fields=["cancelled_by"], condition=Q(cancelled_by__isnull=False), name="booking_by_canceller"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -317,6 +337,20 @@ class Booking(SeatTaking, LoadsQuickly):
     @property
     def seat_label(self) -> str:
         return self.show.seat_label(self.seat_number)
+
+    @property
+    def canceller(self) -> str | None:
+        """Return who cancelled the booking; None if it is not cancelled or if the hold expired."""
+        if self.status != self.Status.CANCELLED or self.cancelled_at == self.expires_at:
+            return None
+        by_cinema = self.cancelled_by_id is not None or self.cancelled_at == self.show.cancelled_at
+        return self.Canceller.CINEMA if by_cinema else self.Canceller.CUSTOMER
+
+    def as_of(self, now: datetime) -> Booking:
+        """Return the booking, with an expired hold as `release_expired_holds` will store it: cancelled at its end."""
+        if self.has_expired(now):
+            self.status, self.cancelled_at = self.Status.CANCELLED, self.expires_at
+        return self
 
 
 class CatalogueVersion(models.Model):

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -11,17 +11,18 @@ from rest_framework import serializers
 
 from booking.models import Booking, Show
 from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
-from booking.serializers.common import PlainBooleanField, PlainIntegerField, example
+from booking.serializers.common import PlainBooleanField, PlainIntegerField, example, represent_time
 
 BOOKING_EXAMPLE = {
     "id": 42,
     "reference": "K7QXW4NA",
-    "show": {name: SHOW_EXAMPLE[name] for name in ("id", "movie", "screen", "starts_at", "ends_at")},
+    "show": {name: SHOW_EXAMPLE[name] for name in ("id", "movie", "screen", "starts_at", "ends_at", "cancelled_at")},
     "seat_number": 5,
     "seat_label": "A5",
     "status": "booked",
     "created_at": "2030-01-30T09:15:00Z",
     "cancelled_at": None,
+    "cancelled_by": None,
     "expires_at": None,
 }
 HOLD_EXAMPLE = BOOKING_EXAMPLE | {"status": "held", "expires_at": "2030-01-30T09:25:00Z"}
@@ -47,12 +48,18 @@ class BookedShowSerializer(serializers.ModelSerializer[Show]):
 
     class Meta:
         model = Show
-        fields = ["id", "movie", "screen", "starts_at", "ends_at"]
+        fields = ["id", "movie", "screen", "starts_at", "ends_at", "cancelled_at"]
 
 
 class BookingSerializer(serializers.ModelSerializer[Booking]):
     show = BookedShowSerializer()
     seat_label = serializers.CharField(help_text="The label printed on the seat, such as C7.")
+    cancelled_by = serializers.ChoiceField(
+        source="canceller",
+        choices=Booking.Canceller.values,
+        allow_null=True,
+        help_text="Who cancelled it; null if it is not cancelled, or if it was a hold that expired.",
+    )
 
     class Meta:
         model = Booking
@@ -65,11 +72,12 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
             "status",
             "created_at",
             "cancelled_at",
+            "cancelled_by",
             "expires_at",
         ]
         extra_kwargs = {
             "status": {"choices": ["booked", "held", "cancelled"]},
-            "expires_at": {"help_text": "When a hold expires; null once it is booked."},
+            "expires_at": {"help_text": "When the hold expires or expired; null once it is booked."},
         }
         swagger_schema_fields = example(**BOOKING_EXAMPLE)
 
@@ -91,22 +99,16 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
                 "screen": {"id": screen.pk, "name": screen.name},
                 "starts_at": represent_time(show.starts_at, zone),
                 "ends_at": represent_time(show.ends_at, zone),
+                "cancelled_at": represent_time(show.cancelled_at, zone),
             },
             "seat_number": instance.seat_number,
             "seat_label": instance.seat_label,
             "status": instance.status,
             "created_at": represent_time(instance.created_at, zone),
             "cancelled_at": represent_time(instance.cancelled_at, zone),
+            "cancelled_by": instance.canceller,
             "expires_at": represent_time(instance.expires_at, zone),
         }
-
-
-def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
-    """Return the time in the format of DRF's DateTimeField: ISO 8601 with an offset, or Z for UTC."""
-    if moment is None:
-        return None
-    text = moment.astimezone(zone).isoformat()
-    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
 # A limit on the size of the input; the limit on seats per customer is in services/rules.py.

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from booking import services
 from booking.models import Movie, Screen, Show
-from booking.serializers.common import example
+from booking.serializers.common import example, represent_time
 
 # The examples in Swagger use ids and names of the demo data where possible.
 MOVIE_EXAMPLE = {
@@ -65,7 +66,9 @@ class ScreenSerializer(serializers.ModelSerializer[Screen]):
 class ShowSerializer(serializers.ModelSerializer[Show]):
     movie = MovieBriefSerializer()
     screen = ScreenSerializer()
-    seats_available = serializers.IntegerField(min_value=0, help_text="The number of seats that can be booked now.")
+    seats_available = serializers.IntegerField(
+        min_value=0, help_text="The number of seats that can be booked now; 0 if the show is cancelled."
+    )
 
     class Meta:
         model = Show
@@ -92,6 +95,8 @@ class UnavailableSeatSerializer(serializers.Serializer[Any]):
 
 class SeatMapSerializer(serializers.Serializer[Any]):
     show = serializers.IntegerField(help_text="The show's id.")
+    starts_at = serializers.DateTimeField()
+    cancelled_at = serializers.DateTimeField(allow_null=True)
     total_seats = serializers.IntegerField()
     seats_per_row = serializers.IntegerField()
     seats_available = serializers.IntegerField(min_value=0)
@@ -100,6 +105,8 @@ class SeatMapSerializer(serializers.Serializer[Any]):
     class Meta:
         swagger_schema_fields = example(
             show=1,
+            starts_at=SHOW_EXAMPLE["starts_at"],
+            cancelled_at=None,
             total_seats=280,
             seats_per_row=20,
             seats_available=278,
@@ -111,8 +118,11 @@ class SeatMapSerializer(serializers.Serializer[Any]):
 
 
 def represent_seat_map(seat_map: services.SeatMap) -> dict[str, Any]:
+    zone = timezone.get_current_timezone()
     return {
         "show": seat_map.show_id,
+        "starts_at": represent_time(seat_map.starts_at, zone),
+        "cancelled_at": represent_time(seat_map.cancelled_at, zone),
         "total_seats": seat_map.total_seats,
         "seats_per_row": seat_map.seats_per_row,
         "seats_available": seat_map.seats_available,

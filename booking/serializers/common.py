@@ -1,6 +1,7 @@
 """Fields that several serializers share."""
 
 import re
+from datetime import datetime, tzinfo
 from typing import Any
 
 from rest_framework import serializers
@@ -8,6 +9,14 @@ from rest_framework import serializers
 
 def example(**fields: Any) -> dict[str, Any]:
     return {"example": fields}
+
+
+def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
+    """Return the time in the format of DRF's DateTimeField: ISO 8601 with an offset, or Z for UTC."""
+    if moment is None:
+        return None
+    text = moment.astimezone(zone).isoformat()
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
 class PlainIntegerField(serializers.IntegerField):

@@ -4,7 +4,7 @@ from booking.services.accounts import change_password, find_account, sign_up, up
 from booking.services.blocks import block_seats, unblock_seats
 from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
 from booking.services.cleanup import clean_up
-from booking.services.deletion import StaffAccount, delete_account
+from booking.services.deletion import StaffAccount, delete_account, has_history
 from booking.services.facts import Action
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
@@ -86,6 +86,7 @@ __all__ = [
     "find_account",
     "find_account_and_count",
     "find_offsets",
+    "has_history",
     "hold_seats",
     "import_movies",
     "is_transient_error",

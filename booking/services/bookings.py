@@ -30,17 +30,21 @@ _book_hold = Update(
             "reference": p.reference,
             "created_at": p.now,
             "expires_at": None,
+            "sold_by": p.sold_by,
         },
     )
 )
 _cancel_hold = Update(
     lambda p: (
         Booking.objects.filter(show=p.show_id, pk=p.booking_id),
-        {"status": Booking.Status.CANCELLED, "cancelled_at": p.now},
+        {"status": Booking.Status.CANCELLED, "cancelled_at": p.now, "cancelled_by": p.cancelled_by},
     )
 )
 _change_seat = Update(
-    lambda p: (Booking.objects.filter(show=p.show_id, pk=p.booking_id), {"seat_number": p.seat_number})
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {"seat_number": p.seat_number, "moved_by": p.moved_by},
+    )
 )
 
 
@@ -56,7 +60,7 @@ def book_seat(
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
     `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. For
-    a sale by staff, `sold_by` is the member of staff in the admin's history. Raises NotFound, the refusals of
+    a sale by staff, `sold_by` is the member of staff. Raises NotFound, the refusals of
     services/rules.py, IdempotencyKeyReused or Busy, and Replay if the same request was carried out before.
     """
     request = SeatRequest(Action.BOOK, show_id, user, now, [seat_number], idempotency=idempotency)
@@ -116,8 +120,10 @@ def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[
     show, now = facts.show, request.now
     holds = own_holds(request, facts, seats)
     reference = shared_reference(request, holds)
+    seller = {"sold_by": sold_by.pk if sold_by else None}
     booked = [
-        _book_hold.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, now=now) for hold in holds.values()
+        _book_hold.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, now=now, **seller)
+        for hold in holds.values()
     ]
     bookings = [
         Booking(
@@ -128,6 +134,7 @@ def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[
             reference=reference,
             created_at=now,
             held_since=holds[seat].held_since if seat in holds else None,
+            sold_by=sold_by,
         )
         for seat in seats
     ]
@@ -164,18 +171,20 @@ def move_booking(
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. The new seat may be one that the user holds. The admin's history shows `moved_by`, or else the user,
-    as the author. Raises NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
+    `now` is UTC. The new seat may be one that the user holds. `moved_by` is the member of staff who moves it. Raises
+    NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
     """
     booking = _find(Booking.objects.filter(user=user, pk=booking_id))
     request = SeatRequest(
         Action.MOVE, booking.show_id, user, now, [seat_number], booking_id=booking_id, idempotency=idempotency
     )
-    [moved] = Sale(request, partial(_move, booking, moved_by or user)).carry_out()
+    [moved] = Sale(request, partial(_move, booking, user, moved_by)).carry_out()
     return moved
 
 
-def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+def _move(
+    booking: Booking, user: User, moved_by: User | None, request: SeatRequest, facts: Facts, seats: list[int]
+) -> Change:
     show, [seat] = facts.show, seats
     [row] = [row for row in facts.rows if row.pk == booking.pk]
     # The values that were read under the lock.
@@ -185,11 +194,15 @@ def _move(booking: Booking, by: User, request: SeatRequest, facts: Facts, seats:
     if seat == row.seat_number:
         return Change([booking], [])
     holds = own_holds(request, facts, seats)
-    cancelled = [_cancel_hold.bind(show_id=show.pk, booking_id=hold.pk, now=request.now) for hold in holds.values()]
+    mover = moved_by.pk if moved_by else None
+    cancelled = [
+        _cancel_hold.bind(show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover)
+        for hold in holds.values()
+    ]
     message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
-    log = log_entry(by, booking, CHANGE, message)
-    booking.seat_number = seat
-    moved = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat)
+    log = log_entry(moved_by or user, booking, CHANGE, message)
+    booking.seat_number, booking.moved_by = seat, moved_by
+    moved = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat, moved_by=mover)
     return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, log, moved])
 
 
@@ -199,8 +212,8 @@ def cancel_booking(
 ) -> Booking:
     """Cancels a booking or a hold, which frees its seat, and returns it. With `user`, only one of that user.
 
-    `now` is UTC. `cancelled_by` is the member of staff in the admin's history. Raises NotFound,
-    AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. `cancelled_by` is the member of staff who cancels it. Raises NotFound, AlreadyCancelled, ShowStarted
+    or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
@@ -237,9 +250,11 @@ def _cancel_active(
         show = lock_show(show_id)
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
-        Booking.objects.filter(show=show, pk__in=pks).update(status=Booking.Status.CANCELLED, cancelled_at=now)
+        cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
+        Booking.objects.filter(show=show, pk__in=pks).update(**cancelled)
         for booking in active:
             booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
+            booking.cancelled_by = cancelled_by
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
     return active

@@ -133,14 +133,23 @@ class SeatsExist(Rule):
 class SeatTaken(Refusal):
     code = "seat_taken"
     field = "seat_number"
-    example: ClassVar[dict[str, Any]] = {"detail": "Seat A5 is already taken.", "seats": [5]}
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "Seat A5 is already taken.",
+        "seats": [5],
+        "mine": True,
+        "booking": 42,
+    }
 
-    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+    def __init__(self, show: Show, seats: Sequence[int], own_bookings: Sequence[int] = ()) -> None:
+        """`own_bookings` are the ids of the customer's own bookings, if all the seats are theirs."""
         labels = ", ".join(show.seat_label(seat) for seat in seats)
         super().__init__(
             f"Seat {labels} is already taken." if len(seats) == 1 else f"Seats {labels} are already taken.",
             seats=list(seats),
         )
+        if own_bookings:
+            self.extra["mine"] = True
+            self.extra |= {"booking": own_bookings[0]} if len(seats) == 1 else {"bookings": list(own_bookings)}
         self.show = show
 
 
@@ -160,6 +169,9 @@ class SeatsFree(SeatRule):
         return [row.seat_number for row in facts.rows if row.is_taken_for(user, request.now)]
 
     def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        own = {row.seat_number: row.pk for row in facts.rows if row.user_id == request.user_id and request.user}
+        if own.keys() >= set(seats):
+            return SeatTaken(facts.show, seats, [own[seat] for seat in seats])
         # A customer who holds a seat can still book that one.
         holds_seat = any(row.is_hold_of(request.user, request.now) for row in facts.rows)
         return SoldOut() if facts.is_sold_out and not holds_seat else SeatTaken(facts.show, seats)

@@ -14,7 +14,13 @@ from booking.infrastructure.statements import Query, numbered_values
 from booking.models import Booking, Show, User, seat_label
 from booking.services.refusals import NotFound
 
-_hall = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by().values_list("total_seats", "seats_per_row"))
+_hall = Query(
+    lambda p: (
+        Show.objects.filter(pk=p.show_id)
+        .order_by()
+        .values_list("total_seats", "seats_per_row", "starts_at", "cancelled_at")
+    )
+)
 # The seats of a show that are unavailable at `now`, with status and customer.
 _active_seats = Query(
     lambda p: (
@@ -33,11 +39,13 @@ class SeatMap:
     show_id: int
     total_seats: int
     seats_per_row: int
+    starts_at: datetime
+    cancelled_at: datetime | None
     taken: list[tuple[int, str, bool]]
 
     @property
     def seats_available(self) -> int:
-        return self.total_seats - len(self.taken)
+        return 0 if self.cancelled_at else self.total_seats - len(self.taken)
 
     @property
     def etag(self) -> str:
@@ -58,6 +66,8 @@ class TakenSeat(NamedTuple):
     reference: str
     reason: str
     expires_at: datetime | None
+    sold_by: str | None
+    moved_by: str | None
 
 
 def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
@@ -66,7 +76,15 @@ def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
     return [
         TakenSeat(*row)
         for row in active.values_list(
-            "seat_number", "status", "pk", "user__username", "reference", "reason", "expires_at"
+            "seat_number",
+            "status",
+            "pk",
+            "user__username",
+            "reference",
+            "reason",
+            "expires_at",
+            "sold_by__username",
+            "moved_by__username",
         )
     ]
 
@@ -76,12 +94,12 @@ def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> S
     halls = _hall(show_id=show_id)
     if not halls:
         raise NotFound
-    [(total_seats, seats_per_row)] = halls
     own = user.pk if user else 0
     taken = [
         (seat_number, status, holder == own) for seat_number, status, holder in _active_seats(show_id=show_id, now=now)
     ]
-    return SeatMap(show_id, total_seats, seats_per_row, taken)
+    [(total_seats, seats_per_row, starts_at, cancelled_at)] = halls
+    return SeatMap(show_id, total_seats, seats_per_row, starts_at, cancelled_at, taken)
 
 
 def count_taken_seats(*, show_ids: Sequence[int], now: datetime) -> dict[int, int]:

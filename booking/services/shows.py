@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import F, Max
 from django.utils import timezone
 
-from booking.models import Booking, Movie, Screen, Show
+from booking.models import Booking, Movie, Screen, Show, User
 from booking.services.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.rules import ShowCancelled, ShowStarted
@@ -166,10 +166,11 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
 
 
 @retried
-def cancel_show(*, show_id: int, now: datetime) -> int:
+def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None) -> int:
     """Cancels a show and all its bookings and holds; returns the number of bookings.
 
-    `now` is UTC. A show can still be cancelled while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
+    `now` is UTC. `cancelled_by` is the member of staff. A show can still be cancelled while it runs. Raises NotFound,
+    ShowCancelled, ShowOver or Busy.
     """
     with write_transaction():
         # Race: a seat is booked or cancelled.
@@ -181,8 +182,10 @@ def cancel_show(*, show_id: int, now: datetime) -> int:
         show.cancelled_at = now
         show.save(update_fields=["cancelled_at"])
         of_show = Booking.objects.filter(show=show)
-        of_show.filter(status=Booking.Status.HELD).update(status=Booking.Status.CANCELLED, cancelled_at=now)
-        return of_show.sold().update(status=Booking.Status.CANCELLED, cancelled_at=now)
+        of_show.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+        cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
+        of_show.filter(status=Booking.Status.HELD).update(**cancelled)
+        return of_show.sold().update(**cancelled)
 
 
 @retried

@@ -34,7 +34,16 @@ from booking.throttling import BookingThrottle
 from booking.views.common import account, call_or_replay, idempotent_request, validated
 from booking.views.openapi import operation
 
-SEATS_EXAMPLES = {"seat_taken": services.SeatTaken.example | {"alternatives": [8, 9, 10]}}
+SEATS_EXAMPLES = {
+    "seat_taken": {
+        "detail": "Seats A5, A6 are already taken.",
+        "seats": [5, 6],
+        "mine": True,
+        "booking": 42,
+        "bookings": [42, 43],
+        "alternatives": [8, 9, 10],
+    }
+}
 
 
 def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
@@ -123,22 +132,21 @@ class HoldView(LimitedView):
 
 
 class OwnBookings(viewsets.GenericViewSet[Booking]):
-    """Lists and retrieves the user's own bookings only; other bookings give 404."""
+    """Lists and retrieves the user's own bookings and holds only, also those that ended; others give 404."""
 
     serializer_class = BookingSerializer
 
     def get_queryset(self) -> QuerySet[Booking]:
         if getattr(self, "swagger_fake_view", False):
             return Booking.objects.none()
-        own = Booking.objects.filter(user=account(self.request)).of_customers(timezone.now())
-        return own.select_related("show__movie", "show__screen")
+        return Booking.objects.filter(user=account(self.request)).select_related("show__movie", "show__screen")
 
 
 @method_decorator(
     operation(
         tag="Bookings",
         summary="List your bookings",
-        description="Newest first, including cancelled bookings.",
+        description="Newest first, including cancelled bookings and holds that ended.",
         invalid=("status", "invalid_choice", "Select a valid choice. sold is not one of the available choices."),
         refusals=[services.NotFound],
         paged=True,
@@ -149,6 +157,10 @@ class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
     filter_backends = [DjangoFilterBackend]
     filterset_class = BookingFilter
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        now = timezone.now()
+        return [booking.as_of(now) for booking in super().paginate_queryset(queryset) or ()]
+
 
 @method_decorator(
     operation(
@@ -158,6 +170,9 @@ class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
 )
 class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
     lookup_value_regex = POSITIVE_ID
+
+    def get_object(self) -> Booking:
+        return super().get_object().as_of(timezone.now())
 
 
 CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted]

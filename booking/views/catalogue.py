@@ -20,7 +20,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from booking import services
-from booking.authentication import OptionalJWTAuthentication
 from booking.filters import BoundedSearchFilter, MovieFilter, ShowFilter, StableOrderingFilter
 from booking.infrastructure.catalogue_cache import CachedResponse
 from booking.models import Movie, Show, ShowQuerySet
@@ -32,7 +31,7 @@ from booking.serializers import (
     represent_seat_map,
 )
 from booking.views.common import Public
-from booking.views.openapi import operation
+from booking.views.openapi import TOKEN_REFUSALS, operation
 
 
 def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
@@ -139,7 +138,7 @@ class ShowViewSet(Public, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Sho
 
 
 class SeatMapView(APIView):
-    authentication_classes = [OptionalJWTAuthentication]
+    # A token is optional, but a token that is not valid is refused: the map would lack the caller's own seats.
     permission_classes: Sequence[Any] = ()
 
     @operation(
@@ -150,7 +149,7 @@ class SeatMapView(APIView):
             "marked `mine`. A request with the response's `ETag` in `If-None-Match` gets 304 if nothing has changed."
         ),
         responses={200: SeatMapSerializer, 304: "Nothing has changed."},
-        refusals=[services.NotFound],
+        refusals=[services.NotFound, *TOKEN_REFUSALS, "bad_authorization_header"],
         conditional=True,
     )
     def get(self, request: Request, pk: str) -> Response:

@@ -274,13 +274,20 @@ def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Respon
     }
     extras = {name: value for body in examples.values() for name, value in body.items() if name != "detail"}
     for name, value in extras.items():
-        properties[name] = SEAT_NUMBERS if isinstance(value, list) else openapi.Schema(type=openapi.TYPE_INTEGER)
+        properties[name] = _schema_of(value)
     return openapi.Response(
         f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
         openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
         examples={"application/json": example},
         **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
     )
+
+
+def _schema_of(value: Any) -> openapi.Schema:
+    """Return the schema of an extra field of an error, from its example."""
+    if isinstance(value, list):
+        return SEAT_NUMBERS
+    return openapi.Schema(type=openapi.TYPE_BOOLEAN if isinstance(value, bool) else openapi.TYPE_INTEGER)
 
 
 def _invalid(example: FieldErrorExample, codes: list[str]) -> openapi.Response:

@@ -39,7 +39,7 @@ TABLE = {
     ("movie-detail", "GET"): PUBLIC,
     ("movie-shows-list", "GET"): PUBLIC,
     ("show-detail", "GET"): PUBLIC,
-    ("show-seats", "GET"): PUBLIC,
+    ("show-seats", "GET"): [200, 200, 200, 200, 200, 401],
     ("show-book", "POST"): [401, 201, 201, 201, 201, 401],
     ("show-book-seats", "POST"): [401, 201, 201, 201, 201, 401],
     ("show-hold", "POST"): [401, 201, 201, 201, 201, 401],

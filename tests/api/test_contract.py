@@ -72,6 +72,7 @@ def booked_show_body(show):
         "screen": {"id": show.screen_id, "name": "Screen 1"},
         "starts_at": "2099-06-01T18:00:00Z",
         "ends_at": "2099-06-01T20:00:00Z",
+        "cancelled_at": None,
     }
 
 
@@ -80,7 +81,6 @@ def show_body(show, seats_available=50):
         "total_seats": 50,
         "seats_per_row": 10,
         "seats_available": seats_available,
-        "cancelled_at": None,
     }
 
 
@@ -94,6 +94,7 @@ def booking_body(booking):
         "status": "booked",
         "created_at": "2099-05-31T18:00:00Z",
         "cancelled_at": None,
+        "cancelled_by": None,
         "expires_at": None,
     }
 
@@ -205,10 +206,11 @@ def test_a_show_is_shown(anyone, show):
     assert (answer.status_code, answer.json()) == (200, show_body(show, seats_available=49))
 
 
-def test_a_cancelled_show_has_the_time_of_its_cancellation(anyone, show):
+def test_a_cancelled_show_has_the_time_of_its_cancellation_and_no_seats(anyone, show):
     show.cancelled_at = NOW
     show.save()
-    assert anyone.get(f"/api/shows/{show.pk}/").json()["cancelled_at"] == "2099-05-31T18:00:00Z"
+    body = anyone.get(f"/api/shows/{show.pk}/").json()
+    assert (body["cancelled_at"], body["seats_available"]) == ("2099-05-31T18:00:00Z", 0)
 
 
 @pytest.mark.django_db
@@ -252,7 +254,8 @@ def test_cancelling_answers_with_the_booking_as_it_is_now(client, user, show):
     answer = client.post(f"/api/bookings/{booking.pk}/cancel/")
     booking.refresh_from_db()
     cancelled = {"status": "cancelled", "cancelled_at": booking.cancelled_at.isoformat().replace("+00:00", "Z")}
-    assert (answer.status_code, answer.json()) == (200, booking_body(booking) | cancelled)
+    by = {"cancelled_by": "customer"}
+    assert (answer.status_code, answer.json()) == (200, booking_body(booking) | cancelled | by)
 
 
 @pytest.mark.parametrize(("method", "action"), [("get", ""), ("post", "cancel/")])
@@ -268,6 +271,28 @@ def test_a_taken_seat_is_refused(client, show):
     answer = book(client, show, 5)
     refusal = {"detail": "Seat A5 is already taken.", "code": "seat_taken", "seats": [5]}
     assert (answer.status_code, answer.json()) == (409, refusal)
+
+
+@pytest.mark.parametrize("total_seats", [50, 1])
+def test_a_seat_that_is_the_caller_s_own_says_so(client, user, total_seats):
+    booking = make_booking(user=user, show=make_show(total_seats=total_seats))
+    refusal = {"detail": "Seat A1 is already taken.", "code": "seat_taken", "seats": [1]}
+    own = {"mine": True, "booking": booking.pk}
+    answer = book(client, booking.show, 1)
+    assert (answer.status_code, answer.json()) == (409, refusal | own)
+
+
+def test_several_seats_that_are_the_caller_s_own_say_so(client, user, show):
+    bookings = [make_booking(user=user, show=show, seat_number=seat).pk for seat in (2, 1)]
+    refusal = client.post(f"/api/shows/{show.pk}/book-seats/", {"seat_numbers": [1, 2, 3]}).json()
+    assert (refusal["seats"], refusal["mine"], refusal["bookings"]) == ([1, 2], True, bookings[::-1])
+
+
+def test_seats_of_which_one_is_the_caller_s_own_do_not_say_so(client, user, show):
+    make_booking(user=user, show=show, seat_number=1)
+    make_booking(show=show, seat_number=2)
+    refusal = client.post(f"/api/shows/{show.pk}/book-seats/", {"seat_numbers": [1, 2]}).json()
+    assert sorted(refusal) == ["alternatives", "code", "detail", "seats"]
 
 
 def test_a_sold_out_show_is_refused(client):

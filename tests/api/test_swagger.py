@@ -29,7 +29,7 @@ OPERATIONS = {
     ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),
     ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
-    ("get", "/shows/{id}/seats/"): (EITHER, [200, 304, 404, 503]),
+    ("get", "/shows/{id}/seats/"): (EITHER, [200, 304, 401, 404, 503]),
     ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/shows/{id}/book-seats/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/shows/{id}/hold/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
@@ -140,8 +140,9 @@ def test_a_key_says_for_how_long_it_works(schema):
 def test_what_a_refusal_adds_stands_in_its_schema(schema):
     conflict = operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"]["schema"]["properties"]
     types = {name: value["type"] for name, value in conflict.items()}
-    lists = dict.fromkeys(("seats", "alternatives"), "array")
-    assert types == {"detail": "string", "code": "string", "largest_block": "integer", **lists}
+    lists = dict.fromkeys(("seats", "alternatives", "bookings"), "array")
+    own = {"mine": "boolean", "booking": "integer"}
+    assert types == {"detail": "string", "code": "string", "largest_block": "integer", **own, **lists}
 
 
 def test_tags_and_operations_follow_the_journey(schema):

@@ -73,7 +73,7 @@ def test_two_seats_are_sold_by_clicking_and_typing(page, seller, show, esha):
     page.get_by_role("button", name="Sell").click()
     expect(page.get_by_role("status")).to_contain_text("Sold A7, A8 to esha, ")
     reference = Booking.objects.first().reference
-    expect_seat(page, "A8", f"sold to esha, {reference}")
+    expect_seat(page, "A8", f"sold to esha, {reference} (sold by seller)")
     assert sorted(Booking.objects.values_list("user", "seat_number")) == [(esha.pk, 7), (esha.pk, 8)]
 
 
@@ -119,7 +119,7 @@ def test_a_booking_is_moved(page, seller, show, esha):
     seat(page, "B2").click()
     expect_told(page, f"Moved esha, {booking.reference}, from A1 to B2.")
     expect_seat(page, "A1", "free")
-    expect_seat(page, "B2", f"sold to esha, {booking.reference}")
+    expect_seat(page, "B2", f"sold to esha, {booking.reference} (moved by seller)")
 
 
 def test_a_taken_seat_leads_to_its_booking(page, seller, show, esha):

@@ -121,8 +121,25 @@ def test_retiring_closes_accounts_with_known_passwords_alone(anyone):
     bruno.save()
     out = StringIO()
     call_command("demo", "--retire", stdout=out)
-    assert [line.split()[4] for line in sorted(out.getvalue().splitlines())] == ["admin:", "alice:"]
+    closed = [line.split()[4] for line in sorted(out.getvalue().splitlines()) if line.startswith("Disabled")]
+    assert closed == ["admin:", "alice:"]
     assert anyone.post("/api/token/", {"username": "bruno", "password": "a secret of his own"}).status_code == 200
+
+
+def retire():
+    out = StringIO()
+    call_command("demo", "--retire", stdout=out)
+    return out.getvalue()
+
+
+def test_retiring_says_how_to_make_the_first_administrator():
+    demo()
+    assert retire().splitlines()[-1].endswith("manage.py createsuperuser")
+
+
+def test_retiring_says_nothing_where_there_is_an_administrator():
+    User.objects.create_superuser("boss", password="a secret of her own")
+    assert retire() == ""
 
 
 def test_without_debug_there_is_no_admin_and_no_known_password(settings, anyone):

@@ -2,6 +2,7 @@
 
 import csv
 import random
+import sys
 from argparse import ArgumentParser
 from contextlib import suppress
 from datetime import datetime, time, timedelta
@@ -27,6 +28,7 @@ DAYS = 14
 CUSTOMERS = ("alice", "bruno")
 PASSWORD = "cinema-demo"  # noqa: S105 (public on purpose)
 ADMIN = "admin"
+CREATE_ADMINISTRATOR = f"DEBUG=false {sys.executable} manage.py createsuperuser"
 
 
 class Command(BaseCommand):
@@ -76,6 +78,9 @@ class Command(BaseCommand):
                 user.set_unusable_password()
                 user.save(update_fields=["password"])
                 self.stdout.write(f"Disabled the demo account {user.username}: its password is public.")
+        administrators = User.objects.filter(is_superuser=True, is_staff=True, is_active=True)
+        if not any(administrator.has_usable_password() for administrator in administrators):
+            self.stdout.write(f"There is no administrator yet. To create one: {CREATE_ADMINISTRATOR}")
 
     def _screen(self, name: str) -> Screen:
         (rows, seats_per_row), _ = SCREENS[name]

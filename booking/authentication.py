@@ -14,6 +14,31 @@ from booking.infrastructure.tokens import SESSION_CLAIM, USER_KEY_CLAIM, AccessT
 from booking.models import RevokedSession, User
 
 LARGEST_ID = 2**63 - 1
+# The errors of authentication: code → detail.
+NOT_AUTHENTICATED = "not_authenticated"
+DETAILS = {
+    NOT_AUTHENTICATED: (
+        "This needs an access token. Get one from POST /api/token/ and send it in the header: "
+        "Authorization: Bearer <access token>."
+    ),
+    "bad_authorization_header": (
+        'The header Authorization must be the word "Bearer", a space, and the access token of POST /api/token/.'
+    ),
+    "token_not_valid": (
+        "This token is invalid or has expired. Get a new one from POST /api/token/refresh/, or sign in again with "
+        "POST /api/token/."
+    ),
+    "user_not_found": "The account of this token was deleted.",
+    "user_inactive": "The account of this token is not active.",
+    "password_changed": (
+        "The password was changed, or all devices were signed out, after this token was issued. Sign in again with "
+        "POST /api/token/."
+    ),
+}
+# Their errors of RFC 6750, section 3.1, for the header WWW-Authenticate.
+CHALLENGES = dict.fromkeys(DETAILS.keys() - {NOT_AUTHENTICATED}, "invalid_token") | {
+    "bad_authorization_header": "invalid_request"
+}
 
 
 @lru_cache(maxsize=4096)
@@ -31,18 +56,29 @@ def _valid_token(raw_token: bytes) -> AccessToken | None:
 
 
 class JWTAuthentication(authentication.JWTAuthentication):
-    """SimpleJWT's authentication with a prepared query and a cache of decoded tokens. Errors are SimpleJWT's."""
+    """SimpleJWT's authentication with a prepared query, a cache of decoded tokens, and errors that say what to do."""
 
     def __init__(self) -> None:
         """Skips SimpleJWT's lookup of the user model, which `get_user` does not need."""
 
+    def get_raw_token(self, header: bytes) -> bytes | None:
+        """Return the token, or None if the header is empty. The scheme's name may be in any case (RFC 9110, 11.1)."""
+        match header.split():
+            case []:
+                return None
+            case [scheme, token] if scheme.lower() == b"bearer":
+                return token
+        raise authentication_error("bad_authorization_header")
+
     def get_validated_token(self, raw_token: bytes) -> Any:
+        """Return the decoded token. Raises AuthenticationFailed."""
         token = _valid_token(raw_token)
-        # For an invalid token, SimpleJWT raises the error.
-        return super().get_validated_token(raw_token) if token is None else token
+        if token is None:
+            raise authentication_error("token_not_valid")
+        return token
 
     def get_user(self, validated_token: Any) -> User:  # type: ignore[override]
-        """Return the token's user with current data. Raises InvalidToken or AuthenticationFailed."""
+        """Return the token's user with current data. Raises AuthenticationFailed."""
         claims = claims_of(validated_token)
         user = self._find(claims)
         if user is None:
@@ -54,7 +90,7 @@ class JWTAuthentication(authentication.JWTAuthentication):
 
 
 def claims_of(token: Any) -> services.Claims:
-    """Return the token's claims about its account and session. Raises InvalidToken."""
+    """Return the token's claims about its account and session. Raises AuthenticationFailed."""
     try:
         user_id, session_id = int(token[api_settings.USER_ID_CLAIM]), int(token[SESSION_CLAIM])
         key = str(token.get(USER_KEY_CLAIM))
@@ -62,7 +98,7 @@ def claims_of(token: Any) -> services.Claims:
         if max(abs(user_id), abs(session_id)) > LARGEST_ID or not key.isascii() or "\0" in key:
             raise ValueError
     except (KeyError, TypeError, ValueError, OverflowError):
-        raise exceptions.InvalidToken("Token contained no recognizable user identification") from None
+        raise authentication_error("token_not_valid") from None
     return services.Claims(user_id, session_id, key)
 
 
@@ -78,15 +114,16 @@ class BookingAuthentication(JWTAuthentication):
         return found.user
 
 
+def authentication_error(code: str) -> exceptions.AuthenticationFailed:
+    """Return the exception for one of DETAILS."""
+    return exceptions.AuthenticationFailed(DETAILS[code], code)
+
+
 def _refusal(claims: services.Claims) -> exceptions.AuthenticationFailed:
     """Return the reason why the token is not valid."""
     user = User.objects.filter(pk=claims.user_id).first()
     if user is None:
-        return exceptions.AuthenticationFailed("User not found", code="user_not_found")
+        return authentication_error("user_not_found")
     if RevokedSession.objects.filter(pk=claims.session_id).exists():
-        return exceptions.InvalidToken("The session of this token was ended")
-    if not user.is_active:
-        return exceptions.AuthenticationFailed("User is inactive", code="user_inactive")
-    return exceptions.AuthenticationFailed(
-        "The user's password has been changed, or all devices were signed out.", code="password_changed"
-    )
+        return authentication_error("token_not_valid")
+    return authentication_error("password_changed" if user.is_active else "user_inactive")

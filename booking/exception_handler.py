@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
+from booking.authentication import CHALLENGES, DETAILS, NOT_AUTHENTICATED
 from booking.infrastructure.metrics import REFUSALS
 from booking.paths import is_api
 from booking.renderers import ApiResponse
@@ -49,7 +50,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | A
         request = context["request"]
         logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
         return ApiResponse(error_body("server_error", SERVER_ERROR), status=500)
-    response.data = error_body(_code_of(error), response.data["detail"])
+    code = _code_of(error)
+    response.data = error_body(code, DETAILS[code] if code == NOT_AUTHENTICATED else response.data["detail"])
+    if code in CHALLENGES:
+        response["WWW-Authenticate"] += f', error="{CHALLENGES[code]}"'
     return response
 
 

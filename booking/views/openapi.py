@@ -14,6 +14,7 @@ from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
+from booking.authentication import DETAILS
 from booking.exception_handler import STATUS_OF_KIND, error_body, invalid_body
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.services import Busy, IdempotencyKeyReused, Refusal
@@ -32,12 +33,7 @@ INFO = openapi.Info(
 
 # Errors of DRF, SimpleJWT and the middleware: code → status and an example of the detail. Other refusals are classes.
 FRAMEWORK_REFUSALS = {
-    "not_authenticated": (401, "Authentication credentials were not provided."),
-    "token_not_valid": (401, "Token is invalid or expired"),
-    "user_not_found": (401, "User not found"),
-    "user_inactive": (401, "User is inactive"),
-    "password_changed": (401, "The user's password has been changed, or all devices were signed out."),
-    "bad_authorization_header": (401, "Authorization header must contain two space-delimited values"),
+    **{code: (401, detail) for code, detail in DETAILS.items()},
     "no_active_account": (401, "No active account found with the given credentials"),
     "parse_error": (400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
     "incomplete_body": (400, "The body is shorter than Content-Length says."),
@@ -52,7 +48,7 @@ FIELD_ERROR = ["field", "code", "detail"]
 FieldErrorExample = tuple[str, str, str]
 # A refusal class, or a code of FRAMEWORK_REFUSALS.
 Documented = type[Refusal] | str
-AUTHENTICATION_REFUSALS = ["not_authenticated", *TOKEN_REFUSALS, "bad_authorization_header"]
+AUTHENTICATION_REFUSALS = list(DETAILS)
 
 
 SEAT_NUMBERS = openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Items(type=openapi.TYPE_INTEGER))

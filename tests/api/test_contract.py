@@ -7,6 +7,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
+from booking.authentication import DETAILS
 from booking.exception_handler import bad_request, not_found, server_error
 from booking.models import Booking, User
 from booking.serializers import BookingSerializer
@@ -29,7 +30,7 @@ from tests.races import at_once
 
 PAST = STARTS_AT.replace(year=2020)
 NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
-UNAUTHENTICATED = {"detail": "Authentication credentials were not provided.", "code": "not_authenticated"}
+UNAUTHENTICATED = {"detail": DETAILS["not_authenticated"], "code": "not_authenticated"}
 
 
 @pytest.fixture

@@ -260,8 +260,11 @@ def test_a_refresh_token_is_no_access_token(user):
 
 # --- The Authorization header -----------------------------------------------------------------
 
-NO_BEARER_HEADERS = ["", " ", "Basic ZXNoYTpwYXNz", "bearer", "Token abc", "Bearer,", "é", "\x00", "null"]
-ODD_BEARER_HEADERS = ["Bearer", "Bearer ", "Bearer a b", "Bearer a b c d"]
+EMPTY_HEADERS = ["", " ", "\t"]
+BAD_HEADERS = [
+    *("Bearer", "Bearer ", "bearer", "Bearer,", "Bearer a b", "Bearer a b c d", "Bearer:a"),
+    *("Basic ZXNoYTpwYXNz", "Token abc", "a.b.c", "é", "\x00", "null"),
+]
 BAD_TOKENS = [
     "rubbish",
     "a.b.c",
@@ -279,18 +282,53 @@ BAD_TOKENS = [
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("header", NO_BEARER_HEADERS)
-def test_a_header_without_a_bearer_is_nobody_s(anyone, header):
+@pytest.mark.parametrize("header", EMPTY_HEADERS)
+def test_an_empty_header_is_no_sign_in(anyone, header):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=header)
     assert status_and_code(answer) == (401, "not_authenticated")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("header", ODD_BEARER_HEADERS)
+@pytest.mark.parametrize("header", BAD_HEADERS)
 def test_a_header_that_is_no_bearer_and_token_is_refused(anyone, header):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=header)
-    assert answer.status_code == 401
-    assert answer.json()["code"] in ("not_authenticated", "bad_authorization_header")
+    assert status_and_code(answer) == (401, "bad_authorization_header")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_request"'
+
+
+def test_a_token_without_its_scheme_is_told_how_to_send_it(anyone, user):
+    answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=str(AccessToken.for_user(user)))
+    assert answer.json()["detail"] == (
+        'The header Authorization must be the word "Bearer", a space, and the access token of POST /api/token/.'
+    )
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "])
+def test_the_scheme_may_be_in_any_case(anyone, user, scheme):
+    answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=f"{scheme} {AccessToken.for_user(user)}")
+    assert answer.status_code == 200
+
+
+def test_a_401_says_how_to_get_a_token(anyone):
+    detail = anyone.get("/api/me/").json()["detail"]
+    assert detail == (
+        "This needs an access token. Get one from POST /api/token/ and send it in the header: "
+        "Authorization: Bearer <access token>."
+    )
+
+
+def test_the_challenge_for_a_bad_token_names_the_error():
+    answer = me("rubbish")
+    assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
+    assert answer.json()["detail"] == (
+        "This token is invalid or has expired. Get a new one from POST /api/token/refresh/, or sign in again with "
+        "POST /api/token/."
+    )
+
+
+def test_the_challenge_for_a_wrong_password_names_none(user):
+    assert sign_in(password="wrong")["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
 @pytest.mark.django_db
@@ -300,7 +338,7 @@ def test_rubbish_is_no_access_token(token):
 
 
 PUBLIC = ["/api/movies/", "/api/movies/{movie}/", "/api/movies/{movie}/shows/", "/api/shows/{show}/"]
-HEADERS = [*NO_BEARER_HEADERS, *ODD_BEARER_HEADERS, *(f"Bearer {token}" for token in BAD_TOKENS)]
+HEADERS = [*EMPTY_HEADERS, *BAD_HEADERS, *(f"Bearer {token}" for token in BAD_TOKENS)]
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: ascii(header)[:20])

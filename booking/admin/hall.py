@@ -1,39 +1,41 @@
 """The hall on a show's page: a seat map in which staff sell, block, move and cancel seats.
 
-The page loads the hall and sends changes in JSON; the response to each change contains the current hall.
+The page loads the hall every few seconds and sends changes in JSON; the response to each change contains the current
+hall. Changes of taken seats contain what the page showed of them, and are refused if that has changed.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.cache import get_conditional_response
 from django.utils.decorators import method_decorator
+from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.forms import (
+from booking.admin.hall_forms import (
+    STATE_NAMES,
     BlockSeatsForm,
-    BookingForm,
-    ChosenSeatsForm,
+    BookingsForm,
     CustomerSearchForm,
     HallForm,
     MoveForm,
+    SeenSeatsForm,
     SellSeatsForm,
 )
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import Booking, Show, User
 
-MAX_NAMES = 10
-SOLD, HELD, BLOCKED = Booking.Status.BOOKED, Booking.Status.HELD, Booking.Status.BLOCKED
-# The names of the states in the hall and its legend.
-STATE_NAMES = {SOLD: "sold", HELD: "held", BLOCKED: "blocked"}
+MAX_CUSTOMERS = 10
+BLOCKED = Booking.Status.BLOCKED
 
 
 def labels(show: Show, seats: Sequence[int]) -> str:
@@ -68,28 +70,38 @@ def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
 
 
 def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
-    seats = data["seats"]
-    services.unblock_seats(show_id=show.pk, seat_numbers=seats)
+    seen = data["seen"]
+    seats = [one.seat_number for one in seen]
+    services.unblock_seats(show_id=show.pk, seat_numbers=seats, seen=seen)
     done = f"Unblocked {labels(show, seats)}."
     _log(request, show, done)
     return done
 
 
 def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
-    booking = services.cancel_booking(booking_id=data["booking"].pk, now=timezone.now(), cancelled_by=_staff(request))
-    return f"Cancelled {show.seat_label(booking.seat_number)} of {data['booking'].user}, {booking.reference}."
+    cancelled = services.cancel_bookings(
+        show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request)
+    )
+    of_order: dict[tuple[str, str], list[int]] = {}
+    for booking in cancelled:
+        order = (str(booking.user or "a deleted account"), booking.reference)
+        of_order.setdefault(order, []).append(booking.seat_number)
+    parts = [f"{labels(show, seats)} of {user}, {reference}" for (user, reference), seats in of_order.items()]
+    return f"Cancelled {'; '.join(parts)}."
 
 
 def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
-    booking, [seat] = data["booking"], data["seats"]
-    left = show.seat_label(booking.seat_number)
+    [seen], [seat] = data["seen"], data["seats"]
+    booking = data["bookings"][seen.booking_id]
     services.move_booking(
         user=booking.user,
         booking_id=booking.pk,
         seat_number=seat,
         now=timezone.now(),
         moved_by=_staff(request),
+        seen_seat=seen.seat_number,
     )
+    left = show.seat_label(seen.seat_number)
     return f"Moved {booking.user}, {booking.reference}, from {left} to {show.seat_label(seat)}."
 
 
@@ -97,8 +109,8 @@ Action = Callable[[HttpRequest, Show, dict[str, Any]], str]
 ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
     "sell": (SellSeatsForm, _sell),
     "block": (BlockSeatsForm, _block),
-    "unblock": (ChosenSeatsForm, _unblock),
-    "cancel": (BookingForm, _cancel),
+    "unblock": (SeenSeatsForm, _unblock),
+    "cancel": (BookingsForm, _cancel),
     "move": (MoveForm, _move),
 }
 
@@ -117,12 +129,13 @@ def _title(seat: services.TakenSeat) -> str:
     return f"sold to {customer}, {seat.reference}" + (f" ({staff})" if staff else "")
 
 
-def _taken_seat(seat: services.TakenSeat, *, with_details: bool) -> dict[str, Any]:
+def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any]:
     state = STATE_NAMES[Booking.Status(seat.status)]
-    if not with_details:
-        return {"state": state, "title": state}
-    shown = {"state": state, "title": _title(seat)}
+    shown = {"state": state, "title": _title(seat) if may["know"] else state}
     if seat.status == BLOCKED:
+        # The id tells this block from a later one of the seat.
+        return shown | ({"booking": seat.booking_id} if may["unblock"] else {})
+    if not may["know"]:
         return shown
     url = reverse("admin:booking_booking_change", args=[seat.booking_id])
     return shown | {"booking": seat.booking_id, "reference": seat.reference, "user": seat.username, "url": url}
@@ -143,7 +156,7 @@ def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
         "rows": [show.seat_label(first).rstrip("0123456789") for first in firsts],
         "seats_per_row": show.seats_per_row,
         "total_seats": show.total_seats,
-        "taken": {seat.seat_number: _taken_seat(seat, with_details=may["know"]) for seat in taken},
+        "taken": {seat.seat_number: _taken_seat(seat, may) for seat in taken},
         "counts": {"free": show.total_seats - len(taken), **{name: counts[name] for name in STATE_NAMES.values()}},
         "may": may,
         "closed": _closed(show),
@@ -191,9 +204,13 @@ class HallAdmin(admin.ModelAdmin):
 
     @method_decorator(require_GET)
     def hall_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Return the current hall."""
+        """Return the current hall, or status 304 if it still has the ETag in If-None-Match."""
         show = self._show(request, object_id)
-        return JsonResponse(_hall(show, self._may(request, show))) if isinstance(show, Show) else show
+        if not isinstance(show, Show):
+            return show
+        response = JsonResponse(_hall(show, self._may(request, show)))
+        response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])
+        return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
 
     @method_decorator(require_POST)
     def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
@@ -221,10 +238,13 @@ class HallAdmin(admin.ModelAdmin):
 
     @method_decorator(require_GET)
     def customers_view(self, request: HttpRequest) -> HttpResponse:
-        """Return usernames that begin with the text, for users who may sell."""
+        """Return customers found by any part of username, name or e-mail address, for users who may sell."""
         if not request.user.has_perm("booking.add_booking") or not self.has_view_permission(request):
             return _refuse(403, "You may not do this.")
         form = CustomerSearchForm(request.GET)
-        customers = User.objects.filter(is_active=True).order_by(Lower("username"))
-        found = customers.filter(username__istartswith=form.cleaned_data["q"]) if form.is_valid() else customers.none()
-        return JsonResponse({"names": list(found.values_list("username", flat=True)[:MAX_NAMES])})
+        found = User.objects.matching(form.cleaned_data["q"]).filter(is_active=True) if form.is_valid() else []
+        customers = [
+            {"username": user.username, "name": user.get_full_name(), "email": user.email}
+            for user in found[:MAX_CUSTOMERS]
+        ]
+        return JsonResponse({"customers": customers})

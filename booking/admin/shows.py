@@ -1,7 +1,7 @@
 """The admin of shows."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -42,6 +42,14 @@ class StateFilter(admin.SimpleListFilter):
             "cancelled": queryset.exclude(cancelled_at=None),
         }
         return narrowed.get(self.value() or "", queryset)
+
+
+class StartNotConfirmed(Exception):
+    """The form moves the start of a show with sold seats, and nobody has confirmed this."""
+
+    def __init__(self, show: Show, starts_at: datetime) -> None:
+        self.show = show
+        self.starts_at = starts_at
 
 
 @admin.register(Show)
@@ -90,14 +98,45 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
             shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
         return shows, duplicates
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if show := context["original"]:
+            context |= {"title": str(show), "subtitle": None}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except StartNotConfirmed as question:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Move the start of a sold show",
+                "opts": self.opts,
+                "show": question.show,
+                "starts_at": question.starts_at,
+                "form_fields": [
+                    (name, value)
+                    for name, values in request.POST.lists()
+                    if name != "csrfmiddlewaretoken"
+                    for value in values
+                ],
+            }
+            return TemplateResponse(request, "admin/booking/show/move_start.html", context)
+
     def save_model(self, request: HttpRequest, obj: Show, form: Any, change: bool) -> None:
         now = timezone.now()
         if change:
+            self._check_start_is_confirmed(request, obj, form)
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
             services.change_show(show_id=obj.pk, now=now, **changes)
         else:
             obj.pk = services.plan_show(now=now, **form.cleaned_data).pk
         obj.refresh_from_db()
+
+    def _check_start_is_confirmed(self, request: HttpRequest, obj: Show, form: Any) -> None:
+        if "starts_at" in form.changed_data and "start_confirmed" not in request.POST:
+            show: Any = self.get_queryset(request).filter(pk=obj.pk).first()
+            if show and show.seats_sold:
+                raise StartNotConfirmed(show, obj.starts_at)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -33,6 +33,23 @@ class AccountManager(UserManager["User"]):
         """Return the accounts with this e-mail address."""
         return self.alias(lower_email=Lower("email")).filter(lower_email=email.lower())
 
+    def matching(self, text: str) -> models.QuerySet[User]:
+        """Return the accounts in which each word of the text is part of the username, the name or the e-mail address.
+
+        Accounts whose username begins with the text come first.
+        """
+        found = self.alias(
+            later=models.Case(models.When(username__istartswith=text.strip(), then=0), default=1)
+        ).order_by("later", Lower("username"))
+        for word in text.split():
+            found = found.filter(
+                models.Q(username__icontains=word)
+                | models.Q(first_name__icontains=word)
+                | models.Q(last_name__icontains=word)
+                | models.Q(email__icontains=word)
+            )
+        return found
+
     def signed_in(self, user_id: int, session_id: int, key: str) -> models.QuerySet[User]:
         """Return the account, if it is active, has this key, and the session is not revoked."""
         revoked = RevokedSession.objects.filter(pk=session_id)

@@ -222,11 +222,13 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             return self.filter(Q(status=status) | expired)
         return self.filter(status=status).exclude(expired)
 
+    def without_ended_holds(self, now: datetime) -> BookingQuerySet:
+        """Return all rows but holds that were cancelled or have expired by `now`."""
+        return self.filter(Q(expires_at=None) | Q(status=Booking.Status.HELD, expires_at__gt=now))
+
     def of_customers(self, now: datetime) -> BookingQuerySet:
         """Return booked and cancelled bookings, and holds at `now`, without holds that have ended."""
-        return self.exclude(status=Booking.Status.BLOCKED).filter(
-            Q(expires_at=None) | Q(status=Booking.Status.HELD, expires_at__gt=now)
-        )
+        return self.exclude(status=Booking.Status.BLOCKED).without_ended_holds(now)
 
 
 class SeatTaking:

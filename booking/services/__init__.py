@@ -2,7 +2,15 @@
 
 from booking.services.accounts import change_password, find_account, sign_up, update_email
 from booking.services.blocks import block_seats, unblock_seats
-from booking.services.bookings import CANCELLED, book_seat, book_seats, cancel_booking, cancel_reference, move_booking
+from booking.services.bookings import (
+    CANCELLED,
+    book_seat,
+    book_seats,
+    cancel_booking,
+    cancel_bookings,
+    cancel_reference,
+    move_booking,
+)
 from booking.services.cleanup import clean_up
 from booking.services.deletion import StaffAccount, delete_account, has_history
 from booking.services.facts import Action
@@ -36,6 +44,7 @@ from booking.services.reports import (
 )
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
+from booking.services.seen_seats import SeatsChanged, SeenSeat
 from booking.services.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.shows import cancel_show, change_show, copy_show, delete_show, plan_show
 from booking.services.transactions import is_transient_error, lock_account
@@ -62,6 +71,8 @@ __all__ = [
     "Sales",
     "SeatMap",
     "SeatTaken",
+    "SeatsChanged",
+    "SeenSeat",
     "ShowFigures",
     "ShowStarted",
     "StaffAccount",
@@ -70,6 +81,7 @@ __all__ = [
     "book_seat",
     "book_seats",
     "cancel_booking",
+    "cancel_bookings",
     "cancel_reference",
     "cancel_show",
     "change_password",

@@ -9,6 +9,7 @@ from booking.models import Booking, Show
 from booking.services.facts import Action, Facts, SeatRequest
 from booking.services.refusals import Refusal
 from booking.services.sales import Change, Sale, release_expired
+from booking.services.seen_seats import SeatsChanged, SeenSeat
 from booking.services.transactions import lock_show, retried, write_transaction
 
 
@@ -37,13 +38,18 @@ def _block(reason: str, request: SeatRequest, facts: Facts, seats: list[int]) ->
 
 
 @retried
-def unblock_seats(*, show_id: int, seat_numbers: Sequence[int]) -> None:
-    """Unblocks seats of a show, all or none. Raises NotFound, NotBlocked or Busy."""
+def unblock_seats(*, show_id: int, seat_numbers: Sequence[int], seen: Sequence[SeenSeat] = ()) -> None:
+    """Unblocks seats of a show, all or none. With `seen`, only blocks that a page showed are removed.
+
+    Raises NotFound, NotBlocked, SeatsChanged or Busy.
+    """
     with write_transaction():
         # Race: somebody else unblocks a seat, and a customer then books it.
         show = lock_show(show_id)
         blocked = Booking.objects.filter(show=show, seat_number__in=seat_numbers, status=Booking.Status.BLOCKED)
-        missing = set(seat_numbers) - set(blocked.values_list("seat_number", flat=True))
-        if missing:
+        block_ids = dict(blocked.values_list("seat_number", "pk"))
+        if missing := set(seat_numbers) - block_ids.keys():
             raise NotBlocked(show, sorted(missing))
+        if changed := [one.seat_number for one in seen if block_ids.get(one.seat_number) != one.booking_id]:
+            raise SeatsChanged([f"{show.seat_label(seat)} has been blocked again." for seat in changed])
         blocked.delete()

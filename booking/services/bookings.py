@@ -16,6 +16,7 @@ from booking.services.refusals import NotFound
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, closed_seats
 from booking.services.sales import Change, Sale, release_expired
 from booking.services.seating import nearest_block
+from booking.services.seen_seats import SeatsChanged, SeenSeat, check_unchanged, moved
 from booking.services.transactions import lock_show, retried, write_transaction
 
 # The message in the admin's history when staff cancel a booking.
@@ -168,25 +169,36 @@ def move_booking(
     now: datetime,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
     moved_by: User | None = None,
+    seen_seat: int | None = None,
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. The new seat may be one that the user holds. `moved_by` is the member of staff who moves it. Raises
-    NotFound, the refusals of services/rules.py, IdempotencyKeyReused, Busy or Replay.
+    `now` is UTC. The new seat may be one that the user holds. `moved_by` is the member of staff who moves it. With
+    `seen_seat`, only a booking on that seat is moved. Raises NotFound, the refusals of services/rules.py, SeatsChanged,
+    IdempotencyKeyReused, Busy or Replay.
     """
     booking = _find(Booking.objects.filter(user=user, pk=booking_id))
     request = SeatRequest(
         Action.MOVE, booking.show_id, user, now, [seat_number], booking_id=booking_id, idempotency=idempotency
     )
-    [moved] = Sale(request, partial(_move, booking, user, moved_by)).carry_out()
+    [moved] = Sale(request, partial(_move, booking, user, moved_by, seen_seat)).carry_out()
     return moved
 
 
 def _move(
-    booking: Booking, user: User, moved_by: User | None, request: SeatRequest, facts: Facts, seats: list[int]
+    booking: Booking,
+    user: User,
+    moved_by: User | None,
+    seen_seat: int | None,
+    request: SeatRequest,
+    facts: Facts,
+    seats: list[int],
 ) -> Change:
     show, [seat] = facts.show, seats
     [row] = [row for row in facts.rows if row.pk == booking.pk]
+    # Race: the booking was moved since the page showed it.
+    if seen_seat is not None and seen_seat != row.seat_number:
+        raise SeatsChanged([moved(show, row.reference, seen_seat, row.seat_number)])
     # The values that were read under the lock.
     booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
     booking.status, booking.created_at = row.status, row.created_at
@@ -202,8 +214,8 @@ def _move(
     message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
     log = log_entry(moved_by or user, booking, CHANGE, message)
     booking.seat_number, booking.moved_by = seat, moved_by
-    moved = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat, moved_by=mover)
-    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, log, moved])
+    change_seat = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat, moved_by=mover)
+    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, log, change_seat])
 
 
 @retried
@@ -220,6 +232,19 @@ def cancel_booking(
         bookings = bookings.filter(user=user)
     [booking] = _cancel_active(bookings, _find(bookings).show_id, now, cancelled_by)
     return booking
+
+
+@retried
+def cancel_bookings(
+    *, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User | None = None
+) -> list[Booking]:
+    """Cancels bookings and holds of a show that are still as they were seen, all or none, and returns them.
+
+    `now` is UTC. `cancelled_by` is the member of staff who cancels them. Raises NotFound, SeatsChanged,
+    AlreadyCancelled, ShowStarted or Busy.
+    """
+    bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk__in=[one.booking_id for one in seen])
+    return _cancel_active(bookings.select_related("user"), show_id, now, cancelled_by, seen)
 
 
 @retried
@@ -242,12 +267,17 @@ def _find(bookings: BookingQuerySet) -> Booking:
 
 
 def _cancel_active(
-    bookings: BookingQuerySet, show_id: int, now: datetime, cancelled_by: User | None = None
+    bookings: BookingQuerySet,
+    show_id: int,
+    now: datetime,
+    cancelled_by: User | None = None,
+    seen: Sequence[SeenSeat] = (),
 ) -> list[Booking]:
     """Cancels those of the bookings that are active in the show."""
     with write_transaction():
         # Race: a second cancellation, a move, a booking under the same reference, the show's cancellation.
         show = lock_show(show_id)
+        check_unchanged(show, seen, now)
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}

@@ -166,6 +166,32 @@ def test_a_changed_start_moves_the_end_too(staff, show):
     assert show.ends_at == STARTS_AT + timedelta(hours=7)
 
 
+LATER = STARTS_AT + timedelta(hours=5)
+
+
+def test_moving_the_start_of_a_sold_show_asks_first(staff, show):
+    make_booking(show=show)
+    response = staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, starts_at=LATER, total_seats=60))
+    page = response.content.decode()
+    told = ("<strong>1 seat</strong>", "From Mon 1 Jun 2099, 18:00", "To <strong>Mon 1 Jun 2099, 23:00</strong>")
+    assert all(text in page for text in told)
+    assert list(Show.objects.values_list("starts_at", "total_seats")) == [(STARTS_AT, 50)]
+
+
+def test_a_confirmed_start_moves_with_the_form_s_other_changes(staff, show):
+    make_booking(show=show)
+    path = f"{SHOWS}{show.pk}/change/"
+    question = staff.post(path, change_form(show, starts_at=LATER, total_seats=60))
+    staff.post(path, dict(question.context["form_fields"]) | {"start_confirmed": "yes"})
+    assert list(Show.objects.values_list("starts_at", "total_seats")) == [(LATER, 60)]
+
+
+def test_other_changes_of_a_sold_show_are_saved_without_asking(staff, show):
+    make_booking(show=show)
+    staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, total_seats=60))
+    assert Show.objects.get().total_seats == 60
+
+
 @pytest.mark.parametrize(("field", "value"), [("total_seats", 49), ("movie", None), ("screen", None)])
 def test_what_sold_seats_depend_on_is_refused_on_the_form(staff, show, field, value):
     make_booking(show=show, seat_number=50)

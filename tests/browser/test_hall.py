@@ -77,6 +77,42 @@ def test_two_seats_are_sold_by_clicking_and_typing(page, seller, show, esha):
     assert sorted(Booking.objects.values_list("user", "seat_number")) == [(esha.pk, 7), (esha.pk, 8)]
 
 
+def test_the_only_customer_who_matches_is_picked_by_enter(page, seller, show, esha):
+    make_user(username="bruno", first_name="Bruno", email="bruno@example.com")
+    open_hall(page, show)
+    seat(page, "A7").click()
+    customer = page.get_by_role("combobox", name="Customer")
+    customer.press_sequentially("uno@")
+    # At once, before the list is there.
+    customer.press("Enter")
+    expect(customer).to_have_value("bruno")
+    expect(page.get_by_role("option")).to_have_count(0)
+    customer.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Sold A7 to bruno, ")
+
+
+def test_of_several_customers_enter_picks_the_one_of_that_name_alone(page, seller, show, esha):
+    make_user(username="eshana", first_name="Esha", last_name="Nair")
+    open_hall(page, show)
+    seat(page, "A7").click()
+    customer = page.get_by_role("combobox", name="Customer")
+    customer.press_sequentially("es")
+    customer.press("Enter")
+    expect_told(page, "Several customers match. Choose one with the arrow keys.")
+    expect(page.get_by_role("option")).to_have_text(["esha", "eshana Esha Nair"])
+    customer.press_sequentially("ha")
+    customer.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Sold A7 to esha, ")
+
+
+def test_a_name_that_nobody_has_is_refused(page, seller, show, esha):
+    open_hall(page, show)
+    seat(page, "A7").click()
+    page.get_by_role("combobox", name="Customer").press_sequentially("x")
+    page.keyboard.press("Enter")
+    expect_told(page, "There is no customer with this username.")
+
+
 def test_a_seat_is_blocked_and_put_back(page, boss, show):
     open_hall(page, show)
     seat(page, "A1").click()
@@ -100,6 +136,48 @@ def test_a_booking_is_cancelled_after_asking(page, seller, show, esha):
     expect_told(page, f"Cancelled A1 of esha, {booking.reference}.")
     assert asked == [f"Cancel A1, sold to esha, {booking.reference}?"]
     expect_seat(page, "A1", "free")
+
+
+def test_several_bookings_are_cancelled_after_asking_once(page, seller, show, esha):
+    bookings = [make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ") for number in (1, 2)]
+    asked = []
+    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    open_hall(page, show)
+    for booking in bookings:
+        seat(page, booking.seat_label).click()
+    page.get_by_role("button", name="Cancel 2 bookings").click()
+    expect_told(page, "Cancelled A1, A2 of esha, ACDEFGHJ.")
+    assert asked == ["Cancel 2 seats?\nA1, sold to esha, ACDEFGHJ\nA2, sold to esha, ACDEFGHJ"]
+    assert not Booking.objects.sold().exists()
+
+
+def test_all_seats_of_a_reference_are_chosen_by_a_click(page, seller, show, esha):
+    for number in (1, 2, 23):
+        make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ")
+    make_booking(show=show, user=esha, seat_number=3)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Choose all 3 seats of ACDEFGHJ").click()
+    expect(page.locator("#hall-chosen")).to_have_text("Chosen: A1, A2, C3.")
+
+
+def test_several_blocked_seats_are_unblocked_in_one_go(page, boss, show):
+    services.block_seats(show_id=show.pk, seat_numbers=[1, 2, 3], reason="broken", now=timezone.now())
+    open_hall(page, show)
+    seat(page, "A1").click()
+    seat(page, "A3").click(modifiers=["Shift"])
+    page.get_by_role("button", name="Unblock").click()
+    expect_told(page, "Unblocked A1, A2, A3.")
+
+
+def test_seats_of_one_kind_are_chosen_at_a_time(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    seat(page, "A2").click()
+    seat(page, "A1").click()
+    expect(page.locator("#hall-chosen")).to_have_text(f"A1, sold to esha, {booking.reference}.")
+    seat(page, "A2").click()
+    expect(page.locator("#hall-chosen")).to_have_text("Chosen: A2.")
 
 
 def test_a_booking_is_not_cancelled_by_who_thinks_again(page, seller, show, esha):
@@ -163,6 +241,40 @@ def test_refresh_shows_what_happened_meanwhile(page, seller, show, esha):
     expect(legend).to_have_text(["47 free", "1 sold", "1 held", "1 blocked", "Refresh"])
 
 
+def test_the_hall_refreshes_itself_and_leaves_the_choice_alone(page, seller, show, esha):
+    open_hall(page, show)
+    seat(page, "A7").click()
+    customer = page.get_by_role("combobox", name="Customer")
+    customer.fill("half a na")
+    sold = make_booking(show=show, user=esha)
+    expect_seat(page, "A1", f"sold to esha, {sold.reference}")
+    expect(page.locator("[data-count=sold]")).to_have_text("1")
+    expect(page.locator("#hall-chosen")).to_have_text("Chosen: A7.")
+    expect(customer).to_have_value("half a na")
+    expect(customer).to_be_focused()
+
+
+def test_a_chosen_seat_that_changes_is_named_and_its_action_refused(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    services.move_booking(user=esha, booking_id=booking.pk, seat_number=11, now=timezone.now())
+    expect_told(page, "Changed meanwhile: A1, free.")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Cancel the booking").click()
+    expect_told(page, f"{booking.reference} has moved from A1 to B1. Nothing was changed.")
+    expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
+    assert list(Booking.objects.sold().values_list("seat_number", flat=True)) == [11]
+
+
+def test_a_refresh_goes_on_after_a_failure(page, context, seller, show):
+    open_hall(page, show)
+    context.clear_cookies()
+    expect_told(page, "You are signed out, or the service has stopped. Reload the page.")
+    sign_in(context, seller)
+    expect_told(page, "")
+
+
 def test_who_was_signed_out_is_told(page, context, seller, show):
     open_hall(page, show)
     context.clear_cookies()
@@ -208,8 +320,8 @@ def test_a_seat_is_sold_by_keyboard_alone(page, seller, show, esha):
         (["End", "ArrowRight"], "A4"),
         (["Control+End"], "C2"),
         (["Control+End", "ArrowRight"], "C2"),
-        # The last row has no third seat.
-        (["ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown"], "B3"),
+        # The last row has no third seat; the second one is the nearest.
+        (["ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown"], "C2"),
         (["PageDown"], "C1"),
         (["PageDown", "PageUp"], "A1"),
         (["End", "ArrowDown", "Home"], "B1"),
@@ -223,6 +335,13 @@ def test_keys_go_over_the_grid_and_not_beyond(page, seller, live_server, keys, l
     expect(seat(page, label)).to_be_focused()
     # One stop for the Tab key.
     assert page.locator("#hall-grid [tabindex='0']").count() == 1
+
+
+def test_the_hall_is_reached_within_five_tabs(page, seller, show):
+    open_hall(page, show)
+    for key in ("Tab", "Tab", "Enter"):
+        page.keyboard.press(key)
+    expect(seat(page, "A1")).to_be_focused()
 
 
 def test_escape_clears_the_choice(page, seller, show):
@@ -241,6 +360,36 @@ def test_the_focus_is_seen(page, seller, show):
     page.keyboard.press("ArrowRight")
     expect(seat(page, "A2")).to_have_css("outline-style", "solid")
     expect(seat(page, "A2")).to_have_css("outline-width", "3px")
+
+
+# --- What the page says ---
+
+
+def test_the_show_s_name_is_the_title(page, seller, show):
+    open_hall(page, show)
+    expect(page.get_by_role("heading", level=1)).to_have_text(str(show))
+    expect(page).to_have_title(re.compile(f"^{re.escape(str(show))} |"))
+
+
+def test_a_cancelled_show_says_so_on_top_and_does_not_invite_clicks(page, seller, live_server):
+    show = make_show(cancelled_at=timezone.now())
+    open_hall(page, show)
+    note = page.get_by_text(re.compile("This show was cancelled on "))
+    assert note.bounding_box()["y"] < page.locator("#hall").bounding_box()["y"]
+    expect(page.get_by_text("Click seats")).to_be_hidden()
+    expect(seat(page, "A1")).to_have_css("cursor", "default")
+    seat(page, "A1").click()
+    expect(page.locator("#hall-chosen")).to_have_text("This show was cancelled.")
+
+
+def test_blocked_seats_have_numbers_and_buttons_the_page_s_font(page, boss, show):
+    services.block_seats(show_id=show.pk, seat_numbers=[3], reason="broken", now=timezone.now())
+    open_hall(page, show)
+    size = "seat => [seat.innerText, parseFloat(getComputedStyle(seat).fontSize) >= 10]"
+    assert seat(page, "A3").evaluate(size) == ["3", True]
+    font = "node => getComputedStyle(node).fontFamily"
+    page_font = page.locator("body").evaluate(font)
+    assert {button.evaluate(font) for button in page.locator("#hall button").all()} == {page_font}
 
 
 # --- Every size and look ---

@@ -1,267 +1,222 @@
-// The hall on a show's page: draws the seats, lets staff choose some, and sends actions to the server.
+// The hall on a show's page: lets staff choose seats and sends actions to the server.
 // Each response contains the current hall, so the page is up to date after every action, even a refused one.
+// Actions on taken seats send what the page showed of them, and the server refuses those that have changed.
+
+import { completeCustomers } from "./customers.js";
+import { Grid, rowsOf } from "./hall-grid.js";
+import { ask } from "./request.js";
+
+const REFRESH_MS = 4000;
 
 const find = (id) => document.getElementById(id);
 const section = find("hall");
-const grid = find("hall-grid");
 const sellForm = find("hall-sell");
 const blockForm = find("hall-block");
-const customer = find("hall-customer");
-const names = find("hall-names");
+const grid = new Grid(find("hall-grid"), (seat, event) => {
+  if (acting) return;
+  grid.focus(seat);
+  choose(seat, event.shiftKey);
+});
 
 let hall = null; // the last hall from the server
-let cells = []; // the buttons, by seat number
-let current = 1; // the seat with the keyboard focus
-let chosen = new Set(); // several free seats or one taken seat
+let etag = null;
+let chosen = new Map(); // seat numbers of one kind, each with what the page showed of a taken seat when it was chosen
 let moving = null; // the seat whose booking is being moved
-let asking = false;
+let acting = false;
+let actions = 0;
+let isFailing = false;
 
 // --- Properties of seats ---
 
-const row = (seat) => Math.floor((seat - 1) / hall.seats_per_row);
-const place = (seat) => ((seat - 1) % hall.seats_per_row) + 1;
-const label = (seat) => `${hall.rows[row(seat)]}${place(seat)}`;
 const isFree = (seat) => !hall.taken[seat];
-const title = (seat) => `${label(seat)}, ${isFree(seat) ? "free" : hall.taken[seat].title}`;
+const kind = (taken) => (!taken ? "free" : taken.state === "blocked" ? "blocked" : "booking");
+const title = (seat, taken = hall.taken[seat]) => `${grid.label(seat)}, ${taken ? taken.title : "free"}`;
 const can = (name) => hall.may[name] && !hall.closed;
-const inOrder = () => [...chosen].sort((a, b) => a - b);
+const inOrder = () => [...chosen.keys()].sort((a, b) => a - b);
 const same = (one, other) => one?.state === other?.state && one?.booking === other?.booking;
+const changed = () => inOrder().filter((seat) => !same(chosen.get(seat), hall.taken[seat]));
+const seen = (seats) => seats.map((seat) => `${chosen.get(seat).booking}:${seat}:${chosen.get(seat).state}`).join();
+const seatOf = (booking) => Number(Object.keys(hall.taken).find((seat) => hall.taken[seat].booking === booking));
 
 // --- Drawing ---
 
-function build() {
-  cells = [null];
-  const rows = hall.rows.map((letters, index) => {
-    const line = document.createElement("div");
-    line.className = "hall-row";
-    line.setAttribute("role", "row");
-    const header = document.createElement("span");
-    header.className = "hall-letters";
-    header.setAttribute("role", "rowheader");
-    header.textContent = letters;
-    line.append(header);
-    const first = index * hall.seats_per_row + 1;
-    const end = Math.min(first + hall.seats_per_row, hall.total_seats + 1);
-    for (let seat = first; seat < end; seat++) line.append(newCell(seat));
-    return line;
-  });
-  grid.replaceChildren(...rows);
-  current = Math.min(current, hall.total_seats);
-  cells[current].tabIndex = 0;
-}
-
-function newCell(seat) {
-  const cell = document.createElement("button");
-  cell.type = "button";
-  cell.tabIndex = -1;
-  cell.dataset.seat = seat;
-  cell.setAttribute("role", "gridcell");
-  cell.setAttribute("aria-selected", "false");
-  cell.textContent = place(seat);
-  cells[seat] = cell;
-  return cell;
-}
-
 function draw() {
-  for (let seat = 1; seat <= hall.total_seats; seat++) {
-    const cell = cells[seat];
-    const text = title(seat);
-    if (cell.title !== text) {
-      cell.title = text;
-      cell.setAttribute("aria-label", text);
-      cell.className = `hall-seat is-${isFree(seat) ? "free" : hall.taken[seat].state}`;
-    }
-  }
-  for (const count of section.querySelectorAll("[data-count]")) {
-    count.textContent = hall.counts[count.dataset.count];
-  }
+  grid.draw((seat) => ({ state: hall.taken[seat]?.state ?? "free", title: title(seat) }));
+  for (const count of section.querySelectorAll("[data-count]")) write(count, hall.counts[count.dataset.count]);
+  find("hall-help").hidden = Boolean(hall.closed);
+  section.classList.toggle("is-closed", Boolean(hall.closed));
   drawChoice();
 }
 
-function drawChoice() {
-  for (const cell of grid.querySelectorAll("[aria-selected='true']")) cell.setAttribute("aria-selected", "false");
-  for (const seat of chosen) cells[seat].setAttribute("aria-selected", "true");
-  const [seat] = chosen;
-  const taken = chosen.size ? hall.taken[seat] : undefined;
-  const free = chosen.size > 0 && !taken;
-  find("hall-panel").hidden = false;
-  find("hall-chosen").textContent = sentence(taken);
-  sellForm.hidden = !(free && can("sell"));
-  blockForm.hidden = !(free && can("block"));
-  find("hall-taken").hidden = !taken || moving !== null;
-  find("hall-clear").hidden = !chosen.size;
-  if (taken) drawBooking(taken);
+// Writes only what changes, because screen readers read live texts aloud.
+function write(element, text) {
+  if (element.textContent !== String(text)) element.textContent = text;
 }
 
-function sentence(taken) {
-  if (moving !== null) return `Moving ${title(moving)}. Choose the free seat to move to.`;
-  if (taken) return `${title(inOrder()[0])}.`;
-  if (chosen.size) return `Chosen: ${inOrder().map(label).join(", ")}.`;
+function drawChoice() {
+  const seats = inOrder();
+  const first = chosen.get(seats[0]);
+  const isOfKind = (name) => seats.length > 0 && kind(first) === name && moving === null;
+  grid.select(seats);
+  find("hall-panel").hidden = false;
+  write(find("hall-chosen"), sentence(seats));
+  sellForm.hidden = !(isOfKind("free") && can("sell"));
+  blockForm.hidden = !(isOfKind("free") && can("block"));
+  find("hall-taken").hidden = !isOfKind("booking") && !isOfKind("blocked");
+  find("hall-clear").hidden = !seats.length;
+  find("hall-unblock").hidden = !(isOfKind("blocked") && can("unblock"));
+  drawBookings(isOfKind("booking") ? seats : []);
+}
+
+function sentence(seats) {
+  if (moving !== null) return `Moving ${title(moving, chosen.get(moving))}. Choose the free seat to move to.`;
+  if (seats.length === 1 && chosen.get(seats[0])) return `${title(seats[0], chosen.get(seats[0]))}.`;
+  if (seats.length) return `Chosen: ${seats.map((seat) => grid.label(seat)).join(", ")}.`;
   return hall.closed || "No seat is chosen.";
 }
 
-function drawBooking(taken) {
-  const isBooking = taken.booking !== undefined;
+function drawBookings(seats) {
+  const bookings = seats.map((seat) => chosen.get(seat));
+  const [only] = bookings.length === 1 ? bookings : [];
   const link = find("hall-booking");
-  link.hidden = !isBooking;
-  link.textContent = `Booking ${taken.reference}`;
-  link.href = taken.url || "";
-  find("hall-move").hidden = !(taken.state === "sold" && can("move"));
-  find("hall-cancel").hidden = !(isBooking && can("cancel"));
-  find("hall-cancel").textContent = taken.state === "held" ? "End the hold" : "Cancel the booking";
-  find("hall-unblock").hidden = !(taken.state === "blocked" && can("unblock"));
+  link.hidden = !only?.reference;
+  link.textContent = `Booking ${only?.reference}`;
+  link.href = only?.url ?? "";
+  const others = find("hall-others");
+  others.hidden = !only?.reference || seatsOf(only.reference).length < 2;
+  others.textContent = `Choose all ${only ? seatsOf(only.reference).length : ""} seats of ${only?.reference}`;
+  find("hall-move").hidden = !(only?.state === "sold" && can("move"));
+  find("hall-cancel").hidden = !(bookings.length && can("cancel"));
+  const isHeld = bookings.every((taken) => taken.state === "held");
+  const [one, several] = isHeld ? ["End the hold", "End $ holds"] : ["Cancel the booking", "Cancel $ bookings"];
+  write(find("hall-cancel"), only ? one : several.replace("$", bookings.length));
 }
 
-function say(text, kind = "") {
+const seatsOf = (reference) => grid.numbers().filter((seat) => hall.taken[seat]?.reference === reference);
+
+function say(text, style = "") {
   const says = find("hall-says");
-  says.textContent = text;
-  says.className = kind;
+  write(says, text);
+  says.className = style;
 }
 
 // --- Choosing ---
 
 function clear() {
-  chosen = new Set();
+  chosen = new Map();
   moving = null;
   drawChoice();
-}
-
-function goTo(seat) {
-  cells[current].tabIndex = -1;
-  current = seat;
-  cells[seat].tabIndex = 0;
-  cells[seat].focus();
 }
 
 function choose(seat, onwards) {
   say("");
   if (moving !== null) {
-    if (isFree(seat)) act("move", { booking: hall.taken[moving].booking, seats: seat });
+    if (isFree(seat)) act("move", { seen: seen([moving]), seats: seat });
     else say(`${title(seat)}. Choose a free seat to move to.`, "is-refused");
     return;
   }
-  const before = inOrder();
-  const others = before.some((one) => !isFree(one));
-  if (!isFree(seat)) chosen = new Set(chosen.has(seat) ? [] : [seat]);
-  else if (others) chosen = new Set([seat]);
-  else if (onwards && chosen.size) chooseUpTo([...chosen].at(-1), seat);
-  else if (!chosen.delete(seat)) chosen.add(seat);
+  const [last] = [...chosen.keys()].slice(-1);
+  if (chosen.has(seat) && !onwards) {
+    chosen.delete(seat);
+  } else if (hall.closed && isFree(seat)) {
+    say(hall.closed);
+  } else {
+    const wanted = kind(hall.taken[seat]);
+    const goesOn = last !== undefined && kind(chosen.get(last)) === wanted;
+    if (!goesOn) chosen = new Map();
+    for (const one of goesOn && onwards ? between(last, seat) : [seat]) {
+      if (kind(hall.taken[one]) === wanted) chosen.set(one, hall.taken[one]);
+    }
+  }
   drawChoice();
 }
 
-function chooseUpTo(from, seat) {
-  const step = from < seat ? 1 : -1;
-  for (let one = from; one !== seat + step; one += step) {
-    if (isFree(one)) chosen.add(one);
-  }
+function between(one, other) {
+  const [first, end] = [Math.min(one, other), Math.max(one, other)];
+  return grid.numbers().filter((seat) => first <= seat && seat <= end);
 }
-
-function target(event) {
-  const width = hall.seats_per_row;
-  const start = row(current) * width + 1;
-  const end = Math.min(start + width - 1, hall.total_seats);
-  const far = event.ctrlKey || event.metaKey;
-  return {
-    ArrowLeft: Math.max(current - 1, start),
-    ArrowRight: Math.min(current + 1, end),
-    ArrowUp: current - width,
-    ArrowDown: current + width,
-    Home: far ? 1 : start,
-    End: far ? hall.total_seats : end,
-    PageUp: place(current) + Math.max(row(current) - 10, 0) * width,
-    PageDown: current + Math.min(10, Math.floor((hall.total_seats - current) / width)) * width,
-  }[event.key];
-}
-
-grid.addEventListener("click", (event) => {
-  const cell = event.target.closest("[data-seat]");
-  if (!cell || asking) return;
-  goTo(Number(cell.dataset.seat));
-  choose(current, event.shiftKey);
-});
-
-grid.addEventListener("keydown", (event) => {
-  const seat = target(event);
-  if (seat === undefined) return;
-  event.preventDefault();
-  if (cells[seat]) goTo(seat);
-});
 
 section.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || !hall) return;
-  if (!names.hidden) closeNames();
-  else if (chosen.size) {
-    clear();
-    goTo(current);
-  }
+  if (event.key !== "Escape" || !hall || !chosen.size) return;
+  clear();
+  grid.focus();
 });
 
 // --- Requests ---
 
-async function ask(url, options) {
-  const response = await fetch(url, { ...options, headers: { "X-CSRFToken": token(), Accept: "application/json" } });
-  if (!response.headers.get("Content-Type")?.includes("json")) {
-    throw new Error("You are signed out, or the service has stopped. Reload the page.");
-  }
-  return { ok: response.ok, ...(await response.json()) };
-}
-
-const token = () => section.querySelector("[name=csrfmiddlewaretoken]").value;
-
 async function load() {
+  const before = actions;
   try {
-    const response = await ask(section.dataset.hall);
-    if (response.ok) show(response);
-    else say(response.detail, "is-refused");
+    const response = await ask(section.dataset.hall, { headers: etag ? { "If-None-Match": etag } : {} });
+    // An action that began meanwhile has brought a newer hall, or will.
+    if (before !== actions) return;
+    if (response?.ok) {
+      etag = response.etag;
+      show(response);
+    } else if (response) {
+      throw new Error(response.detail);
+    }
+    if (isFailing) say("");
+    isFailing = false;
+    sayChanges();
   } catch (error) {
-    sayFailure(error);
+    isFailing = true;
+    say(error.message, "is-refused");
   }
 }
 
-function sayFailure(error) {
-  // fetch() raises TypeError if the connection fails; its message differs between browsers.
-  say(error instanceof TypeError ? "The service can't be reached. Try again." : error.message, "is-refused");
-}
-
-function show(news) {
+// Shows the hall. Chosen seats stay chosen, also those that have changed, for which the server refuses actions.
+function show(news, { dropChanged = false } = {}) {
   const old = hall;
   hall = news;
-  if (!old || old.total_seats !== hall.total_seats || old.seats_per_row !== hall.seats_per_row) build();
-  // Seats that somebody else has changed are not chosen any more.
-  chosen = new Set(inOrder().filter((seat) => seat <= hall.total_seats && same(old.taken[seat], hall.taken[seat])));
+  if (!old || old.total_seats !== hall.total_seats || old.seats_per_row !== hall.seats_per_row) grid.build(rowsOf(hall));
+  const dropped = dropChanged ? changed() : [];
+  for (const seat of inOrder()) {
+    if (dropped.includes(seat) || !grid.has(seat)) chosen.delete(seat);
+  }
   if (!chosen.has(moving)) moving = null;
   find("hall-drawn").hidden = false;
   draw();
 }
 
+function sayChanges() {
+  const seats = changed();
+  if (seats.length) say(`Changed meanwhile: ${seats.map((seat) => title(seat)).join("; ")}.`, "is-refused");
+}
+
 async function act(name, data) {
-  if (asking) return;
-  asking = true;
+  if (acting) return;
+  acting = true;
+  actions++;
   section.setAttribute("aria-busy", "true");
   try {
+    const csrf = section.querySelector("[name=csrfmiddlewaretoken]").value;
     const body = new URLSearchParams(data);
-    const response = await ask(`${section.dataset.hall}${name}/`, { method: "POST", body });
+    const options = { method: "POST", body, headers: { "X-CSRFToken": csrf } };
+    const response = await ask(`${section.dataset.hall}${name}/`, options);
     if (response.ok) {
-      chosen = new Set();
+      chosen = new Map();
       moving = null;
       sellForm.reset();
       blockForm.reset();
     }
-    if (response.hall) show(response.hall);
+    if (response.hall) {
+      etag = null;
+      show(response.hall, { dropChanged: true });
+    }
     say(response.detail, response.ok ? "is-done" : "is-refused");
-    if (response.ok || !document.activeElement?.offsetParent) goTo(current);
+    if (response.ok || !document.activeElement?.offsetParent) grid.focus();
   } catch (error) {
-    sayFailure(error);
+    say(error.message, "is-refused");
   } finally {
-    asking = false;
+    acting = false;
     section.removeAttribute("aria-busy");
   }
 }
 
 sellForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  closeNames();
-  act("sell", { seats: inOrder().join(), customer: customer.value });
+  act("sell", { seats: inOrder().join(), customer: find("hall-customer").value });
 });
 
 blockForm.addEventListener("submit", (event) => {
@@ -270,92 +225,70 @@ blockForm.addEventListener("submit", (event) => {
 });
 
 find("hall-cancel").addEventListener("click", () => {
-  const [seat] = chosen;
-  if (confirm(`Cancel ${title(seat)}?`)) act("cancel", { booking: hall.taken[seat].booking });
+  const seats = inOrder();
+  const titles = seats.map((seat) => title(seat, chosen.get(seat)));
+  const question = seats.length === 1 ? `Cancel ${titles[0]}?` : `Cancel ${seats.length} seats?\n${titles.join("\n")}`;
+  if (confirm(question)) act("cancel", { seen: seen(seats) });
 });
 
-find("hall-move").addEventListener("click", () => {
-  [moving] = chosen;
+find("hall-others").addEventListener("click", () => {
+  const [{ reference }] = chosen.values();
+  for (const seat of seatsOf(reference)) chosen.set(seat, hall.taken[seat]);
   drawChoice();
-  goTo(current);
+  grid.focus();
 });
 
-find("hall-unblock").addEventListener("click", () => act("unblock", { seats: inOrder().join() }));
+function startMoving() {
+  [moving] = chosen.keys();
+  drawChoice();
+  grid.focus();
+}
+
+find("hall-move").addEventListener("click", startMoving);
+find("hall-unblock").addEventListener("click", () => act("unblock", { seen: seen(inOrder()) }));
 find("hall-clear").addEventListener("click", () => {
   clear();
-  goTo(current);
+  grid.focus();
 });
 find("hall-refresh").addEventListener("click", () => {
   say("");
+  etag = null;
   load();
 });
 
-// --- Autocomplete of customers ---
-
-let asked = 0;
-
-customer.addEventListener("input", async () => {
-  const turn = ++asked;
-  const typed = customer.value.trim();
-  if (!typed) return closeNames();
-  try {
-    const response = await ask(`${section.dataset.customers}?${new URLSearchParams({ q: typed })}`);
-    // Ignore the response to an earlier input.
-    if (turn === asked) openNames(response.names ?? []);
-  } catch (error) {
-    sayFailure(error);
-  }
-});
-
-function openNames(found) {
-  names.replaceChildren(
-    ...found.map((name, index) => {
-      const option = document.createElement("li");
-      option.id = `hall-name-${index}`;
-      option.setAttribute("role", "option");
-      option.setAttribute("aria-selected", "false");
-      option.textContent = name;
-      return option;
-    }),
-  );
-  names.hidden = !found.length;
-  customer.setAttribute("aria-expanded", String(!names.hidden));
-  customer.removeAttribute("aria-activedescendant");
-}
-
-function closeNames() {
-  asked++;
-  openNames([]);
-}
-
-function pick(option) {
-  customer.value = option.textContent;
-  closeNames();
-}
-
-customer.addEventListener("keydown", (event) => {
-  const options = [...names.children];
-  const active = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
-  if (event.key === "Enter" && active >= 0) {
-    event.preventDefault();
-    pick(options[active]);
-  }
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step || !options.length) return;
+find("hall-skip").addEventListener("click", (event) => {
   event.preventDefault();
-  const next = options[active < 0 && step < 0 ? options.length - 1 : (active + step + options.length) % options.length];
-  options[active]?.setAttribute("aria-selected", "false");
-  next.setAttribute("aria-selected", "true");
-  customer.setAttribute("aria-activedescendant", next.id);
+  if (hall) grid.focus();
 });
 
-// mousedown comes before the field's blur, which closes the list.
-names.addEventListener("mousedown", (event) => {
-  event.preventDefault();
-  const option = event.target.closest("[role=option]");
-  if (option) pick(option);
-});
+function refresh() {
+  if (!acting && !document.hidden) load();
+}
 
-customer.addEventListener("blur", closeNames);
+// --- Start ---
 
-if (section) load();
+// ?booking=<id> chooses the booking's seat, and &move=yes begins to move it.
+function followLink() {
+  const query = new URLSearchParams(location.search);
+  if (!hall || !query.has("booking")) return;
+  // Once: a reload shows the hall alone.
+  history.replaceState(null, "", location.pathname);
+  const seat = seatOf(Number(query.get("booking")));
+  if (!seat) {
+    say("This booking has no seat any more.", "is-refused");
+    return;
+  }
+  grid.focus(seat);
+  choose(seat, false);
+  if (query.has("move") && can("move") && hall.taken[seat].state === "sold") startMoving();
+}
+
+async function start() {
+  completeCustomers(find("hall-customer"), find("hall-names"), say);
+  await load();
+  followLink();
+  setInterval(refresh, REFRESH_MS);
+  document.addEventListener("visibilitychange", refresh);
+}
+
+start();

@@ -1,0 +1,102 @@
+"""Forms of the hall on a show's page. Seats arrive as numbers, taken seats as the page showed them."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from booking.admin.forms import CustomerField
+from booking.models import Booking, Show
+from booking.paths import POSITIVE_ID
+from booking.services import SeenSeat
+
+# The names of the states in the hall and its legend.
+STATE_NAMES = {Booking.Status.BOOKED: "sold", Booking.Status.HELD: "held", Booking.Status.BLOCKED: "blocked"}
+STATUSES = {name: status for status, name in STATE_NAMES.items()}
+SEEN_SEAT = re.compile(rf"({POSITIVE_ID}):([1-9][0-9]{{0,8}}):({'|'.join(STATUSES)})", re.ASCII)
+# Enough for all seats of the largest hall.
+MAX_LENGTH = 400_000
+
+
+class HallForm(forms.Form):
+    """The base class of actions on the seats of one show."""
+
+    def __init__(self, *args: Any, show: Show, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.show = show
+
+
+class ChosenSeatsForm(HallForm):
+    seats = forms.CharField(max_length=MAX_LENGTH, error_messages={"required": "Choose a seat."})
+
+    def clean_seats(self) -> list[int]:
+        """Parse comma-separated seat numbers."""
+        try:
+            seats = list(dict.fromkeys(int(number) for number in self.cleaned_data["seats"].split(",")))
+        except ValueError:
+            raise ValidationError("Seats must be whole numbers.") from None
+        if not all(self.show.has_seat(seat) for seat in seats):
+            raise ValidationError("This show has no such seat.")
+        return seats
+
+
+class SellSeatsForm(ChosenSeatsForm):
+    customer = CustomerField(max_length=150)
+
+
+class BlockSeatsForm(ChosenSeatsForm):
+    reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason."})
+
+
+class SeenSeatsField(forms.CharField):
+    """Taken seats as a page showed them: comma-separated `id:seat number:state`, such as `12:5:sold`."""
+
+    default_error_messages = {"required": "Choose a booking.", "invalid": "This show has no such booking."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_LENGTH, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        matches = [SEEN_SEAT.fullmatch(part) for part in super().clean(value).split(",")]
+        if not all(matches):
+            raise ValidationError(self.error_messages["invalid"])
+        parts = [match.groups() for match in matches if match]
+        return list(dict.fromkeys(SeenSeat(int(pk), int(seat), STATUSES[state]) for pk, seat, state in parts))
+
+
+def seen_text(booking_id: int, seat_number: int, status: str) -> str:
+    """Return the text from which SeenSeatsField reads a seat."""
+    return f"{booking_id}:{seat_number}:{STATE_NAMES[Booking.Status(status)]}"
+
+
+class SeenSeatsForm(HallForm):
+    seen = SeenSeatsField()
+
+
+class BookingsForm(SeenSeatsForm):
+    """Bookings and holds of the show; the cleaned `bookings` are by id, as they are now."""
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if "seen" in data:
+            ids = [one.booking_id for one in data["seen"]]
+            of_customers = Booking.objects.filter(show=self.show).exclude(status=Booking.Status.BLOCKED)
+            data["bookings"] = of_customers.select_related("user").in_bulk(ids)
+            if len(data["bookings"]) < len(set(ids)):
+                self.add_error("seen", "This show has no such booking.")
+        return data
+
+
+class MoveForm(BookingsForm, ChosenSeatsForm):
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        for name in ("seen", "seats"):
+            if len(data.get(name, [0])) != 1:
+                self.add_error(name, {"seen": "Choose one booking.", "seats": "Choose one seat."}[name])
+        return data
+
+
+class CustomerSearchForm(forms.Form):
+    q = forms.CharField(max_length=150)

@@ -1,0 +1,140 @@
+// Draws the seats of a hall by their positions, and moves the keyboard focus over them.
+
+// Returns the rows of the hall: [{ label, seats: [{ number, label, text, x }] }], where x is a distance in seat widths.
+export function rowsOf(hall) {
+  return hall.rows.map((letters, index) => {
+    const first = index * hall.seats_per_row + 1;
+    const length = Math.min(hall.seats_per_row, hall.total_seats - first + 1);
+    const seats = Array.from({ length }, (_, x) => ({
+      number: first + x,
+      label: `${letters}${x + 1}`,
+      text: String(x + 1),
+      x,
+    }));
+    return { label: letters, seats };
+  });
+}
+
+export class Grid {
+  #element;
+  #rows = [];
+  #seats = new Map(); // by number, each with the index of its row and its cell
+  #current = null; // the number of the seat with the keyboard focus
+
+  // `choose` is called with the number of a clicked seat and the event.
+  constructor(element, choose) {
+    this.#element = element;
+    element.addEventListener("click", (event) => {
+      const cell = event.target.closest("[data-seat]");
+      if (cell) choose(Number(cell.dataset.seat), event);
+    });
+    element.addEventListener("keydown", (event) => {
+      const seat = this.#target(event);
+      if (seat === undefined) return;
+      event.preventDefault();
+      this.focus(seat.number);
+    });
+  }
+
+  build(rows) {
+    this.#rows = rows;
+    this.#seats.clear();
+    this.#element.replaceChildren(...rows.map((row, index) => this.#newRow(row, index)));
+    const [first] = this.numbers();
+    this.#current = this.has(this.#current) ? this.#current : first;
+    this.#cell(this.#current).tabIndex = 0;
+  }
+
+  #newRow(row, index) {
+    const line = document.createElement("div");
+    line.className = "hall-row";
+    line.setAttribute("role", "row");
+    const header = document.createElement("span");
+    header.className = "hall-letters";
+    header.setAttribute("role", "rowheader");
+    header.textContent = row.label;
+    line.append(header);
+    for (const seat of row.seats) {
+      const cell = newCell(seat);
+      this.#seats.set(seat.number, { ...seat, row: index, cell });
+      line.append(cell);
+    }
+    return line;
+  }
+
+  has(number) {
+    return this.#seats.has(number);
+  }
+
+  numbers() {
+    return [...this.#seats.keys()];
+  }
+
+  label(number) {
+    return this.#seats.get(number).label;
+  }
+
+  #cell(number) {
+    return this.#seats.get(number).cell;
+  }
+
+  // Shows the state and the title of each seat; `describe` returns both for a seat's number.
+  draw(describe) {
+    for (const [number, { cell }] of this.#seats) {
+      const { state, title } = describe(number);
+      if (cell.title === title) continue;
+      cell.title = title;
+      cell.setAttribute("aria-label", title);
+      cell.className = `hall-seat is-${state}`;
+    }
+  }
+
+  select(numbers) {
+    for (const cell of this.#element.querySelectorAll("[aria-selected='true']")) {
+      if (!numbers.includes(Number(cell.dataset.seat))) cell.setAttribute("aria-selected", "false");
+    }
+    for (const number of numbers) this.#cell(number).setAttribute("aria-selected", "true");
+  }
+
+  focus(number = this.#current) {
+    this.#cell(this.#current).tabIndex = -1;
+    this.#current = number;
+    this.#cell(number).tabIndex = 0;
+    this.#cell(number).focus();
+  }
+
+  #target(event) {
+    const at = this.#seats.get(this.#current);
+    const far = event.ctrlKey || event.metaKey;
+    const row = this.#rows[at.row].seats;
+    const all = [this.#rows[0].seats[0], this.#rows.at(-1).seats.at(-1)];
+    const place = row.findIndex((seat) => seat.number === at.number);
+    return {
+      ArrowLeft: () => row[Math.max(place - 1, 0)],
+      ArrowRight: () => row[Math.min(place + 1, row.length - 1)],
+      ArrowUp: () => this.#nearest(at, at.row - 1),
+      ArrowDown: () => this.#nearest(at, at.row + 1),
+      PageUp: () => this.#nearest(at, at.row - 10),
+      PageDown: () => this.#nearest(at, at.row + 10),
+      Home: () => (far ? all[0] : row[0]),
+      End: () => (far ? all[1] : row.at(-1)),
+    }[event.key]?.();
+  }
+
+  // Returns the seat of another row that is nearest to this one; beyond the hall's ends, of its first or last row.
+  #nearest(at, row) {
+    const { seats } = this.#rows[Math.min(Math.max(row, 0), this.#rows.length - 1)];
+    return seats.reduce((best, seat) => (Math.abs(seat.x - at.x) < Math.abs(best.x - at.x) ? seat : best));
+  }
+}
+
+function newCell(seat) {
+  const cell = document.createElement("button");
+  cell.type = "button";
+  cell.tabIndex = -1;
+  cell.dataset.seat = seat.number;
+  cell.setAttribute("role", "gridcell");
+  cell.setAttribute("aria-selected", "false");
+  cell.textContent = seat.text;
+  return cell;
+}

@@ -83,7 +83,9 @@ def client_of(who):
 def form_of(page, arguments, booking):
     if page == "booking_movie_import":
         return {"file": SimpleUploadedFile("movies.csv", b"title\n", content_type="text/csv")}
-    return {"seats": "6" if "unblock" in arguments else "5", "customer": "esha", "reason": "x", "booking": booking.pk}
+    block = Booking.objects.get(status="blocked")
+    seen = f"{block.pk}:6:blocked" if "unblock" in arguments else f"{booking.pk}:1:sold"
+    return {"seats": "5", "customer": "esha", "reason": "x", "seen": seen}
 
 
 def with_csrf_token(client, form):

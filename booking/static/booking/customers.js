@@ -41,14 +41,15 @@ export function completeCustomers(input, list, say) {
     option.dataset.username = username;
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
-    option.append(username);
     const details = [name, email].filter(Boolean).join(", ");
-    if (details) {
-      const small = document.createElement("small");
-      small.textContent = details;
-      option.append(" ", small);
-    }
+    option.append(newElement("strong", username), " ", newElement("small", details));
     return option;
+  }
+
+  function newElement(name, text) {
+    const element = document.createElement(name);
+    element.textContent = text;
+    return element;
   }
 
   function close() {

@@ -242,7 +242,11 @@ class HallAdmin(admin.ModelAdmin):
         if not request.user.has_perm("booking.add_booking") or not self.has_view_permission(request):
             return _refuse(403, "You may not do this.")
         form = CustomerSearchForm(request.GET)
-        found = User.objects.matching(form.cleaned_data["q"]).filter(is_active=True) if form.is_valid() else User.objects.none()
+        found = (
+            User.objects.matching(form.cleaned_data["q"]).filter(is_active=True)
+            if form.is_valid()
+            else User.objects.none()
+        )
         customers = [
             {"username": user.username, "name": user.get_full_name(), "email": user.email}
             for user in found[:MAX_CUSTOMERS]

@@ -110,7 +110,7 @@ class BookingAuthentication(JWTAuthentication):
         if found is None:
             return None
         # For BookingThrottle.
-        found.user.seconds_to_wait = found.seconds_to_wait  # type: ignore[attr-defined]
+        found.user.limit_state = found.limit_state  # type: ignore[attr-defined]
         return found.user
 
 

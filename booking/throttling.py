@@ -1,7 +1,7 @@
 """DRF throttles; services/limits.py counts the attempts."""
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -24,21 +24,31 @@ def body_field(request: Request, name: str) -> str:
     return str(request.data.get(name)) if isinstance(request.data, dict) else ""
 
 
+def set_limit_headers(headers: Any, state: services.LimitState) -> None:
+    """Tells the client how many attempts are left and for how many seconds."""
+    headers["RateLimit-Limit"] = str(state.limit)
+    headers["RateLimit-Remaining"] = str(state.remaining)
+    headers["RateLimit-Reset"] = str(state.seconds_left)
+
+
 class Throttle(BaseThrottle):
-    """The base class; subclasses implement `seconds_to_wait`."""
+    """The base class; subclasses implement `count`."""
 
     _seconds: int | None = None
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        self._seconds = self.seconds_to_wait(request)
-        return self._seconds is None
+        state = self.count(request)
+        # DRF adds these to every response of the view, an error's too.
+        set_limit_headers(view.headers, state)
+        self._seconds = state.seconds_to_wait
+        return not state.is_exceeded
 
     def wait(self) -> float | None:
         return self._seconds
 
     @abstractmethod
-    def seconds_to_wait(self, request: Request) -> int | None:
-        """Count the attempt; return None, or the seconds to wait if it exceeds the limit."""
+    def count(self, request: Request) -> services.LimitState:
+        """Count the attempt."""
 
 
 class AddressThrottle(Throttle):
@@ -46,7 +56,7 @@ class AddressThrottle(Throttle):
 
     limit: ClassVar[str]
 
-    def seconds_to_wait(self, request: Request) -> int | None:
+    def count(self, request: Request) -> services.LimitState:
         return services.count_attempt(limit=self.limit, key=address_of(request))
 
 
@@ -65,29 +75,29 @@ class PasswordResetConfirmThrottle(AddressThrottle):
 class TokenThrottle(Throttle):
     """Counts sign-in attempts."""
 
-    def seconds_to_wait(self, request: Request) -> int | None:
+    def count(self, request: Request) -> services.LimitState:
         return services.count_sign_in(username=body_field(request, "username"), address=address_of(request))
 
 
 class PasswordResetThrottle(Throttle):
     """Counts requests by the e-mail address in the body, then by the client's address."""
 
-    def seconds_to_wait(self, request: Request) -> int | None:
+    def count(self, request: Request) -> services.LimitState:
         return services.count_password_reset(email=body_field(request, "email"), address=address_of(request))
 
 
 class BookingThrottle(Throttle):
     """Reads the result of BookingAuthentication; counts requests that were authenticated in another way."""
 
-    def seconds_to_wait(self, request: Request) -> int | None:
-        if not hasattr(request.user, "seconds_to_wait"):
+    def count(self, request: Request) -> services.LimitState:
+        if not hasattr(request.user, "limit_state"):
             return services.count_attempt(limit="booking", key=str(request.user.pk))
-        seconds: int | None = request.user.seconds_to_wait
-        return seconds
+        state: services.LimitState = request.user.limit_state
+        return state
 
 
 class PasswordThrottle(Throttle):
     """Counts requests by user."""
 
-    def seconds_to_wait(self, request: Request) -> int | None:
+    def count(self, request: Request) -> services.LimitState:
         return services.count_attempt(limit="password", key=str(request.user.pk))

@@ -48,7 +48,8 @@ PUBLIC_URL = env("PUBLIC_URL", cast.origin, "" if DEBUG else f"https://{ALLOWED_
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", cast.origin, [])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast.origin, [])
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-ID"]
+_limit_headers = ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+CORS_EXPOSE_HEADERS = ["ETag", "Idempotency-Replayed", "Location", *_limit_headers, "Retry-After", "X-Request-ID"]
 CORS_URLS_REGEX = r"^/api/"
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG

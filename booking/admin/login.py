@@ -12,15 +12,15 @@ from django.urls import reverse
 
 from booking import services
 from booking.models import User
-from booking.throttling import address_of
+from booking.throttling import address_of, set_limit_headers
 
 _login = admin.site.login
 _password_change = admin.site.password_change
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
-    # The seconds to wait if a limit is exceeded.
-    wait: int | None = None
+    # The state of the limit, once the attempt is counted.
+    limit_state: services.LimitState | None = None
 
     def clean(self) -> dict[str, Any]:
         """Checks the password only if no limit is exceeded."""
@@ -28,9 +28,10 @@ class LimitedLoginForm(AdminAuthenticationForm):
             "username": self.cleaned_data.get("username", ""),
             "address": address_of(cast(HttpRequest, self.request)),
         }
-        self.wait = services.count_sign_in(page="admin", **client)
-        if self.wait is not None:
-            raise ValidationError(f"Too many attempts. Please try again in {self.wait} seconds.", code="throttled")
+        self.limit_state = services.count_sign_in(page="admin", **client)
+        if self.limit_state.is_exceeded:
+            wait = self.limit_state.seconds_left
+            raise ValidationError(f"Too many attempts. Please try again in {wait} seconds.", code="throttled")
         data: dict[str, Any] = super().clean()
         # Django does not authenticate, and raises no error here, if a field is empty.
         if self.user_cache is not None:
@@ -42,9 +43,11 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     """The admin's sign-in page, with status 429 if a limit is exceeded."""
     response = _login(request, extra_context)
     form = (getattr(response, "context_data", None) or {}).get("form")
-    if form is not None and form.wait is not None:
-        response.status_code = 429
-        response["Retry-After"] = str(form.wait)
+    if form is not None and form.limit_state is not None:
+        set_limit_headers(response.headers, form.limit_state)
+        if form.limit_state.is_exceeded:
+            response.status_code = 429
+            response["Retry-After"] = str(form.limit_state.seconds_left)
     return response
 
 

@@ -18,6 +18,7 @@ from booking.services.holds import count_holds, hold_seats, release_expired_hold
 from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.limits import (
     Claims,
+    LimitState,
     count_attempt,
     count_password_reset,
     count_sign_in,
@@ -61,6 +62,7 @@ __all__ = [
     "IdempotentRequest",
     "InvalidInput",
     "Kind",
+    "LimitState",
     "Line",
     "LocalTimeTwice",
     "NotFound",

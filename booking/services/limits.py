@@ -23,21 +23,43 @@ class Claims(NamedTuple):
     key: str
 
 
-def count_attempt(*, limit: str, key: str) -> int | None:
-    """Counts an attempt under one of settings.LIMITS; `key` is for example an address or a user's id.
+class LimitState(NamedTuple):
+    """A limit, the number of attempts in its window, including this one, and the whole seconds until it ends."""
 
-    Returns None, or if the limit is exceeded the whole seconds to wait, at least 1. Raises Busy.
-    """
-    return seconds_to_wait(limit, count(key=_window(limit, key), seconds=settings.LIMITS[limit][1]))
+    limit: int
+    attempts: int
+    # At least 1.
+    seconds_left: int
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.attempts > self.limit
+
+    @property
+    def remaining(self) -> int:
+        return max(0, self.limit - self.attempts)
+
+    @property
+    def seconds_to_wait(self) -> int | None:
+        return self.seconds_left if self.is_exceeded else None
+
+
+def count_attempt(*, limit: str, key: str) -> LimitState:
+    """Counts an attempt under one of settings.LIMITS; `key` is for example an address or a user's id. Raises Busy."""
+    return _state(limit, count(key=_window(limit, key), seconds=settings.LIMITS[limit][1]))
 
 
 def _window(limit: str, key: str) -> str:
     return f"{limit}:{_digest(key)}"
 
 
-def seconds_to_wait(limit: str, attempts: Count) -> int | None:
-    """Return None, or if the limit is exceeded the whole seconds to wait, at least 1."""
-    return None if attempts.number <= settings.LIMITS[limit][0] else max(1, math.ceil(attempts.seconds_left))
+def _state(limit: str, attempts: Count) -> LimitState:
+    return LimitState(settings.LIMITS[limit][0], attempts.number, max(1, math.ceil(attempts.seconds_left)))
+
+
+def _strictest(states: list[LimitState]) -> LimitState:
+    """Return the state with the fewest attempts left, and of equal ones that with the longest wait."""
+    return min(states, key=lambda state: (state.limit - state.attempts, -state.seconds_left))
 
 
 # Counts only if the account is found, so that an invalid token does not use up the user's limit. WHERE is needed by
@@ -54,11 +76,10 @@ _count_signed_in = Text(
 
 
 class Found(NamedTuple):
-    """A user with only the id loaded, and the result of the rate limit."""
+    """A user with only the id loaded, and the state of the rate limit."""
 
     user: User
-    # None, or at least 1 if the request exceeds the limit.
-    seconds_to_wait: int | None
+    limit_state: LimitState
 
 
 def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
@@ -68,32 +89,34 @@ def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
     if not rows:
         return None
     user = User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id])
-    return Found(user, seconds_to_wait(limit, Count(*rows[0])))
+    return Found(user, _state(limit, Count(*rows[0])))
 
 
-def count_sign_in(*, username: str, address: str, page: str = "token") -> int | None:
+def count_sign_in(*, username: str, address: str, page: str = "token") -> LimitState:
     """Counts a sign-in attempt by username and address, by address, and by username, until a limit is exceeded.
 
     So guessing one user's password does not use up the attempts of others at the same address. It does not lock out the
-    user either: addresses from which the user has signed in are exempt from the limit by username. Returns the seconds
-    to wait, or None. Raises Busy.
+    user either: addresses from which the user has signed in are exempt from the limit by username. Returns the
+    strictest of the states. Raises Busy.
     """
     pair = _pair(username, address)
-    wait = count_attempt(limit=page, key=pair)
-    if wait is None:
-        wait = count_attempt(limit=f"{page}_address", key=address)
-    if wait is None and not is_window_open(key=_trusted(pair)):
-        wait = count_attempt(limit="token_name", key=_name(username))
-    return wait
+    states = [count_attempt(limit=page, key=pair)]
+    if not states[-1].is_exceeded:
+        states.append(count_attempt(limit=f"{page}_address", key=address))
+    if not states[-1].is_exceeded and not is_window_open(key=_trusted(pair)):
+        states.append(count_attempt(limit="token_name", key=_name(username)))
+    return _strictest(states)
 
 
-def count_password_reset(*, email: str, address: str) -> int | None:
+def count_password_reset(*, email: str, address: str) -> LimitState:
     """Counts a request for a new password by e-mail address and by client address.
 
-    Returns the seconds to wait, or None. Raises Busy.
+    Returns the stricter of the states. Raises Busy.
     """
-    wait = count_attempt(limit="password_reset", key=email.strip().lower())
-    return count_attempt(limit="password_reset_address", key=address) if wait is None else wait
+    states = [count_attempt(limit="password_reset", key=email.strip().lower())]
+    if not states[-1].is_exceeded:
+        states.append(count_attempt(limit="password_reset_address", key=address))
+    return _strictest(states)
 
 
 def trust_address(*, username: str, address: str) -> None:

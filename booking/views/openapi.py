@@ -80,6 +80,13 @@ ETAG = {
 RETRY_AFTER = {
     "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "The seconds to wait before retrying.", **ALWAYS}
 }
+RATE_LIMIT = {
+    "RateLimit-Limit": {"type": openapi.TYPE_INTEGER, "description": "The number of requests allowed in a window."},
+    "RateLimit-Remaining": {"type": openapi.TYPE_INTEGER, "description": "The number of requests left in it."},
+    "RateLimit-Reset": {"type": openapi.TYPE_INTEGER, "description": "The seconds until it ends."},
+}
+# Refused before a request is counted, or in place of counting it.
+UNCOUNTED = ["401", "408", "413", "415", "503"]
 # In the order in which a customer needs them.
 TAGS = [
     {"name": "Account", "description": "Sign up, sign in, sign out"},
@@ -173,6 +180,9 @@ class AutoSchema(SwaggerAutoSchema):
         responses |= {str(status): _refusal(status, of_status) for status, of_status in by_status.items()}
         if self.overrides["invalid"] is not None:
             responses["400"] = _invalid(self.overrides["invalid"], list(by_status.get(400, ())))
+        if self.view.get_throttles():
+            for status in responses.keys() - set(UNCOUNTED):
+                responses[status]["headers"] = RATE_LIMIT | responses[status].get("headers", {})
         return dict(sorted(responses.items()))
 
     def _shared_refusals(self) -> list[Documented]:
@@ -219,7 +229,7 @@ def operation(
         options["request_body"] = request
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
-    headers = {"headers": ETAG} if conditional else {}
+    headers = ETAG if conditional else {}
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
@@ -256,8 +266,8 @@ def _by_status(
 
 def _success(status: int, body: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
     if isinstance(body, str):
-        return openapi.Response(body, **headers)
-    return openapi.Response(HTTPStatus(status).phrase, body, **headers)
+        return openapi.Response(body, headers=headers)
+    return openapi.Response(HTTPStatus(status).phrase, body, headers=headers)
 
 
 def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Response:

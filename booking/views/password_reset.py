@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from booking import services
 from booking.models import User
 from booking.serializers import NewPasswordSerializer, PasswordResetSerializer
-from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of
+from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of, set_limit_headers
 from booking.views.common import Public, validated
 from booking.views.openapi import operation
 
@@ -73,12 +73,16 @@ class NewPasswordPage(PasswordResetConfirmView):
     template_name = "booking/new_password.html"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        wait = services.count_attempt(limit=PasswordResetConfirmThrottle.limit, key=address_of(request))
-        if wait is None:
-            return super().post(request, *args, **kwargs)
-        # An empty form, because the input is not validated.
-        context = self.get_context_data(form=self.form_class(cast(User, self.user)), wait=wait)
-        return self.render_to_response(context, status=429, headers={"Retry-After": str(wait)})
+        state = services.count_attempt(limit=PasswordResetConfirmThrottle.limit, key=address_of(request))
+        if state.is_exceeded:
+            wait = state.seconds_left
+            # An empty form, because the input is not validated.
+            context = self.get_context_data(form=self.form_class(cast(User, self.user)), wait=wait)
+            response = self.render_to_response(context, status=429, headers={"Retry-After": str(wait)})
+        else:
+            response = super().post(request, *args, **kwargs)
+        set_limit_headers(response.headers, state)
+        return response
 
     def form_valid(self, form: Any) -> HttpResponse:
         call = {"uid": self.kwargs["uidb64"], "new_password": form.cleaned_data["new_password1"]}

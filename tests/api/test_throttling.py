@@ -1,6 +1,7 @@
 """How often a client may try before it has to wait."""
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from tests.conftest import signed_in
@@ -57,6 +58,71 @@ def test_who_has_to_wait_is_told_how_long(anyone):
     detail = f"Request was throttled. Expected available in {wait} seconds."
     assert (answer.status_code, answer.json()) == (429, {"detail": detail, "code": "throttled"})
     assert 3590 <= wait <= 3600
+
+
+# --- Headers ----------------------------------------------------------------------------------
+
+
+def told(answer):
+    """The limit, what is left of it, and whether the window ends within the hour that it lasts."""
+    limit, remaining, reset = (int(answer[f"RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
+    return limit, remaining, 3590 <= reset <= 3600
+
+
+LIMITED = [
+    ("POST", "/api/signup/"),
+    ("POST", "/api/token/"),
+    ("POST", "/api/token/refresh/"),
+    ("POST", "/api/token/blacklist/"),
+    ("POST", "/api/password-reset/"),
+    ("POST", "/api/me/password/"),
+    ("DELETE", "/api/me/"),
+    ("POST", "/api/shows/77/book/"),
+    ("POST", "/api/shows/77/book-seats/"),
+    ("POST", "/api/shows/77/hold/"),
+    ("POST", "/api/bookings/77/cancel/"),
+    ("POST", "/api/bookings/77/move/"),
+    ("POST", "/api/references/ACDEFGHJ/cancel/"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), LIMITED)
+def test_each_limited_answer_says_what_is_left(client, method, path):
+    answers = [client.generic(method, path, "{}", content_type="application/json") for _ in range(3)]
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert [told(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
+    assert answers[-1]["RateLimit-Reset"] == answers[-1]["Retry-After"]
+
+
+def test_an_answer_that_is_carried_out_says_what_is_left(client, show):
+    answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
+    assert (answer.status_code, told(answer)) == (201, (2, 1, True))
+
+
+@pytest.mark.parametrize("path", ["/api/movies/", "/api/my-bookings/", "/api/me/"])
+def test_an_answer_without_a_limit_has_no_such_headers(client, path):
+    assert [name for name in client.get(path).headers if name.startswith("RateLimit")] == []
+
+
+def test_a_page_of_another_origin_can_read_the_headers(anyone, db, settings):
+    settings.CORS_ALLOWED_ORIGINS = ["https://tickets.example.com"]
+    answer = sign_up(anyone, HTTP_ORIGIN="https://tickets.example.com")
+    exposed = answer["Access-Control-Expose-Headers"].split(", ")
+    assert [name for name in exposed if name.startswith("RateLimit")] == [
+        "RateLimit-Limit",
+        "RateLimit-Remaining",
+        "RateLimit-Reset",
+    ]
+
+
+def test_the_admin_s_sign_in_says_what_is_left_too(db):
+    form = {"username": "esha", "password": "wrong"}
+    answers = [Client().post("/admin/login/", form) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [told(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
+
+
+# --- Who has to wait --------------------------------------------------------------------------
 
 
 @pytest.mark.django_db

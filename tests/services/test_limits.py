@@ -16,7 +16,12 @@ def limit(settings, **limits):
 
 def sign_in(username="esha", address="192.0.2.1", page="token"):
     """Whether the try is let through."""
-    return services.count_sign_in(username=username, address=address, page=page) is None
+    return not services.count_sign_in(username=username, address=address, page=page).is_exceeded
+
+
+def attempt(limit="signup", key="192.0.2.1"):
+    """Whether the attempt is let through."""
+    return not services.count_attempt(limit=limit, key=key).is_exceeded
 
 
 # --- Counting ---------------------------------------------------------------------------------
@@ -24,7 +29,7 @@ def sign_in(username="esha", address="192.0.2.1", page="token"):
 
 def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
     limit(settings, signup=2)
-    waits = [services.count_attempt(limit="signup", key="192.0.2.1") for _ in range(4)]
+    waits = [services.count_attempt(limit="signup", key="192.0.2.1").seconds_to_wait for _ in range(4)]
     assert waits[:2] == [None, None]
     assert all(3590 <= wait <= 3600 for wait in waits[2:])
 
@@ -32,7 +37,19 @@ def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
 def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
     limit(settings, signup=1, refresh=1)
     tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
-    assert [services.count_attempt(limit=name, key=who) is None for name, who in tries] == [True, True, True, False]
+    assert [attempt(name, who) for name, who in tries] == [True, True, True, False]
+
+
+def test_a_state_has_what_is_left_and_for_how_long(settings):
+    limit(settings, signup=2)
+    states = [services.count_attempt(limit="signup", key="192.0.2.1") for _ in range(4)]
+    assert [(state.limit, state.remaining) for state in states] == [(2, 1), (2, 0), (2, 0), (2, 0)]
+    assert all(3590 <= state.seconds_left <= 3600 for state in states)
+
+
+def test_a_window_that_ends_now_takes_a_second_more(settings):
+    limit(settings, signup=2)
+    assert limits._state("signup", counters.Count(1, 0.0)).seconds_left == 1
 
 
 def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settings, user):
@@ -42,9 +59,9 @@ def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settin
         return services.find_account_and_count(limit="booking", claims=services.Claims(user.pk, 1, key))
 
     assert [find("dead") for _ in range(3)] == [None] * 3
-    (found, wait), (again, long_wait) = find(user.session_key), find(user.session_key)
-    assert (found, wait, again) == (user, None, user)
-    assert 3590 <= long_wait <= 3600
+    (found, state), (again, exceeded) = find(user.session_key), find(user.session_key)
+    assert (found, state.seconds_to_wait, again) == (user, None, user)
+    assert 3590 <= exceeded.seconds_to_wait <= 3600
 
 
 def test_a_window_begins_with_its_first_try_and_is_counted_on():
@@ -74,7 +91,7 @@ def test_a_window_that_is_over_does_not_count():
 @pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\n", "%s"])
 def test_whatever_a_client_sends_is_counted(settings, who):
     limit(settings, signup=1)
-    assert [services.count_attempt(limit="signup", key=who) is None for _ in range(2)] == [True, False]
+    assert [attempt(key=who) for _ in range(2)] == [True, False]
 
 
 def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
@@ -162,6 +179,22 @@ def test_a_trusted_address_has_its_limit_too(settings):
     assert [sign_in() for _ in range(3)] == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("limits", "strictest"),
+    [({"token": 9}, 9), ({"token_address": 7}, 7), ({"token_name": 5}, 5), ({"token": 8, "token_name": 6}, 6)],
+)
+def test_of_several_limits_the_strictest_is_returned(settings, limits, strictest):
+    limit(settings, **{"token": 100, "token_address": 100, "token_name": 100} | limits)
+    state = services.count_sign_in(username="esha", address="192.0.2.1")
+    assert (state.limit, state.remaining) == (strictest, strictest - 1)
+
+
+def test_the_limit_that_is_exceeded_is_returned(settings):
+    limit(settings, token=1, token_address=2)
+    states = [services.count_sign_in(username="esha", address="192.0.2.1") for _ in range(2)]
+    assert [(state.limit, state.is_exceeded) for state in states] == [(1, False), (1, True)]
+
+
 def test_the_admin_s_tries_are_counted_apart_but_for_the_name(settings):
     limit(settings, token=1, admin=1, token_name=2)
     assert [sign_in(), sign_in(), sign_in(page="admin"), sign_in(page="admin")] == [True, False, True, False]
@@ -172,7 +205,7 @@ def test_the_admin_s_tries_are_counted_apart_but_for_the_name(settings):
 
 
 def reset(email, address="192.0.2.1"):
-    return services.count_password_reset(email=email, address=address) is None
+    return not services.count_password_reset(email=email, address=address).is_exceeded
 
 
 def test_one_mailbox_gets_so_many_mails(settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from booking.models.accounts import User
+from booking.models.folding import FoldedField, Folding, FoldingQuerySet
 from booking.models.loading import LoadsQuickly
 
 MAX_SEATS_PER_SHOW = 10_000
@@ -52,7 +53,7 @@ def seat_number(label: str, seats_per_row: int) -> int:
     return (row - 1) * seats_per_row + int(match[2])
 
 
-class MovieQuerySet(models.QuerySet["Movie"]):
+class MovieQuerySet(FoldingQuerySet["Movie"]):
     def with_upcoming_shows(self, now: datetime) -> MovieQuerySet:
         """Annotate `upcoming_shows`, the number of upcoming shows."""
         upcoming = Show.objects.upcoming(now).filter(movie=OuterRef("pk")).order_by().values("movie")
@@ -60,7 +61,7 @@ class MovieQuerySet(models.QuerySet["Movie"]):
         return self.annotate(upcoming_shows=Coalesce(models.Subquery(count), 0))
 
 
-class Movie(LoadsQuickly):
+class Movie(Folding, LoadsQuickly):
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True, max_length=5000)
     duration_minutes = models.PositiveIntegerField(
@@ -74,11 +75,14 @@ class Movie(LoadsQuickly):
     genre = models.CharField(max_length=50, blank=True)
     director = models.CharField(max_length=200, blank=True)
     release_date = models.DateField(null=True, blank=True)
+    folded_title = FoldedField("title")
+    folded_director = FoldedField("director")
 
     objects = MovieQuerySet.as_manager()
 
     class Meta:
-        ordering = ["title", "id"]
+        ordering = ["folded_title", "id"]
+        indexes = [models.Index(fields=["folded_title", "id"], name="movie_by_folded_title")]
         constraints = [
             models.CheckConstraint(condition=Q(duration_minutes__gte=1), name="movie_lasts_a_minute_or_more"),
             models.UniqueConstraint(
@@ -122,6 +126,11 @@ class ShowQuerySet(models.QuerySet["Show"]):
     def upcoming(self, now: datetime) -> ShowQuerySet:
         """Return shows that are on sale at `now`, soonest first."""
         return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
+
+    def between_days(self, first: date | None, last: date | None) -> ShowQuerySet:
+        """Return shows that start on these days of the cinema's time zone or between them; None has no bound."""
+        bounds = {"starts_at__date__gte": first, "starts_at__date__lte": last}
+        return self.filter(**{name: day for name, day in bounds.items() if day})
 
     def scheduled(self) -> ShowQuerySet:
         """Return shows that are not cancelled."""

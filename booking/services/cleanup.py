@@ -1,4 +1,4 @@
-"""Removing rows that have expired.
+"""Removing rows that have expired, and search texts that are outdated.
 
 No other code depends on it: every query ignores expired rows. Each batch is a separate transaction, so requests don't
 wait for a whole run, and an interrupted run keeps the results of its finished batches. Rows that another transaction
@@ -15,7 +15,8 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from booking.models import IdempotencyKey, RevokedSession
+from booking.models import IdempotencyKey, Movie, RevokedSession
+from booking.models.folding import fold_rows
 from booking.services.counters import sweep
 from booking.services.holds import release_expired_holds
 from booking.services.transactions import retried, write_transaction
@@ -49,6 +50,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "refresh tokens", _deleted(tokens)
     yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
     yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
+    yield "outdated search texts", _repeated(_refold_batch)
     # Last, because only this step waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
     yield "holds", _repeated(release)
@@ -72,6 +74,17 @@ def _delete_batch(expired: QuerySet[Any, Any]) -> int:
         keys = list(batch)
         expired.model._default_manager.filter(pk__in=keys).delete()
     return len(keys)
+
+
+def _refold_batch() -> int:
+    """Folds titles and directors that were written without it: by an earlier version or by SQL."""
+    texts = Movie.objects.order_by("pk").defer("description")
+    stale = [movie.pk for movie in texts if movie.has_stale_folds()][:BATCH_SIZE]
+    with write_transaction():
+        # Race: a member of staff changes the movie.
+        batch = list(texts.select_for_update(skip_locked=True, no_key=True).filter(pk__in=stale))
+        fold_rows(batch, Movie.objects)
+    return len(batch)
 
 
 def _delete_by_show(expired: QuerySet[Any, Any]) -> Batches:

@@ -173,9 +173,10 @@ def show_to_lock(p: Any) -> QuerySet[Show, Any]:
 
 
 lock_row = Query(show_to_lock)
-# Without the movie's description, which is long.
+# Without the movie's description, which is long, and what only lists need.
+_UNREAD = ("movie__description", "movie__folded_title", "movie__folded_director")
 read_show = Query(
-    lambda p: Show.objects.select_related("movie", "screen").defer("movie__description").filter(pk=p.show_id).order_by()
+    lambda p: Show.objects.select_related("movie", "screen").defer(*_UNREAD).filter(pk=p.show_id).order_by()
 )
 
 

@@ -6,13 +6,13 @@ from io import StringIO
 import pytest
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from booking.models import Booking, IdempotencyKey, RateLimitWindow, RevokedSession
+from booking.models import Booking, IdempotencyKey, Movie, RateLimitWindow, RevokedSession
 from booking.services import Busy, clean_up, cleanup, counters
-from tests.factories import NOW, make_booking, make_hold, make_show, make_user
+from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_user
 from tests.races import at_once
 from tests.service import run
 
@@ -117,6 +117,16 @@ def test_a_session_is_removed_when_it_has_expired():
 
 
 @pytest.mark.django_db
+def test_texts_that_were_written_past_the_model_are_folded():
+    movies = [make_movie(title=title, director="Ǻ") for title in ("É", "ß", "A", "B")]
+    models.QuerySet(Movie).filter(title="É").update(folded_title=None)
+    models.QuerySet(Movie).filter(title="ß").update(title="Ø", folded_director="")
+    assert batches("outdated search texts") == [2]
+    folded = Movie.objects.filter(pk__in=[movie.pk for movie in movies]).order_by("pk")
+    assert list(folded.values_list("folded_title", "folded_director")) == [(title, "a") for title in "eoab"]
+
+
+@pytest.mark.django_db
 def test_every_kind_is_reported_where_nothing_has_expired():
     kinds = [
         "idempotency records",
@@ -124,6 +134,7 @@ def test_every_kind_is_reported_where_nothing_has_expired():
         "refresh tokens",
         "revoked sessions",
         "sessions of staff",
+        "outdated search texts",
         "holds",
     ]
     assert list(clean_up(now=NOW)) == [(kind, 0) for kind in kinds]
@@ -214,6 +225,7 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
         "Refresh tokens removed: 0",
         "Revoked sessions removed: 0",
         "Sessions of staff removed: 0",
+        "Outdated search texts removed: 0",
         "Holds removed: 0",
     ]
     assert capsys.readouterr().err == ""

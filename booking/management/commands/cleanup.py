@@ -14,7 +14,10 @@ from booking import services
 
 
 class Command(BaseCommand):
-    help = "Removes expired idempotency records, rate-limit windows, tokens, sessions and holds. Run it daily."
+    help = (
+        "Removes expired idempotency records, rate-limit windows, tokens, sessions and holds, and renews "
+        "outdated search texts of movies. Run it daily."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -73,7 +73,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "corsheaders",
-    "django_filters",
     "drf_yasg",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",

@@ -1,7 +1,7 @@
 """Fields that several serializers share."""
 
 import re
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import Any
 
 from rest_framework import serializers
@@ -39,3 +39,17 @@ class PlainBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class PlainDateField(serializers.DateField):
+    """A date field that accepts only YYYY-MM-DD."""
+
+    default_error_messages = {"invalid": "Enter a day as YYYY-MM-DD."}
+
+    def to_internal_value(self, data: Any) -> date:
+        if not isinstance(data, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", data):
+            self.fail("invalid")
+        try:
+            return date.fromisoformat(data)
+        except ValueError:
+            self.fail("invalid")

@@ -7,6 +7,7 @@ from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.paths import POSITIVE_ID
 from booking.views import account, bookings, catalogue, password_reset
 from booking.views.common import NoSuchPathView
+from booking.views.root import RootView
 
 router = SimpleRouter()
 router.trailing_slash = "/?"
@@ -17,6 +18,7 @@ router.register("my-bookings", bookings.MyBookingsViewSet, "my-bookings")
 router.register("bookings", bookings.BookingViewSet, "booking")
 
 urlpatterns = [
+    re_path("^$", RootView.as_view(), name="root"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book/?$", bookings.BookView.as_view(), name="show-book"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/book-seats/?$", bookings.BookSeatsView.as_view(), name="show-book-seats"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/hold/?$", bookings.HoldView.as_view(), name="show-hold"),

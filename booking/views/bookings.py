@@ -7,7 +7,6 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -147,15 +146,14 @@ class OwnBookings(viewsets.GenericViewSet[Booking]):
         tag="Bookings",
         summary="List your bookings",
         description="Newest first, including cancelled bookings and holds that ended.",
-        invalid=("status", "invalid_choice", "Select a valid choice. sold is not one of the available choices."),
+        invalid=("status", "invalid_choice", '"sold" is not a valid choice.'),
         refusals=[services.NotFound],
         paged=True,
     ),
     name="list",
 )
 class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
-    filter_backends = [DjangoFilterBackend]
-    filterset_class = BookingFilter
+    filter_backends = [BookingFilter]
 
     def paginate_queryset(self, queryset: Any) -> Any:
         now = timezone.now()

@@ -17,6 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from booking.authentication import DETAILS
 from booking.exception_handler import STATUS_OF_KIND, error_body, invalid_body
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from booking.paths import API
 from booking.services import Busy, IdempotencyKeyReused, Refusal
 from booking.views.examples import Examples, current_examples
 
@@ -73,7 +74,7 @@ ALWAYS = {"x-required": True}
 ETAG = {
     "ETag": {
         "type": openapi.TYPE_STRING,
-        "description": "Changes whenever a seat changes; send it back in `If-None-Match`.",
+        "description": "Changes with the response; send it back in `If-None-Match`.",
         **ALWAYS,
     }
 }
@@ -89,12 +90,14 @@ RATE_LIMIT = {
 UNCOUNTED = ["401", "408", "413", "415", "503"]
 # In the order in which a customer needs them.
 TAGS = [
+    {"name": "Start", "description": "Where the lists and the documents are"},
     {"name": "Account", "description": "Sign up, sign in, sign out"},
     {"name": "Movies", "description": "Browse movies"},
     {"name": "Shows", "description": "Times, screens and available seats"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
 ]
 JOURNEY = [
+    "/",
     "/signup/",
     "/token/",
     "/me/",
@@ -107,6 +110,7 @@ JOURNEY = [
     "/movies/",
     "/movies/{id}/",
     "/movies/{id}/shows/",
+    "/shows/",
     "/shows/{id}/",
     "/shows/{id}/seats/",
     "/shows/{id}/book/",
@@ -133,6 +137,9 @@ class SchemaGenerator(OpenAPISchemaGenerator):
             if fields := self.examples.bodies.get(name):
                 swagger.definitions[name]["example"] = swagger.definitions[name]["example"] | fields
         return swagger
+
+    def determine_path_prefix(self, paths: list[str]) -> str:
+        return API
 
     def get_paths_object(self, paths: dict[str, openapi.PathItem]) -> openapi.Paths:
         return openapi.Paths(paths={path: paths[path] for path in sorted(paths, key=JOURNEY.index)})
@@ -164,6 +171,16 @@ class AutoSchema(SwaggerAutoSchema):
 
     def has_list_response(self) -> bool:
         return bool(self.overrides.get("paged"))
+
+    def get_query_serializer(self) -> Any:
+        return self.view.filter_backends[0].query_class() if self.has_list_response() else None
+
+    def get_default_responses(self) -> dict[str, Any]:
+        """Return the response of a paged list."""
+        responses = super().get_default_responses().items()
+        return {
+            status: openapi.Response("OK", schema, headers=self.overrides["headers"]) for status, schema in responses
+        }
 
     def get_request_serializer(self) -> Any:
         # `serializer_class` is only for responses; `operation` sets the request's serializer.
@@ -230,12 +247,14 @@ def operation(
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
     headers = ETAG if conditional else {}
+    unchanged: dict[int, Any] = {304: "Nothing has changed."} if conditional else {}
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
         operation_summary=summary,
         operation_description=description or summary,
-        responses={status: _success(status, body, headers) for status, body in (responses or {}).items()},
+        responses={status: _success(status, body, headers) for status, body in ((responses or {}) | unchanged).items()},
+        headers=headers,
         refusals=[*refusals, IdempotencyKeyReused] if repeatable else refusals,
         invalid=invalid,
         examples=examples or {},

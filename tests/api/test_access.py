@@ -24,6 +24,7 @@ PUBLIC = [200, 200, 200, 200, 200, 200]
 OWN = [401, 200, 404, 404, 404, 401]
 USERS = [401, 200, 200, 200, 200, 401]
 TABLE = {
+    ("root", "GET"): PUBLIC,
     ("signup", "POST"): [201] * 6,
     ("token", "POST"): [401, 200, 200, 200, 200, 401],
     ("token-refresh", "POST"): [401, 200, 200, 200, 200, 401],
@@ -38,6 +39,7 @@ TABLE = {
     ("movie-list", "GET"): PUBLIC,
     ("movie-detail", "GET"): PUBLIC,
     ("movie-shows-list", "GET"): PUBLIC,
+    ("show-list", "GET"): PUBLIC,
     ("show-detail", "GET"): PUBLIC,
     ("show-seats", "GET"): [200, 200, 200, 200, 200, 401],
     ("show-book", "POST"): [401, 201, 201, 201, 201, 401],

@@ -14,6 +14,7 @@ from tests.factories import make_booking, make_show, make_user
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
 BODY = [408, 413, 415]
 OPERATIONS = {
+    ("get", "/"): (PUBLIC, [200, 503]),
     ("post", "/signup/"): (PUBLIC, [201, 400, *BODY, 429, 503]),
     ("post", "/token/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
     ("post", "/token/refresh/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
@@ -25,9 +26,10 @@ OPERATIONS = {
     ("post", "/password-reset/"): (PUBLIC, [202, 400, *BODY, 429, 503]),
     ("post", "/password-reset/confirm/"): (PUBLIC, [204, 400, *BODY, 429, 503]),
     ("post", "/me/password/"): (SIGNED_IN, [204, 400, 401, 404, *BODY, 429, 503]),
-    ("get", "/movies/"): (PUBLIC, [200, 400, 404, 503]),
-    ("get", "/movies/{id}/"): (PUBLIC, [200, 404, 503]),
-    ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 400, 404, 503]),
+    ("get", "/movies/"): (PUBLIC, [200, 304, 400, 404, 503]),
+    ("get", "/movies/{id}/"): (PUBLIC, [200, 304, 404, 503]),
+    ("get", "/movies/{id}/shows/"): (PUBLIC, [200, 304, 400, 404, 503]),
+    ("get", "/shows/"): (PUBLIC, [200, 304, 400, 404, 503]),
     ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/shows/{id}/seats/"): (EITHER, [200, 304, 401, 404, 503]),
     ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
@@ -146,8 +148,70 @@ def test_what_a_refusal_adds_stands_in_its_schema(schema):
 
 
 def test_tags_and_operations_follow_the_journey(schema):
-    assert [tag["name"] for tag in schema["tags"]] == ["Account", "Movies", "Shows", "Bookings"]
+    assert [tag["name"] for tag in schema["tags"]] == ["Start", "Account", "Movies", "Shows", "Bookings"]
     assert list(schema["paths"]) == JOURNEY
+
+
+def query_of(schema, path):
+    """The query parameters of a list by name, without their descriptions."""
+    parameters = [one for one in operations(schema)["get", path]["parameters"] if one["in"] == "query"]
+    assert all(one.pop("description") and not one.pop("required") for one in parameters)
+    return {one.pop("name"): one for one in parameters if one.pop("in")}
+
+
+PAGED = {
+    "page": {"type": "integer", "minimum": 1},
+    "page_size": {"type": "integer", "minimum": 1, "maximum": 100},
+}
+TEXT, DAY, ID = {"type": "string", "maxLength": 100}, {"type": "string", "format": "date"}, PAGED["page"]
+
+
+def order(*names):
+    signed = [f"{sign}{name}" for name in names for sign in ("", "-")]
+    return {"type": "array", "items": {"type": "string", "enum": signed}, "default": [names[0]]}
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (
+            "/movies/",
+            {"search": TEXT, "language": TEXT, "genre": TEXT}
+            | {"ordering": order("title", "release_date", "duration_minutes")},
+        ),
+        ("/movies/{id}/shows/", {"date": DAY, "from": DAY, "to": DAY}),
+        (
+            "/shows/",
+            {"date": DAY, "from": DAY, "to": DAY, "movie": ID, "screen": ID, "ordering": order("starts_at", "title")},
+        ),
+        (
+            "/my-bookings/",
+            {
+                "status": {"type": "string", "enum": ["booked", "held", "cancelled"]},
+                "show": ID,
+                "reference": {"type": "string", "pattern": "^[ACDEFGHJKMNPQRTUVWXY34679]{8}$", "minLength": 1},
+            },
+        ),
+    ],
+)
+def test_the_query_of_a_list_stands_there_with_its_types(schema, path, query):
+    assert query_of(schema, path) == query | PAGED
+
+
+def test_what_has_a_tag_says_so(schema):
+    tagged = {
+        path: ["ETag" in operation["responses"][status].get("headers", {}) for status in ("200", "304")]
+        for (_, path), operation in operations(schema).items()
+        if "304" in operation["responses"]
+    }
+    paths = ["/movies/", "/movies/{id}/", "/movies/{id}/shows/", "/shows/", "/shows/{id}/seats/"]
+    assert tagged == {path: [True, True] for path in paths}
+
+
+def test_what_is_limited_says_so(schema):
+    of_booking = operations(schema)["post", "/shows/{id}/book/"]["responses"]
+    limited = [status for status, response in of_booking.items() if "RateLimit-Reset" in response.get("headers", {})]
+    assert limited == ["201", "400", "404", "409", "422", "429"]
 
 
 # --- Examples that work -----------------------------------------------------------------------

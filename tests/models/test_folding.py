@@ -12,7 +12,7 @@ from booking.models import Movie
 from booking.models.folding import MAX_FOLDED_LENGTH, fold
 from tests.factories import make_movie
 
-migration = importlib.import_module("booking.migrations.0003_fold_titles")
+migration = importlib.import_module("booking.migrations.0005_fold_titles")
 
 
 @pytest.mark.parametrize(

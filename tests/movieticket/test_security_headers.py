@@ -69,7 +69,7 @@ def test_tokens_are_kept_by_nobody(anyone, user):
 
 
 def test_the_catalogue_may_be_kept(anyone, show):
-    assert "Cache-Control" not in anyone.get("/api/movies/")
+    assert anyone.get("/api/movies/")["Cache-Control"] == "public, no-cache"
 
 
 def test_a_seat_map_is_asked_for_anew(client, show):

@@ -18,7 +18,7 @@ def fold_movies(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("booking", "0002_triggers_and_groups")]
+    dependencies = [("booking", "0004_staff_from_log")]
     operations = [
         migrations.AddField(
             model_name="movie",

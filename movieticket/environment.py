@@ -5,6 +5,7 @@ value stops the start with a message that names the variable, and "$" has no spe
 """
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parseaddr
@@ -111,6 +112,10 @@ rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
 key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_valid=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
 host = Cast("a host such as tickets.example.com")
 origin = Cast("an origin such as https://example.com", is_valid=lambda value: value.startswith(HTTP))
+prefix = Cast(
+    "a path such as /tickets, without a slash at its end",
+    is_valid=lambda value: re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value),
+)
 proxy = Cast("an address, a network such as 10.0.0.0/8, or unix", read_proxy)
 header = Cast("a header's name such as X-Forwarded-Proto", _read_header)
 log_format = Cast("json or text", str.lower, lambda value: value in ("json", "text"))

@@ -30,7 +30,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from django.conf import settings
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 logger = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ def body_length(environ: Environ) -> int:
 
 
 def most_bytes(path: str) -> int:
-    """How long the body of a request to the path may be."""
-    if path == reverse("admin:booking_movie_import"):
+    """How long the body of a request to the path (without SCRIPT_NAME) may be."""
+    if f"{get_script_prefix()}{path.removeprefix('/')}" == reverse("admin:booking_movie_import"):
         return settings.MAX_UPLOAD_BYTES + FORM_BYTES
     return settings.MAX_BODY_BYTES
 

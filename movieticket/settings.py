@@ -45,6 +45,8 @@ if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
 # Where mails lead to; a request's own Host could name any port.
 PUBLIC_URL = env("PUBLIC_URL", cast.origin, "" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.*')}").rstrip("/")
+# The path at which a proxy serves this service; the proxy removes it before it passes a request on.
+FORCE_SCRIPT_NAME: str | None = env("SCRIPT_NAME", cast.prefix, None)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", cast.origin, [])
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", cast.origin, [])
 CORS_ALLOW_HEADERS = [*default_headers, "idempotency-key", "if-none-match", "x-request-id"]
@@ -110,7 +112,9 @@ TEMPLATES = [
         },
     }
 ]
-STATIC_URL = "static/"
+# In requests the path of the proxy is removed. WhiteNoise is set up before Django knows that path.
+WHITENOISE_STATIC_PREFIX = "/static/"
+STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}{WHITENOISE_STATIC_PREFIX}"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STORAGES = {
     "staticfiles": {

@@ -11,7 +11,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
 from movieticket.request_body import WholeBody
-from movieticket.workers import end_with_parent
+from movieticket.workers import end_with_parent, watch_other_workers
 
 
 class Request(WSGIRequest):
@@ -38,3 +38,4 @@ except ImproperlyConfigured as error:
 gc.freeze()
 # A request creates many short-lived objects; collecting after every 700 of them (the default) finds no cycles.
 gc.set_threshold(10_000)
+watch_other_workers()

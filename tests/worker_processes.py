@@ -4,8 +4,9 @@ import ctypes
 import os
 import time
 from multiprocessing import get_context
+from pathlib import Path
 
-from movieticket.workers import end_with_parent
+from movieticket.workers import end_with_parent, watch_other_workers
 
 # Coverage measures processes that are started in this way.
 processes = get_context("spawn")
@@ -23,6 +24,14 @@ def signal_at_parents_end():
 def set_and_report(pipe):
     end_with_parent()
     pipe.send(signal_at_parents_end())
+
+
+def watch_and_report(pipe):
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    watch_other_workers()
+    while not (found := list(folder.iterdir())):
+        time.sleep(0.05)
+    pipe.send([path.name for path in found])
 
 
 def start_worker_and_end(pipe):

@@ -5,15 +5,31 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from movieticket.workers import EXPLANATION, end_with_parent
+from movieticket.workers import (
+    EXPLANATION,
+    KILLED,
+    MISSED_HEARTBEATS,
+    Watchdog,
+    _time_of,
+    end_with_parent,
+    watch_other_workers,
+)
 from tests.service import NOWHERE, WORKERS, served, wait_until
-from tests.worker_processes import processes, set_and_report, signal_at_parents_end, start_worker_and_end
+from tests.worker_processes import (
+    processes,
+    set_and_report,
+    signal_at_parents_end,
+    start_worker_and_end,
+    watch_and_report,
+)
 
 pytestmark = pytest.mark.server
 
@@ -133,3 +149,119 @@ def test_a_worker_whose_parent_has_ended_before_ends_too():
     assert pipe.recv() == "has outlived its parent"
     with pytest.raises(EOFError):
         pipe.recv()
+
+
+# --- Workers that are frozen ------------------------------------------------------------------
+
+
+@linux
+def test_a_frozen_worker_is_killed_and_replaced(service):
+    first, second = spawned(service)
+    os.kill(first, signal.SIGSTOP)
+    wait_until(lambda: started(service) == WORKERS + 1)
+    assert [is_gone(pid) for pid in (first, second, spawned(service)[-1])] == [True, False, False]
+    lines = [json.loads(line) for line in service.stderr.read_text().splitlines() if line.startswith("{")]
+    assert [line["level"] for line in lines if line["message"] == KILLED % first] == ["ERROR"]
+    assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
+
+
+@pytest.fixture
+def child():
+    """A process that does nothing."""
+    child = subprocess.Popen(["sleep", "600"])
+    yield child
+    child.kill()
+    child.wait()
+
+
+def file_of(pid, folder):
+    path = folder / f"{os.getpid()}-{pid}.beat"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def watchdog(tmp_path):
+    """Watches the children of this process."""
+    watchdog = Watchdog(tmp_path, os.getpid())
+    assert watchdog.send_heartbeat()
+    return watchdog
+
+
+@linux
+def test_a_worker_without_heartbeats_is_killed_after_some_checks(watchdog, child, tmp_path):
+    file_of(child.pid, tmp_path)
+    for _ in range(MISSED_HEARTBEATS):
+        watchdog.check()
+    assert child.poll() is None
+    watchdog.check()
+    assert child.wait() == -signal.SIGKILL
+
+
+@linux
+def test_a_worker_with_heartbeats_is_not_killed(watchdog, child, tmp_path):
+    path = file_of(child.pid, tmp_path)
+    for second in range(3 * MISSED_HEARTBEATS):
+        os.utime(path, (second, second - second % 2))
+        watchdog.check()
+    assert child.poll() is None
+
+
+@linux
+def test_a_process_that_is_no_worker_of_this_server_is_not_killed(watchdog, child, tmp_path):
+    watchdog = Watchdog(tmp_path, os.getppid())
+    path = tmp_path / f"{os.getppid()}-{child.pid}.beat"
+    path.touch()
+    for _ in range(2 * MISSED_HEARTBEATS):
+        watchdog.check()
+    assert (child.poll(), path.exists()) == (None, False)
+
+
+@linux
+@pytest.mark.parametrize("is_waited_for", [True, False])
+def test_the_file_of_a_worker_that_has_ended_is_removed(watchdog, child, tmp_path, is_waited_for):
+    path = file_of(child.pid, tmp_path)
+    child.kill()
+    wait_until(lambda: is_gone(child.pid))
+    if is_waited_for:
+        child.wait()
+    watchdog.check()
+    assert not path.exists()
+
+
+def test_a_file_that_another_worker_has_removed_has_no_time(tmp_path):
+    assert _time_of(tmp_path / "1-2.beat") == 0
+
+
+class Over(Exception):
+    """Ends the loop of a watchdog."""
+
+
+@linux
+@pytest.mark.parametrize("can_write", [True, False])
+def test_a_worker_that_can_not_send_heartbeats_kills_nobody(child, tmp_path, can_write):
+    rounds = iter(range(2 * MISSED_HEARTBEATS))
+
+    def pause(seconds):
+        if next(rounds, None) is None:
+            raise Over
+
+    file_of(child.pid, tmp_path)
+    watchdog = Watchdog(tmp_path, os.getpid())
+    if not can_write:
+        # A file can't be made where a folder of that name is missing.
+        watchdog._own = tmp_path / "missing" / "own.beat"
+    with pytest.raises(Over):
+        watchdog.run(pause)
+    assert (child.poll() is None) != can_write
+
+
+@linux
+def test_a_worker_begins_to_watch_and_another_process_does_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    before = threading.active_count()
+    watch_other_workers()
+    assert threading.active_count() == before
+    process, pipe = start(watch_and_report, name="granian-worker")
+    assert pipe.recv() == [f"{os.getpid()}-{process.pid}.beat"]
+    process.join()

@@ -101,4 +101,4 @@ class MovieAdmin(LockedRowAdmin):
 
 @admin.register(Screen)
 class ScreenAdmin(LockedRowAdmin):
-    list_display = ("name", "rows", "seats_per_row", "total_seats")
+    list_display = ("name", "rows", "seats_per_row", "total_seats", "turnaround_minutes")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -17,6 +17,7 @@ from booking.models.folding import FoldedField, Folding, FoldingQuerySet
 from booking.models.loading import LoadsQuickly
 
 MAX_SEATS_PER_SHOW = 10_000
+MAX_TURNAROUND_MINUTES = 240
 # Without characters that can be confused: 0 O, 1 I L, 2 Z, 5 S, 8 B.
 REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 REFERENCE_LENGTH = 8
@@ -106,10 +107,18 @@ class Screen(LoadsQuickly):
     name = models.CharField(max_length=50, unique=True)
     rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
     seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+    turnaround_minutes = models.IntegerField(
+        "turnaround",
+        default=0,
+        db_default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_TURNAROUND_MINUTES)],
+        help_text="Minutes between the end of a show and the start of the next one.",
+    )
 
     class Meta:
         ordering = ["name"]
         constraints = [
+            models.CheckConstraint(condition=Q(turnaround_minutes__gte=0), name="screen_turnaround_is_0_or_more"),
             models.CheckConstraint(condition=Q(rows__gte=1), name="screen_has_a_row_or_more"),
             models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="screen_row_has_a_seat_or_more"),
         ]
@@ -120,6 +129,10 @@ class Screen(LoadsQuickly):
     @property
     def total_seats(self) -> int:
         return self.rows * self.seats_per_row
+
+    @property
+    def turnaround(self) -> timedelta:
+        return timedelta(minutes=self.turnaround_minutes)
 
 
 class ShowQuerySet(models.QuerySet["Show"]):

@@ -56,8 +56,9 @@ class ShowsOverlap(Refusal):
     field = "starts_at"
 
     def __init__(self, other: Show) -> None:
-        ends_at = timezone.localtime(other.ends_at)
-        super().__init__(f"Overlaps with {other}, which ends at {ends_at:%H:%M}.")
+        ends_at, turnaround = timezone.localtime(other.ends_at), other.screen.turnaround_minutes
+        needs = f"; the screen needs {turnaround} minutes between shows" if turnaround else ""
+        super().__init__(f"Overlaps with {other}, which ends at {ends_at:%H:%M}{needs}.")
 
 
 class ShowOver(Refusal):
@@ -91,7 +92,7 @@ def plan_show(
     Defaults come from the movie's length in minutes and the screen's seats. Raises MovieLengthUnknown, ShowInThePast,
     ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
-    _check_start(starts_at, now)
+    check_start(starts_at, now)
     starts_at = in_utc(starts_at)
     show = Show(
         movie=movie,
@@ -102,7 +103,7 @@ def plan_show(
         seats_per_row=screen.seats_per_row if seats_per_row is None else seats_per_row,
     )
     with write_transaction():
-        _put_on_schedule(show)
+        put_on_schedule(show)
     return show
 
 
@@ -114,7 +115,7 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     ShowTooFarAhead, ShowsOverlap, NotFound or Busy.
     """
     for starts_at in starts:
-        _check_start(starts_at, now)
+        check_start(starts_at, now)
     starts = [in_utc(starts_at) for starts_at in starts]
     length = in_utc(show.ends_at) - in_utc(show.starts_at)
     screen = show.screen
@@ -131,7 +132,7 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     ]
     with write_transaction():
         for copy in copies:
-            _put_on_schedule(copy)
+            put_on_schedule(copy)
     return copies
 
 
@@ -153,13 +154,13 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
         if show.has_started(now) and changes.keys() - {"ends_at"}:
             raise ShowStarted
         if "starts_at" in changes:
-            _check_start(changes["starts_at"], now)
+            check_start(changes["starts_at"], now)
         changes = _with_dependent_fields(show, changes)
         _check_bookings_allow(show, changes, now)
         for name, value in changes.items():
             setattr(show, name, value)
         if {"movie", "screen", "starts_at", "ends_at"} & changes.keys():
-            _put_on_schedule(show)
+            put_on_schedule(show)
         else:
             show.save()
     return show
@@ -239,21 +240,24 @@ def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) ->
         )
 
 
-def _check_start(starts_at: datetime, now: datetime) -> None:
+def check_start(starts_at: datetime, now: datetime) -> None:
+    """Raises ShowInThePast or ShowTooFarAhead."""
     if starts_at <= now:
         raise ShowInThePast
     if starts_at.year > LAST_YEAR:
         raise ShowTooFarAhead
 
 
-def _put_on_schedule(show: Show) -> None:
+def put_on_schedule(show: Show) -> None:
     """Saves the show if its time is free on its screen. Raises the refusals of `plan_show`."""
     if show.ends_at <= show.starts_at:
         raise ShowEndsBeforeItStarts
     # Race: another show is planned for the same time. Its row does not exist yet, so the screen is locked.
     screen = lock_screen(show.screen_id)
     others = Show.objects.scheduled().filter(screen=screen).exclude(pk=show.pk)
-    overlapping = others.filter(starts_at__lt=show.ends_at, ends_at__gt=show.starts_at)
+    overlapping = others.filter(
+        starts_at__lt=show.ends_at + screen.turnaround, ends_at__gt=show.starts_at - screen.turnaround
+    )
     other = overlapping.select_related("movie", "screen").first()
     if other is not None:
         raise ShowsOverlap(other)

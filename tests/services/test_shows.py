@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from booking.models import Booking, Screen, Show
 from booking.services import NotFound, Refusal, cancel_show, change_show, copy_show, delete_show, plan_show
@@ -165,6 +166,29 @@ def test_a_time_planned_by_8_at_the_same_time_is_planned_once(movie, screen):
 
 def test_an_unknown_screen_can_not_be_planned(movie):
     assert refusal_of(plan, movie, Screen(pk=10**9, rows=1, seats_per_row=1)) == NOT_THERE
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("starts_at", [STARTS_AT - 109 * MINUTE, ENDS_AT + 19 * MINUTE])
+def test_a_screen_s_turnaround_counts_before_and_after_a_show(movie, starts_at):
+    show = make_show(starts_at=STARTS_AT, screen=make_screen(turnaround_minutes=20))
+    with pytest.raises(ShowsOverlap, match=r"; the screen needs 20 minutes between shows\.$"):
+        plan(movie, show.screen, starts_at)
+
+
+@pytest.mark.parametrize("starts_at", [STARTS_AT - 110 * MINUTE, ENDS_AT + 20 * MINUTE])
+def test_shows_follow_each_other_after_the_turnaround(movie, starts_at):
+    show = make_show(starts_at=STARTS_AT, screen=make_screen(turnaround_minutes=20))
+    plan(movie if starts_at > STARTS_AT else make_movie(duration_minutes=90), show.screen, starts_at)
+    assert Show.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_the_database_has_no_negative_turnaround():
+    with pytest.raises(IntegrityError, match="screen_turnaround_is_0_or_more"):
+        make_screen(turnaround_minutes=-1)
 
 
 # --- Copying ----------------------------------------------------------------------------------

@@ -202,6 +202,7 @@ CACHES = {
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = "movieticket.formats"
 TIME_ZONE = env("TIME_ZONE", cast.time_zone, "UTC")
 
 # --- Accounts ---------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
+from booking.admin.times_of_day import parse_time
 from booking.models import Booking, Show, User, seat_number
 
 MAX_COPIES = 200
@@ -79,8 +80,8 @@ class CopyShowForm(forms.Form):
 
     def clean_times(self) -> list[time]:
         try:
-            texts = re.split(r"[\s,;]+", self.cleaned_data["times"].strip())
-            return [datetime.strptime(text, "%H:%M").time() for text in texts]  # noqa: DTZ007 (of the cinema's day)
+            texts = re.split(r"\s*[,;]\s*|\s+(?=[0-9])", self.cleaned_data["times"].strip())
+            return [parse_time(text) for text in texts]
         except ValueError:
             raise ValidationError("Enter times such as 14:00, 17:15, 20:30.") from None
 

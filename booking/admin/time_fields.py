@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from booking import services
+from booking.admin.times_of_day import TimeOfDayField
 
 FIRST_DAY = date(1900, 1, 1)
 LAST_DAY = date(2200, 1, 1)
@@ -45,6 +46,10 @@ class LocalTimeWidget(forms.MultiWidget):
 
     template_name = "admin/booking/local_time.html"
     supports_microseconds = False
+
+    class Media:
+        js = ["booking/clock.js"]
+
     # The offsets of the time that was submitted.
     offsets: list[str]
 
@@ -84,6 +89,7 @@ class LocalTimeField(forms.SplitDateTimeField):
     def __init__(self, **kwargs: Any) -> None:
         # The stored value is compared, which the form has just read, rather than a copy of it in the form.
         super().__init__(**kwargs | {"show_hidden_initial": False})
+        self.fields = [self.fields[0], TimeOfDayField(required=False)]
         self.fields[0].validators += DAYS
         self._offset = ""
 

@@ -96,4 +96,4 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
         def cancel(booking: Booking) -> None:
             services.cancel_booking(booking_id=booking.pk, now=timezone.now(), cancelled_by=cast(User, request.user))
 
-        carry_out(request, queryset, "bookings cancelled", cancel)
+        carry_out(request, queryset, "booking", "cancelled", cancel)

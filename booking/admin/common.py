@@ -114,7 +114,14 @@ class ValidSelectionMixin(admin.ModelAdmin):
         return None
 
 
-def carry_out(request: HttpRequest, queryset: QuerySet[Any], done: str, service: Callable[[Any], Any]) -> None:
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: "1 show", "2 shows"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def carry_out(
+    request: HttpRequest, queryset: QuerySet[Any], noun: str, done: str, service: Callable[[Any], Any]
+) -> None:
     """Calls `service` for each selected row and reports the number of successes and each refusal."""
     count = 0
     for row in queryset:
@@ -124,4 +131,4 @@ def carry_out(request: HttpRequest, queryset: QuerySet[Any], done: str, service:
         except services.Refusal as refusal:
             messages.error(request, f"{row}: {refusal.detail}")
     if count:
-        messages.success(request, f"{count} {done}.")
+        messages.success(request, f"{counted(count, noun)} {done}.")

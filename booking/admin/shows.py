@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out, counted
+from booking.admin.copy_days import CopyDaysPage
 from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
@@ -53,12 +54,12 @@ class StartNotConfirmed(Exception):
 
 
 @admin.register(Show)
-class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
+class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage, CopyDaysPage):
     form = ShowForm
     formfield_overrides = LOCAL_TIMES
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
-    list_display = ("movie", "screen", "starts_at", "sold", "state")
-    list_display_links = ("movie", "starts_at")
+    list_display = ("starts_at", "movie", "screen", "sold", "state")
+    list_display_links = ("starts_at", "movie")
     list_filter = (StateFilter, "screen")
     list_select_related = ("movie", "screen")
     search_fields = ("movie__title", "screen__name")
@@ -175,9 +176,9 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
 
         def cancel(show: Show) -> None:
             count = services.cancel_show(show_id=show.pk, now=timezone.now(), cancelled_by=staff)
-            self.log_change(request, show, f"Cancelled; {count} bookings cancelled.")
+            self.log_change(request, show, f"Cancelled; {counted(count, 'booking')} cancelled.")
 
-        carry_out(request, queryset, "shows cancelled", cancel)
+        carry_out(request, queryset, "show", "cancelled", cancel)
         return None
 
     @admin.action(description="Copy selected show to other days and times", permissions=["add"])
@@ -192,8 +193,8 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage):
             try:
                 show = queryset.get()
                 copies = services.copy_show(show=show, starts=form.cleaned_data["starts"], now=timezone.now())
-                self.log_change(request, show, f"Copied to {len(copies)} other times.")
-                messages.success(request, f"{len(copies)} shows added.")
+                self.log_change(request, show, f"Copied to {counted(len(copies), 'other time')}.")
+                messages.success(request, f"{counted(len(copies), 'show')} added.")
             except services.Refusal as refusal:
                 form.add_error(None, f"{refusal.detail} Nothing was added.")
             else:

@@ -12,6 +12,7 @@ from booking.services.bookings import (
     move_booking,
 )
 from booking.services.cleanup import clean_up
+from booking.services.copies import Copy, add_copies, preview_copies
 from booking.services.deletion import StaffAccount, delete_account, has_history
 from booking.services.facts import Action
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
@@ -58,6 +59,7 @@ __all__ = [
     "AlreadyCancelled",
     "Busy",
     "Claims",
+    "Copy",
     "IdempotencyKeyReused",
     "IdempotentRequest",
     "InvalidInput",
@@ -79,6 +81,7 @@ __all__ = [
     "ShowStarted",
     "StaffAccount",
     "TakenSeat",
+    "add_copies",
     "block_seats",
     "book_seat",
     "book_seats",
@@ -108,6 +111,7 @@ __all__ = [
     "move_booking",
     "offset_of",
     "plan_show",
+    "preview_copies",
     "read_day",
     "read_local_time",
     "read_programme",

@@ -16,6 +16,7 @@ from tests.races import at_once
 from tests.staff import BOOKINGS, SHOWS, act, form_errors, page_messages, sell, show_form
 
 MOVIES = "/admin/booking/movie/"
+SCREEN_FORM = {"name": "One", "rows": 3, "seats_per_row": 3, "turnaround_minutes": 15}
 
 
 def change_form(show, **changes):
@@ -229,7 +230,7 @@ def test_cancelling_cancels_the_active_bookings(staff, show):
     booking = make_booking(show=show)
     response = act(staff, SHOWS, "cancel", [show], confirmed="yes")
     booking.refresh_from_db()
-    assert (page_messages(response), booking.status) == (["1 shows cancelled."], "cancelled")
+    assert (page_messages(response), booking.status) == (["1 show cancelled."], "cancelled")
 
 
 def test_cancelling_twice_is_refused_with_a_message(staff, show):
@@ -338,7 +339,7 @@ def test_a_sale_beyond_the_limit_is_refused_on_the_form(box_office, show, user, 
 def test_bookings_are_cancelled_through_the_service(box_office, show):
     live, gone = make_booking(show=show, seat_number=1), make_booking(show=show, seat_number=2, status="cancelled")
     response = act(box_office, BOOKINGS, "cancel", [live, gone])
-    assert sorted(page_messages(response)) == ["1 bookings cancelled.", f"{gone}: This booking is already cancelled."]
+    assert sorted(page_messages(response)) == ["1 booking cancelled.", f"{gone}: This booking is already cancelled."]
     live.refresh_from_db()
     assert live.status == "cancelled"
 
@@ -406,13 +407,22 @@ def test_a_screen_that_somebody_else_saves_meanwhile_is_refused_on_the_form(staf
         at_once([lambda: Screen.objects.create(name="One", rows=1, seats_per_row=1)])
 
     pre_save.connect(save_rival, Screen)
-    response = staff.post("/admin/booking/screen/add/", {"name": "One", "rows": 3, "seats_per_row": 3})
+    response = staff.post("/admin/booking/screen/add/", SCREEN_FORM)
     assert list(form_errors(response)) == ["name"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "errors"), [("15", {}), ("241", ["turnaround_minutes"]), ("-1", ["turnaround_minutes"])]
+)
+def test_a_screen_has_a_turnaround_of_four_hours_at_most(staff, minutes, errors):
+    response = staff.post("/admin/booking/screen/add/", SCREEN_FORM | {"turnaround_minutes": minutes})
+    assert list(form_errors(response) if errors else {}) == list(errors)
+    assert list(Screen.objects.values_list("turnaround_minutes", flat=True)) == ([] if errors else [15])
 
 
 def test_a_second_screen_of_the_same_name_is_refused_on_the_form(staff):
     make_screen(name="One")
-    response = staff.post("/admin/booking/screen/add/", {"name": "One", "rows": 3, "seats_per_row": 3})
+    response = staff.post("/admin/booking/screen/add/", SCREEN_FORM)
     assert list(form_errors(response)) == ["name"]
     assert Screen.objects.count() == 1
 

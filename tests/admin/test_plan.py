@@ -4,11 +4,14 @@ from datetime import date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.test import Client
 from django.utils import timezone as django_timezone
 
-from booking.models import Screen, Show, User
+from booking.models import Movie, Screen, Show, User
 from tests.factories import make_booking, make_movie, make_screen, make_show
+from tests.races import at_once
 from tests.staff import form_errors, page_messages, show_form, signed_in_as, staff_with
 
 PLAN = "/admin/booking/show/plan/"
@@ -20,6 +23,12 @@ LONDON = ZoneInfo("Europe/London")
 @pytest.fixture
 def staff(db) -> Client:
     return signed_in_as(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
+def viewer(db) -> Client:
+    """Somebody who plans no shows; the plan has no free hours for them."""
+    return staff_with("view_show")
 
 
 @pytest.fixture
@@ -52,106 +61,136 @@ def hours(client, day=DAY):
 # --- What stands where ---
 
 
-def test_shows_stand_under_their_screen_at_their_time(staff):
+def test_shows_stand_under_their_screen_at_their_time(viewer):
     first, second = make_screen(name="A"), make_screen(name="B")
     late, early = planned(at(20, 30), 1.5, screen=second), planned(at(14), screen=first)
-    columns = plan(staff).columns
+    columns = plan(viewer).columns
     assert [(c.screen, [b.show.pk for b in c.blocks]) for c in columns] == [(first, [early.pk]), (second, [late.pk])]
     assert (columns[1].blocks[0].at, columns[1].blocks[0].lasts) == ("6.5000", "1.5000")
 
 
-def test_the_hours_run_from_the_first_show_to_the_end_of_the_last(staff):
+def test_the_hours_run_from_the_first_show_to_the_end_of_the_last(viewer):
     planned(at(14, 20), 1)
     planned(at(15, 50), 1.5)
-    assert hours(staff) == ["14:00", "15:00", "16:00", "17:00", "18:00"]
+    assert hours(viewer) == ["14:00", "15:00", "16:00", "17:00", "18:00"]
 
 
-def test_a_show_says_when_what_and_how_full(staff):
+def test_a_show_says_when_what_and_how_full(viewer):
     show = planned(at(14), total_seats=280, movie=make_movie(title="Alien"))
     for seat in (1, 2):
         make_booking(show=show, seat_number=seat)
     make_booking(show=show, seat_number=3, status="cancelled")
-    page = staff.get(PLAN, {"day": DAY}).content.decode()
+    page = viewer.get(PLAN, {"day": DAY}).content.decode()
     assert all(
         text in page for text in ("14:00\u201316:00", "Alien", "2 of 280", f"/admin/booking/show/{show.pk}/change/")
     )
 
 
-def test_a_show_cancelled_is_marked(staff):
+def test_a_show_cancelled_is_marked(viewer):
     planned(at(14), cancelled_at=at(9))
-    assert "<em>cancelled</em>" in staff.get(PLAN, {"day": DAY}).content.decode()
+    assert "<em>cancelled</em>" in viewer.get(PLAN, {"day": DAY}).content.decode()
 
 
-def test_a_show_planned_over_one_cancelled_stands_beside_it(staff):
+def test_a_show_planned_over_one_cancelled_stands_beside_it(viewer):
     screen = make_screen()
     for start, hours, off in ((14, 3, at(9)), (15, 1, None), (16, 3, None), (20, 1, None)):
         planned(at(start), hours, screen=screen, cancelled_at=off)
-    lanes = [(block.lane, block.lanes) for block in plan(staff).columns[0].blocks]
+    lanes = [(block.lane, block.lanes) for block in plan(viewer).columns[0].blocks]
     assert lanes == [(0, 2), (1, 2), (1, 2), (0, 1)]
 
 
-def test_a_short_show_has_a_line_of_text(staff):
+def test_those_who_plan_shows_have_free_hours_before_and_after(staff):
+    planned(at(14), 1)
+    assert (hours(staff)[0], hours(staff)[-1], blocks(staff)) == ("12:00", "17:00", [("14:00-15:00", 2, 1)])
+
+
+def test_the_free_hours_end_at_midnight_and_with_the_night(staff):
+    planned(at(1), 28)
+    assert (hours(staff)[0], hours(staff)[-1], len(hours(staff))) == ("00:00", "06:00", 31)
+
+
+def turnarounds(client):
+    return [float(block.turnaround) for block in plan(client).columns[0].blocks]
+
+
+def test_the_turnaround_follows_each_show_that_is_not_cancelled(viewer):
+    screen = make_screen(turnaround_minutes=30)
+    planned(at(14), 1, screen=screen)
+    planned(at(16), 1, screen=screen, cancelled_at=at(9))
+    planned(at(18), 1.75, screen=screen)
+    # The plan ends at 20:00.
+    assert turnarounds(viewer) == [0.5, 0, 0.25]
+    assert "30 minutes until the next show" in viewer.get(PLAN, {"day": DAY}).content.decode()
+
+
+def test_a_screen_without_turnaround_has_none_in_the_plan(viewer):
+    planned(at(14), 1.5)
+    assert turnarounds(viewer) == [0]
+    assert "until the next show" not in viewer.get(PLAN, {"day": DAY}).content.decode()
+
+
+def test_a_short_show_has_a_line_of_text(viewer):
     planned(at(14), 0.5)
-    assert [block.is_short for block in plan(staff).columns[0].blocks] == [True]
+    assert [block.is_short for block in plan(viewer).columns[0].blocks] == [True]
 
 
 # --- Midnight and the clocks ---
 
 
-def test_a_show_past_midnight_is_drawn_to_its_end(staff):
+def test_a_show_past_midnight_is_drawn_to_its_end(viewer):
     planned(at(23), 2.5)
-    assert blocks(staff) == [("23:00-Tue 01:30", 0, 2.5)]
-    assert hours(staff) == ["23:00", "00:00", "01:00", "02:00"]
+    assert blocks(viewer) == [("23:00-Tue 01:30", 0, 2.5)]
+    assert hours(viewer) == ["23:00", "00:00", "01:00", "02:00"]
 
 
-def test_its_rest_stands_on_the_next_day_too(staff):
+def test_its_rest_stands_on_the_next_day_too(viewer):
     planned(at(23), 2.5)
-    assert blocks(staff, DAY + timedelta(days=1)) == [("Mon 23:00-01:30", 0, 1.5)]
+    assert blocks(viewer, DAY + timedelta(days=1)) == [("Mon 23:00-01:30", 0, 1.5)]
 
 
-def test_what_starts_in_the_drawn_night_is_no_gap(staff):
+def test_what_starts_in_the_drawn_night_is_no_gap(viewer):
     screen = make_screen()
     planned(at(23), 1.5, screen=screen)
     planned(at(0, 30, DAY + timedelta(days=1)), 3, screen=make_screen())
     planned(at(5, 0, DAY + timedelta(days=1)), 1, screen=screen)
-    assert [len(column.blocks) for column in plan(staff).columns] == [1, 1]
+    assert [len(column.blocks) for column in plan(viewer).columns] == [1, 1]
 
 
-def test_a_show_of_days_ends_with_the_night(staff):
+def test_a_show_of_days_ends_with_the_night(viewer):
     planned(at(22), 48)
-    assert blocks(staff) == [("22:00-Wed 22:00", 0, 8)]
-    assert blocks(staff, DAY + timedelta(days=1)) == [("Mon 22:00-Wed 22:00", 0, 30)]
+    assert blocks(viewer) == [("22:00-Wed 22:00", 0, 8)]
+    assert blocks(viewer, DAY + timedelta(days=1)) == [("Mon 22:00-Wed 22:00", 0, 30)]
 
 
-def test_a_day_is_the_cinema_s(staff, london):
+def test_a_day_is_the_cinema_s(viewer, london):
     planned(at(23, 30, date(2099, 5, 31)))
-    assert blocks(staff) == [("00:30-02:30", 0.5, 2)]
+    assert blocks(viewer) == [("00:30-02:30", 0.5, 2)]
 
 
-def test_so_it_is_west_of_greenwich(staff, settings):
+def test_so_it_is_west_of_greenwich(viewer, settings):
     settings.TIME_ZONE = "America/New_York"
     planned(at(1, 30, DAY + timedelta(days=1)))
-    assert blocks(staff) == [("21:30-23:30", 0.5, 2)]
+    assert blocks(viewer) == [("21:30-23:30", 0.5, 2)]
 
 
-def test_on_the_short_day_an_hour_has_no_name(staff, london):
+def test_on_the_short_day_an_hour_has_no_name(viewer, london):
     planned(at(0, 30, date(2026, 3, 29), LONDON), 1.5)
-    assert blocks(staff, date(2026, 3, 29)) == [("00:30-03:00", 0.5, 1.5)]
-    assert hours(staff, date(2026, 3, 29)) == ["00:00", "02:00", "03:00"]
+    assert blocks(viewer, date(2026, 3, 29)) == [("00:30-03:00", 0.5, 1.5)]
+    assert hours(viewer, date(2026, 3, 29)) == ["00:00", "02:00", "03:00"]
 
 
-def test_on_the_long_day_an_hour_comes_twice(staff, london):
+def test_on_the_long_day_an_hour_comes_twice(viewer, london):
     planned(at(0, 30, date(2026, 10, 25), LONDON), 2)
-    assert blocks(staff, date(2026, 10, 25)) == [("00:30-01:30", 0.5, 2)]
-    assert hours(staff, date(2026, 10, 25)) == ["00:00", "01:00", "01:00", "02:00"]
+    assert blocks(viewer, date(2026, 10, 25)) == [("00:30-01:30", 0.5, 2)]
+    assert hours(viewer, date(2026, 10, 25)) == ["00:00", "01:00", "01:00", "02:00"]
 
 
 @pytest.mark.parametrize(("day", "length"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
-def test_a_day_of_another_length_is_drawn_whole(staff, london, day, length):
+def test_a_day_of_another_length_is_drawn_whole(viewer, london, day, length):
     screen = make_screen()
     planned(at(0, 0, day, LONDON), 1, screen=screen)
     planned(at(23, 0, day, LONDON), 1, screen=screen)
-    assert [top for _, top, _ in blocks(staff, day)] == [0, length - 1]
+    assert [top for _, top, _ in blocks(viewer, day)] == [0, length - 1]
 
 
 # --- Choosing a day ---
@@ -251,3 +290,111 @@ def test_only_those_who_add_shows_are_offered_it(db):
         for permissions in (["view_show"], ["view_show", "add_show"])
     ]
     assert ["a show on A" in page for page in pages] == [False, True]
+
+
+# --- Adding and moving on the plan ---
+
+MOVE = f"{PLAN}move/"
+
+
+def add_form(movie, screen, time="14:00", **fields):
+    return {"movie": movie.pk, "screen": screen.pk, "starts_at_0": "2099-06-01", "starts_at_1": time} | fields
+
+
+def move(client, moved, **fields):
+    form = {"show": moved.pk, "screen": moved.screen_id, "starts_at": f"{moved.starts_at:%Y-%m-%dT%H:%M:%SZ}"} | fields
+    return client.post(f"{MOVE}?day={DAY}", form, follow=True)
+
+
+def test_a_show_is_added_on_the_plan(staff):
+    response = staff.post(
+        f"{PLAN}?day={DAY}", add_form(make_movie(title="Alien"), make_screen(name="Big")), follow=True
+    )
+    show = Show.objects.get()
+    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-01#show-{show.pk}", 302)]
+    assert page_messages(response) == ["Added: Alien, Mon 01 Jun 2099 14:00, Big."]
+    assert LogEntry.objects.get().object_id == str(show.pk)
+
+
+def test_an_overlap_on_the_plan_is_refused_in_the_form(staff):
+    show = planned(at(14))
+    response = staff.post(f"{PLAN}?day={DAY}", add_form(show.movie, show.screen, "15:00"))
+    assert list(response.context["new"].errors) == ["starts_at"]
+
+
+def test_bad_input_on_the_plan_is_refused_in_the_form(staff):
+    response = staff.post(f"{PLAN}?day={DAY}", add_form(make_movie(), make_screen(), "noon") | {"movie": ""})
+    assert list(response.context["new"].errors) == ["movie", "starts_at"]
+
+
+def test_a_screen_deleted_while_a_show_is_added_is_missed_above_the_form(staff):
+    screen, reads = make_screen(), []
+
+    def delete_before_the_lock(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and 'FROM "booking_screen" WHERE "booking_screen"."id" = ' in sql:
+            reads.append(sql)
+            # The form reads the screen first, and then the service.
+            if len(reads) == 2:
+                Screen.objects.all().delete()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(delete_before_the_lock):
+        response = staff.post(f"{PLAN}?day={DAY}", add_form(make_movie(), screen))
+    assert response.context["new"].non_field_errors() == ["Not found."]
+
+
+def test_a_show_is_moved_to_another_screen_and_time(staff):
+    show, other = planned(at(14), movie=make_movie(title="Alien")), make_screen(name="Small")
+    response = move(staff, show, screen=other.pk, starts_at="2099-06-02T00:30:00Z")
+    show.refresh_from_db()
+    assert (show.screen, show.starts_at) == (other, at(0, 30, DAY + timedelta(days=1)))
+    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-02#show-{show.pk}", 302)]
+    assert page_messages(response) == ["Moved: Alien, Tue 02 Jun 2099 00:30, Small."]
+    assert " to Alien, Tue 02 Jun 2099 00:30, Small." in LogEntry.objects.get().change_message
+
+
+def test_a_sold_show_changes_its_time_only_when_confirmed(staff):
+    show = planned(at(14))
+    make_booking(show=show)
+    asked = move(staff, show, starts_at="2099-06-01T15:00:00Z")
+    assert "<strong>1 seat</strong>" in asked.content.decode()
+    assert Show.objects.get().starts_at == at(14)
+    move(staff, show, starts_at="2099-06-01T15:00:00Z", start_confirmed="yes")
+    assert Show.objects.get().starts_at == at(15)
+
+
+def test_a_sold_show_keeps_its_screen(staff):
+    show = planned(at(14))
+    make_booking(show=show)
+    response = move(staff, show, screen=make_screen().pk)
+    assert page_messages(response) == [
+        f"{show} was not moved. This show has bookings, so this can't be changed any more."
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"show": 0}, {"screen": "x"}, {"starts_at": "9999"}, {"starts_at": "\0"}])
+def test_a_move_of_what_is_not_there_is_refused(staff, fields):
+    response = move(staff, planned(at(14)), **fields)
+    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-01", 302)]
+    assert page_messages(response) == ["The show was not moved: it, or the screen, is not there any more."]
+
+
+@pytest.mark.parametrize(("path", "permission"), [(PLAN, "change_show"), (MOVE, "add_show"), (MOVE, "view_show")])
+def test_changes_need_their_permission(db, path, permission):
+    assert staff_with("view_show", permission).post(path, {}).status_code == 403
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
+@pytest.mark.django_db(transaction=True)
+def test_a_movie_deleted_while_its_show_is_added_is_missed_on_the_form(staff):
+    movie, screen = make_movie(), make_screen()
+    pending = [Movie.objects.filter(pk=movie.pk).delete]
+
+    def delete_first(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "booking_show"') and pending:
+            at_once([pending.pop()])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(delete_first):
+        response = staff.post(f"{PLAN}?day={DAY}", add_form(movie, screen))
+    assert response.context["new"].errors == {"movie": ["This movie was deleted at the same time."]}

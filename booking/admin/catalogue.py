@@ -54,13 +54,26 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
 
 @admin.register(Movie)
 class MovieAdmin(LockedRowAdmin):
-    list_display = ("title", "release_date", "duration_minutes", "certificate", "genre", "director", "upcoming_shows")
+    list_display = (
+        "by_title",
+        "release_date",
+        "duration_minutes",
+        "certificate",
+        "genre",
+        "director",
+        "upcoming_shows",
+    )
     list_filter = ("genre", "certificate", "language", ("duration_minutes", admin.EmptyFieldListFilter))
-    search_fields = ("title", "director")
+    # The title and the director for rows that are not folded yet.
+    search_fields = ("folded_title", "folded_director", "title", "director")
     change_list_template = "admin/booking/movie/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Movie]:
         return Movie.objects.with_upcoming_shows(timezone.now())
+
+    @admin.display(description="title", ordering="folded_title")
+    def by_title(self, movie: Movie) -> str:
+        return movie.title
 
     @admin.display(description="upcoming shows", ordering="upcoming_shows")
     def upcoming_shows(self, movie: Any) -> int:

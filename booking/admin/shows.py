@@ -62,7 +62,7 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage, Copy
     list_display_links = ("starts_at", "movie")
     list_filter = (StateFilter, "screen")
     list_select_related = ("movie", "screen")
-    search_fields = ("movie__title", "screen__name")
+    search_fields = ("movie__folded_title", "movie__title", "screen__name")
     date_hierarchy = "starts_at"
     ordering = ("starts_at", "id")
     autocomplete_fields = ("movie",)

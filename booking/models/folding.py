@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.lookups import Contains
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -61,6 +62,17 @@ class FoldedField(models.CharField):  # type: ignore[type-arg]
         return value
 
 
+class FoldedContains(Contains):
+    """Folds the text that is searched for, too."""
+
+    def get_prep_lookup(self) -> Any:
+        return fold(self.rhs) if isinstance(self.rhs, str) else super().get_prep_lookup()
+
+
+# The lookup of the admin's search_fields.
+FoldedField.register_lookup(FoldedContains, "icontains")
+
+
 def folded_fields(model: type[models.Model]) -> list[FoldedField]:
     return [field for field in model._meta.concrete_fields if isinstance(field, FoldedField)]
 
@@ -75,16 +87,15 @@ class FoldingQuerySet(models.QuerySet[M]):
         """
         found = self
         for quoted, word in re.findall(r'"([^"]+)"|(\S+)', text):
-            term = fold(quoted or word)
-            if not term:
+            if not fold(quoted or word):
                 # A lone accent, for example, is in no title.
                 return self.none()
-            found = found.filter(reduce(or_, self._conditions(term, quoted or word)))
+            found = found.filter(reduce(or_, self._conditions(quoted or word)))
         return found
 
-    def _conditions(self, term: str, word: str) -> Iterator[Q]:
+    def _conditions(self, word: str) -> Iterator[Q]:
         for field in folded_fields(self.model):
-            yield Q(**{f"{field.name}__contains": term})
+            yield Q(**{f"{field.name}__icontains": word})
             # A row that is not folded yet.
             yield Q(**{f"{field.name}": None, f"{field.source}__icontains": word})
 

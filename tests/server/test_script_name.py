@@ -82,6 +82,12 @@ def test_pages_of_a_list_refer_to_each_other_below_the_path(service):
     assert json.loads(text)["next"] == f"http://127.0.0.1:{service.port}{PREFIX}/api/movies/?page=2&page_size=1"
 
 
+def test_the_api_s_own_path_refers_below_the_path(service):
+    _, _, text = get(service, f"{PREFIX}/api/")
+    prefix = f"http://127.0.0.1:{service.port}{PREFIX}/"
+    assert {link.startswith(prefix) for link in json.loads(text).values()} == {True}
+
+
 def test_errors_below_the_path_are_json(service):
     status, headers, _ = get(service, f"{PREFIX}/api/nothing/")
     assert (status, headers["Content-Type"]) == (404, "application/json")

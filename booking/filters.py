@@ -43,7 +43,8 @@ class MovieFilter(ListFilter):
         for name in ("language", "genre"):
             if query.get(name):
                 rows = rows.spelled(name, query[name])
-        return ordered(rows.matching(query.get("search", "")), query["ordering"], {"title": "folded_title"})
+        found = rows.matching(query.get("search", ""))
+        return ordered(found, query.get("ordering", ["title"]), {"title": "folded_title"})
 
 
 class MovieShowFilter(ListFilter):
@@ -59,7 +60,8 @@ class ShowFilter(MovieShowFilter):
 
     def apply(self, rows: ShowQuerySet, query: dict[str, Any]) -> QuerySet[Any]:
         wanted = rows.filter(**{name: query[name] for name in ("movie", "screen") if name in query})
-        return ordered(super().apply(wanted, query), query["ordering"], {"title": "movie__folded_title"})
+        found = super().apply(wanted, query)
+        return ordered(found, query.get("ordering", ["starts_at"]), {"title": "movie__folded_title"})
 
 
 class BookingFilter(ListFilter):

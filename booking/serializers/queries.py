@@ -24,14 +24,14 @@ class IdField(PlainIntegerField):
 
 
 class OrderingField(serializers.ListField):
-    """Names separated by commas; each of the list's names, and with a minus in front for the reverse order."""
+    """Names separated by commas, with a minus in front for the reverse order. The first is the order of the list."""
 
-    def __init__(self, *names: str, default: str) -> None:
+    def __init__(self, *names: str) -> None:
         choices = [f"{sign}{name}" for name in names for sign in ("", "-")]
         super().__init__(
             child=serializers.ChoiceField(choices),
-            default=[default],
-            help_text="Names separated by commas; `-` in front reverses the order. Unknown values come last.",
+            required=False,
+            help_text=f"Names separated by commas, `{names[0]}` unless given; `-` in front reverses the order.",
         )
 
     def to_internal_value(self, data: Any) -> list[str]:
@@ -86,17 +86,18 @@ class MovieQuery(ListQuery):
     )
     language = TextField(help_text="Language, such as English.")
     genre = TextField(help_text="Genre, such as Drama.")
-    ordering = OrderingField("title", "release_date", "duration_minutes", default="title")
+    ordering = OrderingField("title", "release_date", "duration_minutes")
 
 
 class MovieShowQuery(ListQuery):
     date = PlainDateField(required=False, help_text="A day in the cinema's time zone, such as 2030-01-31.")
-    to = PlainDateField(required=False, source="last_day", help_text="The last day, as for `date`.")
+    to = PlainDateField(required=False, source="last_day", help_text="The last day of a period, included.")
 
     def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
         # As a keyword of Python, `from` can't be the name of an attribute.
-        start = PlainDateField(required=False, source="first_day", help_text="The first day, as for `date`.")
-        return {"from": start, **super().get_fields()}
+        start = PlainDateField(required=False, source="first_day", help_text="The first day of a period.")
+        return {"date": fields.pop("date"), "from": start} | fields
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         first, last = attrs.get("first_day"), attrs.get("last_day")
@@ -110,7 +111,7 @@ class MovieShowQuery(ListQuery):
 class ShowQuery(MovieShowQuery):
     movie = IdField(help_text="A movie's id.")
     screen = IdField(help_text="A screen's id.")
-    ordering = OrderingField("starts_at", "title", default="starts_at")
+    ordering = OrderingField("starts_at", "title")
 
 
 class BookingQuery(ListQuery):

@@ -83,7 +83,8 @@ test-fast: $(VENV)/.installed-dev
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
 
-fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/api/test_fuzz.py tests/services/test_fuzz_hall.py
+fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/admin/test_fuzz_queries.py tests/api/test_fuzz.py \
+  tests/services/test_fuzz_hall.py
 fuzz: FUZZ_SEED := $(SEED)
 fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
 fuzz: $(VENV)/.installed-dev

@@ -18,6 +18,8 @@ from tests.factories import make_show, make_user
 TESTS = Path(__file__).parent
 # Suites whose requests commit as they do in production; on SQLite they run in one transaction, which is faster.
 PRODUCTION_PATH = {
+    "admin/test_fuzz_queries.py",
+    "admin/test_query_guard.py",
     "api/test_access.py",
     "api/test_contract.py",
     "api/test_fuzz.py",

@@ -12,7 +12,7 @@ from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.facts import Action, Facts, SeatRequest, SeatRow, read_all
 from booking.services.idempotency import IdempotentRequest
-from booking.services.refusals import NotFound
+from booking.services.refusals import NotFound, Refusal
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, closed_seats
 from booking.services.sales import Change, Sale, release_expired
 from booking.services.seating import nearest_block
@@ -49,6 +49,16 @@ _change_seat = Update(
 )
 
 
+class CustomerInactive(Refusal):
+    """Staff sell to a deactivated account."""
+
+    code = "customer_inactive"
+    field = "customer"
+
+    def __init__(self, customer: User) -> None:
+        super().__init__(f"The account {customer} is deactivated. Activate it first, or sell to another one.")
+
+
 def book_seat(
     *,
     user: User,
@@ -62,8 +72,11 @@ def book_seat(
 
     `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. For
     a sale by staff, `sold_by` is the member of staff. Raises NotFound, the refusals of
-    services/rules.py, IdempotencyKeyReused or Busy, and Replay if the same request was carried out before.
+    services/rules.py, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was carried out
+    before.
     """
+    if sold_by:
+        _check_is_active(user)
     request = SeatRequest(Action.BOOK, show_id, user, now, [seat_number], idempotency=idempotency)
     [booking] = Sale(request, partial(_book, sold_by)).carry_out()
     SEATS_BOOKED.inc()
@@ -85,10 +98,18 @@ def book_seats(
 
     See `book_seat`. SeatTaken lists all taken seats and `alternatives`. Also raises NoBlock.
     """
+    if sold_by:
+        _check_is_active(user)
     request = SeatRequest(Action.BOOK, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
     bookings = carry_out_or_suggest(request, Sale(request, partial(_book, sold_by)))
     SEATS_BOOKED.inc(len(bookings))
     return bookings
+
+
+def _check_is_active(customer: User) -> None:
+    """Raises CustomerInactive. Customers who book themselves are signed in, so their accounts are active."""
+    if not customer.is_active:
+        raise CustomerInactive(customer)
 
 
 def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:

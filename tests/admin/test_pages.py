@@ -460,3 +460,20 @@ def test_the_hall_of_what_is_no_show_is_not_there(staff, show_id):
 def test_each_page_has_an_icon(staff):
     icon = '<link rel="icon" type="image/svg+xml" href="/static/booking/icon.svg">'
     assert [icon in staff.get(f"/admin/{path}").content.decode() for path in ("", "booking/show/add/")] == [True, True]
+
+
+# --- Deactivated customers ---
+
+
+def test_a_seat_is_not_sold_to_a_deactivated_customer(box_office, show, user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    sentence = "The account esha is deactivated. Activate it first, or sell to another one."
+    assert form_errors(sell(box_office, show)) == {"customer": [sentence]}
+    assert not Booking.objects.exists()
+
+
+def test_seats_of_the_hall_are_not_sold_to_a_deactivated_customer(box_office, show, user):
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    response = box_office.post(f"{SHOWS}{show.pk}/hall/sell/", {"seats": "1,2", "customer": "ESHA"})
+    assert (response.status_code, "is deactivated" in response.json()["detail"]) == (409, True)
+    assert not Booking.objects.exists()

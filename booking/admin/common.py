@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 
 from booking import services
 from booking.admin.time_fields import LOCAL_TIMES
@@ -54,7 +55,17 @@ def _refused(form: type[ModelForm], refusal: services.Refusal) -> type[ModelForm
     return RefusedForm
 
 
-class LockedRowAdmin(admin.ModelAdmin):
+class ExplainedDeletionAdmin(admin.ModelAdmin):
+    """Says why an object can't be deleted and what to do instead, to superusers too."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        reasons = [
+            f"{obj}: {reason}" for obj in objs if (reason := services.why_not_deleted(obj=obj, now=timezone.now()))
+        ]
+        return ([], {}, set(), reasons) if reasons else super().get_deleted_objects(objs, request)
+
+
+class LockedRowAdmin(ExplainedDeletionAdmin):
     """Locks and reloads a row before changing or deleting it, and writes only the changed fields.
 
     Django's admin saves all columns with the values from the start of the request: it would undo concurrent changes and

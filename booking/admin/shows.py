@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out, counted
+from booking.admin.common import ExplainedDeletionAdmin, RefusalFormMixin, ValidSelectionMixin, carry_out, counted
 from booking.admin.copy_days import CopyDaysPage
 from booking.admin.forms import (
     BlockForm,
@@ -54,7 +54,7 @@ class StartNotConfirmed(Exception):
 
 
 @admin.register(Show)
-class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage, CopyDaysPage):
+class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage):
     form = ShowForm
     formfield_overrides = LOCAL_TIMES
     fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
@@ -152,9 +152,9 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, HallAdmin, PlanPage, Copy
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         # Blocked seats and expired holds are deleted with the show; the service decides whether this is allowed.
         to_delete, counts, missing, protected = super().get_deleted_objects(objs, request)
-        if not Booking.objects.filter(show__in=objs).of_customers(timezone.now()).exists():
-            missing, protected = missing - {Booking._meta.verbose_name}, []
-        return to_delete, counts, missing, protected
+        blocks = {Booking._meta.verbose_name}
+        # If a reason protects the show, nothing is to delete.
+        return to_delete, counts, missing - blocks, [] if to_delete else protected
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

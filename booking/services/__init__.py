@@ -31,6 +31,7 @@ from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.movies import import_movies
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
+from booking.services.removal import why_not_deleted
 from booking.services.reports import (
     NIGHT,
     Line,
@@ -131,4 +132,5 @@ __all__ = [
     "trust_address",
     "unblock_seats",
     "update_email",
+    "why_not_deleted",
 ]

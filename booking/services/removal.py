@@ -1,0 +1,55 @@
+"""Why an object of the admin can't be deleted, and what to do instead."""
+
+from datetime import datetime
+
+from booking.models import Booking, Movie, Screen, Show, User
+
+
+def why_not_deleted(*, obj: object, now: datetime) -> str:
+    """Return a sentence, or an empty text if nothing refers to the object. `now` is UTC."""
+    if isinstance(obj, Show):
+        return _of_show(obj, now)
+    if isinstance(obj, Movie):
+        return _of_movie(obj)
+    if isinstance(obj, Screen):
+        return _of_screen(obj)
+    return _of_user(obj) if isinstance(obj, User) else ""
+
+
+def _of_show(show: Show, now: datetime) -> str:
+    # Blocked seats and expired holds are deleted with the show.
+    bookings = Booking.objects.filter(show=show).of_customers(now).count()
+    if not bookings:
+        return ""
+    instead = (
+        "It is already cancelled, so it can stay." if show.is_cancelled else "Cancel it instead, with its bookings."
+    )
+    return f"It has {_number(bookings, 'booking')}, which their customers can still see. {instead}"
+
+
+def _of_movie(movie: Movie) -> str:
+    if not (shows := movie.shows.count()):
+        return ""
+    return f"It has {_number(shows, 'show')}. Delete them first; a movie whose shows were booked has to stay."
+
+
+def _of_screen(screen: Screen) -> str:
+    if not (shows := screen.shows.count()):
+        return ""
+    return (
+        f"It has {_number(shows, 'show')}. Delete them or move them to another screen first. A screen on which shows "
+        "were booked has to stay; it can be renamed."
+    )
+
+
+def _of_user(user: User) -> str:
+    if not (bookings := user.bookings.count()):
+        return ""
+    return (
+        f"They have {_number(bookings, 'booking')}. Clear “Active” on the account's page instead. Only customers "
+        "themselves can delete an account with bookings, with their password."
+    )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

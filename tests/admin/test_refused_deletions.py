@@ -1,0 +1,89 @@
+"""What can't be deleted says why, and what to do instead."""
+
+import pytest
+from django.utils import timezone
+
+from booking.models import Movie, Screen, Show, User
+from tests.factories import make_block, make_booking, make_movie, make_screen, make_show, make_user
+from tests.staff import act, staff_with
+
+
+def path_of(row, page="delete/"):
+    return f"/admin/booking/{row._meta.model_name}/{row.pk}/{page}"
+
+
+def reasons(response):
+    return list(response.context["protected"])
+
+
+@pytest.fixture
+def used(show, user):
+    """An object of each kind that something refers to."""
+    make_booking(show=show, user=user)
+    return {Show: show, Movie: show.movie, Screen: show.screen, User: user}
+
+
+WHY = {
+    Show: "It has 1 booking, which their customers can still see. Cancel it instead, with its bookings.",
+    Movie: "It has 1 show. Delete them first; a movie whose shows were booked has to stay.",
+    Screen: "It has 1 show. Delete them or move them to another screen first. A screen on which shows were booked has "
+    "to stay; it can be renamed.",
+    User: "They have 1 booking. Clear “Active” on the account's page instead. Only customers themselves can delete an "
+    "account with bookings, with their password.",
+}
+
+
+@pytest.mark.parametrize("model", WHY)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_refused_deletion_says_why_and_what_to_do_instead(staff, used, model, method):
+    response = getattr(staff, method)(path_of(used[model]), {"post": "yes"})
+    assert reasons(response) == [f"{used[model]}: {WHY[model]}"]
+    assert "your account doesn't have permission" not in response.content.decode()
+    assert model.objects.filter(pk=used[model].pk).exists()
+
+
+def test_it_leads_back_to_the_object(staff, used):
+    page = staff.get(path_of(used[Movie])).content.decode()
+    assert f'<a href="{path_of(used[Movie], "change/")}">Back to {used[Movie]}</a>' in page
+    assert "This movie can&#x27;t be deleted" in page or "This movie can't be deleted" in page
+
+
+@pytest.mark.parametrize("model", [Movie, Screen, User])
+def test_selected_objects_say_why_they_are_not_deleted(staff, used, model):
+    free = {Movie: make_movie, Screen: make_screen, User: make_user}[model]()
+    path = f"/admin/booking/{model._meta.model_name}/"
+    response = act(staff, path, "delete_selected", [used[model], free], post="yes")
+    assert reasons(response) == [f"{used[model]}: {WHY[model]}"]
+    assert "Nothing was deleted, because not all selected" in response.content.decode()
+    assert model.objects.filter(pk=free.pk).exists()
+
+
+@pytest.mark.parametrize("model", [Movie, Screen, User])
+def test_selected_objects_that_nothing_refers_to_are_deleted(staff, model):
+    rows = [{Movie: make_movie, Screen: make_screen, User: make_user}[model]() for _ in range(2)]
+    path = f"/admin/booking/{model._meta.model_name}/"
+    assert "Are you sure" in act(staff, path, "delete_selected", rows).content.decode()
+    act(staff, path, "delete_selected", rows, post="yes")
+    assert not model.objects.filter(pk__in=[row.pk for row in rows]).exists()
+
+
+def test_a_cancelled_show_with_bookings_can_stay(staff):
+    show = make_show(cancelled_at=timezone.now())
+    for seat in (1, 2):
+        make_booking(show=show, seat_number=seat, status="cancelled")
+    [reason] = reasons(staff.get(path_of(show)))
+    assert reason.endswith(
+        "It has 2 bookings, which their customers can still see. It is already cancelled, so it can stay."
+    )
+
+
+def test_a_show_with_blocked_seats_is_deleted(show):
+    make_block(show=show)
+    planner = staff_with("view_show", "delete_show")
+    assert "Are you sure" in planner.get(path_of(show)).content.decode()
+    planner.post(path_of(show), {"post": "yes"})
+    assert not Show.objects.exists()
+
+
+def test_who_may_not_delete_is_refused(show):
+    assert staff_with("view_show").get(path_of(show)).status_code == 403

@@ -19,8 +19,7 @@ def load(shows: int, users: int) -> None:
     from booking.services import import_movies
 
     call_command("migrate", verbosity=0)
-    with MOVIES.open(encoding="utf-8", newline="") as lines:
-        import_movies(lines=lines)
+    import_movies(content=MOVIES.read_bytes())
     User.objects.bulk_create(User(username=f"user{n}", password="!") for n in range(users))
     screen = Screen.objects.create(name="Screen", rows=100, seats_per_row=100)
     movie, popular = Movie.objects.order_by("id")[:2]

@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from zlib import compress
 
 from model_bakery import baker
 
-from booking.models import Booking, Movie, Screen, Show, User
+from booking.models import Booking, Movie, MovieUpload, Screen, Show, User
 
 # Far enough for every show of a test to be still to come when a view asks the real clock.
 STARTS_AT = datetime(2099, 6, 1, 18, 0, tzinfo=timezone.utc)
@@ -54,6 +55,12 @@ def make_hold(**fields: Any) -> Booking:
     """A hold that expires 10 minutes after NOW unless told otherwise, written past the services too."""
     defaults = {"status": Booking.Status.HELD, "held_since": NOW, "expires_at": NOW + timedelta(minutes=10)}
     return make_booking(**(defaults | fields))
+
+
+def make_upload(content: bytes = b"", **fields: Any) -> MovieUpload:
+    """A file of movies that was uploaded at NOW, written past the services too."""
+    defaults = {"user": fields.get("user") or make_user(), "name": "movies.csv", "created_at": NOW}
+    return MovieUpload.objects.create(content=compress(content), **(defaults | fields))
 
 
 def make_block(**fields: Any) -> Booking:

@@ -1,26 +1,21 @@
 """The admin of accounts, movies and screens."""
 
-import io
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import path
 from django.utils import timezone
 
 from booking import services
 from booking.admin.common import LockedRowAdmin
 from booking.admin.forms import (
     AccountCreationForm,
-    MovieImportForm,
 )
+from booking.admin.imports import MovieImportPages
 from booking.models import Movie, Screen, User
-from movieticket.deadline import with_staff_deadline
 
 IN_HISTORY = (
     "This account can't be deleted, because the history of shows and bookings lists what it did. To close it, clear "
@@ -53,7 +48,7 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
 
 
 @admin.register(Movie)
-class MovieAdmin(LockedRowAdmin):
+class MovieAdmin(LockedRowAdmin, MovieImportPages):
     list_display = (
         "by_title",
         "release_date",
@@ -78,38 +73,6 @@ class MovieAdmin(LockedRowAdmin):
     @admin.display(description="upcoming shows", ordering="upcoming_shows")
     def upcoming_shows(self, movie: Any) -> int:
         return int(movie.upcoming_shows)
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.import_view)
-        return [path("import/", view, name="booking_movie_import"), *super().get_urls()]
-
-    def has_import_permission(self, request: HttpRequest) -> bool:
-        return self.has_add_permission(request) and self.has_change_permission(request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"has_import_permission": self.has_import_permission(request)}
-        return super().changelist_view(request, context | (extra_context or {}))
-
-    @with_staff_deadline
-    def import_view(self, request: HttpRequest) -> HttpResponse:
-        """Imports a CSV file and shows the result."""
-        if not self.has_import_permission(request):
-            raise PermissionDenied
-        form = MovieImportForm(request.POST or None, request.FILES or None)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Import movies",
-            "opts": self.opts,
-            "form": form,
-            "columns": services.IMPORT_COLUMNS,
-        }
-        if form.is_valid():
-            try:
-                with io.TextIOWrapper(form.cleaned_data["file"].file, encoding="utf-8-sig", newline="") as lines:
-                    context["report"] = services.import_movies(lines=lines)
-            except services.Refusal as refusal:
-                form.add_error("file", f"{refusal.detail} Nothing was changed.")
-        return TemplateResponse(request, "admin/booking/movie/import.html", context)
 
 
 @admin.register(Screen)

@@ -18,6 +18,7 @@ from booking.models.cinema import (
     seat_label,
     seat_number,
 )
+from booking.models.imports import MovieUpload
 
 __all__ = [
     "REFERENCE_ALPHABET",
@@ -29,6 +30,7 @@ __all__ = [
     "IdempotencyKey",
     "Movie",
     "MovieQuerySet",
+    "MovieUpload",
     "RateLimitWindow",
     "RevokedSession",
     "Screen",

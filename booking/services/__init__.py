@@ -27,8 +27,19 @@ from booking.services.limits import (
     trust_address,
 )
 from booking.services.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
-from booking.services.movies import REQUIRED_COLUMNS as IMPORT_COLUMNS
-from booking.services.movies import import_movies
+from booking.services.movie_cells import DateOrder
+from booking.services.movie_files import REQUIRED_COLUMNS as IMPORT_COLUMNS
+from booking.services.movie_files import DateOrderUnclear
+from booking.services.movies import (
+    ImportReport,
+    expired_uploads,
+    find_movie_upload,
+    import_movie_upload,
+    import_movies,
+    preview_import,
+    read_movie_upload,
+    store_movie_upload,
+)
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.removal import why_not_deleted
@@ -61,8 +72,11 @@ __all__ = [
     "Busy",
     "Claims",
     "Copy",
+    "DateOrder",
+    "DateOrderUnclear",
     "IdempotencyKeyReused",
     "IdempotentRequest",
+    "ImportReport",
     "InvalidInput",
     "Kind",
     "LimitState",
@@ -101,11 +115,14 @@ __all__ = [
     "count_taken_seats",
     "delete_account",
     "delete_show",
+    "expired_uploads",
     "find_account",
     "find_account_and_count",
+    "find_movie_upload",
     "find_offsets",
     "has_history",
     "hold_seats",
+    "import_movie_upload",
     "import_movies",
     "is_transient_error",
     "lock_account",
@@ -113,8 +130,10 @@ __all__ = [
     "offset_of",
     "plan_show",
     "preview_copies",
+    "preview_import",
     "read_day",
     "read_local_time",
+    "read_movie_upload",
     "read_programme",
     "read_report",
     "read_sales",
@@ -129,6 +148,7 @@ __all__ = [
     "send_reset_links_later",
     "sign_up",
     "start_of",
+    "store_movie_upload",
     "trust_address",
     "unblock_seats",
     "update_email",

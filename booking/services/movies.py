@@ -1,162 +1,239 @@
 """Importing movies from a CSV file."""
 
-import csv
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Any
+from zlib import compress, decompress
 
-from django.core.exceptions import ValidationError
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError
+from django.utils.text import Truncator
 
-from booking.models import Movie
-from booking.services.refusals import Refusal
+from booking.models import Movie, MovieUpload, User
+from booking.services.movie_cells import DateOrder
+from booking.services.movie_files import DETAILS, DateOrderUnclear, MovieFile, UnreadableFile, read_movie_file
+from booking.services.refusals import NotFound
 from booking.services.transactions import write_transaction
 
-REQUIRED_COLUMNS = ("title", "duration_minutes", "certificate", "release_date", "genre", "director")
-OPTIONAL_COLUMNS = ("description", "language")
-# The fields of an existing movie that an import may change.
-DETAILS = ("duration_minutes", "certificate", "genre", "director", "description", "language")
-DATE_FORMATS = ("%b %d %Y", "%Y-%m-%d")
 BATCH_SIZE = 500
-NUL_STAND_IN = "\1"
-
-if TYPE_CHECKING:
-    from _csv import Reader
+# How long an uploaded file is stored.
+UPLOAD_LIFETIME = timedelta(days=1)
+MAX_NAME_LENGTH = 100
 
 Key = tuple[str, date | None]
 
 
-class UnreadableFile(Refusal):
-    code = "unreadable_file"
-    field = "file"
-
-
 @dataclass
 class ImportReport:
-    """The result of an import; `refused` lists line numbers with reasons."""
+    """The result of an import, or what it would be: titles, changes with their titles, and lines with reasons."""
 
-    added: int = 0
-    changed: int = 0
+    read_as: str
+    added: list[str] = field(default_factory=list)
+    changed: list[tuple[str, str]] = field(default_factory=list)
     unchanged: int = 0
     refused: list[tuple[int, str]] = field(default_factory=list)
 
+    @classmethod
+    def from_json(cls, outcome: dict[str, Any]) -> "ImportReport":
+        lists = {name: [(one, other) for one, other in outcome[name]] for name in ("changed", "refused")}
+        return cls(**outcome | lists)
+
     def __str__(self) -> str:
-        return f"{self.added} added, {self.changed} changed, {self.unchanged} unchanged, {len(self.refused)} refused"
+        return (
+            f"{len(self.added)} added, {len(self.changed)} changed, "
+            f"{self.unchanged} unchanged, {len(self.refused)} refused"
+        )
 
 
-def import_movies(*, lines: Iterable[str]) -> ImportReport:
-    """Adds or updates movies from the lines of a CSV file, all in one transaction.
+@dataclass
+class Update:
+    """A known movie with the new values of its fields."""
+
+    movie: Movie
+    values: dict[str, Any]
+
+    @property
+    def description(self) -> str:
+        texts = (
+            f"{Movie._meta.get_field(name).verbose_name}: "  # type: ignore[union-attr]
+            f"{_shortened(getattr(self.movie, name))} → {_shortened(value)}"
+            for name, value in self.values.items()
+        )
+        return "; ".join(texts)
+
+    def apply(self) -> Movie:
+        for name, value in self.values.items():
+            setattr(self.movie, name, value)
+        return self.movie
+
+
+def _shortened(value: Any) -> str:
+    return "empty" if value in ("", None) else Truncator(str(value)).chars(60)
+
+
+# --- Importing a file -------------------------------------------------------------------------
+
+
+def import_movies(*, content: bytes, date_order: DateOrder | None = None) -> ImportReport:
+    """Adds or updates movies from the content of a CSV file, all in one transaction.
 
     A movie is identified by its title and release date. An empty cell leaves the stored value unchanged. Invalid lines
-    are reported and skipped. Raises UnreadableFile, with nothing changed, if the file as a whole is invalid, and Busy.
+    are reported and skipped. Raises UnreadableFile or DateOrderUnclear, with nothing changed, and Busy.
     """
-    report = ImportReport()
-    # Before Python 3.11, csv stops at a NUL. The stand-in makes only the line with the NUL invalid.
-    reader = csv.reader((line.replace("\0", NUL_STAND_IN) for line in lines), strict=True)
+    file = read_movie_file(content, date_order)
     try:
-        columns = _read_header(reader)
         with write_transaction():
-            movies = _read_movies(reader, columns, report)
-            while batch := list(islice(movies, BATCH_SIZE)):
-                _save_batch(batch, report)
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(f"The file is not UTF-8 text ({error.reason}).") from None
-    except csv.Error as error:
-        raise UnreadableFile(f"Line {reader.line_num} is not CSV: {error}.") from None
+            return _save(file)
     except IntegrityError:
-        raise UnreadableFile("Somebody else changed the same movies at the same time; please try again.") from None
+        raise _changed_meanwhile() from None
+
+
+def preview_import(*, content: bytes, date_order: DateOrder | None = None) -> ImportReport:
+    """Return what `import_movies` would do now. Raises UnreadableFile or DateOrderUnclear."""
+    file = read_movie_file(content, date_order)
+    report = ImportReport(file.description, refused=file.refused)
+    for batch in _batches(file):
+        known = {_key(movie): movie for movie in Movie.objects.filter(title__in=[movie.title for movie in batch])}
+        _compare(batch, known, report)
     return report
 
 
-def _read_header(reader: Iterator[list[str]]) -> list[str]:
-    columns = [name.strip().lower() for name in next(reader, [])]
-    missing = [name for name in REQUIRED_COLUMNS if name not in columns]
-    if missing:
-        raise UnreadableFile(f"The first line lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    repeated = {name for name in columns if name and columns.count(name) > 1}
-    if repeated:
-        raise UnreadableFile(f"The first line names {', '.join(sorted(repeated))} twice.")
-    return columns
+def _save(file: MovieFile, log: "ImportLog | None" = None) -> ImportReport:
+    report = ImportReport(file.description, refused=file.refused)
+    for batch in _batches(file):
+        # Race: staff change one of these movies.
+        locked = Movie.objects.select_for_update(no_key=True).order_by("pk")
+        known = {_key(movie): movie for movie in locked.filter(title__in=[movie.title for movie in batch])}
+        new, updates = _compare(batch, known, report)
+        descriptions = [update.description for update in updates]
+        changed = [update.apply() for update in updates]
+        added = Movie.objects.bulk_create(new)
+        if changed:
+            Movie.objects.bulk_update(changed, DETAILS)
+        if log:
+            log.write(added, changed, descriptions)
+    return report
 
 
-def _read_movies(reader: "Reader", columns: list[str], report: ImportReport) -> Iterator[Movie]:
-    """Yield the file's movies, unsaved; invalid lines are added to the report."""
-    first_seen: dict[Key, int] = {}
-    for cells in reader:
-        if not cells:
-            continue
-        try:
-            movie = _read_movie(columns, cells)
-            line = first_seen.setdefault(_key(movie), reader.line_num)
-            if line != reader.line_num:
-                raise ValidationError(f"the same title and release date as line {line}")
-        except ValidationError as error:
-            report.refused.append((reader.line_num, _reason(error)))
-        else:
-            yield movie
-
-
-def _read_movie(columns: list[str], cells: list[str]) -> Movie:
-    """Raises ValidationError."""
-    if len(cells) != len(columns):
-        raise ValidationError(f"{len(cells)} values for {len(columns)} columns")
-    if any(NUL_STAND_IN in cell for cell in cells):
-        raise ValidationError("a NUL character")
-    row = {name: cell.strip() for name, cell in zip(columns, cells, strict=True)}
-    if not re.fullmatch("[0-9]*", row["duration_minutes"]):
-        raise ValidationError({"duration_minutes": "not a whole number of minutes"})
-    movie = Movie(title=row["title"], release_date=_read_date(row["release_date"]))
-    for name in DETAILS:
-        setattr(movie, name, row.get(name, ""))
-    movie.duration_minutes = movie.duration_minutes or None
-    movie.clean_fields()
-    return movie
-
-
-def _read_date(text: str) -> date | None:
-    if not text:
-        return None
-    for form in DATE_FORMATS:
-        try:
-            return datetime.strptime(text, form).date()  # noqa: DTZ007 (a date has no time zone)
-        except ValueError:
-            continue
-    raise ValidationError({"release_date": f"“{text}” is not a date such as Jun 12 1998 or 1998-06-12"})
-
-
-def _reason(error: ValidationError) -> str:
-    if not hasattr(error, "error_dict"):
-        return " ".join(error.messages)
-    return "; ".join(f"{name}: {' '.join(messages)}" for name, messages in error.message_dict.items())
+def _batches(file: MovieFile) -> Iterator[list[Movie]]:
+    movies = iter(file.movies)
+    while batch := list(islice(movies, BATCH_SIZE)):
+        yield batch
 
 
 def _key(movie: Movie) -> Key:
     return movie.title, movie.release_date
 
 
-def _save_batch(batch: list[Movie], report: ImportReport) -> None:
-    titles = [movie.title for movie in batch]
-    known = {_key(movie): movie for movie in Movie.objects.filter(title__in=titles)}
+def _compare(batch: list[Movie], known: dict[Key, Movie], report: ImportReport) -> tuple[list[Movie], list[Update]]:
+    """Return the new movies and the updates of known ones, and adds them to the report."""
     new = [movie for movie in batch if _key(movie) not in known]
-    changed = [known[_key(movie)] for movie in batch if _key(movie) in known and _update(known[_key(movie)], movie)]
-    Movie.objects.bulk_create(new)
-    if changed:
-        Movie.objects.bulk_update(changed, DETAILS)
-    report.added += len(new)
-    report.changed += len(changed)
-    report.unchanged += len(batch) - len(new) - len(changed)
+    updates = [
+        Update(known[_key(movie)], values)
+        for movie in batch
+        if _key(movie) in known and (values := _new_values(known[_key(movie)], movie))
+    ]
+    report.added += [str(movie) for movie in new]
+    report.changed += [(str(update.movie), update.description) for update in updates]
+    report.unchanged += len(batch) - len(new) - len(updates)
+    return new, updates
 
 
-def _update(movie: Movie, source: Movie) -> bool:
-    """Copies the non-empty details of `source` to the movie; returns whether anything changed."""
-    changes = {
+def _new_values(movie: Movie, source: Movie) -> dict[str, Any]:
+    """Return the details of `source` that are not empty and differ from the movie's."""
+    return {
         name: value
         for name in DETAILS
         if (value := getattr(source, name)) not in ("", None) and value != getattr(movie, name)
     }
-    for name, value in changes.items():
-        setattr(movie, name, value)
-    return bool(changes)
+
+
+def _changed_meanwhile() -> UnreadableFile:
+    return UnreadableFile("Somebody else changed the same movies at the same time; please try again.")
+
+
+@dataclass(frozen=True)
+class ImportLog:
+    """Writes the entries of an import in the admin's history."""
+
+    user: User
+    file_name: str
+
+    def write(self, added: list[Movie], changed: list[Movie], descriptions: list[str]) -> None:
+        content_type = ContentType.objects.get_for_model(Movie)
+        entries = [(movie, ADDITION, f"Imported from {self.file_name}.") for movie in added]
+        entries += [
+            (movie, CHANGE, f"Imported from {self.file_name}: {description}.")
+            for movie, description in zip(changed, descriptions, strict=True)
+        ]
+        LogEntry.objects.bulk_create(
+            LogEntry(
+                user_id=self.user.pk,
+                content_type_id=content_type.pk,
+                object_id=str(movie.pk),
+                object_repr=str(movie)[:200],
+                action_flag=flag,
+                change_message=message,
+            )
+            for movie, flag, message in entries
+        )
+
+
+# --- A file between its preview and its import ------------------------------------------------
+
+
+def store_movie_upload(*, user: User, file_name: str, content: bytes, now: datetime) -> MovieUpload:
+    """Stores a CSV file for a preview and removes the user's expired ones. Raises UnreadableFile or Busy."""
+    # The preview asks for an unclear order of dates.
+    with suppress(DateOrderUnclear):
+        read_movie_file(content)
+    name = "".join(letter for letter in file_name if letter.isprintable())[-MAX_NAME_LENGTH:] or "file"
+    with write_transaction():
+        expired_uploads(now).filter(user=user).delete()
+        return MovieUpload.objects.create(user=user, name=name, content=compress(content), created_at=now)
+
+
+def expired_uploads(now: datetime) -> Any:
+    return MovieUpload.objects.filter(created_at__lt=now - UPLOAD_LIFETIME)
+
+
+def find_movie_upload(*, user: User, upload_id: int) -> MovieUpload:
+    """Return a file that the user uploaded. Raises NotFound."""
+    upload = MovieUpload.objects.filter(user=user, pk=upload_id).first()
+    if upload is None:
+        raise NotFound
+    return upload
+
+
+def read_movie_upload(*, upload: MovieUpload, date_order: DateOrder | None = None) -> ImportReport:
+    """Return the result of an import that was carried out, otherwise its preview. Raises DateOrderUnclear."""
+    if upload.outcome is not None:
+        return ImportReport.from_json(upload.outcome)
+    return preview_import(content=decompress(upload.content), date_order=date_order)
+
+
+def import_movie_upload(*, user: User, upload_id: int, date_order: DateOrder | None = None) -> ImportReport:
+    """Imports a file that the user uploaded, once, with entries in the admin's history, and stores the result.
+
+    Raises NotFound, DateOrderUnclear, UnreadableFile if somebody else changed the same movies, or Busy.
+    """
+    upload = find_movie_upload(user=user, upload_id=upload_id)
+    file = read_movie_file(decompress(upload.content), date_order)
+    try:
+        with write_transaction():
+            # Race: a second click.
+            locked = MovieUpload.objects.select_for_update().filter(pk=upload.pk).first()
+            if locked is None:
+                raise NotFound
+            if locked.outcome is not None:
+                return ImportReport.from_json(locked.outcome)
+            report = _save(file, ImportLog(user, upload.name))
+            locked.outcome = asdict(report)
+            locked.save(update_fields=["outcome"])
+            return report
+    except IntegrityError:
+        raise _changed_meanwhile() from None

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from booking.models import Booking, Show, User
-from tests.factories import make_block, make_booking, make_movie, make_user
+from tests.factories import make_block, make_booking, make_movie, make_upload, make_user
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
@@ -22,6 +22,10 @@ SIGN_IN = 302
 TABLE = {
     ("booking_movie_import", "", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_movie_import", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
+    # The file belongs to another member of staff.
+    ("booking_movie_upload", "upload", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
+    ("booking_movie_upload", "upload", "POST"): [SIGN_IN, SIGN_IN, 403, 404],
+    ("booking_movie_upload_table", "upload refused", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
     ("booking_show_plan", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_plan", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_move", "", "POST"): [SIGN_IN, SIGN_IN, 403, 302],
@@ -98,7 +102,8 @@ def with_csrf_token(client, form):
 
 
 def send(client, page, arguments, method, booking, *, token=True):
-    path = reverse(f"admin:{page}", args=[part.replace("show", str(booking.show_id)) for part in arguments.split()])
+    ids = {"show": booking.show_id, "upload": make_upload().pk}
+    path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)
     form = form_of(page, arguments, booking)

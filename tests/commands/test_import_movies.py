@@ -15,14 +15,14 @@ HEADER = "title,duration_minutes,certificate,release_date,genre,director"
 pytestmark = pytest.mark.django_db
 
 
-def run(path):
+def run(path, *options):
     out, err = StringIO(), StringIO()
-    call_command("import_movies", path, stdout=out, stderr=err)
+    call_command("import_movies", path, *options, stdout=out, stderr=err)
     return out.getvalue().splitlines()[-1], err.getvalue().splitlines()
 
 
 def load(*lines, header=HEADER):
-    return services.import_movies(lines=[f"{line}\n" for line in (header, *lines)])
+    return services.import_movies(content="\n".join([header, *lines]).encode())
 
 
 def test_the_sample_is_loaded_and_its_one_empty_title_refused():
@@ -77,7 +77,7 @@ def test_an_empty_cell_keeps_what_staff_entered():
 
 def test_a_movie_without_release_date_is_known_by_its_title():
     load("Alien,117,,,,")
-    assert load("Alien,118,,,,").changed == 1
+    assert load("Alien,118,,,,").changed == [("Alien", "duration minutes: 117 → 118")]
 
 
 def test_optional_columns_are_taken():
@@ -103,6 +103,7 @@ def test_a_byte_order_mark_blank_lines_and_the_order_of_columns_do_not_matter(tm
         ("A,,,Feb 30 1998,,", "release_date: “Feb 30 1998” is not a date such as Jun 12 1998 or 1998-06-12"),
         ("A,90", "2 values for 6 columns"),
         ("A,90,,,,,extra", "7 values for 6 columns"),
+        ("A,90,,12/6/98,,", "release_date: “12/6/98” has a year of two digits; write four"),
         ("A\0,90,,,,", "a NUL character"),
         (f"{'A' * 201},90,,,,", "title: Ensure this value has at most 200 characters (it has 201)."),
     ],
@@ -110,7 +111,7 @@ def test_a_byte_order_mark_blank_lines_and_the_order_of_columns_do_not_matter(tm
 def test_a_line_that_makes_no_sense_is_refused_with_its_number_and_reason(line, reason):
     report = load("Good,90,,,,", line, "Better,91,,,,")
     assert report.refused == [(3, reason)]
-    assert report.added == 2
+    assert report.added == ["Good", "Better"]
 
 
 def test_the_second_of_two_lines_on_one_movie_is_refused():
@@ -120,7 +121,6 @@ def test_the_second_of_two_lines_on_one_movie_is_refused():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (f"{HEADER}\nGood,90,,,,\nAmélie,122,,,,\n".encode("latin-1"), "not UTF-8 text"),
         (b"", "lacks the columns title, duration_minutes, certificate, release_date, genre, director"),
         (HEADER.replace("genre,", "").encode(), "lacks the column genre."),
         (f"{HEADER},genre\n".encode(), "names genre twice"),
@@ -142,7 +142,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_more_lines_than_a_batch_holds_are_loaded(monkeypatch):
     monkeypatch.setattr("booking.services.movies.BATCH_SIZE", 2)
-    assert load(*[f"Movie {n},90,,,," for n in range(5)]).added == 5
+    assert len(load(*[f"Movie {n},90,,,," for n in range(5)]).added) == 5
 
 
 def test_a_movie_added_meanwhile_by_somebody_else_changes_nothing(monkeypatch):
@@ -157,3 +157,39 @@ def test_a_movie_added_meanwhile_by_somebody_else_changes_nothing(monkeypatch):
     with pytest.raises(services.Refusal, match="Somebody else changed the same movies"):
         load("A,90,,,,")
     assert not Movie.objects.exists()
+
+
+# --- What the command prints ------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "movies.csv"
+
+
+def test_the_command_says_how_it_read_the_file_and_what_it_did(path):
+    make_movie(title="Alien", release_date=date(1979, 6, 22), duration_minutes=117)
+    path.write_text(f"{HEADER}\nAlien,116,,22.06.1979,,\nUp,,,29.05.2009,,\n")
+    out = StringIO()
+    call_command("import_movies", path, stdout=out)
+    assert out.getvalue().splitlines() == [
+        f"{path}: read as UTF-8, separated by commas, dates with the day first",
+        "added Up (2009)",
+        "changed Alien (1979): duration minutes: 117 → 116",
+        "1 added, 1 changed, 0 unchanged, 0 refused",
+    ]
+
+
+def test_a_dry_run_changes_nothing(path):
+    path.write_text(f"{HEADER}\nUp,,,,,\n")
+    assert run(path, "--dry-run")[0] == "1 added, 0 changed, 0 unchanged, 0 refused"
+    assert not Movie.objects.exists()
+
+
+@pytest.mark.parametrize(("order", "expected"), [("day", date(2009, 5, 4)), ("month", date(2009, 4, 5))])
+def test_an_unclear_order_of_dates_is_given_by_an_option(path, order, expected):
+    path.write_text(f"{HEADER}\nUp,,,04/05/2009,,\n")
+    with pytest.raises(CommandError, match=r"4 May 2009 with the day first .* Add --dates day or --dates month\.$"):
+        run(path)
+    run(path, "--dates", order)
+    assert Movie.objects.get().release_date == expected

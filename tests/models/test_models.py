@@ -13,6 +13,7 @@ from booking.models import (
     CatalogueVersion,
     IdempotencyKey,
     Movie,
+    MovieUpload,
     Screen,
     Show,
     User,
@@ -338,4 +339,4 @@ def test_no_migration_is_missing():
 
 def test_bookkeeping_rows_have_names():
     key, version = IdempotencyKey(key="abc"), CatalogueVersion(table="movie", number=3)
-    assert (str(key), str(version)) == ("abc", "movie 3")
+    assert (str(key), str(version), str(MovieUpload(name="movies.csv"))) == ("abc", "movie 3", "movies.csv")

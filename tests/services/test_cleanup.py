@@ -10,9 +10,9 @@ from django.db import connection, models
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from booking.models import Booking, IdempotencyKey, Movie, RateLimitWindow, RevokedSession
+from booking.models import Booking, IdempotencyKey, Movie, MovieUpload, RateLimitWindow, RevokedSession
 from booking.services import Busy, clean_up, cleanup, counters
-from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_user
+from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_upload, make_user
 from tests.races import at_once
 from tests.service import run
 
@@ -116,6 +116,12 @@ def test_a_session_is_removed_when_it_has_expired():
     assert (batches("sessions of staff"), Session.objects.get().session_key) == ([1], "new")
 
 
+def test_an_uploaded_file_is_removed_after_a_day(db):
+    make_upload(name="old", created_at=NOW - DAY - MOMENT)
+    make_upload(name="new", created_at=NOW - DAY)
+    assert (batches("uploaded files"), MovieUpload.objects.get().name) == ([1], "new")
+
+
 @pytest.mark.django_db
 def test_texts_that_were_written_past_the_model_are_folded():
     movies = [make_movie(title=title, director="Ǻ") for title in ("É", "ß", "A", "B")]
@@ -135,6 +141,7 @@ def test_every_kind_is_reported_where_nothing_has_expired():
         "revoked sessions",
         "sessions of staff",
         "outdated search texts",
+        "uploaded files",
         "holds",
     ]
     assert list(clean_up(now=NOW)) == [(kind, 0) for kind in kinds]
@@ -226,6 +233,7 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
         "Revoked sessions removed: 0",
         "Sessions of staff removed: 0",
         "Outdated search texts removed: 0",
+        "Uploaded files removed: 0",
         "Holds removed: 0",
     ]
     assert capsys.readouterr().err == ""

@@ -56,9 +56,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"Login: {admin.username}, password {ADMIN}, for the admin")
 
     def _movies(self) -> list[Movie]:
+        services.import_movies(content=MOVIES.read_bytes())
         with MOVIES.open(encoding="utf-8", newline="") as lines:
-            services.import_movies(lines=lines)
-            lines.seek(0)
             titles = [row["title"] for row in csv.DictReader(lines)]
         known = Movie.objects.filter(title__in=titles, duration_minutes__isnull=False).order_by("pk")
         return list({movie.title: movie for movie in known}.values())

@@ -22,14 +22,20 @@ some seconds after its end. “Recovery” is the time from the fault's end unti
 """
 
 
-def broken_limits(measured, database_seconds, undisturbed):
-    """What was slower than it may be, in words."""
+def broken_limits(measured, database_seconds, undisturbed, cut_seconds=0.0):
+    """What was slower than it may be, in words.
+
+    With `cut_seconds`, connections to a process that the fault stops may wait as long as that, and are then cut.
+    """
     limits = {kind: HEALTHZ_SECONDS if kind == HEALTHZ else database_seconds + 1 for kind in KINDS}
+    if cut_seconds:
+        limits[HEALTHZ] = cut_seconds
     for kind in KINDS:
         if (seconds := measured.slowest(kind)) > limits[kind]:
             yield f"{kind} {seconds:.1f} s"
         statuses = measured.statuses(kind)
-        yield from (f"{kind} {status}: {statuses[status]}" for status in _wrong(statuses))
+        wrong = _wrong(statuses) - ({NO_ANSWER} if cut_seconds else set())
+        yield from (f"{kind} {status}: {statuses[status]}" for status in sorted(wrong, key=str))
     if (seconds := recovery(measured)) > RECOVERY_SECONDS:
         yield f"recovery {seconds:.1f} s"
     for kind in undisturbed:
@@ -39,7 +45,7 @@ def broken_limits(measured, database_seconds, undisturbed):
 
 def _wrong(statuses):
     """Statuses that no fault explains."""
-    return sorted(set(statuses) - {200, 201, 409, 503}, key=str)
+    return set(statuses) - {200, 201, 409, 503}
 
 
 def recovery(measured):

@@ -1,6 +1,7 @@
 """Serializers: the shapes and types of requests and responses."""
 
 from booking.serializers.account import (
+    AccountChangeSerializer,
     AccountSerializer,
     DeletionSerializer,
     LogoutSerializer,
@@ -34,19 +35,23 @@ from booking.serializers.catalogue import (
     UnavailableSeatSerializer,
     represent_seat_map,
 )
+from booking.serializers.errors import ErrorSerializer, MessageSerializer
 from booking.serializers.queries import BookingQuery, ListQuery, MovieQuery, MovieShowQuery, ShowQuery
 from booking.serializers.root import RootSerializer
 
 __all__ = [
+    "AccountChangeSerializer",
     "AccountSerializer",
     "BookedShowSerializer",
     "BookingQuery",
     "BookingSerializer",
     "DeletionSerializer",
+    "ErrorSerializer",
     "GroupSerializer",
     "HoldSerializer",
     "ListQuery",
     "LogoutSerializer",
+    "MessageSerializer",
     "MoveSerializer",
     "MovieBriefSerializer",
     "MovieQuery",

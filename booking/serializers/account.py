@@ -21,6 +21,7 @@ from booking.serializers.common import example
 
 MAX_TOKEN_LENGTH = 2000
 USED_BEFORE = "Token was used before; its session was ended"
+SIGNED_OUT = "Signed out."
 
 
 class PasswordField(serializers.CharField):
@@ -49,14 +50,20 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     class Meta:
         model = User
         fields = ["id", "username", "email"]
-        read_only_fields = ["id", "username"]
         swagger_schema_fields = example(id=7, username="esha", email="esha@example.com")
+
+
+class AccountChangeSerializer(serializers.Serializer[User]):
+    email = EmailField(max_length=254, allow_blank=True)
+
+    class Meta:
+        swagger_schema_fields = example(email="esha@example.com")
 
 
 class SignupSerializer(serializers.Serializer[User]):
     username = serializers.CharField(max_length=150, validators=[ASCIIUsernameValidator()])
     password = PasswordField()
-    email = EmailField(max_length=254, required=False, allow_blank=True, default="")
+    email = EmailField(max_length=254, required=False, allow_blank=True)
 
     class Meta:
         swagger_schema_fields = example(username="esha", password="red-velvet-seats", email="esha@example.com")
@@ -93,6 +100,8 @@ class RefreshSerializer(TokenRefreshSerializer):
 
     token_class = RefreshToken
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)
+    # Only in the response, which TokenPairSerializer describes.
+    access = None  # type: ignore[assignment]
 
     class Meta:
         swagger_schema_fields = example(refresh="eyJhbGciOiJIUzI1NiIs…")
@@ -116,7 +125,7 @@ class LogoutSerializer(TokenBlacklistSerializer):
         token, _ = validate_refresh_token(attrs["refresh"])
         if not services.revoke_session(token=token, session_id=token[SESSION_CLAIM], now=timezone.now()):
             raise TokenError(USED_BEFORE)
-        return {}
+        return {"detail": SIGNED_OUT}
 
 
 class DeletionSerializer(serializers.Serializer[User]):

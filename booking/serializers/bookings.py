@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from booking.models import Booking, Show
 from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
-from booking.serializers.common import PlainBooleanField, PlainIntegerField, example, represent_time
+from booking.serializers.common import PlainBooleanField, PlainIntegerField, ReferenceField, example, represent_time
 
 BOOKING_EXAMPLE = {
     "id": 42,
@@ -52,6 +52,7 @@ class BookedShowSerializer(serializers.ModelSerializer[Show]):
 
 
 class BookingSerializer(serializers.ModelSerializer[Booking]):
+    reference = ReferenceField()
     show = BookedShowSerializer()
     seat_label = serializers.CharField(help_text="The label printed on the seat, such as C7.")
     cancelled_by = serializers.ChoiceField(
@@ -113,11 +114,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 
 # A limit on the size of the input; the limit on seats per customer is in services/rules.py.
 MAX_SEATS_PER_REQUEST = 50
-
-
-def check_number_of_seats(seats: int) -> None:
-    if seats > MAX_SEATS_PER_REQUEST:
-        raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} seats.", code="too_many")
+TOO_MANY = f"At most {MAX_SEATS_PER_REQUEST} seats."
 
 
 class SeatNumbersField(serializers.ListField):
@@ -126,8 +123,8 @@ class SeatNumbersField(serializers.ListField):
 
     def to_internal_value(self, data: Any) -> list[Any]:
         # Checked first, because validating a very long list takes long.
-        if isinstance(data, list):
-            check_number_of_seats(len(data))
+        if isinstance(data, list) and len(data) > MAX_SEATS_PER_REQUEST:
+            raise serializers.ValidationError(TOO_MANY, code="max_length")
         numbers: list[Any] = super().to_internal_value(data)
         return numbers
 
@@ -139,7 +136,11 @@ class SeatsSerializer(serializers.Serializer[Booking]):
         child=PlainIntegerField(), required=False, allow_empty=False, help_text="1 is A1, counted row by row."
     )
     count = PlainIntegerField(
-        required=False, min_value=1, help_text="Instead of `seat_numbers`: book this many of the best seats."
+        required=False,
+        min_value=1,
+        max_value=MAX_SEATS_PER_REQUEST,
+        error_messages={"max_value": TOO_MANY},
+        help_text="Instead of `seat_numbers`: book this many of the best seats.",
     )
     split = PlainBooleanField(
         required=False, help_text="With `count`: whether the seats may be apart if no row has enough together."
@@ -153,10 +154,6 @@ class SeatsSerializer(serializers.Serializer[Booking]):
         if twice:
             raise serializers.ValidationError([f"Seat {seat} is named twice." for seat in twice], code="duplicate")
         return seats
-
-    def validate_count(self, count: int) -> int:
-        check_number_of_seats(count)
-        return count
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "seat_numbers" in attrs:
@@ -173,7 +170,7 @@ class SeatsSerializer(serializers.Serializer[Booking]):
 class GroupSerializer(serializers.Serializer[Any]):
     """Seats that were booked or cancelled together."""
 
-    reference = serializers.CharField()
+    reference = ReferenceField()
     bookings = BookingSerializer(many=True)
 
     class Meta:
@@ -183,7 +180,7 @@ class GroupSerializer(serializers.Serializer[Any]):
 class HoldSerializer(serializers.Serializer[Any]):
     """Seats that are held together."""
 
-    reference = serializers.CharField()
+    reference = ReferenceField()
     expires_at = serializers.DateTimeField(help_text="When the first of the holds expires.")
     expires_in_seconds = serializers.IntegerField(min_value=0)
     bookings = BookingSerializer(many=True)

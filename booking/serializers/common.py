@@ -2,9 +2,13 @@
 
 import re
 from datetime import date, datetime, tzinfo
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework import serializers
+
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+
+REFERENCE_PATTERN = f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"
 
 
 def example(**fields: Any) -> dict[str, Any]:
@@ -17,6 +21,13 @@ def represent_time(moment: datetime | None, zone: tzinfo) -> str | None:
         return None
     text = moment.astimezone(zone).isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
+class ReferenceField(serializers.CharField):
+    """The reference that bookings made together share."""
+
+    class Meta:
+        swagger_schema_fields: ClassVar[dict[str, Any]] = {"pattern": REFERENCE_PATTERN}
 
 
 class PlainIntegerField(serializers.IntegerField):

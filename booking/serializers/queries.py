@@ -6,9 +6,8 @@ from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.pagination import Pagination
-from booking.serializers.common import PlainDateField, PlainIntegerField
+from booking.serializers.common import REFERENCE_PATTERN, PlainDateField, PlainIntegerField
 
 MAX_TEXT_LENGTH = 100
 
@@ -119,6 +118,4 @@ class BookingQuery(ListQuery):
         ["booked", "held", "cancelled"], required=False, help_text="Bookings of this status only."
     )
     show = IdField(help_text="A show's id.")
-    reference = serializers.RegexField(
-        f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$", required=False, help_text="The reference of your bookings."
-    )
+    reference = serializers.RegexField(REFERENCE_PATTERN, required=False, help_text="The reference of your bookings.")

@@ -12,9 +12,11 @@ from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
 from booking.serializers import (
+    AccountChangeSerializer,
     AccountSerializer,
     DeletionSerializer,
     LogoutSerializer,
+    MessageSerializer,
     PasswordChangeSerializer,
     RefreshSerializer,
     SignupSerializer,
@@ -23,13 +25,15 @@ from booking.serializers import (
 )
 from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, body_field
 from booking.views.common import Public, account, validated
-from booking.views.openapi import TOKEN_REFUSALS, operation
+from booking.views.errors import TOKEN_REFUSALS
+from booking.views.openapi import operation
 
 
 class SignupView(Public, APIView):
     throttle_classes = [SignupThrottle]
 
     @operation(
+        name="sign_up",
         tag="Account",
         summary="Sign up",
         request=SignupSerializer,
@@ -45,6 +49,7 @@ class TokenView(jwt_views.TokenObtainPairView):
     throttle_classes = [TokenThrottle]
 
     @operation(
+        name="sign_in",
         tag="Account",
         summary="Sign in",
         description="Returns a short-lived access token, and a refresh token to get new access tokens with.",
@@ -63,6 +68,7 @@ class RefreshView(jwt_views.TokenRefreshView):
     throttle_classes = [RefreshThrottle]
 
     @operation(
+        name="refresh_token",
         tag="Account",
         summary="Get new tokens for a refresh token",
         description=(
@@ -83,11 +89,12 @@ class LogoutView(jwt_views.TokenBlacklistView):
     throttle_classes = [RefreshThrottle]
 
     @operation(
+        name="sign_out",
         tag="Account",
         summary="Sign out",
         description="All tokens of this sign-in become invalid immediately; other devices stay signed in.",
         request=LogoutSerializer,
-        responses={200: "Signed out."},
+        responses={200: MessageSerializer},
         invalid=("refresh", "required", "This field is required."),
         refusals=[*TOKEN_REFUSALS],
     )
@@ -100,22 +107,24 @@ class MeView(APIView):
         # DELETE checks the password, so it has the same limit as a change of the password.
         return [PasswordThrottle()] if self.request.method == "DELETE" else []
 
-    @operation(tag="Account", summary="See your account", responses={200: AccountSerializer})
+    @operation(name="get_account", tag="Account", summary="See your account", responses={200: AccountSerializer})
     def get(self, request: Request) -> Response:
         return Response(AccountSerializer(account(request)).data)
 
     @operation(
+        name="update_account",
         tag="Account",
         summary="Change your e-mail address",
-        request=AccountSerializer,
+        request=AccountChangeSerializer,
         responses={200: AccountSerializer},
         invalid=("email", "invalid", "Enter a valid email address."),
     )
     def patch(self, request: Request) -> Response:
-        user = services.update_email(user=account(request), **validated(AccountSerializer, request))
+        user = services.update_email(user=account(request), **validated(AccountChangeSerializer, request))
         return Response(AccountSerializer(user).data)
 
     @operation(
+        name="delete_account",
         tag="Account",
         summary="Delete your account",
         description=(
@@ -134,6 +143,7 @@ class MeView(APIView):
 
 class LogoutEverywhereView(APIView):
     @operation(
+        name="sign_out_everywhere",
         tag="Account",
         summary="Sign out everywhere",
         description="All your tokens become invalid immediately, on this device and on all others.",
@@ -148,6 +158,7 @@ class PasswordView(APIView):
     throttle_classes = [PasswordThrottle]
 
     @operation(
+        name="change_password",
         tag="Account",
         summary="Change your password",
         description="All your tokens become invalid immediately; sign in again.",

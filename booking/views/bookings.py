@@ -59,6 +59,7 @@ class LimitedView(APIView):
 
 class BookView(LimitedView):
     @operation(
+        name="book_seat",
         tag="Bookings",
         summary="Book a seat",
         request=SeatSerializer,
@@ -66,6 +67,7 @@ class BookView(LimitedView):
         invalid=("seat_number", "invalid", "A whole number is required."),
         refusals=refusals(services.Action.BOOK),
         repeatable=True,
+        located=True,
     )
     def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(SeatSerializer, request)
@@ -79,6 +81,7 @@ class BookView(LimitedView):
 
 class BookSeatsView(LimitedView):
     @operation(
+        name="book_seats",
         tag="Bookings",
         summary="Book several seats",
         description=(
@@ -104,6 +107,7 @@ class BookSeatsView(LimitedView):
 
 class HoldView(LimitedView):
     @operation(
+        name="hold_seats",
         tag="Bookings",
         summary="Hold seats",
         description=(
@@ -143,6 +147,7 @@ class OwnBookings(viewsets.GenericViewSet[Booking]):
 
 @method_decorator(
     operation(
+        name="list_bookings",
         tag="Bookings",
         summary="List your bookings",
         description="Newest first, including cancelled bookings and holds that ended.",
@@ -162,7 +167,11 @@ class MyBookingsViewSet(mixins.ListModelMixin, OwnBookings):
 
 @method_decorator(
     operation(
-        tag="Bookings", summary="See a booking", responses={200: BookingSerializer}, refusals=[services.NotFound]
+        name="get_booking",
+        tag="Bookings",
+        summary="See a booking",
+        responses={200: BookingSerializer},
+        refusals=[services.NotFound],
     ),
     name="retrieve",
 )
@@ -178,6 +187,7 @@ CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowSt
 
 class CancelView(LimitedView):
     @operation(
+        name="cancel_booking",
         tag="Bookings",
         summary="Cancel a booking",
         description="The seat becomes available immediately.",
@@ -191,6 +201,7 @@ class CancelView(LimitedView):
 
 class MoveView(LimitedView):
     @operation(
+        name="move_booking",
         tag="Bookings",
         summary="Move a booking to another seat",
         description="The new seat is in the same show; it may be one that you hold.",
@@ -211,6 +222,7 @@ class MoveView(LimitedView):
 
 class CancelReferenceView(LimitedView):
     @operation(
+        name="cancel_reference",
         tag="Bookings",
         summary="Cancel all seats of a reference",
         description="Cancels all your active bookings with this reference, or none.",

@@ -28,11 +28,13 @@ from booking.serializers import (
 )
 from booking.views.caching import cached, catalogue_response, has_etag
 from booking.views.common import Public
-from booking.views.openapi import TOKEN_REFUSALS, operation
+from booking.views.errors import TOKEN_REFUSALS
+from booking.views.openapi import operation
 
 
 @method_decorator(
     operation(
+        name="list_movies",
         tag="Movies",
         summary="Browse movies",
         invalid=("page_size", "max_value", "Ensure this value is less than or equal to 100."),
@@ -44,6 +46,7 @@ from booking.views.openapi import TOKEN_REFUSALS, operation
 )
 @method_decorator(
     operation(
+        name="get_movie",
         tag="Movies",
         summary="See a movie",
         responses={200: MovieSerializer},
@@ -92,6 +95,7 @@ class ShowLists(Public, viewsets.GenericViewSet[Show]):
 
 @method_decorator(
     operation(
+        name="list_movie_shows",
         tag="Shows",
         summary="See a movie's upcoming shows",
         description="Soonest first, each with the number of available seats.",
@@ -112,6 +116,7 @@ class MovieShowsViewSet(ShowLists):
 
 @method_decorator(
     operation(
+        name="list_shows",
         tag="Shows",
         summary="Browse shows",
         description="Upcoming shows of all movies, soonest first, each with the number of available seats.",
@@ -123,7 +128,13 @@ class MovieShowsViewSet(ShowLists):
     name="list",
 )
 @method_decorator(
-    operation(tag="Shows", summary="See a show", responses={200: ShowSerializer}, refusals=[services.NotFound]),
+    operation(
+        name="get_show",
+        tag="Shows",
+        summary="See a show",
+        responses={200: ShowSerializer},
+        refusals=[services.NotFound],
+    ),
     name="retrieve",
 )
 class ShowViewSet(mixins.RetrieveModelMixin, ShowLists):
@@ -139,6 +150,7 @@ class SeatMapView(APIView):
     permission_classes: Sequence[Any] = ()
 
     @operation(
+        name="get_seat_map",
         tag="Shows",
         summary="See which seats are available",
         description=(

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.models import User
-from booking.views.openapi import IDEMPOTENCY_KEY
+from booking.views.openapi import IDEMPOTENCY_KEY, KEY_PATTERN
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def idempotent_request(
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
-    if not re.fullmatch("[ -~]{1,255}", key):
+    if not re.fullmatch(KEY_PATTERN, key):
         raise services.InvalidInput(IDEMPOTENCY_KEY.name, ["Enter 1 to 255 printable ASCII characters."])
     return services.IdempotentRequest(key, endpoint, body, represent)
 

@@ -14,49 +14,40 @@ from drf_yasg.inspectors import SwaggerAutoSchema
 from drf_yasg.utils import swagger_auto_schema
 from rest_framework.serializers import BaseSerializer
 
-from booking.authentication import DETAILS
-from booking.exception_handler import STATUS_OF_KIND, error_body, invalid_body
-from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 from booking.paths import API
-from booking.services import Busy, IdempotencyKeyReused, Refusal
+from booking.serializers.common import REFERENCE_PATTERN
+from booking.serializers.errors import ErrorSerializer
+from booking.services import Busy, IdempotencyKeyReused
+from booking.views.definitions import complete, page_of
+from booking.views.errors import (
+    ALWAYS,
+    AUTHENTICATION_REFUSALS,
+    BODY_REFUSALS,
+    Documented,
+    FieldErrorExample,
+    error_responses,
+)
 from booking.views.examples import Examples, current_examples
 
 INFO = openapi.Info(
     title="Movie ticket booking",
     default_version="1.0.0",
     description=(
-        "Sign up, sign in, browse movies and shows, book seats and cancel them. The examples work as they stand: "
-        "open an operation and press **Execute**.\n\n"
-        "Send the access token of `POST /api/token/` in the header `Authorization: Bearer …`; in Swagger UI, that call "
-        "signs this page in. Every error has a stable `code`; times are ISO 8601 with an offset; lists are paged."
+        "Sign up, sign in, browse movies and shows, book seats and cancel them.\n\n"
+        "Send the access token of `POST /api/token/` in the header `Authorization: Bearer …`. Every error has a stable "
+        "`code`; times are ISO 8601 with an offset; lists are paged."
     ),
+    contact=openapi.Contact(name="Movie ticket booking", url=settings.PUBLIC_URL or None),
+    # Of the document, so that clients can be generated from it without asking.
+    license=openapi.License(name="CC0-1.0", url="https://creativecommons.org/publicdomain/zero/1.0/"),
 )
 
-# Errors of DRF, SimpleJWT and the middleware: code → status and an example of the detail. Other refusals are classes.
-FRAMEWORK_REFUSALS = {
-    **{code: (401, detail) for code, detail in DETAILS.items()},
-    "no_active_account": (401, "No active account found with the given credentials"),
-    "parse_error": (400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
-    "incomplete_body": (400, "The body is shorter than Content-Length says."),
-    "request_timeout": (408, "The body did not arrive in time."),
-    "body_too_large": (413, "The body must not be larger than 1000000 bytes."),
-    "unsupported_media_type": (415, 'Unsupported media type "text/plain" in request.'),
-    "throttled": (429, "Request was throttled. Expected available in 42 seconds."),
-}
-TOKEN_REFUSALS = ["token_not_valid", "user_not_found", "user_inactive", "password_changed"]
-# The members of an error in the input; an example has a value for each.
-FIELD_ERROR = ["field", "code", "detail"]
-FieldErrorExample = tuple[str, str, str]
-# A refusal class, or a code of FRAMEWORK_REFUSALS.
-Documented = type[Refusal] | str
-AUTHENTICATION_REFUSALS = list(DETAILS)
-
-
-SEAT_NUMBERS = openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Items(type=openapi.TYPE_INTEGER))
+KEY_PATTERN = "^[ -~]{1,255}$"
 IDEMPOTENCY_KEY = openapi.Parameter(
     "Idempotency-Key",
     openapi.IN_HEADER,
     type=openapi.TYPE_STRING,
+    pattern=KEY_PATTERN,
     description=(
         "A text of your choice, 1 to 255 printable ASCII characters, new for each booking. If you repeat a request "
         "with the same key, body and show, you get the first response again, with `Idempotency-Replayed: true`. "
@@ -69,8 +60,6 @@ IF_NONE_MATCH = openapi.Parameter(
     type=openapi.TYPE_STRING,
     description="The `ETag` of an earlier response. If nothing has changed, the response is 304 without a body.",
 )
-# Swagger 2.0 has no field to mark a response header as required.
-ALWAYS = {"x-required": True}
 ETAG = {
     "ETag": {
         "type": openapi.TYPE_STRING,
@@ -78,8 +67,15 @@ ETAG = {
         **ALWAYS,
     }
 }
-RETRY_AFTER = {
-    "Retry-After": {"type": openapi.TYPE_INTEGER, "description": "The seconds to wait before retrying.", **ALWAYS}
+LOCATION = {
+    "Location": {"type": openapi.TYPE_STRING, "description": "The path of the new object.", **ALWAYS},
+}
+REPLAYED = {
+    "Idempotency-Replayed": {
+        "type": openapi.TYPE_STRING,
+        "enum": ["true"],
+        "description": "Present if this is the response to an earlier request with the same `Idempotency-Key`.",
+    }
 }
 RATE_LIMIT = {
     "RateLimit-Limit": {"type": openapi.TYPE_INTEGER, "description": "The number of requests allowed in a window."},
@@ -136,6 +132,7 @@ class SchemaGenerator(OpenAPISchemaGenerator):
         for name in swagger.definitions:
             if fields := self.examples.bodies.get(name):
                 swagger.definitions[name]["example"] = swagger.definitions[name]["example"] | fields
+        complete(swagger)
         return swagger
 
     def determine_path_prefix(self, paths: list[str]) -> str:
@@ -150,15 +147,14 @@ class SchemaGenerator(OpenAPISchemaGenerator):
             "movies": {"x_example": self.examples.movie, "description": "A movie's id."},
             "shows": {"x_example": self.examples.show, "description": "A show's id."},
             "bookings": {"description": "The id of one of your bookings."},
-            "references": {
-                "description": "The reference of your bookings.",
-                "type": openapi.TYPE_STRING,
-                "pattern": f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$",
-            },
+            "references": {"description": "The reference of your bookings."},
         }
-        an_id = {"type": openapi.TYPE_INTEGER, "minimum": 1}
+        types = {
+            "id": {"type": openapi.TYPE_INTEGER, "minimum": 1},
+            "reference": {"type": openapi.TYPE_STRING, "pattern": REFERENCE_PATTERN},
+        }
         return [
-            openapi.Parameter(name, openapi.IN_PATH, required=True, **an_id | kinds[path.split("/")[2]])
+            openapi.Parameter(name, openapi.IN_PATH, required=True, **types[name], **kinds[path.split("/")[2]])
             for name in uritemplate.variables(path)
         ]
 
@@ -192,15 +188,17 @@ class AutoSchema(SwaggerAutoSchema):
         return [{}, {"Bearer": []}] if self.view.authentication_classes else []
 
     def get_response_serializers(self) -> dict[str, Any]:
-        by_status = _by_status([*self._shared_refusals(), *self.overrides["refusals"]], self.overrides["examples"])
+        error = self.serializer_to_schema(ErrorSerializer())
+        refusals = [*self._shared_refusals(), *self.overrides["refusals"]]
         responses = super().get_response_serializers()
-        responses |= {str(status): _refusal(status, of_status) for status, of_status in by_status.items()}
-        if self.overrides["invalid"] is not None:
-            responses["400"] = _invalid(self.overrides["invalid"], list(by_status.get(400, ())))
+        responses |= error_responses(error, refusals, self.overrides["invalid"], self.overrides["examples"])
         if self.view.get_throttles():
             for status in responses.keys() - set(UNCOUNTED):
                 responses[status]["headers"] = RATE_LIMIT | responses[status].get("headers", {})
         return dict(sorted(responses.items()))
+
+    def get_paginated_response(self, response_schema: openapi.Schema) -> openapi.SchemaRef:
+        return page_of(response_schema, self.components)
 
     def _shared_refusals(self) -> list[Documented]:
         """Return the refusals that the view has because of its classes."""
@@ -210,18 +208,13 @@ class AutoSchema(SwaggerAutoSchema):
         if self.view.get_throttles():
             refusals.append("throttled")
         if "request_body" in self.overrides:
-            refusals += [
-                "parse_error",
-                "incomplete_body",
-                "request_timeout",
-                "body_too_large",
-                "unsupported_media_type",
-            ]
+            refusals += BODY_REFUSALS
         return refusals
 
 
 def operation(
     *,
+    name: str,
     tag: str,
     summary: str,
     responses: dict[int, type[BaseSerializer[Any]] | str] | None = None,
@@ -232,25 +225,27 @@ def operation(
     paged: bool = False,
     repeatable: bool = False,
     conditional: bool = False,
+    located: bool = False,
     examples: dict[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
 
-    `responses` are the successful responses by status (for a `paged` list, the view's serializer). `invalid` is an
-    example of an error in the input: its field, code and detail. `refusals` come in addition to those of
-    `_shared_refusals`. A `repeatable` operation takes an Idempotency-Key, and a `conditional` one returns an ETag.
-    `examples` replace the examples of codes.
+    `name` is a verb and a noun, because generated clients name a method after it. `responses` are the successful
+    responses by status (for a `paged` list, the view's serializer). `invalid` is an example of an error in the input:
+    its field, code and detail. `refusals` come in addition to those of `_shared_refusals`. A `repeatable` operation
+    takes an Idempotency-Key, a `conditional` one returns an ETag, and a `located` one a Location. `examples` replace
+    the examples of codes.
     """
     options: dict[str, Any] = {}
     if request is not None:
         options["request_body"] = request
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
-    headers = ETAG if conditional else {}
+    headers = (ETAG if conditional else {}) | (LOCATION if located else {}) | (REPLAYED if repeatable else {})
     unchanged: dict[int, Any] = {304: "Nothing has changed."} if conditional else {}
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
-        operation_id=summary.lower().replace(" ", "_").replace("'", "").replace("-", ""),
+        operation_id=name,
         operation_summary=summary,
         operation_description=description or summary,
         responses={status: _success(status, body, headers) for status, body in ((responses or {}) | unchanged).items()},
@@ -264,69 +259,7 @@ def operation(
     return decorator
 
 
-def _described(refusal: Documented) -> tuple[int, str, dict[str, Any]]:
-    """Return the refusal's status, code and an example of its body."""
-    if isinstance(refusal, str):
-        status, detail = FRAMEWORK_REFUSALS[refusal]
-        return status, refusal, {"detail": detail}
-    return STATUS_OF_KIND[refusal.kind], refusal.code, refusal.example
-
-
-def _by_status(
-    refusals: Sequence[Documented], examples: dict[str, dict[str, Any]]
-) -> dict[int, dict[str, dict[str, Any]]]:
-    """Return the codes of each status, each with an example of its body, from `examples` if it is there."""
-    by_status: dict[int, dict[str, dict[str, Any]]] = {}
-    for refusal in refusals:
-        status, code, example = _described(refusal)
-        by_status.setdefault(status, {})[code] = examples.get(code, example)
-    return by_status
-
-
 def _success(status: int, body: type[BaseSerializer[Any]] | str, headers: dict[str, Any]) -> openapi.Response:
     if isinstance(body, str):
-        return openapi.Response(body, headers=headers)
-    return openapi.Response(HTTPStatus(status).phrase, body, headers=headers)
-
-
-def _refusal(status: int, examples: dict[str, dict[str, Any]]) -> openapi.Response:
-    """Return the documentation of an error status; `examples` has a body for each code."""
-    codes = list(examples)
-    example = error_body(codes[0], **examples[codes[0]])
-    properties: dict[str, Any] = {
-        "detail": openapi.Schema(type=openapi.TYPE_STRING),
-        "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
-    }
-    extras = {name: value for body in examples.values() for name, value in body.items() if name != "detail"}
-    for name, value in extras.items():
-        properties[name] = _schema_of(value)
-    return openapi.Response(
-        f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
-        openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
-        examples={"application/json": example},
-        **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
-    )
-
-
-def _schema_of(value: Any) -> openapi.Schema:
-    """Return the schema of an extra field of an error, from its example."""
-    if isinstance(value, list):
-        return SEAT_NUMBERS
-    return openapi.Schema(type=openapi.TYPE_BOOLEAN if isinstance(value, bool) else openapi.TYPE_INTEGER)
-
-
-def _invalid(example: FieldErrorExample, codes: list[str]) -> openapi.Response:
-    body = invalid_body([dict(zip(FIELD_ERROR, example, strict=True))])
-    codes = [body["code"], *codes]
-    text = openapi.Schema(type=openapi.TYPE_STRING)
-    error = openapi.Schema(type=openapi.TYPE_OBJECT, required=FIELD_ERROR, properties=dict.fromkeys(FIELD_ERROR, text))
-    properties = {
-        "code": openapi.Schema(type=openapi.TYPE_STRING, enum=codes),
-        "detail": text,
-        "errors": openapi.Schema(type=openapi.TYPE_ARRAY, items=error),
-    }
-    return openapi.Response(
-        f"Bad Request: {', '.join(f'`{code}`' for code in codes)}",
-        openapi.Schema(type=openapi.TYPE_OBJECT, required=["detail", "code"], properties=properties),
-        examples={"application/json": body},
-    )
+        return openapi.Response(body, headers=headers or None)
+    return openapi.Response(HTTPStatus(status).phrase, body, headers=headers or None)

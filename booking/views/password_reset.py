@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.models import User
-from booking.serializers import NewPasswordSerializer, PasswordResetSerializer
+from booking.serializers import MessageSerializer, NewPasswordSerializer, PasswordResetSerializer
 from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of, set_limit_headers
 from booking.views.common import Public, validated
 from booking.views.openapi import operation
@@ -26,11 +26,12 @@ class PasswordResetView(Public, APIView):
     throttle_classes = [PasswordResetThrottle]
 
     @operation(
+        name="request_password_reset",
         tag="Account",
         summary="Ask for a new password",
         description="Mails a link to each account with this address. The response does not reveal whether one exists.",
         request=PasswordResetSerializer,
-        responses={202: SENT},
+        responses={202: MessageSerializer},
         invalid=("email", "invalid", "Enter a valid email address."),
     )
     def post(self, request: Request) -> Response:
@@ -55,6 +56,7 @@ class NewPasswordView(Public, APIView):
     throttle_classes = [PasswordResetConfirmThrottle]
 
     @operation(
+        name="reset_password",
         tag="Account",
         summary="Choose a new password",
         description="Sets a new password with the uid and the token of the link. All earlier tokens become invalid.",

@@ -14,6 +14,7 @@ LISTS = ("movies", "shows", "my-bookings")
 
 class RootView(Public, APIView):
     @operation(
+        name="get_links",
         tag="Start",
         summary="List the addresses",
         description="Addresses of the lists and of the documentation.",

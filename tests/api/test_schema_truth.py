@@ -105,6 +105,8 @@ def undocumented(schema, body, definitions):
     """The names in a body that its schema doesn't know; JSON Schema would let them pass."""
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
+    if "allOf" in schema:
+        return set.intersection(*(undocumented(each, body, definitions) for each in schema["allOf"]))
     if isinstance(body, list):
         return {name for item in body for name in undocumented(schema.get("items", {}), item, definitions)}
     if not isinstance(body, dict) or schema.get("additionalProperties"):

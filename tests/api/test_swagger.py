@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import timedelta
 
@@ -8,7 +9,8 @@ from django.utils import timezone
 
 from booking.exception_handler import STATUS_OF_KIND
 from booking.services import Refusal
-from booking.views.openapi import FRAMEWORK_REFUSALS, JOURNEY
+from booking.views.errors import FRAMEWORK_REFUSALS
+from booking.views.openapi import JOURNEY
 from tests.factories import make_booking, make_show, make_user
 
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
@@ -99,9 +101,16 @@ def documented(schema):
                 yield int(status), response
 
 
+def own_properties(response):
+    """What an error of one operation has beside the members that all have."""
+    shared, own = response["schema"]["allOf"]
+    assert shared == {"$ref": "#/definitions/Error"}
+    return own["properties"]
+
+
 def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
     for _, response in documented(schema):
-        codes = response["schema"]["properties"]["code"]["enum"]
+        codes = own_properties(response)["code"]["enum"]
         assert response["examples"]["application/json"]["code"] in codes
 
 
@@ -109,7 +118,7 @@ def test_every_code_stands_under_its_status(schema):
     status_of_code = {code: status for code, (status, _) in FRAMEWORK_REFUSALS.items()}
     status_of_code |= {refusal.code: STATUS_OF_KIND[refusal.kind] for refusal in refusals()}
     for status, response in documented(schema):
-        codes = response["schema"]["properties"]["code"]["enum"]
+        codes = own_properties(response)["code"]["enum"]
         assert {status_of_code[code] for code in codes} == {status}
 
 
@@ -140,11 +149,142 @@ def test_a_key_says_for_how_long_it_works(schema):
 
 
 def test_what_a_refusal_adds_stands_in_its_schema(schema):
-    conflict = operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"]["schema"]["properties"]
+    conflict = own_properties(operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"])
     types = {name: value["type"] for name, value in conflict.items()}
     lists = dict.fromkeys(("seats", "alternatives", "bookings"), "array")
     own = {"mine": "boolean", "booking": "integer"}
-    assert types == {"detail": "string", "code": "string", "largest_block": "integer", **own, **lists}
+    assert types == {"code": "string", "largest_block": "integer", **lists, **own}
+
+
+# --- What clients are generated from ----------------------------------------------------------
+
+
+def names_in(part, schema):
+    """The definitions that a part of the document refers to, through others too."""
+    for name in re.findall('"#/definitions/(\\w+)"', json.dumps(part)):
+        yield name
+        yield from names_in(schema["definitions"][name], schema)
+
+
+def of_responses(schema):
+    return set(names_in([operation["responses"] for operation in operations(schema).values()], schema))
+
+
+# What a response may lack.
+OPTIONAL = {"UnavailableSeat": {"mine"}, "Error": {"errors"}}
+
+
+def test_what_is_always_in_a_response_is_required(schema):
+    definitions = {name: schema["definitions"][name] for name in of_responses(schema)}
+    optional = {name: one["properties"].keys() - one["required"] for name, one in definitions.items()}
+    assert {name: names for name, names in optional.items() if names} == OPTIONAL
+
+
+def test_no_definition_is_for_a_request_and_a_response(schema):
+    bodies = [p for operation in operations(schema).values() for p in operation["parameters"] if p["in"] == "body"]
+    assert set(names_in(bodies, schema)) & of_responses(schema) == set()
+
+
+def test_a_response_has_no_defaults_and_no_fields_that_are_only_read(schema):
+    properties = [one["properties"].values() for one in schema["definitions"].values()]
+    assert [one for of_one in properties for one in of_one if one.keys() & {"default", "readOnly"}] == []
+
+
+def test_what_can_be_null_says_so(schema):
+    booking = schema["definitions"]["Booking"]["properties"]
+    nullable = {name for name, one in booking.items() if one.get("x-nullable")}
+    assert nullable == {"cancelled_at", "cancelled_by", "expires_at"}
+    assert booking["cancelled_by"]["pattern"] == "^(customer|cinema)$"
+
+
+def test_pages_have_names(schema):
+    pages = {name for name in schema["definitions"] if name.endswith("Page")}
+    assert pages == {"BookingPage", "MoviePage", "ShowPage"}
+    page = schema["definitions"]["MoviePage"]
+    assert page["required"] == ["count", "next", "previous", "results"]
+    assert page["properties"]["results"] == {"type": "array", "items": {"$ref": "#/definitions/Movie"}}
+
+
+def test_every_success_with_a_body_has_an_example_of_all_of_it(schema):
+    for operation in operations(schema).values():
+        for status, response in operation["responses"].items():
+            if "schema" in response and int(status) < 400:
+                [name] = re.findall("^#/definitions/(\\w+)$", response["schema"]["$ref"])
+                example = response["examples"]["application/json"]
+                assert example.keys() >= set(schema["definitions"][name]["required"])
+
+
+def test_an_error_in_the_input_names_its_field(schema):
+    error = schema["definitions"]["Error"]
+    assert error["required"] == ["code", "detail"]
+    assert error["properties"]["errors"]["items"] == {"$ref": "#/definitions/FieldError"}
+    assert schema["definitions"]["FieldError"]["required"] == ["field", "code", "detail"]
+
+
+NAMES = {
+    *("get_links", "sign_up", "sign_in", "refresh_token", "sign_out", "sign_out_everywhere"),
+    *("get_account", "update_account", "delete_account", "change_password", "request_password_reset", "reset_password"),
+    *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
+    *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
+    "cancel_reference",
+}
+
+
+def test_operations_are_named_by_a_verb_and_a_noun(schema):
+    assert {operation["operationId"] for operation in operations(schema).values()} == NAMES
+
+
+def headers_of(schema, method, path, status):
+    return operations(schema)[method, path]["responses"][status]["headers"].keys()
+
+
+def test_the_headers_of_a_booking_are_documented(schema):
+    assert headers_of(schema, "post", "/shows/{id}/book/", "201") >= {"Location", "Idempotency-Replayed"}
+    assert headers_of(schema, "post", "/bookings/{id}/move/", "200") >= {"Idempotency-Replayed"}
+    assert headers_of(schema, "get", "/me/", "401") == {"WWW-Authenticate"}
+
+
+def parameter(schema, method, path, name):
+    [one] = [one for one in operations(schema)[method, path]["parameters"] if one["name"] == name]
+    return {key: value for key, value in one.items() if key not in ("name", "in", "description", "required")}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "expected"),
+    [
+        ("get", "/movies/{id}/shows/", "date", {"type": "string", "format": "date"}),
+        ("get", "/my-bookings/", "status", {"type": "string", "enum": ["booked", "held", "cancelled"]}),
+        ("get", "/movies/", "page", {"type": "integer", "minimum": 1}),
+        ("get", "/movies/", "page_size", {"type": "integer", "minimum": 1, "maximum": 100}),
+        ("post", "/shows/{id}/book/", "Idempotency-Key", {"type": "string", "pattern": "^[ -~]{1,255}$"}),
+    ],
+)
+def test_parameters_have_their_types_and_bounds(schema, method, path, name, expected):
+    assert parameter(schema, method, path, name) == expected
+
+
+def test_references_have_their_pattern(schema):
+    [path] = schema["paths"]["/references/{reference}/cancel/"]["parameters"]
+    reference = schema["definitions"]["Booking"]["properties"]["reference"]
+    assert path["pattern"] == reference["pattern"] == "^[ACDEFGHJKMNPQRTUVWXY34679]{8}$"
+    assert "minimum" not in path
+
+
+def test_a_request_asks_for_nothing_that_it_does_not_use(schema):
+    assert list(schema["definitions"]["Refresh"]["properties"]) == ["refresh"]
+    assert schema["definitions"]["Signup"]["required"] == ["username", "password"]
+
+
+def test_the_number_of_seats_is_bounded(schema):
+    seats = schema["definitions"]["Seats"]["properties"]
+    assert (seats["count"]["minimum"], seats["count"]["maximum"], seats["seat_numbers"]["maxItems"]) == (1, 50, 50)
+
+
+def test_the_document_names_a_contact_and_a_licence(schema):
+    assert (schema["info"]["contact"]["name"], schema["info"]["license"]["name"]) == ("Movie ticket booking", "CC0-1.0")
+
+
+# --- Order ------------------------------------------------------------------------------------
 
 
 def test_tags_and_operations_follow_the_journey(schema):

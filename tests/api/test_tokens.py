@@ -187,7 +187,7 @@ def test_a_token_without_a_signature_is_refused(user):
 
 def test_signing_out_answers_with_an_empty_object(user):
     answer = sign_out(RefreshToken.for_user(user))
-    assert (answer.status_code, answer.json()) == (200, {})
+    assert (answer.status_code, answer.json()) == (200, {"detail": "Signed out."})
 
 
 def test_a_refresh_token_is_dead_after_signing_out(user):

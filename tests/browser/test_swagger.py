@@ -95,18 +95,18 @@ def books_and_cancels_by_clicking(swagger):
     assert swagger.execute("sign_up")[0] == 201
     status, tokens = swagger.execute("sign_in")
     assert (status, sorted(tokens)) == (200, ["access", "refresh"])
-    assert swagger.execute("browse_movies")[1]["count"] > 0
-    movie = swagger.execute("see_a_movie")[1]["title"]
-    shows = swagger.execute("see_a_movies_upcoming_shows")[1]["results"]
-    show = swagger.execute("see_a_show")[1]
+    assert swagger.execute("list_movies")[1]["count"] > 0
+    movie = swagger.execute("get_movie")[1]["title"]
+    shows = swagger.execute("list_movie_shows")[1]["results"]
+    show = swagger.execute("get_show")[1]
     assert (show["movie"]["title"], show["id"] in [each["id"] for each in shows]) == (movie, True)
-    assert swagger.execute("see_which_seats_are_available")[1]["show"] == show["id"]
-    status, booking = swagger.execute("book_a_seat")
+    assert swagger.execute("get_seat_map")[1]["show"] == show["id"]
+    status, booking = swagger.execute("book_seat")
     assert (status, booking["status"], booking["show"]["id"]) == (201, "booked", show["id"])
-    status, refusal = swagger.execute("book_a_seat")
+    status, refusal = swagger.execute("book_seat")
     assert (status, refusal["code"], refusal["seats"]) == (409, "seat_taken", [booking["seat_number"]])
-    assert [each["id"] for each in swagger.execute("list_your_bookings")[1]["results"]] == [booking["id"]]
-    status, cancelled = swagger.execute("cancel_a_booking")
+    assert [each["id"] for each in swagger.execute("list_bookings")[1]["results"]] == [booking["id"]]
+    status, cancelled = swagger.execute("cancel_booking")
     assert (status, cancelled["id"], cancelled["status"]) == (200, booking["id"], "cancelled")
 
 
@@ -121,11 +121,11 @@ def test_so_does_one_with_debug_on(page, local_service):
 def test_several_seats_are_booked_held_moved_and_cancelled_by_clicking_alone(swagger):
     swagger.sign_in("several")
     assert swagger.execute("hold_seats")[1]["bookings"][0]["status"] == "held"
-    assert swagger.execute("cancel_a_booking")[0] == 200
-    reference = swagger.execute("book_several_seats")[1]["reference"]
-    assert swagger.execute("see_a_booking")[1]["reference"] == reference
-    assert swagger.execute("move_a_booking_to_another_seat")[0] == 200
-    assert swagger.execute("cancel_all_seats_of_a_reference")[1]["reference"] == reference
+    assert swagger.execute("cancel_booking")[0] == 200
+    reference = swagger.execute("book_seats")[1]["reference"]
+    assert swagger.execute("get_booking")[1]["reference"] == reference
+    assert swagger.execute("move_booking")[0] == 200
+    assert swagger.execute("cancel_reference")[1]["reference"] == reference
 
 
 def test_operations_stand_in_the_order_of_the_journey(swagger):
@@ -169,18 +169,18 @@ def test_the_page_comes_with_the_strict_policy(page, service):
 def test_nobody_is_signed_in_at_first(swagger):
     expect(swagger.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
     expect(swagger.sign_out).to_be_hidden()
-    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+    assert swagger.execute("get_account")[1]["code"] == "not_authenticated"
 
 
 def test_a_sign_in_authorises_the_page(swagger):
     swagger.sign_in("at-once")
-    assert swagger.execute("see_your_account")[1]["username"] == "at-once"
+    assert swagger.execute("get_account")[1]["username"] == "at-once"
 
 
 def test_a_wrong_password_signs_nobody_out(swagger):
     swagger.sign_in("typist")
     assert swagger.execute("sign_in", {"username": "typist", "password": "wrong"})[0] == 401
-    assert swagger.execute("see_your_account")[1]["username"] == "typist"
+    assert swagger.execute("get_account")[1]["username"] == "typist"
 
 
 @pytest.mark.parametrize("word", ["", "Bearer ", " bearer  "])
@@ -189,7 +189,7 @@ def test_a_pasted_token_works_with_and_without_the_word(swagger, word):
     token = call(swagger.service, "POST", "/token/", {"username": "paster", "password": PASSWORD})[1]["access"]
     swagger.authorize(f"{word}{token}")
     expect(swagger.line).to_have_text("Signed in as paster.")
-    assert swagger.execute("see_your_account")[1]["username"] == "paster"
+    assert swagger.execute("get_account")[1]["username"] == "paster"
 
 
 def test_a_pasted_text_that_is_no_token_is_named_as_such(swagger):
@@ -202,7 +202,7 @@ def test_a_reload_keeps_the_sign_in(swagger):
     swagger.page.reload()
     swagger.loaded()
     expect(swagger.line).to_have_text("Signed in as reloader.")
-    assert swagger.execute("see_your_account")[1]["username"] == "reloader"
+    assert swagger.execute("get_account")[1]["username"] == "reloader"
 
 
 def test_another_tab_is_not_signed_in(swagger):
@@ -218,7 +218,7 @@ def test_a_duplicated_tab_leaves_the_sign_in_to_the_first(swagger):
     other = Swagger(popup.value, swagger.service).loaded()
     expect(other.line).to_have_text("Not signed in. Another tab uses this session.")
     swagger.change_tokens(renewAt=0)
-    assert swagger.execute("see_your_account")[1]["username"] == "doubler"
+    assert swagger.execute("get_account")[1]["username"] == "doubler"
 
 
 # --- Renewal ----------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_a_token_that_expired_is_renewed_before_a_request(swagger):
     swagger.sign_in("renewer")
     before = swagger.tokens
     swagger.change_tokens(renewAt=0, access="stale")
-    assert swagger.execute("see_your_account")[1]["username"] == "renewer"
+    assert swagger.execute("get_account")[1]["username"] == "renewer"
     assert swagger.tokens["refresh"] != before["refresh"]
     expect(swagger.line).to_have_text("Signed in as renewer.")
     # The token was used: sent again at once, it has the same successor.
@@ -240,7 +240,7 @@ def test_a_second_renewal_takes_the_rotated_token(swagger):
     swagger.sign_in("twice")
     for _ in range(2):
         swagger.change_tokens(renewAt=0)
-        assert swagger.execute("see_your_account")[0] == 200
+        assert swagger.execute("get_account")[0] == 200
 
 
 def test_a_token_is_renewed_on_a_reload(swagger):
@@ -254,7 +254,7 @@ def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
     swagger.sign_in("gone")
     call(swagger.service, "POST", "/token/blacklist/", {"refresh": swagger.tokens["refresh"]})
     swagger.change_tokens(renewAt=0)
-    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+    assert swagger.execute("get_account")[1]["code"] == "not_authenticated"
     expect(swagger.line).to_have_text("Your sign-in has expired. Sign in again.")
     expect(swagger.sign_out).to_be_hidden()
 
@@ -262,7 +262,7 @@ def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
 def test_a_stale_token_breaks_no_public_call(swagger):
     swagger.sign_in("stale")
     swagger.change_tokens(access="stale", refresh="stale", renewAt=0)
-    for name in ("browse_movies", "see_a_movie", "see_a_show", "see_which_seats_are_available"):
+    for name in ("list_movies", "get_movie", "get_show", "get_seat_map"):
         assert swagger.execute(name)[0] == 200
 
 
@@ -277,7 +277,7 @@ def test_signing_out_uses_up_the_refresh_token(swagger):
     assert answer.value.status == 200
     assert call(swagger.service, "POST", "/token/refresh/", {"refresh": refresh})[0] == 401
     expect(swagger.line).to_have_text("Signed out.")
-    assert swagger.execute("see_your_account")[1]["code"] == "not_authenticated"
+    assert swagger.execute("get_account")[1]["code"] == "not_authenticated"
 
 
 def test_executing_sign_out_signs_the_page_out(swagger):
@@ -294,7 +294,7 @@ def test_executing_sign_out_everywhere_signs_the_page_out(swagger):
 
 def test_a_deleted_account_signs_the_page_out(swagger):
     swagger.sign_in("deleter")
-    assert swagger.execute("delete_your_account", {"password": PASSWORD})[0] == 204
+    assert swagger.execute("delete_account", {"password": PASSWORD})[0] == 204
     expect(swagger.line).to_have_text("Your account was deleted.")
     assert call(swagger.service, "POST", "/token/", {"username": "deleter", "password": PASSWORD})[0] == 401
 

@@ -17,30 +17,21 @@ from booking.admin.forms import (
 from booking.admin.imports import MovieImportPages
 from booking.models import Movie, Screen, User
 
-IN_HISTORY = (
-    "This account can't be deleted, because the history of shows and bookings lists what it did. To close it, clear "
-    "“Active”."
-)
-
 
 @admin.register(User)
 class AccountAdmin(LockedRowAdmin, UserAdmin):
     add_form = AccountCreationForm
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Explains at the permissions, where “Active” is, why an account of staff can't be deleted."""
+        """Explains at the permissions, where “Active” is, why the account can't be deleted."""
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or not services.has_history(account=obj):
+        reason = services.why_not_deleted(obj=obj, now=timezone.now())
+        if not reason:
             return fieldsets
         return [
-            (name, options | {"description": IN_HISTORY} if "is_active" in options["fields"] else options)
+            (name, options | {"description": reason} if "is_active" in options["fields"] else options)
             for name, options in fieldsets
         ]
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        # Deleting an account would also delete its log entries, from which the history pages are made.
-        named = [f"{account}: {IN_HISTORY}" for account in objs if services.has_history(account=account)]
-        return ([], {}, set(), named) if named else super().get_deleted_objects(objs, request)
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         with transaction.atomic():

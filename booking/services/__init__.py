@@ -13,7 +13,7 @@ from booking.services.bookings import (
 )
 from booking.services.cleanup import clean_up
 from booking.services.copies import Copy, add_copies, preview_copies
-from booking.services.deletion import StaffAccount, delete_account, has_history
+from booking.services.deletion import StaffAccount, delete_account
 from booking.services.facts import Action
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
@@ -120,7 +120,6 @@ __all__ = [
     "find_account_and_count",
     "find_movie_upload",
     "find_offsets",
-    "has_history",
     "hold_seats",
     "import_movie_upload",
     "import_movies",

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from booking.models import Booking, Movie, Screen, Show, User
+from booking.services.deletion import has_history
 
 
 def why_not_deleted(*, obj: object, now: datetime) -> str:
@@ -43,6 +44,9 @@ def _of_screen(screen: Screen) -> str:
 
 
 def _of_user(user: User) -> str:
+    # Deleting the account would also delete its log entries, from which history pages are made.
+    if has_history(account=user):
+        return "The history of shows and bookings lists what they did. Clear “Active” on the account's page instead."
     if not (bookings := user.bookings.count()):
         return ""
     return (

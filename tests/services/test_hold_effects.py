@@ -144,7 +144,7 @@ def test_the_list_of_shows_counts_booked_seats_as_sold(staff, kinds):
 
 def test_the_box_office_cancels_an_active_hold(box_office, kinds):
     response = act(box_office, BOOKINGS, "cancel", [kinds["held"], kinds["expire"], kinds["blocked"]])
-    assert page_messages(response) == ["1 bookings cancelled."]
+    assert page_messages(response) == ["1 booking cancelled."]
     assert list(Booking.objects.filter(status="held")) == [kinds["expire"]]
 
 

@@ -2,13 +2,16 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, carry_out
+from booking.admin.booking_filters import CustomerFilter, DayFilter, ShowFilter, StatusFilter
+from booking.admin.booking_page import BookingPage, hall_url
+from booking.admin.cancelling import CancelPages
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin
 from booking.admin.forms import (
     SellForm,
 )
@@ -18,25 +21,31 @@ from booking.models import Booking, User
 
 
 @admin.register(Booking)
-class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
+class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPages, ReportsPage):
     """Sells seats and cancels bookings; bookings can't be edited or deleted."""
 
     form = SellForm
     # The most important columns come first, because narrow screens show only these without scrolling.
     list_display = ("reference", "seat_label", "user", "status", "show", "created_at")
-    list_filter = ("status", "show__screen", "created_at")
+    list_filter = (StatusFilter, DayFilter, ShowFilter, CustomerFilter, "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
-    search_fields = ("user__username", "show__movie__title")
+    search_fields = (
+        "reference",
+        "user__username",
+        "user__first_name",
+        "user__last_name",
+        "user__email",
+        "show__movie__title",
+    )
     ordering = ("-id",)
-    search_help_text = "Search by reference, username or movie"
+    search_help_text = "Search by any part of reference, username, name, e-mail address or movie"
     fields = ("show", "seat_number", "customer")
     autocomplete_fields = ("show",)
     actions = ("cancel",)
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Booking]:
-        # Without blocked seats and expired holds.
-        bookings = super().get_queryset(request).of_customers(timezone.now())  # type: ignore[attr-defined]
+        bookings = super().get_queryset(request).without_ended_holds(timezone.now())  # type: ignore[attr-defined]
         return bookings.select_related("show__movie", "show__screen", "user")  # type: ignore[no-any-return]
 
     def get_search_results(
@@ -48,24 +57,11 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
             return with_reference, False
         return super().get_search_results(request, queryset, search_term)
 
-    def get_fields(self, request: HttpRequest, obj: Booking | None = None) -> Any:
-        if obj is None:
-            return self.fields
-        sale = ("reference", "status", "user", "show", "seat_label", "created_at", "sold_by", "moved_by")
-        return (*sale, "cancelled_at", "who_cancelled")
-
-    @admin.display(description="cancelled by")
-    def who_cancelled(self, booking: Booking) -> str:
-        return str(booking.cancelled_by or booking.canceller or "-")
-
     def has_change_permission(self, request: HttpRequest, obj: Booking | None = None) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Booking | None = None) -> bool:
         return False
-
-    def has_cancel_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("booking.cancel_booking")
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -91,9 +87,9 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, ReportsPage):
         ).pk
         obj.refresh_from_db()
 
-    @admin.action(description="Cancel selected bookings", permissions=["cancel"])
-    def cancel(self, request: HttpRequest, queryset: QuerySet[Booking]) -> None:
-        def cancel(booking: Booking) -> None:
-            services.cancel_booking(booking_id=booking.pk, now=timezone.now(), cancelled_by=cast(User, request.user))
-
-        carry_out(request, queryset, "booking", "cancelled", cancel)
+    def response_add(self, request: HttpRequest, obj: Booking, post_url_continue: str | None = None) -> HttpResponse:
+        """Leads to the booking's seat in the hall."""
+        if {"_addanother", "_continue"} & request.POST.keys() or not request.user.has_perm("booking.view_show"):
+            return super().response_add(request, obj, post_url_continue)
+        messages.success(request, f"Sold {obj.seat_label} to {obj.user}, {obj.reference}.")
+        return HttpResponseRedirect(hall_url(obj))

@@ -15,12 +15,24 @@ from booking.admin.forms import (
     AccountCreationForm,
 )
 from booking.admin.imports import MovieImportPages
-from booking.models import Movie, Screen, User
+from booking.models import Booking, Movie, Screen, User
+
+NEWEST_BOOKINGS = 20
 
 
 @admin.register(User)
 class AccountAdmin(LockedRowAdmin, UserAdmin):
     add_form = AccountCreationForm
+    list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Adds the user's newest bookings, for staff who may view bookings."""
+        account: User | None = context["original"]
+        if account and request.user.has_perm("booking.view_booking"):
+            of_account = Booking.objects.filter(user=account).of_customers(timezone.now())
+            bookings = of_account.select_related("show__movie", "show__screen").order_by("-created_at", "-id")
+            context["bookings"] = list(bookings[:NEWEST_BOOKINGS])
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Explains at the permissions, where “Active” is, why the account can't be deleted."""

@@ -1,7 +1,7 @@
 """Mixins and functions that several admin pages share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.time_fields import LOCAL_TIMES
+from booking.models import Booking
 from booking.paths import POSITIVE_ID
 
 
@@ -128,6 +129,15 @@ class ValidSelectionMixin(admin.ModelAdmin):
 def counted(number: int, noun: str) -> str:
     """Return the number with its noun: "1 show", "2 shows"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def orders_text(bookings: Iterable[Booking]) -> str:
+    """Return the seats of bookings of one show, by customer and reference: `A1, A2 of esha, ACDEFGHJ; A3 of …`."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for booking in bookings:
+        order = (str(booking.user or "a deleted account"), booking.reference)
+        labels.setdefault(order, []).append(booking.seat_label)
+    return "; ".join(f"{', '.join(seats)} of {user}, {reference}" for (user, reference), seats in labels.items())
 
 
 def carry_out(

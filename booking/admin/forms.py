@@ -2,13 +2,14 @@
 
 import re
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
 from django.contrib.admin.widgets import AdminDateWidget
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
@@ -39,13 +40,14 @@ class ServiceRulesMixin:
     """Validates single fields, but not the model's constraints, which the services check."""
 
     fields: dict[str, forms.Field]
+    declared_fields: dict[str, forms.Field]
     instance: Show | Booking
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Excluded model fields are not validated by the model, so the form runs their validators.
         for model_field in self.instance._meta.fields:
-            if model_field.name in self.fields:
+            if model_field.name in self.fields and model_field.name not in self.declared_fields:
                 self.fields[model_field.name].validators += model_field.validators
 
     def _get_validation_exclusions(self) -> set[str]:
@@ -132,6 +134,12 @@ class PeriodForm(forms.Form):
         return data
 
 
+def labelled_seat(label: str, show: Show) -> int:
+    """Return the number of the seat with this label, in capitals or not. Raises ValueError."""
+    # upper() turns some non-ASCII letters into A to Z.
+    return seat_number(label.upper() if label.isascii() else label, show.seats_per_row)
+
+
 class SeatsForm(forms.Form):
     """Seats of one show, entered as labels and ranges."""
 
@@ -155,10 +163,9 @@ class SeatsForm(forms.Form):
     def _part(self, part: str) -> range:
         """Parse a seat's label or a range of seats in one row."""
         width = self.show.seats_per_row
-        # upper() turns some non-ASCII letters into A to Z.
-        first, dash, last = (part.upper() if part.isascii() else part).partition("-")
+        first, dash, last = part.partition("-")
         try:
-            start, end = seat_number(first, width), seat_number(last if dash else first, width)
+            start, end = labelled_seat(first, self.show), labelled_seat(last if dash else first, self.show)
         except ValueError:
             raise ValidationError(f"{part} is not a seat. Enter seats such as A1, B3-B6, C12.") from None
         if start > end or (start - 1) // width != (end - 1) // width:
@@ -182,9 +189,39 @@ class CustomerField(forms.CharField):
             raise ValidationError("There is no customer with this username.") from None
 
 
+class CustomerInput(forms.TextInput):
+    """A text field with a list of the customers who match what was typed."""
+
+    template_name = "admin/booking/customer.html"
+
+    class Media:
+        css: ClassVar = {"all": ["booking/customers.css"]}
+        js: ClassVar = [forms.Script("booking/customer-field.js", type="module")]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        search = {"data-customers": reverse("admin:booking_show_customers")}
+        return super().get_context(name, value, (attrs or {}) | search)
+
+
 class SellForm(ServiceRulesMixin, forms.ModelForm):
-    customer = CustomerField(max_length=150, help_text="The customer's username.")
+    seat_number = forms.CharField(max_length=20, label="Seat", help_text="Such as E5.")
+    customer = CustomerField(
+        max_length=150,
+        widget=CustomerInput(attrs={"class": "vTextField"}),
+        help_text="The customer's username; type a part of it, of the name or of the e-mail address to find it.",
+    )
 
     class Meta:
         model = Booking
         fields = ("show", "seat_number")
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if {"show", "seat_number"} <= data.keys():
+            text, show = data["seat_number"], data["show"]
+            try:
+                data["seat_number"] = int(text) if re.fullmatch("[0-9]+", text) else labelled_seat(text, show)
+            except ValueError:
+                self.add_error("seat_number", f"{text} is not a seat. Enter a seat such as E5.")
+        return data

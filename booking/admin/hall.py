@@ -21,6 +21,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
+from booking.admin.common import orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -82,12 +83,7 @@ def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     cancelled = services.cancel_bookings(
         show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request)
     )
-    of_order: dict[tuple[str, str], list[int]] = {}
-    for booking in cancelled:
-        order = (str(booking.user or "a deleted account"), booking.reference)
-        of_order.setdefault(order, []).append(booking.seat_number)
-    parts = [f"{labels(show, seats)} of {user}, {reference}" for (user, reference), seats in of_order.items()]
-    return f"Cancelled {'; '.join(parts)}."
+    return f"Cancelled {orders_text(cancelled)}."
 
 
 def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:

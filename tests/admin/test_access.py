@@ -17,7 +17,7 @@ from tests.factories import make_block, make_booking, make_movie, make_upload, m
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
-# Page, its arguments, and how it is asked; "show" stands for the show's id.
+# Page, its arguments, and how it is asked; "show" and "booking" stand for ids.
 #                                                     nobody customer box office superuser
 TABLE = {
     ("booking_movie_import", "", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
@@ -38,6 +38,9 @@ TABLE = {
     ("booking_show_hall_act", "show unblock", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_hall_act", "show cancel", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show move", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_cancel", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_cancel", "booking", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_booking_print", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
 }
@@ -102,7 +105,7 @@ def with_csrf_token(client, form):
 
 
 def send(client, page, arguments, method, booking, *, token=True):
-    ids = {"show": booking.show_id, "upload": make_upload().pk}
+    ids = {"show": booking.show_id, "booking": booking.pk, "upload": make_upload().pk}
     path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)
@@ -138,7 +141,7 @@ def test_no_page_takes_a_form_without_a_csrf_token(booking, page, arguments, met
 def carry_out(who, model, action, booking, *, token=True):
     client = client_of(who)
     selected = booking.show_id if model == "show" else booking.pk
-    form = {"action": action, "_selected_action": selected, "confirmed": "yes"}
+    form = {"action": action, "_selected_action": selected, "confirmed": "yes", "seen": f"{booking.pk}:1:sold"}
     form |= {
         "first_day": "2099-07-01",
         "last_day": "2099-07-01",

@@ -38,7 +38,7 @@ def test_list_and_add_pages_open(staff, model):
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
     ("path", "queries"),
-    [(MOVIES, 8), (SHOWS, 8), (BOOKINGS, 5), ("/admin/booking/screen/", 5), ("/admin/booking/user/", 6)],
+    [(MOVIES, 8), (SHOWS, 8), (BOOKINGS, 6), ("/admin/booking/screen/", 5), ("/admin/booking/user/", 6)],
 )
 def test_a_list_costs_the_same_queries_for_1_and_3_rows(staff, path, queries, rows, django_assert_num_queries):
     for _ in range(rows):
@@ -54,7 +54,7 @@ def test_a_list_costs_the_same_queries_for_1_and_3_rows(staff, path, queries, ro
         f"{SHOWS}?q=movie&state=upcoming",
         f"{SHOWS}?state=past",
         f"{SHOWS}?state=cancelled",
-        f"{BOOKINGS}?q=esha&status__exact=booked",
+        f"{BOOKINGS}?q=esha&status__exact=booked&day=2099-06-01",
         "/admin/booking/user/?q=esha",
     ],
 )
@@ -310,7 +310,16 @@ def test_a_taken_seat_is_refused_on_the_form(box_office, show, user):
 
 @pytest.mark.parametrize(
     ("seat_number", "customer", "field"),
-    [(99, "esha", "seat_number"), (0, "esha", "seat_number"), (7, "x", "customer")],
+    [
+        (99, "esha", "seat_number"),
+        (0, "esha", "seat_number"),
+        ("9" * 20, "esha", "seat_number"),
+        ("A0", "esha", "seat_number"),
+        ("A11", "esha", "seat_number"),
+        ("ZZZZ1", "esha", "seat_number"),
+        ("\u01311", "esha", "seat_number"),
+        (7, "x", "customer"),
+    ],
 )
 def test_a_sale_that_makes_no_sense_is_refused_on_the_form(box_office, show, user, seat_number, customer, field):
     response = sell(box_office, show, customer, seat_number)
@@ -332,14 +341,6 @@ def test_a_sale_beyond_the_limit_is_refused_on_the_form(box_office, show, user, 
     assert form_errors(sell(box_office, show)) == {"__all__": ["One customer may have 1 seats in a show."]}
 
 
-def test_bookings_are_cancelled_through_the_service(box_office, show):
-    live, gone = make_booking(show=show, seat_number=1), make_booking(show=show, seat_number=2, status="cancelled")
-    response = act(box_office, BOOKINGS, "cancel", [live, gone])
-    assert sorted(page_messages(response)) == ["1 booking cancelled.", f"{gone}: This booking is already cancelled."]
-    live.refresh_from_db()
-    assert live.status == "cancelled"
-
-
 def test_a_booking_is_shown_but_not_edited(staff, show):
     booking = make_booking(show=show)
     path = f"{BOOKINGS}{booking.pk}/change/"
@@ -352,14 +353,6 @@ def test_a_booking_is_not_deleted(staff):
     assert staff.post(f"{BOOKINGS}{booking.pk}/delete/", {"post": "yes"}).status_code == 403
     act(staff, BOOKINGS, "delete_selected", [booking], post="yes")
     assert Booking.objects.count() == 1
-
-
-@pytest.mark.parametrize("query", ["reference", "user", "movie"])
-def test_bookings_are_found_by_reference_user_or_movie(box_office, query):
-    booking = make_booking()
-    make_booking()
-    term = {"reference": booking.reference, "user": booking.user.username, "movie": booking.show.movie.title}[query]
-    assert list(box_office.get(BOOKINGS, {"q": term}).context["cl"].result_list) == [booking]
 
 
 # --- Who may do what ---

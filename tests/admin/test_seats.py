@@ -257,7 +257,6 @@ def test_blocked_seats_stand_among_no_bookings(staff, box_office, show):
     for client in (staff, box_office):
         assert list(client.get(BOOKINGS).context["cl"].result_list) == [booking]
         assert list(client.get(BOOKINGS, {"q": row.reference}).context["cl"].result_list) == []
-        assert client.get(f"{BOOKINGS}{row.pk}/change/").status_code == 302
 
 
 def test_blocked_seats_are_not_counted_as_sold(staff, show):

@@ -1,0 +1,86 @@
+"""The page of a booking, with links to what staff do next, and its print."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from booking.admin.cancelling import why_not
+from booking.models import Booking
+
+
+def hall_url(booking: Booking) -> str:
+    """Return the address of the hall with the booking's seat chosen."""
+    return f"{reverse('admin:booking_show_change', args=[booking.show_id])}?booking={booking.pk}"
+
+
+class BookingPage(admin.ModelAdmin):
+    """Shows one booking and the other seats of its reference; nothing can be edited here."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.print_view)
+        return [path("<str:object_id>/print/", view, name="booking_booking_print"), *super().get_urls()]
+
+    def get_fields(self, request: HttpRequest, obj: Booking | None = None) -> Any:
+        if obj is None:
+            return self.fields
+        if obj.status == Booking.Status.BLOCKED:
+            return ("status", "reason", "show", "seat_label", "created_at")
+        sale = ("reference", "status", "customer", "show", "seat_label", "created_at", "sold_by", "moved_by")
+        return (*sale, "cancelled_at", "who_cancelled")
+
+    @admin.display(description="customer")
+    def customer(self, booking: Booking) -> str:
+        if booking.user is None:
+            return "A deleted account"
+        bookings = f"{reverse('admin:booking_booking_changelist')}?user__id__exact={booking.user.pk}"
+        name = " ".join(filter(None, [booking.user.get_full_name(), booking.user.email]))
+        return format_html('{} {} <a href="{}">All bookings</a>', booking.user, name, bookings)
+
+    @admin.display(description="cancelled by")
+    def who_cancelled(self, booking: Booking) -> str:
+        return str(booking.cancelled_by or booking.canceller or "-")
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if booking := context["original"]:
+            context |= {"title": f"Booking {booking}", "subtitle": None, **self._links(request, booking)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _links(self, request: HttpRequest, booking: Booking) -> dict[str, Any]:
+        has, now = request.user.has_perm, timezone.now()
+        of_order = list(self._of_order(request, booking))
+        active = [one for one in of_order if not why_not(one, now)]
+        can_cancel = has("booking.cancel_booking") and booking in active
+        can_move = can_cancel and has("booking.add_booking") and booking.status == Booking.Status.BOOKED
+        hall = hall_url(booking) if has("booking.view_show") else None
+        return {
+            "hall": hall,
+            "move": f"{hall}&move=yes" if hall and can_move else None,
+            "can_cancel": can_cancel,
+            "active": active,
+            "others": [one for one in of_order if one != booking],
+        }
+
+    def _of_order(self, request: HttpRequest, booking: Booking) -> Any:
+        of_order = self.get_queryset(request).filter(show=booking.show, reference=booking.reference)
+        return of_order.order_by("seat_number", "id")
+
+    def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Shows the booked seats of the booking's reference on a page that prints itself."""
+        booking: Booking | None = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, booking):
+            raise PermissionDenied
+        if booking is None or booking.status == Booking.Status.BLOCKED:
+            raise Http404
+        context = {
+            "site_header": self.admin_site.site_header,
+            "booking": booking,
+            "seats": [one for one in self._of_order(request, booking) if one.status == Booking.Status.BOOKED],
+        }
+        return TemplateResponse(request, "admin/booking/booking/print.html", context)

@@ -1,0 +1,124 @@
+"""Cancelling bookings from their list and from a booking's page, both after a question."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+
+from booking import services
+from booking.admin.common import counted, orders_text
+from booking.admin.hall_forms import SeenSeatsField, seen_text
+from booking.models import Booking, User
+
+# So that the page can list them all.
+MAX_BOOKINGS = 500
+
+
+class CancelForm(forms.Form):
+    seen = SeenSeatsField()
+
+
+def why_not(booking: Booking, now: datetime) -> str:
+    """Return why the booking can't be cancelled, or an empty string."""
+    if booking.status == Booking.Status.BLOCKED:
+        return "This seat is blocked; unblock it in the hall of its show."
+    if not booking.is_active(now):
+        return services.AlreadyCancelled().detail
+    return services.ShowStarted().detail if booking.show.has_started(now) else ""
+
+
+class CancelPages(admin.ModelAdmin):
+    """The action that cancels bookings, and the page that cancels one or all of its reference."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.cancel_view)
+        return [path("<str:object_id>/cancel/", view, name="booking_booking_cancel"), *super().get_urls()]
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("booking.cancel_booking")
+
+    @admin.action(description="Cancel selected bookings", permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Booking]) -> HttpResponse | None:
+        form = CancelForm(request.POST)
+        if form.is_valid():
+            self._cancel(request, queryset, form.cleaned_data["seen"])
+            return None
+        if queryset.count() > MAX_BOOKINGS:
+            messages.error(
+                request, f"Select at most {MAX_BOOKINGS} bookings. To cancel all bookings of a show, cancel the show."
+            )
+            return None
+        # Without the list's filters, which a booking may have left meanwhile.
+        return self._ask(request, queryset, action=request.path, back=request.get_full_path())
+
+    def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Cancels a booking, or with `all` in the query string all active bookings with its reference and show."""
+        booking: Booking | None = self.get_object(request, unquote(object_id))
+        if not (self.has_cancel_permission(request) and self.has_view_permission(request, booking)):
+            raise PermissionDenied
+        if booking is None:
+            raise Http404
+        page = reverse("admin:booking_booking_change", args=[booking.pk])
+        of_order: Any = self.get_queryset(request).filter(show=booking.show, reference=booking.reference)
+        form = CancelForm(request.POST)
+        if form.is_valid():
+            self._cancel(request, of_order, form.cleaned_data["seen"])
+            return HttpResponseRedirect(page)
+        bookings = of_order.active(timezone.now()) if "all" in request.GET else of_order.filter(pk=booking.pk)
+        return self._ask(request, bookings, action=request.path, back=page) or HttpResponseRedirect(page)
+
+    def _ask(self, request: HttpRequest, bookings: Iterable[Booking], *, action: str, back: str) -> HttpResponse | None:
+        """Return the question, or None if no booking can be cancelled, which messages explain."""
+        now = timezone.now()
+        reasons = [(booking, why_not(booking, now)) for booking in bookings]
+        active = [booking for booking, reason in reasons if not reason]
+        skipped = [f"{booking}: {reason}" for booking, reason in reasons if reason]
+        if not active:
+            for text in skipped:
+                messages.error(request, text)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Cancel {counted(len(active), 'booking')}",
+            "opts": self.opts,
+            "bookings": active,
+            "shows": self._by_show(active),
+            "skipped": skipped,
+            "seen": ",".join(seen_text(one.pk, one.seat_number, one.status) for one in active),
+            "action": action,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/booking/booking/cancel.html", context)
+
+    @staticmethod
+    def _by_show(bookings: Iterable[Booking]) -> list[dict[str, Any]]:
+        ordered = sorted(bookings, key=lambda one: (one.show.starts_at, one.show_id, one.seat_number))
+        groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.show_id)]
+        return [{"show": group[0].show, "number": len(group), "seats": orders_text(group)} for group in groups]
+
+    @staticmethod
+    def _cancel(request: HttpRequest, bookings: QuerySet[Booking], seen: Sequence[services.SeenSeat]) -> None:
+        """Cancels each booking that is still as it was seen, and reports the others."""
+        chosen = bookings.in_bulk([one.booking_id for one in seen])
+        done = 0
+        for one in (one for one in seen if one.booking_id in chosen):
+            booking = chosen[one.booking_id]
+            try:
+                services.cancel_bookings(
+                    show_id=booking.show_id, seen=[one], now=timezone.now(), cancelled_by=cast(User, request.user)
+                )
+                done += 1
+            except services.Refusal as refusal:
+                messages.error(request, f"{booking}: {refusal.detail}")
+        if done:
+            messages.success(request, f"{counted(done, 'booking')} cancelled.")

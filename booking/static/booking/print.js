@@ -1,0 +1,3 @@
+// A page that prints itself once, and again on request.
+document.getElementById("print").addEventListener("click", () => window.print());
+window.print();

@@ -40,8 +40,9 @@ class BookingPage(admin.ModelAdmin):
         if booking.user is None:
             return "A deleted account"
         bookings = f"{reverse('admin:booking_booking_changelist')}?user__id__exact={booking.user.pk}"
-        name = " ".join(filter(None, [booking.user.get_full_name(), booking.user.email]))
-        return format_html('{} {} <a href="{}">All bookings</a>', booking.user, name, bookings)
+        details = ", ".join(filter(None, [booking.user.get_full_name(), booking.user.email]))
+        name = f"{booking.user} ({details})" if details else f"{booking.user}"
+        return format_html('{} <a href="{}">All bookings</a>', name, bookings)
 
     @admin.display(description="cancelled by")
     def who_cancelled(self, booking: Booking) -> str:

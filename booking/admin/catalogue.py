@@ -40,9 +40,9 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
         reason = services.why_not_deleted(obj=obj, now=timezone.now())
         if not reason:
             return fieldsets
+        described = {"description": f"This account can't be deleted. {reason}"}
         return [
-            (name, options | {"description": reason} if "is_active" in options["fields"] else options)
-            for name, options in fieldsets
+            (name, options | described if "is_active" in options["fields"] else options) for name, options in fieldsets
         ]
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -8,7 +8,6 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views import defaults
 from rest_framework import exceptions
-from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
 
@@ -31,7 +30,7 @@ STATUS_OF_KIND = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | ApiResponse:
+def exception_handler(error: Exception, context: dict[str, Any]) -> ApiResponse:
     """Return a JSON response with a stable code for every exception of an API view, including crashes."""
     if is_transient_error(error):
         error = Busy.caused_by(error)
@@ -51,10 +50,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | A
         logger.error("Crash in %s", request.path, exc_info=error, extra={"request": request})
         return ApiResponse(error_body("server_error", SERVER_ERROR), status=500)
     code = _code_of(error)
-    response.data = error_body(code, DETAILS[code] if code == NOT_AUTHENTICATED else response.data["detail"])
+    body = error_body(code, DETAILS[code] if code == NOT_AUTHENTICATED else response.data["detail"])
+    headers = {name: response[name] for name in ("WWW-Authenticate", "Retry-After") if response.has_header(name)}
     if code in CHALLENGES:
-        response["WWW-Authenticate"] += f', error="{CHALLENGES[code]}"'
-    return response
+        headers["WWW-Authenticate"] += f', error="{CHALLENGES[code]}"'
+    # The pages of the document render a Response as HTML.
+    return ApiResponse(body, response.status_code, headers)
 
 
 def error_body(code: str, detail: str, **extra: Any) -> dict[str, Any]:

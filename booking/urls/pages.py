@@ -1,13 +1,17 @@
 """URLs outside /api/."""
 
 from django.contrib.auth.views import PasswordResetCompleteView
-from django.urls import path
+from django.urls import path, re_path
 
+from booking.views.documents import DocumentView
 from booking.views.password_reset import NewPasswordPage
 from booking.views.root import BareRootView
 
 urlpatterns = [
     path("api", BareRootView.as_view()),
+    path("swagger/", DocumentView.with_ui("swagger"), name="swagger"),
+    path("redoc/", DocumentView.with_ui("redoc"), name="redoc"),
+    re_path(r"^swagger\.(?P<format>json|yaml)$", DocumentView.without_ui(), name="schema"),
     # Django's views and templates refer to these two by these names.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
     path(

@@ -423,5 +423,46 @@ def test_the_pages_load_nothing_from_another_host(db, anyone, name):
     assert all(source.startswith("/") for source in sources)
 
 
+ACCEPTED = ["text/html", "application/json", "image/png", "*/*", "", "x"]
+
+
+@pytest.mark.parametrize("accept", ACCEPTED)
+@pytest.mark.parametrize(("path", "kind"), [("/swagger.json", "json"), ("/swagger.yaml", "yaml")])
+def test_the_path_of_a_document_decides_its_format(db, anyone, path, kind, accept):
+    answer = anyone.get(path, HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, f"application/{kind}")
+
+
+@pytest.mark.parametrize("path", ["/swagger/", "/redoc/"])
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/html", "text/html"),
+        ("image/png", "text/html"),
+        ("", "text/html"),
+        ("application/json", "application/json"),
+    ],
+)
+def test_a_page_is_html_unless_the_document_is_asked_for(db, anyone, path, accept, kind):
+    answer = anyone.get(path, HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, kind)
+
+
+@pytest.mark.parametrize("path", ["/swagger/", "/redoc/", "/swagger.json", "/swagger.yaml"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "application/yaml"])
+def test_another_method_of_a_document_is_refused_in_json(anyone, path, accept):
+    answer = anyone.post(path, HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer["Content-Type"], answer["Allow"]) == (
+        405,
+        "application/json",
+        "GET, HEAD, OPTIONS",
+    )
+    assert answer.json() == {"code": "method_not_allowed", "detail": 'Method "POST" not allowed.'}
+
+
+def test_the_document_s_text_suits_each_of_its_pages(schema):
+    assert "Execute" not in schema["info"]["description"]
+
+
 def test_the_front_page_leads_to_swagger(anyone, db):
     assert anyone.get("/").url == "/swagger/"

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from booking.middleware import CONTENT_SECURITY_POLICY
 
 PASSWORD = "red-velvet-seats"
+NOT_SIGNED_IN = "Not signed in. Execute POST /token/ to sign in; the examples work as they stand."
 
 
 def call(service, method, path, body=None, token=None):
@@ -167,7 +168,7 @@ def test_the_page_comes_with_the_strict_policy(page, service):
 
 
 def test_nobody_is_signed_in_at_first(swagger):
-    expect(swagger.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
+    expect(swagger.line).to_have_text(NOT_SIGNED_IN)
     expect(swagger.sign_out).to_be_hidden()
     assert swagger.execute("get_account")[1]["code"] == "not_authenticated"
 
@@ -208,7 +209,7 @@ def test_a_reload_keeps_the_sign_in(swagger):
 def test_another_tab_is_not_signed_in(swagger):
     swagger.sign_in("one-tab")
     other = Swagger(swagger.page.context.new_page(), swagger.service).open()
-    expect(other.line).to_have_text("Not signed in. Execute POST /token/ to sign in.")
+    expect(other.line).to_have_text(NOT_SIGNED_IN)
 
 
 def test_a_duplicated_tab_leaves_the_sign_in_to_the_first(swagger):

@@ -207,7 +207,7 @@ function fillBooking(body) {
 
 // --- Start -----------------------------------------------------------------------------------
 
-show("Not signed in. Execute POST /token/ to sign in.", false);
+show("Not signed in. Execute POST /token/ to sign in; the examples work as they stand.", false);
 button.addEventListener("click", signOut);
 swaggerUiConfig.plugins.push(signInPlugin);
 swaggerUiConfig.tryItOutEnabled = true;

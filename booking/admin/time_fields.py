@@ -48,6 +48,7 @@ class LocalTimeWidget(forms.MultiWidget):
     supports_microseconds = False
 
     class Media:
+        css = {"all": ["booking/local_time.css"]}
         js = ["booking/clock.js"]
 
     # The offsets of the time that was submitted.

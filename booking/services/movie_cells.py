@@ -76,4 +76,4 @@ def read_duration(text: str) -> int | None:
         return int(minutes[1])
     if hours := HOURS.fullmatch(text):
         return int(hours[1]) * 60 + int(hours[2] or 0)
-    raise ValidationError({"duration_minutes": "not a whole number of minutes"})
+    raise ValidationError({"duration_minutes": f"“{text}” is not a whole number of minutes"})

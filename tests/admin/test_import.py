@@ -241,12 +241,12 @@ def test_at_most_100_lines_are_on_the_page_and_all_in_a_csv_file(staff, done):
     if done:
         staff.post(path)
     page = staff.get(path).content.decode()
-    assert (page.count("not a whole number of minutes"), page.count("<li>=Film")) == (100, 100)
+    assert (page.count("is not a whole number of minutes"), page.count("<li>=Film")) == (100, 100)
     assert "Refused lines (150)" in page
     refused = rows_of(staff, f"{path}refused.csv")
     assert (len(refused), refused[:2]) == (
         151,
-        [["line", "reason"], ["2", "duration_minutes: not a whole number of minutes"]],
+        [["line", "reason"], ["2", "duration_minutes: “x” is not a whole number of minutes"]],
     )
     assert rows_of(staff, f"{path}added.csv")[:2] == [["title"], ["'=Film 0"]]
 

@@ -96,7 +96,7 @@ def test_a_byte_order_mark_blank_lines_and_the_order_of_columns_do_not_matter(tm
     ("line", "reason"),
     [
         (",90,,,,", "title: This field cannot be blank."),
-        ("A,ninety,,,,", "duration_minutes: not a whole number of minutes"),
+        ("A,ninety,,,,", "duration_minutes: “ninety” is not a whole number of minutes"),
         ("A,0,,,,", "duration_minutes: Ensure this value is greater than or equal to 1."),
         ("A,99999,,,,", "duration_minutes: Ensure this value is less than or equal to 1440."),
         ("A,,,Juno 12,,", "release_date: “Juno 12” is not a date such as Jun 12 1998 or 1998-06-12"),

@@ -237,23 +237,31 @@ class Over(Exception):
     """Ends the loop of a watchdog."""
 
 
-@linux
-@pytest.mark.parametrize("can_write", [True, False])
-def test_a_worker_that_can_not_send_heartbeats_kills_nobody(child, tmp_path, can_write):
+def run_for_some_checks(watchdog):
     rounds = iter(range(2 * MISSED_HEARTBEATS))
 
     def pause(seconds):
         if next(rounds, None) is None:
             raise Over
 
-    file_of(child.pid, tmp_path)
-    watchdog = Watchdog(tmp_path, os.getpid())
-    if not can_write:
-        # A file can't be made where a folder of that name is missing.
-        watchdog._own = tmp_path / "missing" / "own.beat"
     with pytest.raises(Over):
         watchdog.run(pause)
-    assert (child.poll() is None) != can_write
+
+
+@linux
+def test_a_worker_that_sends_heartbeats_checks_the_others(watchdog, child, tmp_path):
+    file_of(child.pid, tmp_path)
+    run_for_some_checks(watchdog)
+    assert child.wait() == -signal.SIGKILL
+
+
+@linux
+def test_a_worker_that_can_not_send_heartbeats_kills_nobody(watchdog, child, tmp_path):
+    file_of(child.pid, tmp_path)
+    # A file can't be made in a folder that is missing.
+    watchdog._own = tmp_path / "missing" / "own.beat"
+    run_for_some_checks(watchdog)
+    assert child.poll() is None
 
 
 @linux

@@ -3,6 +3,7 @@
 # make test         the whole suite on PostgreSQL, and on SQLite what uses the database (with CI set, measures coverage)
 # make test-fast    the inner loop: on SQLite, without servers and fuzz tests
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
+# make test-clients generates clients from the OpenAPI document with tools of npm and PyPI and uses them; needs npm
 # make fuzz         sends hostile requests for long, on both databases (EXAMPLES=2000 a test; SEED=… repeats a run)
 # make test-image   builds and runs what the Dockerfile does, without a container engine
 # make cluster      three nodes with PostgreSQL, failover and the service on this machine, until Ctrl-C
@@ -35,7 +36,7 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
 .DEFAULT_GOAL := run
-.PHONY: run serve test test-fast test-browser fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
+.PHONY: run serve test test-fast test-browser test-clients fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean
 
 ifdef UV
@@ -82,6 +83,11 @@ test-fast: $(VENV)/.installed-dev
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser
+
+test-clients: $(VENV)/.installed-dev
+	@if command -v npm >/dev/null; then \
+	  npm ci --prefix tests/clients --no-progress && $(BIN)/python -m pytest tests/clients; \
+	else echo "Skipped the test of generated clients: npm is not installed."; fi
 
 fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/admin/test_fuzz_queries.py tests/api/test_fuzz.py \
   tests/services/test_fuzz_hall.py

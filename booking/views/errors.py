@@ -15,6 +15,7 @@ FRAMEWORK_REFUSALS = {
     **{code: (401, detail) for code, detail in DETAILS.items()},
     "no_active_account": (401, "No active account found with the given credentials"),
     "parse_error": (400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
+    "bad_request": (400, "Bad request."),
     "incomplete_body": (400, "The body is shorter than Content-Length says."),
     "request_timeout": (408, "The body did not arrive in time."),
     "body_too_large": (413, "The body must not be larger than 1000000 bytes."),

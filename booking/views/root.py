@@ -19,6 +19,7 @@ class RootView(Public, APIView):
         summary="List the addresses",
         description="Addresses of the lists and of the documentation.",
         responses={200: RootSerializer},
+        refusals=["bad_request"],
     )
     def get(self, request: Request) -> Response:
         pages = {"swagger": reverse("swagger"), "redoc": reverse("redoc"), "openapi": reverse("schema", args=["json"])}

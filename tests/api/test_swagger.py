@@ -16,7 +16,7 @@ from tests.factories import make_booking, make_show, make_user
 PUBLIC, EITHER, SIGNED_IN = [], [{}, {"Bearer": []}], [{"Bearer": []}]
 BODY = [408, 413, 415]
 OPERATIONS = {
-    ("get", "/"): (PUBLIC, [200, 503]),
+    ("get", "/"): (PUBLIC, [200, 400, 503]),
     ("post", "/signup/"): (PUBLIC, [201, 400, *BODY, 429, 503]),
     ("post", "/token/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),
     ("post", "/token/refresh/"): (PUBLIC, [200, 400, 401, *BODY, 429, 503]),

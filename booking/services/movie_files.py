@@ -102,8 +102,21 @@ class MovieFile:
         return text + (f"; ignored columns: {', '.join(self.ignored)}" if self.ignored else "")
 
 
+def check_movie_file(content: bytes) -> None:
+    """Raises UnreadableFile if the file as a whole can't be read. Its lines are not checked, which takes longer."""
+    _read_table(content)
+
+
 def read_movie_file(content: bytes, date_order: DateOrder | None = None) -> MovieFile:
     """Return the movies of a CSV file. Raises UnreadableFile, and DateOrderUnclear without a `date_order`."""
+    file, records = _read_table(content)
+    file.date_order = _find_date_order([(line, record["release_date"]) for line, record in records], date_order)
+    _read_movies(records, file)
+    return file
+
+
+def _read_table(content: bytes) -> tuple[MovieFile, list[tuple[int, dict[str, str]]]]:
+    """Return how the file was read, and the cells of each line by column."""
     text, encoding = _decode(content)
     separator, begin, lines_before = _find_separator(text)
     # Before Python 3.11, csv stops at a NUL. The stand-in makes only the line with the NUL invalid.
@@ -116,10 +129,7 @@ def read_movie_file(content: bytes, date_order: DateOrder | None = None) -> Movi
     _, header = rows[0] if rows else (0, [])
     columns, ignored = _read_header(header)
     file = MovieFile(encoding, SEPARATORS[separator], ignored)
-    records = list(_read_records(columns, rows[1:], file))
-    file.date_order = _find_date_order([(line, record["release_date"]) for line, record in records], date_order)
-    _read_movies(records, file)
-    return file
+    return file, list(_read_records(columns, rows[1:], file))
 
 
 def _decode(content: bytes) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """Importing movies from a CSV file."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -15,7 +14,7 @@ from django.utils.text import Truncator
 
 from booking.models import Movie, MovieUpload, User
 from booking.services.movie_cells import DateOrder
-from booking.services.movie_files import DETAILS, DateOrderUnclear, MovieFile, UnreadableFile, read_movie_file
+from booking.services.movie_files import DETAILS, MovieFile, UnreadableFile, check_movie_file, read_movie_file
 from booking.services.refusals import NotFound
 from booking.services.transactions import write_transaction
 
@@ -188,9 +187,7 @@ class ImportLog:
 
 def store_movie_upload(*, user: User, file_name: str, content: bytes, now: datetime) -> MovieUpload:
     """Stores a CSV file for a preview and removes the user's expired ones. Raises UnreadableFile or Busy."""
-    # The preview asks for an unclear order of dates.
-    with suppress(DateOrderUnclear):
-        read_movie_file(content)
+    check_movie_file(content)
     name = "".join(letter for letter in file_name if letter.isprintable())[-MAX_NAME_LENGTH:] or "file"
     with write_transaction():
         expired_uploads(now).filter(user=user).delete()

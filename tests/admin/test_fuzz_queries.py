@@ -30,7 +30,8 @@ LOOKUPS = [
 ]  # fmt: skip
 NAMES = [
     "q", "o", "p", "e", "all", "pk", "_facets", "_popup", "_to_field", "_changelist_filters", "day", "first_day",
-    "last_day", "page", "state", "dates", "term", "app_label", "model_name", "field_name", "next", "", "[]", "%00x",
+    "last_day", "copy", "to", "rounds", "page", "state", "dates",
+    "term", "app_label", "model_name", "field_name", "next", "", "[]", "%00x",
 ]  # fmt: skip
 VALUES = [
     "", "0", "1", "-1", "2", "x", "True", "None", "null", "9" * 20, "-" + "9" * 20, "9" * 400, "1e9", "1.5", "NaN",

@@ -216,3 +216,21 @@ def test_a_copy_is_made_at_one_of_two_times(staff, settings, zone, local, offset
     [made] = copies()
     assert made.starts_at == read_local_time(local=local, offset=offsets[1])
     assert made.ends_at - made.starts_at == 152 * MINUTE
+
+
+# --- Lists, plan and reports ------------------------------------------------------------------
+
+NIGHTS = [(zone, local) for zone, local, _ in FORWARD] + [(zone, local) for zone, local, _, _ in BACK]
+
+
+@pytest.mark.parametrize(("zone", "local"), NIGHTS)
+def test_a_show_is_found_on_the_day_of_the_change(staff, settings, zone, local):
+    settings.TIME_ZONE = zone
+    show = make_show(starts_at=read_local_time(local=local.replace(hour=12)))
+    day = {"starts_at__year": local.year, "starts_at__month": local.month, "starts_at__day": local.day}
+    assert list(staff.get(SHOWS, day).context["cl"].result_list) == [show]
+    [column] = staff.get(f"{SHOWS}plan/", {"day": f"{local:%Y-%m-%d}"}).context["plan"].columns
+    assert [block.show.pk for block in column.blocks] == [show.pk]
+    period = {"first_day": f"{local:%Y-%m-%d}", "last_day": f"{local:%Y-%m-%d}"}
+    report = staff.get("/admin/booking/booking/reports/", period).context["report"]
+    assert [line.shows for line in report.days] == [1]

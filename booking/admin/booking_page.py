@@ -32,7 +32,7 @@ class BookingPage(admin.ModelAdmin):
             return self.fields
         if obj.status == Booking.Status.BLOCKED:
             return ("status", "reason", "show", "seat_label", "created_at")
-        sale = ("reference", "status", "customer", "show", "seat_label", "created_at", "sold_by", "moved_by")
+        sale = ("reference", "status", "customer", "show", "seat_label", "created_at", "seller", "mover")
         return (*sale, "cancelled_at", "who_cancelled")
 
     @admin.display(description="customer")
@@ -43,6 +43,15 @@ class BookingPage(admin.ModelAdmin):
         details = ", ".join(filter(None, [booking.user.get_full_name(), booking.user.email]))
         name = f"{booking.user} ({details})" if details else f"{booking.user}"
         return format_html('{} <a href="{}">All bookings</a>', name, bookings)
+
+    # Names without the links to accounts that Django would show; the box office may not view accounts.
+    @admin.display(description="sold by")
+    def seller(self, booking: Booking) -> str:
+        return str(booking.sold_by or "-")
+
+    @admin.display(description="moved by")
+    def mover(self, booking: Booking) -> str:
+        return str(booking.moved_by or "-")
 
     @admin.display(description="cancelled by")
     def who_cancelled(self, booking: Booking) -> str:

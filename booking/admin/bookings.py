@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from booking.admin.forms import (
 )
 from booking.admin.history import events_of_booking, with_bookings
 from booking.admin.reports import ReportsPage
-from booking.models import Booking, User
+from booking.models import Booking, Movie, Show, User
 
 
 @admin.register(Booking)
@@ -29,14 +29,8 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
     list_display = ("reference", "seat_label", "user", "status", "show", "created_at")
     list_filter = (StatusFilter, DayFilter, ShowFilter, CustomerFilter, "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
-    search_fields = (
-        "reference",
-        "user__username",
-        "user__first_name",
-        "user__last_name",
-        "user__email",
-        "show__movie__title",
-    )
+    # get_search_results searches the customers and movies too.
+    search_fields = ("reference",)
     ordering = ("-id",)
     search_help_text = "Search by any part of reference, username, name, e-mail address or movie"
     fields = ("show", "seat_number", "customer")
@@ -55,7 +49,15 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
         with_reference = queryset.filter(reference=search_term.strip().upper())
         if search_term and with_reference.exists():
             return with_reference, False
-        return super().get_search_results(request, queryset, search_term)
+        for word in search_term.split():
+            # Customers and movies are searched in their own tables, not for each booking.
+            movies = Movie.objects.matching(word).order_by()
+            queryset = queryset.filter(
+                Q(reference__icontains=word)
+                | Q(user__in=User.objects.matching(word).order_by())
+                | Q(show__in=Show.objects.filter(movie__in=movies).order_by())
+            )
+        return queryset, False
 
     def has_change_permission(self, request: HttpRequest, obj: Booking | None = None) -> bool:
         return False

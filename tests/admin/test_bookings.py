@@ -39,7 +39,7 @@ def text_of(response):
     "typed", ["CDEF", "acdefghj", "JOA", "oan", "bakk", "Jo Bakker", "@cinema", "alien", "alien bakker"]
 )
 def test_bookings_are_found_by_any_part_of_what_staff_know(box_office, joan, typed):
-    booking = make_booking(user=joan, show=make_show(movie=make_movie(title="Alien")), reference="ACDEFGHJ")
+    booking = make_booking(user=joan, show=make_show(movie=make_movie(title="Aliën")), reference="ACDEFGHJ")
     make_booking(reference="MNPQRTUV")
     assert listed(box_office, q=typed) == {booking}
 

@@ -76,12 +76,14 @@ def booking_body(booking):
             "screen": {"id": booking.show.screen_id, "name": "Screen 1"},
             "starts_at": "2099-06-01T18:00:00Z",
             "ends_at": "2099-06-01T20:00:00Z",
+            "cancelled_at": None,
         },
         "seat_number": booking.seat_number,
         "seat_label": f"{'ABCDE'[(booking.seat_number - 1) // 10]}{(booking.seat_number - 1) % 10 + 1}",
         "status": booking.status,
         "created_at": as_text(booking.created_at),
         "cancelled_at": as_text(booking.cancelled_at),
+        "cancelled_by": booking.canceller,
         "expires_at": as_text(booking.expires_at),
     }
 

@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils import timezone
 
 
@@ -10,9 +10,10 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # These modules import models, so they need the app registry.
         from booking import services
-        from booking.infrastructure.triggers import create_missing_triggers
+        from booking.infrastructure.triggers import create_missing_triggers, drop_guards
         from movieticket.probes import add_gauge
 
+        pre_migrate.connect(drop_guards, sender=self)
         post_migrate.connect(create_missing_triggers, sender=self)
         add_gauge("active_holds", "Seats that are currently held.", lambda: services.count_holds(now=timezone.now()))
 

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import environ
+from babel.numbers import get_currency_precision, list_currencies
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
 
@@ -83,6 +84,13 @@ def _read_sender(value: str) -> str:
     return value
 
 
+def _decimals(currency: str) -> int:
+    """Raises LookupError for an unknown currency."""
+    if currency not in list_currencies():
+        raise LookupError(currency)
+    return int(get_currency_precision(currency))
+
+
 def _read_rate(value: str) -> tuple[int, int]:
     """Return the number of requests and the period in seconds."""
     count, _, period = value.partition("/")
@@ -120,6 +128,9 @@ proxy = Cast("an address, a network such as 10.0.0.0/8, or unix", read_proxy)
 header = Cast("a header's name such as X-Forwarded-Proto", _read_header)
 log_format = Cast("json or text", str.lower, lambda value: value in ("json", "text"))
 time_zone = Cast("the name of a time zone such as Europe/London", lambda value: ZoneInfo(value).key)
+currency = Cast(
+    "the code of a currency with at most 3 decimals, such as EUR", str.upper, lambda code: 0 <= _decimals(code) <= 3
+)
 sender = Cast("an e-mail address", _read_sender)
 reset_url = Cast(
     "an address such as https://example.com/reset?uid={uid}&token={token}",

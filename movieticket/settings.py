@@ -300,6 +300,10 @@ HOLD_MINUTES = env("HOLD_MINUTES", cast.positive, 10)
 MAX_HOLD_MINUTES = env("MAX_HOLD_MINUTES", cast.positive, 30)
 # How long the response to a request with an Idempotency-Key is stored.
 IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
+# ISO 4217; all prices are in this currency.
+CURRENCY = env("CURRENCY", cast.currency, "EUR")
+# How many days after a show names, e-mail addresses and phone numbers of customers without an account are kept.
+KEEP_CONTACTS_DAYS = env("KEEP_CONTACTS_DAYS", cast.positive, 90)
 
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {

@@ -9,7 +9,7 @@ from django.db.models import UniqueConstraint
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from booking.models import Booking, Show, User
+from booking.models import Booking, Show, User, hall_of_plan, prices_of_list
 from booking.services import counters
 from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
@@ -34,6 +34,7 @@ MIGRATED = {
     "auth_group_permissions",
     "auth_permission",
     "booking_catalogueversion",
+    "booking_seatcategory",
     "django_content_type",
 }
 
@@ -79,6 +80,13 @@ def _fast_and_unlimited(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_plans_of_other_tests():
+    """A test's rows disappear with it, and the next one's may get the same ids."""
+    hall_of_plan.cache_clear()
+    prices_of_list.cache_clear()
 
 
 @pytest.fixture(autouse=True)

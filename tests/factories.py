@@ -1,12 +1,28 @@
 """Makes what a test needs, with values that don't matter to it filled in."""
 
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from zlib import compress
 
 from model_bakery import baker
 
-from booking.models import Booking, Movie, MovieUpload, Screen, Show, User
+from booking.models import (
+    Booking,
+    Movie,
+    MovieUpload,
+    Order,
+    Price,
+    PriceList,
+    Screen,
+    SeatCategory,
+    SeatPlan,
+    Show,
+    TicketType,
+    User,
+    full_rows,
+    normalise,
+)
 
 # Far enough for every show of a test to be still to come when a view asks the real clock.
 STARTS_AT = datetime(2099, 6, 1, 18, 0, tzinfo=timezone.utc)
@@ -23,22 +39,50 @@ def make_movie(**fields: Any) -> Movie:
     return baker.make(Movie, **({"title": f"Movie {Movie.objects.count() + 1}", "duration_minutes": 120} | fields))
 
 
+def make_plan(layout: str) -> SeatPlan:
+    return SeatPlan.of_layout(normalise(layout))
+
+
 def make_screen(**fields: Any) -> Screen:
-    defaults = {"name": f"Screen {Screen.objects.count() + 1}", "rows": 5, "seats_per_row": 10}
+    """A screen with 5 rows of 10 seats, unless told otherwise."""
+    rows, width = fields.setdefault("rows", 5), fields.setdefault("seats_per_row", 10)
+    defaults = {
+        "name": f"Screen {Screen.objects.count() + 1}",
+        "plan": SeatPlan.of_layout(full_rows(rows * width, width, "S")),
+        "price_list": None,
+    }
     return baker.make(Screen, **(defaults | fields))
 
 
 def make_show(**fields: Any) -> Show:
-    """A upcoming show with 50 seats in rows of 10, unless told otherwise."""
+    """An upcoming show with 50 seats in rows of 10, unless told otherwise; `layout` draws other seats."""
     starts_at = fields.pop("starts_at", STARTS_AT)
+    total_seats, width = fields.pop("total_seats", 50), fields.setdefault("seats_per_row", 10)
+    plan = make_plan(fields.pop("layout", None) or full_rows(total_seats, width, "S"))
     defaults = {
         "ends_at": starts_at + timedelta(hours=2),
-        "total_seats": 50,
-        "seats_per_row": 10,
+        "plan": plan,
+        "total_seats": plan.total_seats,
+        "price_list": None,
         "movie": fields.get("movie") or make_movie(),
         "screen": fields.get("screen") or make_screen(),
     }
     return baker.make(Show, starts_at=starts_at, **(defaults | fields))
+
+
+def make_ticket_type(**fields: Any) -> TicketType:
+    number = TicketType.objects.count() + 1
+    return TicketType.objects.create(**({"name": f"Type {number}", "position": number} | fields))
+
+
+def make_price_list(prices: dict[tuple[str, TicketType], Any] | None = None, **fields: Any) -> PriceList:
+    """A price list with these amounts by category code and ticket type."""
+    defaults = {"name": f"Prices {PriceList.objects.count() + 1}", "version": 1}
+    price_list = PriceList.objects.create(**(defaults | fields))
+    for (code, ticket_type), amount in (prices or {}).items():
+        category = SeatCategory.objects.get(code=code)
+        Price(price_list=price_list, category=category, ticket_type=ticket_type, amount=Decimal(str(amount))).save()
+    return price_list
 
 
 def make_booking(**fields: Any) -> Booking:
@@ -48,7 +92,10 @@ def make_booking(**fields: Any) -> Booking:
     fields["show"] = fields.get("show") or make_show()
     if fields.get("status") == Booking.Status.CANCELLED:
         fields.setdefault("cancelled_at", NOW)
-    return Booking.objects.create(**({"seat_number": 1, "created_at": NOW} | fields))
+    booking = Booking.objects.create(**({"seat_number": 1, "created_at": NOW} | fields))
+    created = {"user": booking.user, "created_at": booking.created_at}
+    Order.objects.get_or_create(show=booking.show, reference=booking.reference, defaults=created)
+    return booking
 
 
 def make_hold(**fields: Any) -> Booking:

@@ -80,4 +80,4 @@ class MovieAdmin(LockedRowAdmin, MovieImportPages):
 
 @admin.register(Screen)
 class ScreenAdmin(LockedRowAdmin):
-    list_display = ("name", "rows", "seats_per_row", "total_seats", "turnaround_minutes")
+    list_display = ("name", "total_seats", "turnaround_minutes")

@@ -14,7 +14,7 @@ from django.urls import reverse
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import Booking, Show, User, seat_number
+from booking.models import Booking, Show, User
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -59,13 +59,11 @@ class ServiceRulesMixin:
 class ShowForm(ServiceRulesMixin, forms.ModelForm):
     class Meta:
         model = Show
-        fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
+        fields = ("movie", "screen", "starts_at", "ends_at", "price_list")
 
     # Fields with a default from the movie or the screen.
     OPTIONAL = {
         "ends_at": "If left empty, it is computed from the movie's length.",
-        "total_seats": "If left empty, the screen's value is used.",
-        "seats_per_row": "If left empty, the screen's value is used.",
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -137,7 +135,7 @@ class PeriodForm(forms.Form):
 def labelled_seat(label: str, show: Show) -> int:
     """Return the number of the seat with this label, in capitals or not. Raises ValueError."""
     # upper() turns some non-ASCII letters into A to Z.
-    return seat_number(label.upper() if label.isascii() else label, show.seats_per_row)
+    return show.hall.seat_number(label.upper() if label.isascii() else label)
 
 
 class SeatsForm(forms.Form):
@@ -162,15 +160,17 @@ class SeatsForm(forms.Form):
 
     def _part(self, part: str) -> range:
         """Parse a seat's label or a range of seats in one row."""
-        width = self.show.seats_per_row
-        first, dash, last = part.partition("-")
-        try:
-            start, end = labelled_seat(first, self.show), labelled_seat(last if dash else first, self.show)
-        except ValueError:
-            raise ValidationError(f"{part} is not a seat. Enter seats such as A1, B3-B6, C12.") from None
-        if start > end or (start - 1) // width != (end - 1) // width:
-            raise ValidationError(f"{part} is not a range of seats in one row.")
-        return range(start, end + 1)
+        # Labels of rows with digits contain a hyphen, too: 1-12 is a seat, 1-12-1-14 is a range.
+        hyphens = [index for index, letter in enumerate(part) if letter == "-"]
+        for first, last in [(part, part), *((part[:index], part[index + 1 :]) for index in hyphens)]:
+            try:
+                start, end = labelled_seat(first, self.show), labelled_seat(last, self.show)
+            except ValueError:
+                continue
+            if start > end or self.show.hall.seat(start).y != self.show.hall.seat(end).y:
+                raise ValidationError(f"{part} is not a range of seats in one row.")
+            return range(start, end + 1)
+        raise ValidationError(f"{part} is not a seat. Enter seats such as A1, B3-B6, C12.")
 
 
 class BlockForm(SeatsForm):

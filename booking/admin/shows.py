@@ -57,7 +57,7 @@ class StartNotConfirmed(Exception):
 class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage):
     form = ShowForm
     formfield_overrides = LOCAL_TIMES
-    fields = ("movie", "screen", "starts_at", "ends_at", "total_seats", "seats_per_row")
+    fields = ("movie", "screen", "starts_at", "ends_at", "price_list")
     list_display = ("starts_at", "movie", "screen", "sold", "state")
     list_display_links = ("starts_at", "movie")
     list_filter = (StateFilter, "screen")

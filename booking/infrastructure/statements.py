@@ -259,6 +259,18 @@ class Update(Statement):
         return text, list(places)
 
 
+class Delete(Statement):
+    """Deletes the rows of a queryset; `build` takes a Parameters and returns the queryset. Signals are not sent."""
+
+    def __init__(self, build: Callable[[Parameters], QuerySet[Any, Any]]) -> None:
+        self._build = build
+
+    def compiled(self) -> tuple[str, list[Any]]:
+        query: Any = self._build(Parameters()).order_by().query.chain(sql.DeleteQuery)
+        text, places = query.get_compiler(connection.alias).as_sql()
+        return text, list(places)
+
+
 class Insert(Statement):
     """Inserts one instance of a model and returns its id, for `mark_saved`. Signals are not sent.
 

@@ -1,10 +1,13 @@
-"""Database triggers that count changes of movies, screens and shows, for the catalogue cache."""
+"""Database triggers: they count changes of the catalogue for its cache, and refuse changes of what is sold."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connections
 
-TABLES = ("movie", "screen", "show")
+CATALOGUE = ("movie", "screen", "show")
+# The names that a show's prices are listed with.
+PRICES = ("tickettype",)
 COUNT = (
     "INSERT INTO booking_catalogueversion (\"table\", number) VALUES ('{table}', 1)"
     ' ON CONFLICT ("table") DO UPDATE SET number = booking_catalogueversion.number + 1'
@@ -25,14 +28,58 @@ SQLITE = [
     for event in ("insert", "update", "delete")
 ]
 
+# Table, events, condition and message of changes that are refused. In the condition, ROW is the old or the new row.
+_PRICE_USED = "EXISTS (SELECT 1 FROM booking_show WHERE price_list_id = {row}.price_list_id)"
+GUARDS = [
+    ("seatplan", "update", "", "A seat plan cannot be changed."),
+    ("price", "insert", _PRICE_USED.format(row="NEW"), "A price list that a show uses cannot be changed."),
+    ("price", "update", _PRICE_USED.format(row="OLD"), "A price list that a show uses cannot be changed."),
+    ("price", "delete", _PRICE_USED.format(row="OLD"), "A price list that a show uses cannot be changed."),
+]
 
-def create_triggers(connection: Any) -> None:
-    """Creates the triggers that are missing."""
+
+def create_triggers(connection: Any, tables: Iterable[str]) -> None:
+    """Creates the triggers that count changes of the tables, if they are missing."""
     statements = SQLITE if connection.vendor == "sqlite" else POSTGRESQL
     with connection.cursor() as cursor:
-        for table in TABLES:
+        for table in tables:
             for statement in statements:
                 cursor.execute(statement.format(table=table))
+
+
+def create_guards(connection: Any) -> None:
+    """Creates the triggers that refuse changes of seat plans and used prices, if they are missing."""
+    with connection.cursor() as cursor:
+        for table, event, condition, message in GUARDS:
+            name = f"booking_guard_{table}_{event}"
+            when = f"WHEN ({condition})" if condition else ""
+            if connection.vendor == "sqlite":
+                cursor.execute(
+                    f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {event} ON booking_{table} {when}"
+                    f" BEGIN SELECT RAISE(ABORT, '{message}'); END"
+                )
+                continue
+            # PostgreSQL allows no subquery in WHEN.
+            refuse = f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation';"
+            body = f"IF {condition} THEN {refuse} END IF;" if condition else refuse
+            row = "OLD" if event == "delete" else "NEW"
+            cursor.execute(
+                f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN {body} RETURN {row}; END $$"
+            )
+            cursor.execute(
+                f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON booking_{table}"
+                f" FOR EACH ROW EXECUTE FUNCTION {name}()"
+            )
+
+
+def drop_guards(using: str, **_: Any) -> None:
+    """Removes the guards on SQLite before a migration, which can't replace a table that a trigger reads."""
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            for table, event, _condition, _message in GUARDS:
+                cursor.execute(f"DROP TRIGGER IF EXISTS booking_guard_{table}_{event}")
 
 
 def create_missing_triggers(using: str, **_: Any) -> None:
@@ -41,5 +88,10 @@ def create_missing_triggers(using: str, **_: Any) -> None:
     On PostgreSQL the triggers remain.
     """
     connection = connections[using]
-    if connection.vendor == "sqlite" and "booking_catalogueversion" in connection.introspection.table_names():
-        create_triggers(connection)
+    if connection.vendor != "sqlite":
+        return
+    tables = connection.introspection.table_names()
+    if "booking_catalogueversion" in tables:
+        create_triggers(connection, [table for table in (*CATALOGUE, *PRICES) if f"booking_{table}" in tables])
+    if "booking_price" in tables:
+        create_guards(connection)

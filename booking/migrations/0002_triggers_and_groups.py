@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from booking.infrastructure.triggers import COUNT, TABLES, create_triggers
+from booking.infrastructure.triggers import CATALOGUE, COUNT, create_triggers
 
 GROUP = "Box office"
 PERMISSIONS = [
@@ -14,9 +14,9 @@ PERMISSIONS = [
 
 
 def count_catalogue_changes(apps, schema_editor):
-    for table in TABLES:
+    for table in CATALOGUE:
         schema_editor.execute(COUNT.format(table=table))
-    create_triggers(schema_editor.connection)
+    create_triggers(schema_editor.connection, CATALOGUE)
 
 
 def make_rate_limits_cheap(apps, schema_editor):

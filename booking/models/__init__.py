@@ -15,10 +15,13 @@ from booking.models.cinema import (
     Show,
     ShowQuerySet,
     new_reference,
-    seat_label,
-    seat_number,
 )
 from booking.models.imports import MovieUpload
+from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
+from booking.models.money import currency_decimals, fits_currency, represent_amount
+from booking.models.orders import Order, OrderQuerySet
+from booking.models.plans import ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
+from booking.models.prices import Price, PriceList, PriceTable, TicketType, prices_of_list
 
 __all__ = [
     "REFERENCE_ALPHABET",
@@ -27,18 +30,37 @@ __all__ = [
     "Booking",
     "BookingQuerySet",
     "CatalogueVersion",
+    "Hall",
     "IdempotencyKey",
+    "ImmutableError",
+    "LayoutError",
     "Movie",
     "MovieQuerySet",
     "MovieUpload",
+    "Order",
+    "OrderQuerySet",
+    "Price",
+    "PriceList",
+    "PriceTable",
     "RateLimitWindow",
     "RevokedSession",
     "Screen",
+    "Seat",
+    "SeatCategory",
+    "SeatPlan",
     "SeatTaking",
     "Show",
     "ShowQuerySet",
+    "TicketType",
     "User",
+    "categories_of",
+    "changed_labels",
+    "currency_decimals",
+    "fits_currency",
+    "full_rows",
+    "hall_of_plan",
     "new_reference",
-    "seat_label",
-    "seat_number",
+    "normalise",
+    "prices_of_list",
+    "represent_amount",
 ]

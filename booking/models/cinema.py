@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -14,7 +14,10 @@ from django.utils import timezone
 
 from booking.models.accounts import User
 from booking.models.folding import FoldedField, Folding, FoldingQuerySet
+from booking.models.layouts import Hall
 from booking.models.loading import LoadsQuickly
+from booking.models.plans import SeatPlan, hall_of_full_rows, hall_of_plan
+from booking.models.prices import MONEY, Price, PriceList, TicketType
 
 MAX_SEATS_PER_SHOW = 10_000
 MAX_TURNAROUND_MINUTES = 240
@@ -30,28 +33,6 @@ def new_reference() -> str:
         number, place = divmod(number, len(REFERENCE_ALPHABET))
         letters += REFERENCE_ALPHABET[place]
     return letters
-
-
-def seat_label(seat_number: int, seats_per_row: int) -> str:
-    """Return the label printed on the seat: 1 is A1; rows are A…Z, AA, AB…"""
-    row, place = divmod(seat_number - 1, seats_per_row)
-    letters = ""
-    while row >= 0:
-        row, letter = divmod(row, 26)
-        letters = chr(ord("A") + letter) + letters
-        row -= 1
-    return f"{letters}{place + 1}"
-
-
-def seat_number(label: str, seats_per_row: int) -> int:
-    """Return the number of the seat with this label. Raises ValueError if the label is invalid for the row's length."""
-    match = re.fullmatch(r"([A-Z]{1,4})([1-9][0-9]{0,5})", label)
-    if match is None or int(match[2]) > seats_per_row:
-        raise ValueError(label)
-    row = 0
-    for letter in match[1]:
-        row = row * 26 + ord(letter) - ord("A") + 1
-    return (row - 1) * seats_per_row + int(match[2])
 
 
 class MovieQuerySet(FoldingQuerySet["Movie"]):
@@ -105,8 +86,15 @@ class Movie(Folding, LoadsQuickly):
 
 class Screen(LoadsQuickly):
     name = models.CharField(max_length=50, unique=True)
-    rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
-    seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+    # Null only for screens that version 1.0 added; they have full rows.
+    plan = models.ForeignKey(SeatPlan, models.PROTECT, related_name="+", null=True, editable=False)
+    # The price list of new shows; null: they are free.
+    price_list = models.ForeignKey(PriceList, models.PROTECT, related_name="+", null=True, blank=True)
+    # Version 1.0 reads these; a later version removes them.
+    rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False)
+    seats_per_row = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
+    )
     turnaround_minutes = models.IntegerField(
         "turnaround",
         default=0,
@@ -127,8 +115,14 @@ class Screen(LoadsQuickly):
         return self.name
 
     @property
+    def hall(self) -> Hall:
+        if self.plan_id is None:
+            return hall_of_full_rows(self.rows * self.seats_per_row, self.seats_per_row)
+        return hall_of_plan(self.plan_id)
+
+    @property
     def total_seats(self) -> int:
-        return self.rows * self.seats_per_row
+        return self.hall.total_seats
 
     @property
     def turnaround(self) -> timedelta:
@@ -162,6 +156,12 @@ class ShowQuerySet(models.QuerySet["Show"]):
         left = F("total_seats") - _number_of(Booking.objects.active(now))
         return self.annotate(seats_available=Case(When(cancelled_at=None, then=left), default=0))
 
+    def with_lowest_price(self) -> ShowQuerySet:
+        """Annotate `lowest_price`, the lowest price of an active ticket type; null for a free show."""
+        prices = Price.objects.filter(price_list=OuterRef("price_list"), ticket_type__is_active=True)
+        lowest = prices.order_by().values("price_list").annotate(lowest=models.Min("amount")).values("lowest")
+        return self.annotate(lowest_price=models.Subquery(lowest))
+
 
 def _number_of(bookings: BookingQuerySet) -> Coalesce:
     """Return an expression that counts the bookings of the outer query's show."""
@@ -171,14 +171,23 @@ def _number_of(bookings: BookingQuerySet) -> Coalesce:
 
 
 class Show(LoadsQuickly):
-    """A screening of a movie, with the screen's seat plan at the time of planning."""
+    """A screening of a movie. It keeps its seat plan and its price list when the screen gets others."""
 
     movie = models.ForeignKey(Movie, models.PROTECT, related_name="shows", db_index=False)
     screen = models.ForeignKey(Screen, models.PROTECT, related_name="shows", db_index=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    total_seats = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)])
-    seats_per_row = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)])
+    # Null only for shows that version 1.0 planned; they have full rows.
+    plan = models.ForeignKey(SeatPlan, models.PROTECT, related_name="shows", null=True, editable=False)
+    # Null: the show is free.
+    price_list = models.ForeignKey(PriceList, models.PROTECT, related_name="shows", null=True, blank=True)
+    total_seats = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)], editable=False
+    )
+    # Version 1.0 reads it; a later version removes it.
+    seats_per_row = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
+    )
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = ShowQuerySet.as_manager()
@@ -209,11 +218,17 @@ class Show(LoadsQuickly):
     def has_started(self, now: datetime) -> bool:
         return self.starts_at <= now
 
+    @property
+    def hall(self) -> Hall:
+        if self.plan_id is None:
+            return hall_of_full_rows(self.total_seats, self.seats_per_row)
+        return hall_of_plan(self.plan_id)
+
     def has_seat(self, seat_number: int) -> bool:
         return 1 <= seat_number <= self.total_seats
 
     def seat_label(self, seat_number: int) -> str:
-        return seat_label(seat_number, self.seats_per_row)
+        return self.hall.label(seat_number)
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
@@ -297,6 +312,14 @@ class Booking(SeatTaking, LoadsQuickly):
     user = models.ForeignKey(User, models.PROTECT, related_name="bookings", db_index=False, null=True)
     show = models.ForeignKey(Show, models.PROTECT, related_name="bookings", db_index=False)
     seat_number = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)])
+    # The seat's label and category when it was booked; empty for rows of version 1.0.
+    seat_label = models.CharField(max_length=12, default="", db_default="", editable=False)
+    category = models.CharField(max_length=1, default="", db_default="", editable=False)
+    # Null on a free show.
+    ticket_type = models.ForeignKey(
+        TicketType, models.PROTECT, related_name="+", db_index=False, null=True, editable=False
+    )
+    price = models.DecimalField(**MONEY, default=Decimal(0), db_default=Decimal(0), editable=False)
     status = models.CharField(max_length=9, choices=Status, default=Status.BOOKED)
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -352,15 +375,22 @@ class Booking(SeatTaking, LoadsQuickly):
                 name="booking_expires_exactly_while_it_is_held",
             ),
             models.CheckConstraint(condition=~Q(status="blocked") | Q(user=None), name="blocked_seat_has_no_customer"),
+            models.CheckConstraint(condition=Q(price__gte=0), name="booking_price_is_0_or_more"),
         ]
         permissions = [("cancel_booking", "Can cancel bookings")]
 
     def __str__(self) -> str:
-        return f"{self.reference} {self.seat_label}"
+        return f"{self.reference} {self.label}"
 
     @property
-    def seat_label(self) -> str:
-        return self.show.seat_label(self.seat_number)
+    def label(self) -> str:
+        """The seat's label when it was booked."""
+        return self.seat_label or self.show.seat_label(self.seat_number)
+
+    @property
+    def category_code(self) -> str:
+        """The code of the seat's category when it was booked."""
+        return self.category or self.show.hall.seat(self.seat_number).category
 
     @property
     def canceller(self) -> str | None:

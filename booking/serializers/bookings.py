@@ -1,17 +1,27 @@
 """Serializers of bookings and holds."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
-from booking.models import Booking, Show
-from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
-from booking.serializers.common import PlainBooleanField, PlainIntegerField, ReferenceField, example, represent_time
+from booking.models import Booking, Order, Show, represent_amount
+from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer, TicketTypeSerializer
+from booking.serializers.common import (
+    AmountField,
+    PlainBooleanField,
+    PlainIntegerField,
+    ReferenceField,
+    example,
+    represent_time,
+)
 
 BOOKING_EXAMPLE = {
     "id": 42,
@@ -19,6 +29,9 @@ BOOKING_EXAMPLE = {
     "show": {name: SHOW_EXAMPLE[name] for name in ("id", "movie", "screen", "starts_at", "ends_at", "cancelled_at")},
     "seat_number": 5,
     "seat_label": "A5",
+    "category": "S",
+    "ticket_type": {"id": 1, "name": "Adult"},
+    "price": "12.00",
     "status": "booked",
     "created_at": "2030-01-30T09:15:00Z",
     "cancelled_at": None,
@@ -28,15 +41,25 @@ BOOKING_EXAMPLE = {
 HOLD_EXAMPLE = BOOKING_EXAMPLE | {"status": "held", "expires_at": "2030-01-30T09:25:00Z"}
 
 
+EXPECTED_TOTAL = "The sum of the prices that the customer was shown; another sum gives 409 `price_changed`."
+
+
 class SeatSerializer(serializers.Serializer[Booking]):
-    seat_number = PlainIntegerField(help_text="1 is A1, counted row by row.")
+    seat_number = PlainIntegerField(help_text="The seat's number in the seat plan.")
+    ticket_type = PlainIntegerField(
+        required=False, min_value=1, help_text="One of the show's ticket types; without it the first one is used."
+    )
+    expected_total = AmountField(required=False, help_text=EXPECTED_TOTAL)
 
     class Meta:
         swagger_schema_fields = example(seat_number=5)
 
 
-class MoveSerializer(SeatSerializer):
+class MoveSerializer(serializers.Serializer[Booking]):
     """The seat to move to."""
+
+    seat_number = PlainIntegerField(help_text="The seat's number in the seat plan.")
+    expected_total = AmountField(required=False, help_text=EXPECTED_TOTAL)
 
     class Meta:
         swagger_schema_fields = example(seat_number=6)
@@ -61,6 +84,9 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         allow_null=True,
         help_text="Who cancelled it; null if it is not cancelled, or if it was a hold that expired.",
     )
+    category = serializers.CharField(help_text="The code of the seat's category.")
+    ticket_type = TicketTypeSerializer(allow_null=True, help_text="Null on a free show.")
+    price = AmountField()
 
     class Meta:
         model = Booking
@@ -70,6 +96,9 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
             "show",
             "seat_number",
             "seat_label",
+            "category",
+            "ticket_type",
+            "price",
             "status",
             "created_at",
             "cancelled_at",
@@ -85,7 +114,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     def to_representation(self, instance: Booking) -> dict[str, Any]:
         """Return the same as ModelSerializer, written out by hand because that is faster."""
         show, zone = instance.show, timezone.get_current_timezone()
-        movie, screen = show.movie, show.screen
+        movie, screen, ticket_type = show.movie, show.screen, instance.ticket_type
         return {
             "id": instance.pk,
             "reference": instance.reference,
@@ -103,7 +132,10 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
                 "cancelled_at": represent_time(show.cancelled_at, zone),
             },
             "seat_number": instance.seat_number,
-            "seat_label": instance.seat_label,
+            "seat_label": instance.label,
+            "category": instance.category_code,
+            "ticket_type": ticket_type and {"id": ticket_type.pk, "name": ticket_type.name},
+            "price": represent_amount(instance.price),
             "status": instance.status,
             "created_at": represent_time(instance.created_at, zone),
             "cancelled_at": represent_time(instance.cancelled_at, zone),
@@ -129,6 +161,26 @@ class SeatNumbersField(serializers.ListField):
         return numbers
 
 
+class TicketTypesField(serializers.DictField):
+    """Ids of ticket types by seat number, or numbers of seats by id of the ticket type."""
+
+    child = PlainIntegerField(min_value=1)
+
+    class Meta:
+        swagger_schema_fields = {"maxProperties": MAX_SEATS_PER_REQUEST}
+
+    def to_internal_value(self, data: Any) -> dict[int, int]:
+        if isinstance(data, dict) and len(data) > MAX_SEATS_PER_REQUEST:
+            raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} entries.", code="max_length")
+        entries = super().to_internal_value(data)
+        wrong = [key for key in entries if not re.fullmatch("[1-9][0-9]{0,17}", key)]
+        if wrong:
+            raise serializers.ValidationError(
+                {key: serializers.ErrorDetail("A whole number is required.", "invalid") for key in wrong}
+            )
+        return {int(key): value for key, value in entries.items()}
+
+
 class SeatsSerializer(serializers.Serializer[Booking]):
     """Either seat numbers or a number of seats."""
 
@@ -145,6 +197,17 @@ class SeatsSerializer(serializers.Serializer[Booking]):
     split = PlainBooleanField(
         required=False, help_text="With `count`: whether the seats may be apart if no row has enough together."
     )
+    accessible = PlainBooleanField(
+        required=False, help_text="With `count`: whether accessible seats are needed; otherwise they are chosen last."
+    )
+    ticket_types = TicketTypesField(
+        required=False,
+        help_text=(
+            "With `seat_numbers`: ids of ticket types by seat number. With `count`: the number of seats by id of the "
+            "ticket type, `count` in total. The other seats get the first ticket type."
+        ),
+    )
+    expected_total = AmountField(required=False, help_text=EXPECTED_TOTAL)
 
     class Meta:
         swagger_schema_fields = example(count=2)
@@ -157,40 +220,73 @@ class SeatsSerializer(serializers.Serializer[Booking]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "seat_numbers" in attrs:
-            extra = [name for name in ("count", "split") if name in attrs]
+            extra = [name for name in ("count", "split", "accessible") if name in attrs]
             if extra:
                 raise serializers.ValidationError(
                     {name: ["Not allowed with seat_numbers."] for name in extra}, code="not_allowed"
                 )
         elif "count" not in attrs:
             raise serializers.ValidationError({"seat_numbers": ["Enter seat numbers or a count."]}, code="required")
+        self._check_ticket_types(attrs)
         return attrs
 
+    @staticmethod
+    def _check_ticket_types(attrs: dict[str, Any]) -> None:
+        types: dict[int, int] = attrs.get("ticket_types", {})
+        if "count" in attrs and types and sum(types.values()) != attrs["count"]:
+            raise serializers.ValidationError({"ticket_types": [f"The numbers must sum up to {attrs['count']}."]})
+        unknown = [seat for seat in types if seat not in attrs.get("seat_numbers", types)]
+        if unknown:
+            reasons = {str(seat): [f"Seat {seat} is not in seat_numbers."] for seat in unknown}
+            raise serializers.ValidationError({"ticket_types": reasons})
 
-class GroupSerializer(serializers.Serializer[Any]):
-    """Seats that were booked or cancelled together."""
+
+class PaymentSerializer(serializers.Serializer[Any]):
+    """A payment of an order."""
+
+    amount = AmountField()
+
+
+ORDER_EXAMPLE = {
+    "reference": BOOKING_EXAMPLE["reference"],
+    "show": BOOKING_EXAMPLE["show"],
+    "created_at": BOOKING_EXAMPLE["created_at"],
+    "bookings": [BOOKING_EXAMPLE],
+    "currency": settings.CURRENCY,
+    "total": "12.00",
+    "paid": "0.00",
+    "due": "12.00",
+    "payments": [],
+}
+
+
+class OrderSerializer(serializers.Serializer[Any]):
+    """Seats that were booked together, what they cost and what is still to be paid."""
 
     reference = ReferenceField()
+    show = BookedShowSerializer()
+    created_at = serializers.DateTimeField()
     bookings = BookingSerializer(many=True)
+    currency = serializers.CharField(help_text="The code of the currency (ISO 4217).")
+    total = AmountField(help_text="The sum of the prices of the seats that are not cancelled.")
+    paid = AmountField()
+    due = AmountField(help_text="The total without what is paid.")
+    payments = PaymentSerializer(many=True)
 
     class Meta:
-        swagger_schema_fields = example(reference=BOOKING_EXAMPLE["reference"], bookings=[BOOKING_EXAMPLE])
+        swagger_schema_fields = example(**ORDER_EXAMPLE)
 
 
-class HoldSerializer(serializers.Serializer[Any]):
+class HoldSerializer(OrderSerializer):
     """Seats that are held together."""
 
-    reference = ReferenceField()
     expires_at = serializers.DateTimeField(help_text="When the first of the holds expires.")
     expires_in_seconds = serializers.IntegerField(min_value=0)
-    bookings = BookingSerializer(many=True)
 
     class Meta:
         swagger_schema_fields = example(
-            reference=HOLD_EXAMPLE["reference"],
-            expires_at=HOLD_EXAMPLE["expires_at"],
-            expires_in_seconds=600,
-            bookings=[HOLD_EXAMPLE],
+            **ORDER_EXAMPLE
+            | {"bookings": [HOLD_EXAMPLE], "expires_at": HOLD_EXAMPLE["expires_at"], "expires_in_seconds": 600}
         )
 
 
@@ -200,8 +296,23 @@ class HoldSerializer(serializers.Serializer[Any]):
 represent_booking = BookingSerializer().to_representation
 
 
-def represent_group(bookings: Sequence[Booking]) -> dict[str, Any]:
-    return {"reference": bookings[0].reference, "bookings": [represent_booking(booking) for booking in bookings]}
+def represent_order(bookings: Sequence[Booking], order: Order | None = None) -> dict[str, Any]:
+    """Return the order of the bookings; one that was just made was created with its first seat."""
+    zone, first = timezone.get_current_timezone(), bookings[0]
+    represented = [represent_booking(booking) for booking in bookings]
+    created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)
+    total = sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
+    return {
+        "reference": first.reference,
+        "show": represented[0]["show"],
+        "created_at": represent_time(created_at, zone),
+        "bookings": represented,
+        "currency": settings.CURRENCY,
+        "total": represent_amount(total),
+        "paid": represent_amount(Decimal(0)),
+        "due": represent_amount(total),
+        "payments": [],
+    }
 
 
 def represent_only(bookings: Sequence[Booking]) -> dict[str, Any]:
@@ -211,10 +322,8 @@ def represent_only(bookings: Sequence[Booking]) -> dict[str, Any]:
 
 def represent_hold(holds: Sequence[Booking], now: datetime) -> dict[str, Any]:
     expires_at = min(hold.expires_at for hold in holds if hold.expires_at)
-    group = represent_group(holds)
     return {
-        "reference": group["reference"],
-        "expires_at": serializers.DateTimeField().to_representation(expires_at),
+        **represent_order(holds),
+        "expires_at": represent_time(expires_at, timezone.get_current_timezone()),
         "expires_in_seconds": math.ceil((expires_at - now).total_seconds()),
-        "bookings": group["bookings"],
     }

@@ -2,11 +2,12 @@
 
 import re
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH, represent_amount
 
 REFERENCE_PATTERN = f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"
 
@@ -64,3 +65,23 @@ class PlainDateField(serializers.DateField):
             return date.fromisoformat(data)
         except ValueError:
             self.fail("invalid")
+
+
+class AmountField(serializers.DecimalField):
+    """An amount of money: a decimal string or a whole number in requests, a decimal string in responses."""
+
+    default_error_messages = {"invalid": "Enter an amount such as 24.00."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_digits=12, decimal_places=3, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        # A float can't represent most amounts exactly.
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            self.fail("invalid")
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", str(data)):
+            self.fail("invalid")
+        return Decimal(data)
+
+    def to_representation(self, value: Decimal) -> str:
+        return represent_amount(value)

@@ -8,13 +8,13 @@ from booking.services.bookings import (
     book_seats,
     cancel_booking,
     cancel_bookings,
-    cancel_reference,
+    cancel_order,
     move_booking,
 )
 from booking.services.cleanup import clean_up
 from booking.services.copies import Copy, add_copies, preview_copies
 from booking.services.deletion import StaffAccount, delete_account
-from booking.services.facts import Action
+from booking.services.facts import Action, Contact
 from booking.services.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.limits import (
@@ -40,7 +40,9 @@ from booking.services.movies import (
     read_movie_upload,
     store_movie_upload,
 )
+from booking.services.orders import orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
+from booking.services.prices import PriceChanged, UnknownTicketType, read_prices
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.removal import why_not_deleted
 from booking.services.reports import (
@@ -58,6 +60,16 @@ from booking.services.reports import (
 )
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
 from booking.services.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
+from booking.services.seat_plans import (
+    InvalidLayout,
+    PlanSwitch,
+    SeatsDiffer,
+    change_seats,
+    plan_of_layout,
+    preview_switch,
+    set_plan,
+    switch_plan,
+)
 from booking.services.seen_seats import SeatsChanged, SeenSeat
 from booking.services.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.shows import cancel_show, change_show, copy_show, delete_show, plan_show
@@ -71,6 +83,7 @@ __all__ = [
     "AlreadyCancelled",
     "Busy",
     "Claims",
+    "Contact",
     "Copy",
     "DateOrder",
     "DateOrderUnclear",
@@ -78,11 +91,14 @@ __all__ = [
     "IdempotentRequest",
     "ImportReport",
     "InvalidInput",
+    "InvalidLayout",
     "Kind",
     "LimitState",
     "Line",
     "LocalTimeTwice",
     "NotFound",
+    "PlanSwitch",
+    "PriceChanged",
     "Programme",
     "Refusal",
     "Replay",
@@ -91,20 +107,23 @@ __all__ = [
     "SeatMap",
     "SeatTaken",
     "SeatsChanged",
+    "SeatsDiffer",
     "SeenSeat",
     "ShowFigures",
     "ShowStarted",
     "StaffAccount",
     "TakenSeat",
+    "UnknownTicketType",
     "add_copies",
     "block_seats",
     "book_seat",
     "book_seats",
     "cancel_booking",
     "cancel_bookings",
-    "cancel_reference",
+    "cancel_order",
     "cancel_show",
     "change_password",
+    "change_seats",
     "change_show",
     "clean_up",
     "copy_show",
@@ -127,12 +146,17 @@ __all__ = [
     "lock_account",
     "move_booking",
     "offset_of",
+    "orders_of",
+    "plan_of_layout",
     "plan_show",
     "preview_copies",
     "preview_import",
+    "preview_switch",
+    "read_bookings",
     "read_day",
     "read_local_time",
     "read_movie_upload",
+    "read_prices",
     "read_programme",
     "read_report",
     "read_sales",
@@ -145,9 +169,11 @@ __all__ = [
     "revoke_all_sessions",
     "revoke_session",
     "send_reset_links_later",
+    "set_plan",
     "sign_up",
     "start_of",
     "store_movie_upload",
+    "switch_plan",
     "trust_address",
     "unblock_seats",
     "update_email",

@@ -3,14 +3,27 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, DurationField, ExpressionWrapper, F, IntegerField, Max, Q, RowRange, Value, Window
+from django.db.models import (
+    Count,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    RowRange,
+    Value,
+    Window,
+)
 from django.db.models.functions import Cast, Now
 
-from booking.models import Booking, Show, seat_label
+from booking.models import Booking, Order, Price, Show, hall_of_plan
 from booking.services.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
@@ -24,15 +37,22 @@ HELD = Q(status=Booking.Status.HELD)
 BLOCKED = Q(status=Booking.Status.BLOCKED)
 CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
+ORDERS = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+PRICES = Price.objects.order_by().filter(
+    category__code=OuterRef("category"), ticket_type=OuterRef("ticket_type"), amount=OuterRef("price")
+)
 # Descriptions and conditions of breaches by a single booking.
-BOOKING_BREACHES = {
+BOOKING_BREACHES: dict[str, Q] = {
     "is active for an unknown seat": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
     "is active in a cancelled show": (BOOKED | HELD) & Q(show__cancelled_at__isnull=False),
     "is held without an expiry time": HELD & Q(expires_at=None),
     "is held for longer than allowed": HELD & Q(expires_at__gt=F("held_since") + LONGEST_HOLD + CLOCK_TOLERANCE),
     "has an expiry time but is not held": (BOOKED | BLOCKED) & Q(expires_at__isnull=False),
     "is blocked but has a customer": BLOCKED & Q(user__isnull=False),
-    "has no customer although the show has not started": (BOOKED | HELD) & Q(user=None, show__starts_at__gt=Now()),
+    "is held without a customer although the show has not started": HELD & Q(user=None, show__starts_at__gt=Now()),
+    "has no order": (BOOKED | HELD) & ~Q(Exists(ORDERS)),
+    "has a price without a ticket type": Q(ticket_type=None) & ~Q(price=0),
+    "has a price that no price list has": Q(ticket_type__isnull=False) & ~Q(Exists(PRICES)),
     "is cancelled without a cancellation time": CANCELLED & Q(cancelled_at=None),
     "has a cancellation time but is not cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
     "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),
@@ -48,6 +68,8 @@ def find_breaches() -> Iterator[str]:
     yield from _seats_sold_twice()
     for breach, condition in BOOKING_BREACHES.items():
         yield from _bookings(condition, breach)
+    yield from _seats_that_differ_from_their_plan()
+    yield from _orders_without_bookings()
     yield from _shows_that_end_before_they_start()
     yield from _shows_of_a_wrong_length()
     yield from _overlapping_shows()
@@ -56,21 +78,39 @@ def find_breaches() -> Iterator[str]:
 def _seats_sold_twice() -> Iterator[str]:
     holders = Window(Count("pk"), partition_by=["show", "seat_number"])
     duplicates = Booking.objects.occupying().annotate(holders=holders).filter(holders__gt=1)
-    rows = duplicates.order_by("show", "seat_number", "pk").values_list(
-        "show_id", "seat_number", "show__seats_per_row", "reference"
-    )
-    for (show, seat_number, seats_per_row), group in groupby(rows.iterator(), itemgetter(0, 1, 2)):
-        references = [row[3] for row in group]
-        label = _label(seat_number, seats_per_row)
-        yield f"Show {show}: seat {label} is active {len(references)} times, as {', '.join(references)}"
+    rows = duplicates.order_by("show", "seat_number", "pk").select_related("show")
+    for (show, seat_number), group in groupby(rows.iterator(), attrgetter("show", "seat_number")):
+        references = [row.reference for row in group]
+        label = show.seat_label(seat_number)
+        yield f"Show {show.pk}: seat {label} is active {len(references)} times, as {', '.join(references)}"
 
 
 def _bookings(condition: Q, breach: str) -> Iterator[str]:
-    rows = Booking.objects.filter(condition).order_by("pk")
-    for show, seat_number, seats_per_row, reference in rows.values_list(
-        "show_id", "seat_number", "show__seats_per_row", "reference"
-    ).iterator():
-        yield f"Show {show}: booking {reference} of seat {_label(seat_number, seats_per_row)} {breach}"
+    rows = Booking.objects.filter(condition).order_by("pk").select_related("show")
+    for booking in rows.iterator():
+        label = booking.show.seat_label(booking.seat_number)
+        yield f"Show {booking.show_id}: booking {booking.reference} of seat {label} {breach}"
+
+
+def _seats_that_differ_from_their_plan() -> Iterator[str]:
+    active = Booking.objects.occupying().exclude(seat_label="").exclude(show__plan=None).exclude(OUTSIDE)
+    # At most as many as the plans have seats.
+    kinds = (
+        active.order_by("show__plan", "seat_number").values_list("show__plan", "seat_number", "seat_label").distinct()
+    )
+    for plan, number, label in kinds.distinct().iterator():
+        expected = hall_of_plan(plan).label(number)
+        if label == expected:
+            continue
+        for booking in active.filter(show__plan=plan, seat_number=number, seat_label=label).order_by("pk"):
+            named = f"has seat {label}, which is {expected} in the plan"
+            yield f"Show {booking.show_id}: booking {booking.reference} {named}"
+
+
+def _orders_without_bookings() -> Iterator[str]:
+    bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    for order in Order.objects.filter(~Exists(bookings)).order_by("pk").iterator():
+        yield f"Show {order.show_id}: order {order.reference} has no bookings"
 
 
 def _shows_that_end_before_they_start() -> Iterator[str]:
@@ -111,8 +151,3 @@ def _overlapping_shows() -> Iterator[str]:
     rows = pairs.order_by("screen__shows__pk", "pk").values_list("screen__shows__pk", "pk", "screen__name")
     for first, second, screen in rows.iterator():
         yield f"Shows {first} and {second} overlap on {screen}"
-
-
-def _label(seat_number: int, seats_per_row: int) -> str:
-    """Return the seat's label, or its number if no label exists for it."""
-    return seat_label(seat_number, seats_per_row) if seat_number >= 1 else f"number {seat_number}"

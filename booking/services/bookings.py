@@ -1,8 +1,10 @@
 """Booking seats, moving a booking to another seat, and cancelling."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -10,8 +12,10 @@ from django.contrib.contenttypes.models import ContentType
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
-from booking.services.facts import Action, Facts, SeatRequest, SeatRow, read_all
+from booking.services.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.idempotency import IdempotentRequest
+from booking.services.orders import own_holds, remove_empty_orders, shared_reference, write_order
+from booking.services.prices import tickets_for
 from booking.services.refusals import NotFound, Refusal
 from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, closed_seats
 from booking.services.sales import Change, Sale, release_expired
@@ -32,6 +36,10 @@ _book_hold = Update(
             "created_at": p.now,
             "expires_at": None,
             "sold_by": p.sold_by,
+            "seat_label": p.seat_label,
+            "category": p.category,
+            "ticket_type": p.ticket_type_id,
+            "price": p.price,
         },
     )
 )
@@ -44,7 +52,14 @@ _cancel_hold = Update(
 _change_seat = Update(
     lambda p: (
         Booking.objects.filter(show=p.show_id, pk=p.booking_id),
-        {"seat_number": p.seat_number, "moved_by": p.moved_by},
+        {
+            "seat_number": p.seat_number,
+            "seat_label": p.seat_label,
+            "category": p.category,
+            "ticket_type": p.ticket_type_id,
+            "price": p.price,
+            "moved_by": p.moved_by,
+        },
     )
 )
 
@@ -61,47 +76,82 @@ class CustomerInactive(Refusal):
 
 def book_seat(
     *,
-    user: User,
+    user: User | None,
     show_id: int,
     seat_number: int,
     now: datetime,
+    ticket_type: int | None = None,
+    expected_total: Decimal | None = None,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
+    contact: Contact | None = None,
 ) -> Booking:
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
-    `now` is UTC. A seat that the user holds becomes booked. With `idempotency` the request is safe to send again. For
-    a sale by staff, `sold_by` is the member of staff. Raises NotFound, the refusals of
-    services/rules.py, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was carried out
-    before.
+    `now` is UTC. A seat that the user holds becomes booked. Without `ticket_type`, the seat is sold as the first active
+    type. With `idempotency` the request is safe to send again. For a sale by staff, `sold_by` is the member of staff;
+    `user` is then None for a customer without an account, whose `contact` the order keeps. Raises NotFound, the
+    refusals of services/rules.py, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was
+    carried out before.
     """
-    if sold_by:
+    if sold_by and user:
         _check_is_active(user)
-    request = SeatRequest(Action.BOOK, show_id, user, now, [seat_number], idempotency=idempotency)
-    [booking] = Sale(request, partial(_book, sold_by)).carry_out()
+    request = SeatRequest(
+        Action.BOOK,
+        show_id,
+        user,
+        now,
+        [seat_number],
+        ticket_types={} if ticket_type is None else {seat_number: ticket_type},
+        ticket_types_field="ticket_type",
+        expected_total=expected_total,
+        idempotency=idempotency,
+        staff=sold_by,
+        contact=contact or Contact(),
+    )
+    [booking] = Sale(request, _book).carry_out()
     SEATS_BOOKED.inc()
     return booking
 
 
 def book_seats(
     *,
-    user: User,
+    user: User | None,
     show_id: int,
     now: datetime,
     seat_numbers: Sequence[int] = (),
     count: int = 0,
     split: bool = False,
+    accessible: bool = False,
+    ticket_types: Mapping[int, int] | None = None,
+    expected_total: Decimal | None = None,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
+    contact: Contact | None = None,
 ) -> list[Booking]:
     """Books the given seats, or the best `count` seats, all or none, under one reference.
 
-    See `book_seat`. SeatTaken lists all taken seats and `alternatives`. Also raises NoBlock.
+    See `book_seat` and, for `ticket_types`, SeatRequest. SeatTaken lists all taken seats and `alternatives`. Also
+    raises NoBlock and NoAccessibleSeat.
     """
-    if sold_by:
+    if sold_by and user:
         _check_is_active(user)
-    request = SeatRequest(Action.BOOK, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
-    bookings = carry_out_or_suggest(request, Sale(request, partial(_book, sold_by)))
+    request = SeatRequest(
+        Action.BOOK,
+        show_id,
+        user,
+        now,
+        seat_numbers,
+        count,
+        split,
+        accessible,
+        ticket_types or {},
+        expected_total=expected_total,
+        idempotency=idempotency,
+        staff=sold_by,
+        contact=contact or Contact(),
+    )
+    bookings = carry_out_or_suggest(request, Sale(request, _book))
     SEATS_BOOKED.inc(len(bookings))
     return bookings
 
@@ -118,35 +168,15 @@ def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
         return sale.carry_out()
     except SeatTaken as refusal:
         show = refusal.show
-        hall = (show.total_seats, show.seats_per_row, closed_seats(read_all(show), request))
-        refusal.extra["alternatives"] = nearest_block(*hall, request.seat_numbers)
+        closed = closed_seats(read_all(show), request)
+        refusal.extra["alternatives"] = nearest_block(show.hall, closed, request.seat_numbers)
         raise
 
 
-def own_holds(request: SeatRequest, facts: Facts, seats: Sequence[int]) -> dict[int, SeatRow]:
-    """Return the customer's active holds on the seats, by seat number."""
-    return {
-        row.seat_number: row
-        for row in facts.rows
-        if row.seat_number in seats and row.is_hold_of(request.user, request.now)
-    }
-
-
-def shared_reference(request: SeatRequest, holds: dict[int, SeatRow]) -> str:
-    """Return the reference of the holds if they share one, otherwise the request's new reference."""
-    references = {hold.reference for hold in holds.values()}
-    return references.pop() if len(references) == 1 else request.reference
-
-
-def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
-    show, now = facts.show, request.now
-    holds = own_holds(request, facts, seats)
+def _book(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, now, seller = facts.show, request.now, request.staff
+    holds, tickets = own_holds(request, facts, seats), tickets_for(facts, request, seats)
     reference = shared_reference(request, holds)
-    seller = {"sold_by": sold_by.pk if sold_by else None}
-    booked = [
-        _book_hold.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, now=now, **seller)
-        for hold in holds.values()
-    ]
     bookings = [
         Booking(
             pk=holds[seat].pk if seat in holds else None,
@@ -156,16 +186,41 @@ def _book(sold_by: User | None, request: SeatRequest, facts: Facts, seats: list[
             reference=reference,
             created_at=now,
             held_since=holds[seat].held_since if seat in holds else None,
-            sold_by=sold_by,
+            sold_by=seller,
+            **tickets[seat].columns,
         )
         for seat in seats
     ]
+    booked = [_book_hold.choose(_values(booking)) for booking in bookings if booking.pk]
 
     def log_sale() -> list[Call]:
-        message = f"Sold to {request.user}."
-        return [log_entry(sold_by, booking, ADDITION, message) for booking in bookings] if sold_by else []
+        message = f"Sold to {request.user or request.contact.name or 'a customer without an account'}."
+        return [log_entry(seller, booking, ADDITION, message) for booking in bookings] if seller else []
 
-    return Change(bookings, [*release_expired(facts, seats, now), *booked], log_sale if sold_by else None)
+    before = [
+        *release_expired(facts, seats, now),
+        *write_order(request, facts, holds),
+        *booked,
+        *remove_empty_orders(facts, holds, reference),
+    ]
+    return Change(bookings, before, log_sale if seller else None)
+
+
+def _values(booking: Booking) -> dict[str, Any]:
+    """Return the parameters of `_book_hold` and `_change_seat`."""
+    return {
+        "show_id": booking.show_id,
+        "booking_id": booking.pk,
+        "reference": booking.reference,
+        "now": booking.created_at,
+        "seat_number": booking.seat_number,
+        "seat_label": booking.seat_label,
+        "category": booking.category,
+        "ticket_type_id": booking.ticket_type_id,
+        "price": booking.price,
+        "sold_by": booking.sold_by_id,
+        "moved_by": booking.moved_by_id,
+    }
 
 
 def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
@@ -184,37 +239,39 @@ def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
 
 def move_booking(
     *,
-    user: User,
+    user: User | None,
     booking_id: int,
     seat_number: int,
     now: datetime,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
+    expected_total: Decimal | None = None,
     moved_by: User | None = None,
     seen_seat: int | None = None,
 ) -> Booking:
     """Moves a booking of `user` to another seat of its show and returns it.
 
-    `now` is UTC. The new seat may be one that the user holds. `moved_by` is the member of staff who moves it. With
-    `seen_seat`, only a booking on that seat is moved. Raises NotFound, the refusals of services/rules.py, SeatsChanged,
-    IdempotencyKeyReused, Busy or Replay.
+    `now` is UTC. The new seat may be one that the user holds. In the same category the booking keeps its price; in
+    another one it costs what its ticket type costs there, which `expected_total` may confirm. `moved_by` is the member
+    of staff who moves it. With `seen_seat`, only a booking on that seat is moved. Raises NotFound, the refusals of
+    services/rules.py, SeatsChanged, IdempotencyKeyReused, Busy or Replay.
     """
     booking = _find(Booking.objects.filter(user=user, pk=booking_id))
     request = SeatRequest(
-        Action.MOVE, booking.show_id, user, now, [seat_number], booking_id=booking_id, idempotency=idempotency
+        Action.MOVE,
+        booking.show_id,
+        user,
+        now,
+        [seat_number],
+        expected_total=expected_total,
+        staff=moved_by,
+        booking_id=booking_id,
+        idempotency=idempotency,
     )
-    [moved] = Sale(request, partial(_move, booking, user, moved_by, seen_seat)).carry_out()
-    return moved
+    [moved_booking] = Sale(request, partial(_move, booking, seen_seat)).carry_out()
+    return moved_booking
 
 
-def _move(
-    booking: Booking,
-    user: User,
-    moved_by: User | None,
-    seen_seat: int | None,
-    request: SeatRequest,
-    facts: Facts,
-    seats: list[int],
-) -> Change:
+def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     show, [seat] = facts.show, seats
     [row] = [row for row in facts.rows if row.pk == booking.pk]
     # Race: the booking was moved since the page showed it.
@@ -226,17 +283,22 @@ def _move(
     booking.held_since, booking.expires_at = row.held_since, row.expires_at
     if seat == row.seat_number:
         return Change([booking], [])
-    holds = own_holds(request, facts, seats)
-    mover = moved_by.pk if moved_by else None
+    holds, ticket = own_holds(request, facts, seats), tickets_for(facts, request, seats)[seat]
+    mover = request.staff
     cancelled = [
-        _cancel_hold.bind(show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover)
+        _cancel_hold.bind(
+            show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover.pk if mover else None
+        )
         for hold in holds.values()
     ]
+    by = mover or request.user
     message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
-    log = log_entry(moved_by or user, booking, CHANGE, message)
-    booking.seat_number, booking.moved_by = seat, moved_by
-    change_seat = _change_seat.bind(show_id=show.pk, booking_id=booking.pk, seat_number=seat, moved_by=mover)
-    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, log, change_seat])
+    log = [log_entry(by, booking, CHANGE, message)] if by else []
+    booking.seat_number, booking.moved_by = seat, mover
+    for name, value in ticket.columns.items():
+        setattr(booking, name, value)
+    change_seat = _change_seat.choose(_values(booking))
+    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat])
 
 
 @retried
@@ -269,8 +331,8 @@ def cancel_bookings(
 
 
 @retried
-def cancel_reference(*, user: User, reference: str, now: datetime) -> list[Booking]:
-    """Cancels all active bookings of `user` with this reference, all or none, and returns them.
+def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
+    """Cancels all active bookings of an order of `user`, all or none, and returns them.
 
     `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
     """
@@ -281,7 +343,7 @@ def cancel_reference(*, user: User, reference: str, now: datetime) -> list[Booki
 
 @retried
 def _find(bookings: BookingQuerySet) -> Booking:
-    booking = bookings.select_related("show__movie", "show__screen").first()
+    booking = bookings.select_related("show__movie", "show__screen", "ticket_type").first()
     if booking is None:
         raise NotFound
     return booking
@@ -313,7 +375,7 @@ def _cancel_active(
 
 def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
     """Return those that are active; the show is locked. Raises AlreadyCancelled or ShowStarted."""
-    active = list(bookings.active(now).filter(show=show).order_by("seat_number"))
+    active = list(bookings.active(now).filter(show=show).select_related("ticket_type").order_by("seat_number"))
     if not active:
         raise AlreadyCancelled
     if show.has_started(now):

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from booking.models import Show
-from booking.services.local_time import in_utc, offset_of, read_local_time
+from booking.services.local_time import offset_of, read_local_time
 from booking.services.refusals import Refusal
 from booking.services.reports import start_of
-from booking.services.shows import check_start, put_on_schedule
+from booking.services.shows import check_start, copy_at, put_on_schedule
 from booking.services.transactions import lock_screen, retried, write_transaction
 
 # The most shows that are copied in one transaction, which locks their screens.
@@ -46,19 +46,12 @@ class Copy:
         return f"{self.original.pk}-{self.local_start:%Y%m%d%H%M%S}"
 
     def add(self, now: datetime) -> Show:
-        """Saves the copy, with the original's length and the screen's current seats. Raises Refusal."""
-        original, screen = self.original, self.original.screen
+        """Saves the copy, with the original's length and prices and the screen's current seats. Raises Refusal."""
+        original = self.original
         # Where a local time comes twice, the copy has the original's offset.
         starts_at = read_local_time(local=self.local_start, offset=offset_of(original.starts_at))
         check_start(starts_at, now)
-        show = Show(
-            movie=original.movie,
-            screen=screen,
-            starts_at=starts_at,
-            ends_at=starts_at + (in_utc(original.ends_at) - in_utc(original.starts_at)),
-            total_seats=screen.total_seats,
-            seats_per_row=screen.seats_per_row,
-        )
+        show = copy_at(original, starts_at)
         put_on_schedule(show)
         return show
 

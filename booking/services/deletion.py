@@ -8,7 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
-from booking.models import Booking, IdempotencyKey, Show, User
+from booking.models import Booking, IdempotencyKey, Order, Show, User
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
 from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
@@ -85,6 +85,7 @@ def _delete(account: User, now: datetime) -> None:
         for show in shows:
             _cancel_seats(account, show, now)
         Booking.objects.filter(user=account).update(user=None)
+        Order.objects.filter(user=account).update(user=None, name="", email="", phone="")
         IdempotencyKey.objects.filter(user=account).delete()
         account.outstandingtoken_set.all().delete()
         account.delete()

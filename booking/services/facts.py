@@ -1,8 +1,9 @@
 """The input of the rules for seats: the request, and the state of the show, read under its lock."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, numbered_values, send
-from booking.models import Booking, SeatTaking, Show, User, new_reference
+from booking.models import Booking, Hall, SeatTaking, Show, TicketType, User, new_reference
 from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
 from booking.services.transactions import lock_row, read_show, retried, show_to_lock
@@ -30,19 +31,41 @@ class Action(Enum):
     BLOCK = "block"
 
 
+@dataclass(frozen=True)
+class Contact:
+    """How to reach the customer of an order who has no account."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
 @dataclass
 class SeatRequest:
-    """A request for seats of a show: either `seat_numbers`, or the best `count` seats, which may be `split`."""
+    """A request for seats of a show: either `seat_numbers`, or the best `count` seats, which may be `split`.
+
+    `ticket_types` are ids of ticket types by seat number, or for a count the number of seats by id of the ticket type.
+    """
 
     action: Action
     show_id: int
-    # None where staff block seats.
+    # None for customers without an account, and where staff block seats.
     user: User | None
     # UTC.
     now: datetime
     seat_numbers: Sequence[int] = ()
     count: int = 0
     split: bool = False
+    # Whether the customer needs accessible seats; only for a count.
+    accessible: bool = False
+    ticket_types: Mapping[int, int] = field(default_factory=dict)
+    # The name of the input with the ticket types.
+    ticket_types_field: str = "ticket_types"
+    # The sum of the prices that the customer was shown.
+    expected_total: Decimal | None = None
+    # The member of staff who makes the request for the customer.
+    staff: User | None = None
+    contact: Contact = Contact()
     # The booking that is moved.
     booking_id: int | None = None
     idempotency: IdempotentRequest[Any] | None = None
@@ -71,6 +94,9 @@ class _Columns(NamedTuple):
     created_at: datetime
     expires_at: datetime | None
     held_since: datetime | None
+    category: str
+    ticket_type_id: int | None
+    price: Decimal
 
 
 class SeatRow(_Columns, SeatTaking):
@@ -92,8 +118,19 @@ class Facts:
     is_locked: bool
     # The record of the request's Idempotency-Key: digest and response.
     records: Sequence[tuple[str, str]] = ()
+    # All ticket types by position: id, name and whether it is active.
+    ticket_types: Sequence[tuple[int, str, bool]] = ()
     # Whether no seat is free; only set if a requested seat is taken.
     is_sold_out: bool = False
+
+    @property
+    def hall(self) -> Hall:
+        return self.show.hall
+
+    @property
+    def active_types(self) -> list[int]:
+        """The ids of the ticket types that are sold, by position."""
+        return [pk for pk, _, is_active in self.ticket_types if is_active]
 
     def active_rows(self, now: datetime) -> list[SeatRow]:
         return [row for row in self.rows if row.is_active(now)]
@@ -120,7 +157,13 @@ def _numbers_taken(p: Any) -> QuerySet[Booking, Any]:
 
 
 _count_taken = Query(_numbers_taken)
-_COLUMNS = ("pk", "user", "seat_number", "status", "reference", "created_at", "expires_at", "held_since")
+_COLUMNS = (
+    *("pk", "user", "seat_number", "status", "reference", "created_at", "expires_at", "held_since"),
+    *("category", "ticket_type", "price"),
+)
+_read_ticket_types = Query(
+    lambda _: TicketType.objects.order_by("position", "pk").values_list("pk", "name", "is_active")
+)
 
 
 def _rows(p: Any) -> QuerySet[Booking, Any]:
@@ -157,15 +200,15 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     values = _values(request)
     lock = lock_row if wait else _lock_unless_taken(request)
     read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
-    calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values)]
+    calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values), _read_ticket_types.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
     with LOCK_WAITS.time(), waiting_for_row("show", request.show_id):
-        locked, shows, found, *recorded = send(*calls)
+        locked, shows, found, ticket_types, *recorded = send(*calls)
     if not shows:
         raise NotFound
     rows, records = [*map(SeatRow._make, found)], recorded[0] if recorded else []
-    facts = Facts(shows[0], rows, bool(locked), records)
+    facts = Facts(shows[0], rows, bool(locked), records, ticket_types)
     wanted = [row for row in facts.rows if row.seat_number in request.seat_numbers]
     if any(row.is_taken_for(request.user, request.now) for row in wanted):
         # Without the lock this commits the transaction, which saves the round trip of a ROLLBACK.

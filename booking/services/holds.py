@@ -3,17 +3,20 @@
 A hold expires by itself: every query for taken seats compares `expires_at` with the current time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import F
 
 from booking.infrastructure.statements import Update
 from booking.models import Booking, User
-from booking.services.bookings import carry_out_or_suggest, own_holds, shared_reference
+from booking.services.bookings import carry_out_or_suggest
 from booking.services.facts import Action, Facts, SeatRequest
 from booking.services.idempotency import IdempotentRequest
+from booking.services.orders import own_holds, remove_empty_orders, shared_reference, write_order
+from booking.services.prices import tickets_for
 from booking.services.rules import continuous_hold_began_at, longest_hold_ends_at
 from booking.services.sales import Change, Sale, release_expired
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -21,7 +24,12 @@ from booking.services.transactions import lock_show, retried, write_transaction
 _renew = Update(
     lambda p: (
         Booking.objects.filter(show=p.show_id, pk=p.booking_id),
-        {"reference": p.reference, "expires_at": p.expires_at},
+        {
+            "reference": p.reference,
+            "expires_at": p.expires_at,
+            "ticket_type": p.ticket_type_id,
+            "price": p.price,
+        },
     )
 )
 
@@ -34,6 +42,9 @@ def hold_seats(
     seat_numbers: Sequence[int] = (),
     count: int = 0,
     split: bool = False,
+    accessible: bool = False,
+    ticket_types: Mapping[int, int] | None = None,
+    expected_total: Decimal | None = None,
     idempotency: IdempotentRequest[list[Booking]] | None = None,
 ) -> list[Booking]:
     """Holds the given seats, or the best `count` seats, for `user`, all or none, under one reference.
@@ -41,13 +52,25 @@ def hold_seats(
     Holds last HOLD_MINUTES. Holding a seat again renews the hold, up to MAX_HOLD_MINUTES without a break. `now` is UTC.
     Raises the exceptions of `book_seats`, and HoldLimitReached.
     """
-    request = SeatRequest(Action.HOLD, show_id, user, now, seat_numbers, count, split, idempotency=idempotency)
+    request = SeatRequest(
+        Action.HOLD,
+        show_id,
+        user,
+        now,
+        seat_numbers,
+        count,
+        split,
+        accessible,
+        ticket_types or {},
+        expected_total=expected_total,
+        idempotency=idempotency,
+    )
     return carry_out_or_suggest(request, Sale(request, _hold))
 
 
 def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     show, now = facts.show, request.now
-    own = own_holds(request, facts, seats)
+    own, tickets = own_holds(request, facts, seats), tickets_for(facts, request, seats)
     reference = shared_reference(request, own)
     began = {row.seat_number: continuous_hold_began_at(row, request) for row in facts.rows}
     bookings, renewed = [], []
@@ -68,13 +91,27 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
             created_at=hold.created_at if hold else now,
             held_since=began_at,
             expires_at=min(wanted, longest_hold_ends_at(began_at), show.starts_at),
+            **tickets[seat].columns,
         )
         bookings.append(booking)
         if hold:
             renewed.append(
-                _renew.bind(show_id=show.pk, booking_id=hold.pk, reference=reference, expires_at=booking.expires_at)
+                _renew.bind(
+                    show_id=show.pk,
+                    booking_id=hold.pk,
+                    reference=reference,
+                    expires_at=booking.expires_at,
+                    ticket_type_id=booking.ticket_type_id,
+                    price=booking.price,
+                )
             )
-    return Change(bookings, [*release_expired(facts, seats, now), *renewed])
+        before = [
+            *release_expired(facts, seats, now),
+            *write_order(request, facts, own),
+            *renewed,
+            *remove_empty_orders(facts, own, reference),
+        ]
+    return Change(bookings, before)
 
 
 def count_holds(*, now: datetime) -> int:

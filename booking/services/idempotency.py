@@ -56,7 +56,8 @@ class IdempotentRequest(Generic[T]):
     @property
     def digest(self) -> str:
         """A hash of the endpoint and the body."""
-        return hashlib.sha256(json.dumps([self.endpoint, self.body], sort_keys=True).encode()).hexdigest()
+        text = json.dumps([self.endpoint, self.body], cls=DjangoJSONEncoder, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def values(self, now: datetime) -> dict[str, Any]:
         """Return the parameters of `records` besides show_id and user_id. `now` is UTC."""

@@ -10,12 +10,14 @@ made without the locks, it is called again under the locks.
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
 
 from booking.models import Booking, Show
-from booking.services.facts import Action, Facts, SeatRequest, SeatRow
+from booking.services.facts import Action, Facts, SeatRequest, SeatRow, read_all
+from booking.services.prices import PriceChanged, UnknownTicketType, seats_without_price, tickets_for
 from booking.services.refusals import Kind, Refusal
 from booking.services.seating import best_seats, largest_block
 
@@ -34,6 +36,9 @@ class Rule(ABC):
     @abstractmethod
     def check(self, facts: Facts, request: SeatRequest) -> None:
         """Raises one of `refusals`. For a count, the seats are not chosen yet."""
+
+    def check_chosen(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> None:  # noqa: B027
+        """Raises one of `refusals`, now that the seats are chosen; most rules need not wait for that."""
 
 
 class SeatRule(Rule):
@@ -194,6 +199,9 @@ class SeatLimit(Rule):
     actions = (Action.BOOK, Action.HOLD)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
+        # Staff see in the hall that the limit is exceeded.
+        if request.staff:
+            return
         others = [
             row
             for row in facts.active_rows(request.now)
@@ -248,9 +256,97 @@ class HoldLimit(SeatRule):
         return HoldLimitReached(facts.show, seats)
 
 
+# --- Sofas for two ----------------------------------------------------------------------------
+
+
+class SofaForTwo(Refusal):
+    code = "sofa_for_two"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "Seat C5 is half of a sofa for two; take both seats or another one.",
+        "seats": [5],
+    }
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        label = show.seat_label(seats[0])
+        super().__init__(f"Seat {label} is half of a sofa for two; take both seats or another one.", seats=list(seats))
+
+
+class WholeSofas(Rule):
+    """One half of a sofa is not sold while its other half and seats of other kinds are free."""
+
+    refusals = (SofaForTwo,)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        hall, own = facts.hall, {row.seat_number for row in facts.active_rows(request.now)}
+        halves = [
+            seat
+            for seat in request.seat_numbers
+            if hall.partners.get(seat, seat) not in own.union(request.seat_numbers) and seat not in own
+        ]
+        if not halves or request.staff:
+            return
+        taken = {row.seat_number for row in read_all(facts.show).active_rows(request.now)}
+        single = [seat for seat in halves if hall.partners[seat] not in taken]
+        others = set(range(1, hall.total_seats + 1)) - taken - hall.partners.keys() - hall.accessible
+        if single and others:
+            raise SofaForTwo(facts.show, single)
+
+
+# --- The seats have prices --------------------------------------------------------------------
+
+
+class NotForSale(Refusal):
+    code = "not_for_sale"
+    example: ClassVar[dict[str, Any]] = {"detail": "Seat A5 is not for sale in this show.", "seats": [5]}
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        labels = ", ".join(show.seat_label(seat) for seat in seats)
+        verb = "Seat {} is" if len(seats) == 1 else "Seats {} are"
+        super().__init__(f"{verb.format(labels)} not for sale in this show.", seats=list(seats))
+
+
+class Priced(SeatRule):
+    """On a show with a price list, a seat is sold only if its category has a price for an active ticket type."""
+
+    refusals = (NotForSale,)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+
+    def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
+        return seats_without_price(facts)
+
+    def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        return NotForSale(facts.show, seats)
+
+
+class TotalExpected(Rule):
+    """The ticket types have prices, and the sum is the one that the customer was shown."""
+
+    refusals = (UnknownTicketType, PriceChanged)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        """The prices depend on the seats."""
+
+    def check_chosen(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> None:
+        total = sum((ticket.price for ticket in tickets_for(facts, request, seats).values()), Decimal(0))
+        if request.expected_total is not None and request.expected_total != total:
+            raise PriceChanged(total)
+
+
 # --- All rules --------------------------------------------------------------------------------
 
-RULES: list[Rule] = [Movable(), OnSale(), SeatsExist(), SeatsFree(), SeatLimit(), HoldLimit()]
+RULES: list[Rule] = [
+    Movable(),
+    OnSale(),
+    SeatsExist(),
+    SeatsFree(),
+    SeatLimit(),
+    HoldLimit(),
+    WholeSofas(),
+    Priced(),
+    TotalExpected(),
+]
 
 
 class NoBlock(Refusal):
@@ -262,14 +358,19 @@ class NoBlock(Refusal):
         super().__init__(left, largest_block=largest)
 
 
+class NoAccessibleSeat(Refusal):
+    code = "no_accessible_seat"
+    example: ClassVar[dict[str, Any]] = {"detail": "No accessible seat is available."}
+
+
 def rules_for(action: Action) -> list[Rule]:
     return [rule for rule in RULES if action in rule.actions]
 
 
 def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]]:
-    """Return the refusals of `choose_seats` for the OpenAPI document; NoBlock only for `several` seats."""
+    """Return the refusals of `choose_seats` for the OpenAPI document; some are only for `several` seats."""
     refusals = [refusal for rule in rules_for(action) for refusal in rule.refusals]
-    return [*refusals, NoBlock] if several else refusals
+    return [*refusals, NoBlock, NoAccessibleSeat] if several else refusals
 
 
 def need_customer_lock(request: SeatRequest) -> bool:
@@ -286,15 +387,23 @@ def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
 def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
     """Return the seats for the request: its seat numbers, or for a count the best seats that no rule closes.
 
-    Raises the refusals of RULES, and for a count NoBlock and SoldOut.
+    Raises the refusals of RULES, and for a count NoBlock, NoAccessibleSeat and SoldOut.
     """
-    for rule in rules_for(request.action):
+    rules = rules_for(request.action)
+    for rule in rules:
         rule.check(facts, request)
-    if not request.count:
-        return list(request.seat_numbers)
-    hall = (facts.show.total_seats, facts.show.seats_per_row, closed_seats(facts, request))
-    seats = best_seats(*hall, request.count, split=request.split)
+    seats = _best_seats(facts, request) if request.count else list(request.seat_numbers)
+    for rule in rules:
+        rule.check_chosen(facts, request, seats)
+    return seats
+
+
+def _best_seats(facts: Facts, request: SeatRequest) -> list[int]:
+    closed = closed_seats(facts, request)
+    seats = best_seats(facts.hall, closed, request.count, split=request.split, accessible=request.accessible)
     if seats is not None:
         return seats
-    largest = largest_block(*hall)
+    if request.accessible and facts.hall.accessible <= closed:
+        raise NoAccessibleSeat
+    largest = largest_block(facts.hall, closed)
     raise NoBlock(request.count, largest, split=request.split) if largest else SoldOut

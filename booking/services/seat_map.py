@@ -11,16 +11,10 @@ from django.db.models import Count, F
 from django.db.models.lookups import In
 
 from booking.infrastructure.statements import Query, numbered_values
-from booking.models import Booking, Show, User, seat_label
+from booking.models import Booking, Seat, Show, User
 from booking.services.refusals import NotFound
 
-_hall = Query(
-    lambda p: (
-        Show.objects.filter(pk=p.show_id)
-        .order_by()
-        .values_list("total_seats", "seats_per_row", "starts_at", "cancelled_at")
-    )
-)
+_show = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by())
 # The seats of a show that are unavailable at `now`, with status and customer.
 _active_seats = Query(
     lambda p: (
@@ -36,24 +30,26 @@ _active_seats = Query(
 class SeatMap:
     """A show's unavailable seats: for each its number, its status and whether it belongs to the current user."""
 
-    show_id: int
-    total_seats: int
-    seats_per_row: int
-    starts_at: datetime
-    cancelled_at: datetime | None
+    show: Show
     taken: list[tuple[int, str, bool]]
 
     @property
     def seats_available(self) -> int:
-        return 0 if self.cancelled_at else self.total_seats - len(self.taken)
+        return 0 if self.show.is_cancelled else self.show.total_seats - len(self.taken)
 
     @property
     def etag(self) -> str:
         """A hash of the map, for the ETag header."""
-        return f'"{hashlib.sha256(repr(self).encode()).hexdigest()[:32]}"'
+        show = self.show
+        parts = (show.pk, show.plan_id, show.total_seats, show.starts_at, show.cancelled_at, self.taken)
+        return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
 
-    def seat_label(self, seat_number: int) -> str:
-        return seat_label(seat_number, self.seats_per_row)
+    def seat(self, seat_number: int) -> Seat:
+        """Return the seat; one that is outside the plan, which `audit` reports, has no category."""
+        hall = self.show.hall
+        if hall.has_seat(seat_number):
+            return hall.seat(seat_number)
+        return Seat(seat_number, hall.label(seat_number), "", 0, 0, "")
 
 
 class TakenSeat(NamedTuple):
@@ -91,15 +87,14 @@ def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
 
 def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> SeatMap:
     """Return the show's seat map at `now` (UTC), with the user's own seats marked. Raises NotFound."""
-    halls = _hall(show_id=show_id)
-    if not halls:
+    shows = _show(show_id=show_id)
+    if not shows:
         raise NotFound
     own = user.pk if user else 0
     taken = [
         (seat_number, status, holder == own) for seat_number, status, holder in _active_seats(show_id=show_id, now=now)
     ]
-    [(total_seats, seats_per_row, starts_at, cancelled_at)] = halls
-    return SeatMap(show_id, total_seats, seats_per_row, starts_at, cancelled_at, taken)
+    return SeatMap(shows[0], taken)
 
 
 def count_taken_seats(*, show_ids: Sequence[int], now: datetime) -> dict[int, int]:

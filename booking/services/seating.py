@@ -1,150 +1,273 @@
 """Choosing the best seats: the geometry of a hall, without database access.
 
-A hall has `total_seats` seats, numbered row by row from 1, with `seats_per_row` in each row; the last row may be
-shorter. A block is a range of adjacent seats in one row. A run is a maximal block of free seats. A choice strands a
-seat if it leaves that seat free between two taken ones.
+A block is a range of adjacent seats. A run is a maximal block of free seats. A choice strands a seat if it leaves that
+seat free between two taken ones. It splits a sofa if it takes one half and leaves the other half free.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from heapq import nsmallest
-from itertools import accumulate
-from operator import itemgetter, sub
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache, lru_cache
+from itertools import accumulate, chain
+from operator import sub
+from typing import NamedTuple
 
-# The cost of a choice is one number: the number of blocks, then the number of stranded seats, then the distance from
-# the middle. Each term outweighs all later ones.
+from booking.models.layouts import Hall, Seat
+
+# The cost of a choice is one number: the number of accessible seats that were not asked for, then the number of split
+# sofas, of blocks and of stranded seats, then the distance from the middle. Each term outweighs all later ones.
 STRANDED = 10**12
 BLOCK = 10**16
-INFINITE = 10**24
+SPLIT_SOFA = 10**20
+ACCESSIBLE = 10**24
+INFINITE = 10**30
 
 
-@dataclass(frozen=True)
-class Run:
-    """Free seats from `first` to `last`. A side is bounded if the next seat is taken, rather than the row's end."""
+class Run(NamedTuple):
+    """Free seats from `first` to `last`. A side is bounded if a taken seat is next to it, rather than a gap."""
 
     first: int
     last: int
     bounded_left: bool
     bounded_right: bool
 
-    def __len__(self) -> int:
+    @property
+    def length(self) -> int:
         return self.last - self.first + 1
 
-    def blocks(self, size: int) -> Iterator[range]:
-        """Yield every block of `size` seats in the run."""
-        return (range(first, first + size) for first in range(self.first, self.last - size + 2))
+
+class Choice(NamedTuple):
+    cost: int
+    seats: Sequence[int]
 
 
-@dataclass(frozen=True)
-class Hall:
-    total_seats: int
-    seats_per_row: int
+class Costs:
+    """The costs of the seats of a hall, and the best choices by these costs within a run.
 
-    @property
-    def rows(self) -> int:
-        return -(-self.total_seats // self.seats_per_row)
-
-    def runs(self, taken: Collection[int]) -> Iterator[Run]:
-        """Yield all runs, row by row."""
-        taken = set(taken)
-        for start in range(1, self.total_seats + 1, self.seats_per_row):
-            end = min(start + self.seats_per_row - 1, self.total_seats)
-            first = start
-            for seat in range(start, end + 2):
-                if seat <= end and seat not in taken:
-                    continue
-                if first < seat:
-                    yield Run(first, seat - 1, bounded_left=first > start, bounded_right=seat <= end)
-                first = seat + 1
-
-    def best_block(self, run: Run, size: int) -> tuple[int, range]:
-        """Return the cost of the best block of `size` seats in the run, and the block."""
-        first, last, distances = run.first, run.last, _distances(self)
-        costs = list(map(sub, distances[first + size - 1 : last + 1], distances[first - 1 : last - size + 1]))
-        spare = last - first + 1 - size
-        if spare and run.bounded_left:
-            costs[1] += STRANDED
-        if spare and run.bounded_right:
-            costs[spare - 1] += STRANDED
-        cost: int = min(costs)
-        first += costs.index(cost)
-        return cost, range(first, first + size)
-
-
-@lru_cache
-def _distances(hall: Hall) -> list[int]:
-    """Return the prefix sums of the seats' squared distances from the middle of the hall.
-
-    The unit is a quarter of a seat², so that the numbers are integers.
+    With `accessible`, each seat that is not accessible costs as much as an accessible one does otherwise.
     """
-    last_row, last_place = hall.rows - 1, hall.seats_per_row - 1
-    places = (divmod(seat, hall.seats_per_row) for seat in range(hall.total_seats))
-    return list(
-        accumulate(((2 * row - last_row) ** 2 + (2 * place - last_place) ** 2 for row, place in places), initial=0)
-    )
+
+    def __init__(self, hall: Hall, *, accessible: bool) -> None:
+        def cost(seat: Seat) -> int:
+            # The unit of distance is a quarter of a seat², so that the numbers are integers.
+            distance = (2 * seat.x - hall.width + 1) ** 2 + (2 * seat.y - hall.height + 1) ** 2
+            return distance + ACCESSIBLE * ((seat.number in hall.accessible) != accessible)
+
+        numbers = range(1, hall.total_seats + 1)
+        self._seats = [0, *map(cost, hall.seats)]
+        self._sums = list(accumulate(self._seats))
+        self._left_halves = [0, *(hall.partners.get(number) == number + 1 for number in numbers)]
+        self._right_halves = [0, *(hall.partners.get(number) == number - 1 for number in numbers)]
+        # A block from a to b between free seats costs _ends[b] - _starts[a].
+        self._ends = [total + SPLIT_SOFA * half for total, half in zip(self._sums, self._left_halves, strict=True)]
+        self._starts = [
+            0,
+            *(total - SPLIT_SOFA * half for total, half in zip(self._sums, self._right_halves[1:], strict=False)),
+        ]
+
+    def cheapest(self, run: Run) -> int:
+        """Return the cost of the cheapest seat in the run."""
+        return min(self._seats[run.first : run.last + 1])
+
+    def best_block(self, run: Run, size: int, limit: int = INFINITE) -> Choice:
+        """Return the best block of `size` seats in the run, whatever the limit."""
+        first, last, bounded_left, bounded_right = run
+        if size == last - first + 1:
+            return Choice(BLOCK + self._sums[last] - self._sums[first - 1], range(first, last + 1))
+        costs = list(map(sub, self._ends[first + size - 1 : last + 1], self._starts[first : last - size + 2]))
+        # The other half of a sofa at an end of the run is taken.
+        costs[0] -= SPLIT_SOFA * self._right_halves[first]
+        costs[-1] -= SPLIT_SOFA * self._left_halves[last]
+        if bounded_left:
+            costs[1] += STRANDED
+        if bounded_right:
+            costs[-2] += STRANDED
+        cost = min(costs)
+        first += costs.index(cost)
+        return Choice(BLOCK + cost, range(first, first + size))
+
+    def gaps_may_help(self, run: Run, best_block: Choice, limit: int) -> bool:
+        """Return whether several blocks in the run may be better than the best block, and cost no more than `limit`."""
+        if best_block.cost < SPLIT_SOFA:
+            return False
+        # Several blocks are better only if they cost less for accessible seats and split sofas.
+        size = len(best_block.seats)
+        cheap = run.length - (self._sums[run.last] - self._sums[run.first - 1]) // ACCESSIBLE
+        costly = max(0, size - cheap)
+        only_sofas = run.length % 2 == 0 and all(self._left_halves[run.first : run.last : 2])
+        floor = ACCESSIBLE * costly + SPLIT_SOFA * (only_sofas and size % 2)
+        distance = (size - costly) * self.cheapest(run) if cheap else 0
+        return best_block.cost >= floor + SPLIT_SOFA and floor + 2 * BLOCK + distance <= limit
+
+    def best_with_gaps(self, run: Run, count: int) -> list[Choice]:
+        """Return the best choices of 1 to `count` seats in the run, in one block or in several.
+
+        Dynamic programming, seat by seat. A choice is one number: its cost, followed by one bit per seat.
+        """
+        first, last, bounded_left, bounded_right = run
+        shift = run.length
+        none = INFINITE << shift
+        # The best choices so far by number of seats: the last seat is chosen; it is free beside a taken one; it is
+        # free, but not beside a taken one.
+        chosen, beside, free = ([none] * (count + 1) for _ in range(3))
+        chosen[1] = (BLOCK + self._seats[first] << shift) + 1
+        (beside if bounded_left else free)[0] = 0
+        for seat in range(first + 1, last + 1):
+            split = SPLIT_SOFA * self._right_halves[seat] << shift
+            adjacent = (self._seats[seat] << shift) + (1 << seat - first)
+            apart = adjacent + split + (BLOCK << shift)
+            stranding = apart + (STRANDED << shift)
+            longer = [
+                min(one + adjacent, two + stranding, three + apart)
+                for one, two, three in zip(chosen, beside, free, strict=True)
+            ]
+            free = list(map(min, beside, free))
+            beside = [one + split for one in chosen]
+            chosen = [none, *longer[:-1]]
+        beside = [two + (STRANDED * bounded_right << shift) for two in beside]
+        return [
+            Choice(best >> shift, [seat for seat in range(first, last + 1) if best >> seat - first & 1])
+            for best in list(map(min, chosen, beside, free))[1:]
+        ]
+
+
+class Candidate(NamedTuple):
+    """A run with the cost of its cheapest seat; `position` counts the runs, row by row."""
+
+    cheapest: int
+    position: int
+    run: Run
+
+
+# Halls compare by identity, and each worker keeps the halls of its plans.
+@lru_cache(maxsize=64)
+def _costs(hall: Hall, accessible: bool) -> Costs:
+    return Costs(hall, accessible=accessible)
 
 
 def best_seats(
-    total_seats: int, seats_per_row: int, taken: Collection[int], count: int, *, split: bool = False
+    hall: Hall, taken: Collection[int], count: int, *, split: bool = False, accessible: bool = False
 ) -> list[int] | None:
     """Return the best `count` free seats: side by side, stranding no seat if possible, near the middle.
 
-    Returns None if no row has `count` free seats side by side. With `split`, the seats are then in as few blocks as
-    possible, and the result is None only if fewer seats are free.
+    Sofas are not split and accessible seats are not taken as long as there is another choice. With `accessible`, as
+    many accessible seats as possible are taken, and the result is None if it would have none.
+
+    Returns None if `count` free seats are nowhere side by side. With `split`, the seats are then in as few blocks as
+    possible, and the result is None only if fewer seats are free. Such a choice also comes before a block that splits
+    a sofa or takes an accessible seat.
     """
-    hall = Hall(total_seats, seats_per_row)
-    runs = list(hall.runs(taken))
-    together = [hall.best_block(run, count) for run in runs if len(run) >= count]
-    if together:
-        return list(min(together, key=itemgetter(0))[1])
-    return _split(hall, runs, count) if split else None
+    if accessible and hall.accessible.issubset(taken):
+        return None
+    costs = _costs(hall, accessible)
+    candidates = sorted(
+        Candidate(costs.cheapest(run), position, run) for position, run in enumerate(_runs(hall, taken))
+    )
+    together = _best_of_size(costs.best_block, candidates, count, 1)
+    best = together[0][1] if together else None
+    if split and (best is None or best.cost >= SPLIT_SOFA):
+        best = _best_of_runs(costs, candidates, count)
+    if best is None or (accessible and hall.accessible.isdisjoint(best.seats)):
+        return None
+    return list(best.seats)
 
 
-def largest_block(total_seats: int, seats_per_row: int, taken: Collection[int]) -> int:
+def largest_block(hall: Hall, taken: Collection[int]) -> int:
     """Return the length of the longest run of free seats."""
-    return max((len(run) for run in Hall(total_seats, seats_per_row).runs(taken)), default=0)
+    return max((run.length for run in _runs(hall, taken)), default=0)
 
 
-def nearest_block(total_seats: int, seats_per_row: int, taken: Collection[int], wanted: Sequence[int]) -> list[int]:
-    """Return the block of the same size that is nearest to the `wanted` seats, or [] if there is none."""
-    hall = Hall(total_seats, seats_per_row)
-    size = len(wanted)
-    rows, places = zip(*(divmod(seat - 1, seats_per_row) for seat in wanted), strict=True)
+def nearest_block(hall: Hall, taken: Collection[int], wanted: Sequence[int]) -> list[int]:
+    """Return the block of the same size that is nearest to the `wanted` seats, or [] if there is none.
 
-    def distance(block: range) -> int:
-        row, place = divmod(block[0] - 1, seats_per_row)
+    Blocks with another number of accessible seats come last, and before them blocks that split a sofa, unless the
+    wanted seats split one.
+    """
+    size, partners = len(wanted), hall.partners
+    seats = [hall.seat(number) for number in wanted]
+    middle_x, middle_y = sum(seat.x for seat in seats), sum(seat.y for seat in seats)
+    accessible = len(hall.accessible.intersection(wanted))
+    may_split = any(number in partners and partners[number] not in wanted for number in wanted)
+
+    def cost(run: Run, first: int) -> tuple[int, int, int]:
+        last, seat = first + size - 1, hall.seats[first - 1]
+        others = abs(len(hall.accessible.intersection(range(first, last + 1))) - accessible)
+        left = partners.get(first) == first - 1 >= run.first
+        right = partners.get(last) == last + 1 <= run.last
         # The squared distance of the centres, multiplied by the number of seats so that it is an integer.
-        across: int = sum(range(place, place + size)) - sum(places)
-        along: int = size * row - sum(rows)
-        return across * across + along * along
+        across = sum(range(seat.x, seat.x + size)) - middle_x
+        along = size * seat.y - middle_y
+        return others, 0 if may_split else left + right, across * across + along * along
 
-    blocks = (block for run in hall.runs(taken) for block in run.blocks(size))
-    return list(min(blocks, default=(), key=distance))
+    blocks = ((run, first) for run in _runs(hall, taken) for first in range(run.first, run.last - size + 2))
+    nearest = min(blocks, default=None, key=lambda block: cost(*block))
+    return list(range(nearest[1], nearest[1] + size)) if nearest else []
 
 
-def _split(hall: Hall, runs: Sequence[Run], count: int) -> list[int] | None:
-    """Return the best choice of blocks, at most one per run, because one block costs less than two in the same run.
+def _runs(hall: Hall, taken: Collection[int]) -> Iterator[Run]:
+    """Yield all runs, row by row."""
+    taken = sorted(set(taken))
+    for block in hall.blocks:
+        first = block.first
+        for seat in (*taken[bisect_left(taken, first) : bisect_right(taken, block.last)], block.last + 1):
+            if first < seat:
+                yield Run(first, seat - 1, bounded_left=first > block.first, bounded_right=seat <= block.last)
+            first = seat + 1
+
+
+def _best_of_runs(costs: Costs, candidates: Sequence[Candidate], count: int) -> Choice | None:
+    """Return the best choice of `count` seats over all runs, or None if they have fewer seats.
 
     Dynamic programming: for each number of seats up to `count`, the best choice among the runs so far.
     """
-    costs = [0, *[INFINITE] * count]
-    chosen: list[tuple[range, ...]] = [()] * (count + 1)
-    of_runs = [[hall.best_block(run, size) for size in range(1, min(len(run), count) + 1)] for run in runs]
-    for blocks in _candidates(of_runs, count):
+    best = [0, *[INFINITE] * count]
+    seats: list[tuple[Sequence[int], ...]] = [()] * (count + 1)
+    for choices in _choices_in_runs(costs, candidates, count):
         # From `count` downwards, so that each run is used once.
         for total in range(count, 0, -1):
-            for size, (cost, block) in enumerate(blocks[:total], start=1):
-                if costs[total - size] + BLOCK + cost < costs[total]:
-                    costs[total] = costs[total - size] + BLOCK + cost
-                    chosen[total] = (*chosen[total - size], block)
-    return [seat for block in chosen[count] for seat in block] if costs[count] < INFINITE else None
+            for cost, chosen in choices:
+                rest = total - len(chosen)
+                if rest >= 0 and best[rest] + cost < best[total]:
+                    best[total] = best[rest] + cost
+                    seats[total] = (*seats[rest], chosen)
+    return Choice(best[count], list(chain.from_iterable(seats[count]))) if best[count] < INFINITE else None
 
 
-def _candidates(of_runs: Sequence[list[tuple[int, range]]], count: int) -> list[list[tuple[int, range]]]:
-    """Return the runs that are among the `count` best for some size; a choice never has more than `count` blocks."""
-    chosen: set[int] = set()
-    for size in range(count):
-        fitting = [index for index, blocks in enumerate(of_runs) if len(blocks) > size]
-        chosen.update(nsmallest(count, fitting, key=lambda index: of_runs[index][size][0]))
-    return [of_runs[index] for index in sorted(chosen)]
+def _choices_in_runs(costs: Costs, candidates: Sequence[Candidate], count: int) -> list[list[Choice]]:
+    """Return the choices in each run, row by row, that the best choice of `count` seats can consist of."""
+
+    @cache
+    def with_gaps(run: Run) -> list[Choice]:
+        return costs.best_with_gaps(run, min(run.length, count))
+
+    def choose(run: Run, size: int, limit: int) -> Choice:
+        block = costs.best_block(run, size)
+        return with_gaps(run)[size - 1] if costs.gaps_may_help(run, block, limit) else block
+
+    of_runs: dict[int, list[Choice]] = {}
+    for size in range(1, count + 1):
+        candidates = [candidate for candidate in candidates if candidate.run.length >= size]
+        # If one run has `size` of the seats, all other seats are in at most `count - size` runs.
+        for position, choice in _best_of_size(choose, candidates, size, count - size + 1):
+            of_runs.setdefault(position, []).append(choice)
+    return [choices for _, choices in sorted(of_runs.items())]
+
+
+def _best_of_size(
+    choose: Callable[[Run, int, int], Choice], candidates: Sequence[Candidate], size: int, number: int
+) -> list[tuple[int, Choice]]:
+    """Return the `number` best choices of `size` seats in one run each, with the positions of the runs.
+
+    The candidates are in the order of their cheapest seats, so that only the first ones have to be computed.
+    """
+    best: list[tuple[int, int, Choice]] = []
+    limit = INFINITE
+    for cheapest, position, run in candidates:
+        if BLOCK + size * cheapest > limit:
+            break
+        if run.length >= size:
+            choice = choose(run, size, limit)
+            insort(best, (choice.cost, position, choice))
+            if len(best) >= number:
+                del best[number:]
+                limit = best[-1][0]
+    return [(position, choice) for _, position, choice in best]

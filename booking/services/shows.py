@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Max
+from django.db.models import F
 from django.utils import timezone
 
-from booking.models import Booking, Movie, Screen, Show, User
+from booking.models import Booking, Movie, Order, PriceList, Screen, Show, User
 from booking.services.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.rules import ShowCancelled, ShowStarted
@@ -16,7 +16,8 @@ from booking.services.transactions import lock_screen, lock_show, retried, write
 # Datetime arithmetic works safely up to this year.
 LAST_YEAR = 2199
 # Fields that can't change once a customer has booked.
-FIXED_BY_BOOKINGS = ("movie", "screen", "seats_per_row")
+FIXED_BY_BOOKINGS = ("movie", "screen")
+CHANGEABLE = {"movie", "screen", "starts_at", "ends_at", "price_list"}
 
 
 class MovieLengthUnknown(Refusal):
@@ -84,12 +85,12 @@ def plan_show(
     starts_at: datetime,
     now: datetime,
     ends_at: datetime | None = None,
-    total_seats: int | None = None,
-    seats_per_row: int | None = None,
+    price_list: PriceList | None = None,
 ) -> Show:
-    """Creates a show. Times have a zone, and durations are added in UTC.
+    """Creates a show with the screen's seat plan. Times have a zone, and durations are added in UTC.
 
-    Defaults come from the movie's length in minutes and the screen's seats. Raises MovieLengthUnknown, ShowInThePast,
+    The default of `ends_at` comes from the movie's length in minutes. The
+    default of `price_list` is the screen's; without one the show is free. Raises MovieLengthUnknown, ShowInThePast,
     ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
     check_start(starts_at, now)
@@ -99,8 +100,8 @@ def plan_show(
         screen=screen,
         starts_at=starts_at,
         ends_at=in_utc(ends_at) if ends_at else _end_of(movie, starts_at),
-        total_seats=screen.total_seats if total_seats is None else total_seats,
-        seats_per_row=screen.seats_per_row if seats_per_row is None else seats_per_row,
+        price_list=price_list or screen.price_list,
+        **seats_of(screen),
     )
     with write_transaction():
         put_on_schedule(show)
@@ -117,19 +118,7 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
     for starts_at in starts:
         check_start(starts_at, now)
     starts = [in_utc(starts_at) for starts_at in starts]
-    length = in_utc(show.ends_at) - in_utc(show.starts_at)
-    screen = show.screen
-    copies = [
-        Show(
-            movie=show.movie,
-            screen=screen,
-            starts_at=starts_at,
-            ends_at=starts_at + length,
-            total_seats=screen.total_seats,
-            seats_per_row=screen.seats_per_row,
-        )
-        for starts_at in starts
-    ]
+    copies = [copy_at(show, starts_at) for starts_at in starts]
     with write_transaction():
         for copy in copies:
             put_on_schedule(copy)
@@ -138,16 +127,19 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 
 @retried
 def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
-    """Changes the given fields of a show: movie, screen, starts_at, ends_at, total_seats, seats_per_row.
+    """Changes the given fields of a show: movie, screen, starts_at, ends_at, price_list.
 
-    A new start keeps the length. A new movie or screen also sets the length or the seats, unless they are given; None
-    resets them to the movie's or the screen's values. After the start, only the end can be changed. Times have a zone.
+    A new start keeps the length. A new movie also sets the length, unless `ends_at` is given; None resets it to the
+    movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
+    start, only the end can be changed. Times have a zone.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap or Busy.
     """
     changes = {name: in_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
+    if unknown := changes.keys() - CHANGEABLE:
+        raise TypeError(f"These fields can't be changed: {', '.join(sorted(unknown))}")
     with write_transaction():
-        # Race: a booking of a seat that the change removes; two members of staff change the same show.
+        # Race: a first booking, which fixes movie and screen; two members of staff change the same show.
         show = lock_show(show_id)
         if show.is_cancelled:
             raise ShowCancelled
@@ -199,6 +191,7 @@ def delete_show(*, show_id: int, now: datetime) -> None:
         if of_show.of_customers(now).exists():
             raise ShowHasBookings("A show with bookings can't be deleted; cancel it instead.")
         of_show.delete()
+        Order.objects.filter(show=show).delete()
         show.delete()
 
 
@@ -210,7 +203,6 @@ def _end_of(movie: Movie, starts_at: datetime) -> datetime:
 
 def _with_dependent_fields(show: Show, changes: dict[str, Any]) -> dict[str, Any]:
     """Return the changes with the values that they imply for fields that are missing or None."""
-    screen = changes.get("screen", show.screen)
     starts_at = changes.get("starts_at", show.starts_at)
     implied: dict[str, Any] = {}
     if changes.get("ends_at") is None:
@@ -218,10 +210,32 @@ def _with_dependent_fields(show: Show, changes: dict[str, Any]) -> dict[str, Any
             implied["ends_at"] = _end_of(changes.get("movie", show.movie), starts_at)
         elif "starts_at" in changes:
             implied["ends_at"] = starts_at + (show.ends_at - show.starts_at)
-    for name in ("total_seats", "seats_per_row"):
-        if changes.get(name) is None and ("screen" in changes or name in changes):
-            implied[name] = getattr(screen, name)
+    if "screen" in changes:
+        implied |= seats_of(changes["screen"])
     return changes | implied
+
+
+def copy_at(show: Show, starts_at: datetime) -> Show:
+    """Return an unsaved copy: the same length and prices, and the screen's current seats."""
+    return Show(
+        movie=show.movie,
+        screen=show.screen,
+        starts_at=starts_at,
+        ends_at=starts_at + (in_utc(show.ends_at) - in_utc(show.starts_at)),
+        price_list=show.price_list,
+        **seats_of(show.screen),
+    )
+
+
+def seats_of(screen: Screen) -> dict[str, Any]:
+    """Return the fields of a show on the screen's current seat plan."""
+    hall = screen.hall
+    return {
+        "plan_id": screen.plan_id,
+        "total_seats": hall.total_seats,
+        # Version 1.0 labels seats by it.
+        "seats_per_row": max(map(len, hall.rows)),
+    }
 
 
 def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) -> None:
@@ -230,14 +244,9 @@ def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) ->
     # Cancelled bookings count too, because customers can still see their movie, screen and seat.
     if fixed and of_show.of_customers(now).exists():
         raise ShowHasBookings("This show has bookings, so this can't be changed any more.", fixed[0])
-    # On another screen, or with rows of another length, the blocked numbers would be different seats.
-    if {"screen", "seats_per_row"} & set(fixed) and of_show.filter(status=Booking.Status.BLOCKED).exists():
-        raise ShowHasBookings("This show has blocked seats; put them back on sale first.", fixed[0])
-    highest = of_show.active(now).aggregate(Max("seat_number"))["seat_number__max"] or 0
-    if changes.get("total_seats", show.total_seats) < highest:
-        raise ShowHasBookings(
-            f"Seat {show.seat_label(highest)} is taken; the show needs {highest} seats or more.", "total_seats"
-        )
+    # On another screen, the blocked numbers would be different seats.
+    if "screen" in fixed and of_show.filter(status=Booking.Status.BLOCKED).exists():
+        raise ShowHasBookings("This show has blocked seats; put them back on sale first.", "screen")
 
 
 def check_start(starts_at: datetime, now: datetime) -> None:

@@ -3,8 +3,7 @@
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
-from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
-from booking.paths import POSITIVE_ID
+from booking.paths import POSITIVE_ID, REFERENCE
 from booking.views import account, bookings, catalogue, password_reset
 from booking.views.common import NoSuchPathView
 from booking.views.root import RootView
@@ -16,6 +15,7 @@ router.register(rf"movies/(?P<id>{POSITIVE_ID})/shows", catalogue.MovieShowsView
 router.register("shows", catalogue.ShowViewSet, "show")
 router.register("my-bookings", bookings.MyBookingsViewSet, "my-bookings")
 router.register("bookings", bookings.BookingViewSet, "booking")
+router.register("orders", bookings.OrderViewSet, "order")
 
 urlpatterns = [
     re_path("^$", RootView.as_view(), name="root"),
@@ -25,11 +25,8 @@ urlpatterns = [
     re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/cancel/?$", bookings.CancelView.as_view(), name="booking-cancel"),
     re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/move/?$", bookings.MoveView.as_view(), name="booking-move"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/seats/?$", catalogue.SeatMapView.as_view(), name="show-seats"),
-    re_path(
-        f"^references/(?P<reference>[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}})/cancel/?$",
-        bookings.CancelReferenceView.as_view(),
-        name="reference-cancel",
-    ),
+    re_path(rf"^seat-plans/(?P<pk>{POSITIVE_ID})/?$", catalogue.SeatPlanView.as_view(), name="seat-plan"),
+    re_path(rf"^orders/(?P<reference>{REFERENCE})/cancel/?$", bookings.CancelOrderView.as_view(), name="order-cancel"),
     re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
     re_path("^token/?$", account.TokenView.as_view(), name="token"),
     re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),

@@ -9,25 +9,26 @@ from django.utils import timezone
 from django.utils.decorators import method_decorator
 from rest_framework import mixins, status, viewsets
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from booking import services
 from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter
-from booking.models import Booking
-from booking.paths import API, POSITIVE_ID
+from booking.models import Booking, Order
+from booking.paths import API, POSITIVE_ID, REFERENCE
 from booking.renderers import ApiResponse
 from booking.serializers import (
     BookingSerializer,
-    GroupSerializer,
     HoldSerializer,
     MoveSerializer,
+    OrderSerializer,
     SeatSerializer,
     SeatsSerializer,
     represent_booking,
-    represent_group,
     represent_hold,
     represent_only,
+    represent_order,
 )
 from booking.throttling import BookingThrottle
 from booking.views.common import account, call_or_replay, idempotent_request, validated
@@ -48,6 +49,16 @@ SEATS_EXAMPLES = {
 def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
     """Return the refusals that a request for seats may get."""
     return [services.NotFound, *services.refusals_for(action, several=several)]
+
+
+def created(request: Request, path: str, body: dict[str, Any], headers: dict[str, str]) -> ApiResponse:
+    """Return a response 201 whose Location is the path under /api/."""
+    location = f"{request.META['SCRIPT_NAME']}{API}{path}"
+    return ApiResponse(body, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+
+
+def created_order(request: Request, body: dict[str, Any], headers: dict[str, str]) -> ApiResponse:
+    return created(request, f"orders/{body['reference']}/", body, headers)
 
 
 class LimitedView(APIView):
@@ -75,8 +86,7 @@ class BookView(LimitedView):
         body, headers = call_or_replay(
             request, services.book_seat, represent_booking, show_id=int(pk), idempotency=idempotency, **data
         )
-        location = f"{request.META['SCRIPT_NAME']}{API}bookings/{body['id']}/"
-        return ApiResponse(body, status.HTTP_201_CREATED, headers={"Location": location, **headers})
+        return created(request, f"bookings/{body['id']}/", body, headers)
 
 
 class BookSeatsView(LimitedView):
@@ -90,7 +100,7 @@ class BookSeatsView(LimitedView):
             "seats that you hold, send their numbers; a `count` chooses other seats."
         ),
         request=SeatsSerializer,
-        responses={201: GroupSerializer},
+        responses={201: OrderSerializer},
         invalid=("seat_numbers", "duplicate", "Seat 5 is named twice."),
         refusals=refusals(services.Action.BOOK, several=True),
         examples=SEATS_EXAMPLES,
@@ -98,11 +108,11 @@ class BookSeatsView(LimitedView):
     )
     def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(SeatsSerializer, request)
-        idempotency = idempotent_request(request, "book-seats", data, represent_group)
+        idempotency = idempotent_request(request, "book-seats", data, represent_order)
         body, headers = call_or_replay(
-            request, services.book_seats, represent_group, show_id=int(pk), idempotency=idempotency, **data
+            request, services.book_seats, represent_order, show_id=int(pk), idempotency=idempotency, **data
         )
-        return ApiResponse(body, status.HTTP_201_CREATED, headers=headers)
+        return created_order(request, body, headers)
 
 
 class HoldView(LimitedView):
@@ -131,7 +141,7 @@ class HoldView(LimitedView):
         body, headers = call_or_replay(
             request, services.hold_seats, represent, show_id=int(pk), idempotency=idempotency, **data
         )
-        return ApiResponse(body, status.HTTP_201_CREATED, headers=headers)
+        return created_order(request, body, headers)
 
 
 class OwnBookings(viewsets.GenericViewSet[Booking]):
@@ -142,7 +152,8 @@ class OwnBookings(viewsets.GenericViewSet[Booking]):
     def get_queryset(self) -> QuerySet[Booking]:
         if getattr(self, "swagger_fake_view", False):
             return Booking.objects.none()
-        return Booking.objects.filter(user=account(self.request)).select_related("show__movie", "show__screen")
+        own = Booking.objects.filter(user=account(self.request))
+        return own.select_related("show__movie", "show__screen", "ticket_type")
 
 
 @method_decorator(
@@ -220,15 +231,73 @@ class MoveView(LimitedView):
         return ApiResponse(body, headers=headers)
 
 
-class CancelReferenceView(LimitedView):
+def represent_orders(orders: Sequence[Order]) -> list[dict[str, Any]]:
+    bookings = services.read_bookings(orders=orders)
+    return [represent_order(own, order) for order, own in zip(orders, bookings, strict=True) if own]
+
+
+def own_order(request: Request, reference: str) -> dict[str, Any]:
+    """Return the user's order with this reference. Raises NotFound."""
+    # With a probability of 1 in 10¹¹ two shows share a reference; then the newest order is chosen.
+    orders = list(services.orders_of(user=account(request)).filter(reference=reference)[:1])
+    for body in represent_orders(orders):
+        return body
+    raise services.NotFound
+
+
+class OwnOrders(viewsets.GenericViewSet[Order]):
+    """Lists and retrieves the user's own orders only; other orders give 404."""
+
+    serializer_class = OrderSerializer
+    filter_backends: Sequence[Any] = ()
+
+    def get_queryset(self) -> QuerySet[Order]:
+        if getattr(self, "swagger_fake_view", False):
+            return Order.objects.none()
+        return services.orders_of(user=account(self.request))
+
+
+@method_decorator(
+    operation(
+        name="list_orders",
+        tag="Orders",
+        summary="List your orders",
+        description="Newest first. An order is the seats that were booked together, of one show.",
+        refusals=[services.NotFound],
+        paged=True,
+    ),
+    name="list",
+)
+@method_decorator(
+    operation(
+        name="get_order",
+        tag="Orders",
+        summary="See an order",
+        responses={200: OrderSerializer},
+        refusals=[services.NotFound],
+    ),
+    name="retrieve",
+)
+class OrderViewSet(OwnOrders):
+    lookup_field = "reference"
+    lookup_value_regex = REFERENCE
+
+    def list(self, request: Request) -> Response:
+        return self.get_paginated_response(represent_orders(self.paginate_queryset(self.get_queryset()) or []))
+
+    def retrieve(self, request: Request, reference: str) -> Response:
+        return Response(own_order(request, reference))
+
+
+class CancelOrderView(LimitedView):
     @operation(
-        name="cancel_reference",
-        tag="Bookings",
-        summary="Cancel all seats of a reference",
-        description="Cancels all your active bookings with this reference, or none.",
-        responses={200: GroupSerializer},
+        name="cancel_order",
+        tag="Orders",
+        summary="Cancel an order",
+        description="Cancels all your active bookings of this order, or none.",
+        responses={200: OrderSerializer},
         refusals=CANCEL_REFUSALS,
     )
     def post(self, request: Request, reference: str) -> ApiResponse:
-        bookings = services.cancel_reference(user=account(request), reference=reference, now=timezone.now())
-        return ApiResponse(represent_group(bookings))
+        services.cancel_order(user=account(request), reference=reference, now=timezone.now())
+        return ApiResponse(own_order(request, reference))

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
-from rest_framework import mixins, status, viewsets
+from rest_framework import status, viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,14 +18,18 @@ from rest_framework.views import APIView
 from booking import services
 from booking.filters import MovieFilter, MovieShowFilter, ShowFilter
 from booking.infrastructure.catalogue_cache import CachedResponse
-from booking.models import Movie, Show, ShowQuerySet
+from booking.models import Movie, SeatPlan, Show, ShowQuerySet, categories_of
 from booking.paths import POSITIVE_ID
 from booking.renderers import encode
 from booking.serializers import (
     MovieSerializer,
     SeatMapSerializer,
+    SeatPlanSerializer,
+    ShowDetailSerializer,
     ShowSerializer,
+    represent_prices,
     represent_seat_map,
+    represent_seat_plan,
 )
 from booking.views.caching import cached, catalogue_response, has_etag
 from booking.views.common import Public
@@ -86,7 +91,9 @@ class ShowLists(Public, viewsets.GenericViewSet[Show]):
         return Show.objects.upcoming(now)
 
     def _page(self, now: datetime) -> dict[str, Any]:
-        shows = self.filter_queryset(self.get_shows(now).select_related("movie", "screen").with_seats_available(now))
+        shows = self.filter_queryset(
+            self.get_shows(now).select_related("movie", "screen").with_seats_available(now).with_lowest_price()
+        )
         rows = self.get_serializer(self.paginate_queryset(shows), many=True).data
         # Any show that starts changes the count and the following pages.
         first_start = shows.order_by("starts_at").values_list("starts_at", flat=True).first()
@@ -132,17 +139,37 @@ class MovieShowsViewSet(ShowLists):
         name="get_show",
         tag="Shows",
         summary="See a show",
-        responses={200: ShowSerializer},
+        description="With its prices by seat category and ticket type.",
+        responses={200: ShowDetailSerializer},
         refusals=[services.NotFound],
     ),
     name="retrieve",
 )
-class ShowViewSet(mixins.RetrieveModelMixin, ShowLists):
+class ShowViewSet(ShowLists):
     lookup_value_regex = POSITIVE_ID
     filter_backends = [ShowFilter]
 
-    def get_queryset(self) -> ShowQuerySet:
-        return Show.objects.select_related("movie", "screen").with_seats_available(timezone.now())
+    def retrieve(self, request: Request, pk: str) -> Response:
+        shows = Show.objects.select_related("movie", "screen").with_seats_available(timezone.now()).with_lowest_price()
+        show = get_object_or_404(shows, pk=pk)
+        prices = represent_prices(services.read_prices(show=show))
+        return Response(ShowSerializer(show).data | {"currency": settings.CURRENCY, "prices": prices})
+
+
+class SeatPlanView(Public, APIView):
+    @operation(
+        name="get_seat_plan",
+        tag="Shows",
+        summary="See all seats of a hall",
+        description="A seat plan never changes, so clients can store it for ever.",
+        responses={200: SeatPlanSerializer},
+        refusals=[services.NotFound],
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        plan = get_object_or_404(SeatPlan, pk=pk)
+        response = Response(represent_seat_plan(plan, categories_of(plan.hall)))
+        response["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
 
 
 class SeatMapView(APIView):

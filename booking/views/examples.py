@@ -65,7 +65,8 @@ def _show_to_book(now: datetime) -> Show | None:
 
 def _free_seats(show: Show, now: datetime) -> tuple[int, int]:
     taken = {seat for seat, *_ in services.read_seat_map(show_id=show.pk, now=now).taken}
-    free = (seat for seat in range(1, show.total_seats + 1) if seat not in taken)
+    # One half of a sofa might not be sold.
+    free = (seat.number for seat in show.hall.seats if seat.number not in taken | show.hall.partners.keys())
     # Race: the last seats may have been taken in between.
     first, second, *_ = (*islice(free, SEATS), *Examples.seats)
     return first, second

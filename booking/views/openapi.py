@@ -91,6 +91,7 @@ TAGS = [
     {"name": "Movies", "description": "Browse movies"},
     {"name": "Shows", "description": "Times, screens and available seats"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
+    {"name": "Orders", "description": "Seats that were booked together, and what they cost"},
 ]
 JOURNEY = [
     "/",
@@ -109,6 +110,7 @@ JOURNEY = [
     "/shows/",
     "/shows/{id}/",
     "/shows/{id}/seats/",
+    "/seat-plans/{id}/",
     "/shows/{id}/book/",
     "/shows/{id}/book-seats/",
     "/shows/{id}/hold/",
@@ -116,7 +118,9 @@ JOURNEY = [
     "/bookings/{id}/",
     "/bookings/{id}/move/",
     "/bookings/{id}/cancel/",
-    "/references/{reference}/cancel/",
+    "/orders/",
+    "/orders/{reference}/",
+    "/orders/{reference}/cancel/",
 ]
 
 
@@ -142,12 +146,13 @@ class SchemaGenerator(OpenAPISchemaGenerator):
         return openapi.Paths(paths={path: paths[path] for path in sorted(paths, key=JOURNEY.index)})
 
     def get_path_parameters(self, path: str, view_cls: Any) -> list[openapi.Parameter]:
-        # Bookings and references have no working example, because only the caller's own are accessible.
+        # Bookings and orders have no working example, because only the caller's own are accessible.
         kinds: dict[str, dict[str, Any]] = {
             "movies": {"x_example": self.examples.movie, "description": "A movie's id."},
             "shows": {"x_example": self.examples.show, "description": "A show's id."},
             "bookings": {"description": "The id of one of your bookings."},
-            "references": {"description": "The reference of your bookings."},
+            "seat-plans": {"x_example": 1, "description": "A seat plan's id."},
+            "orders": {"description": "The reference of your order."},
         }
         types = {
             "id": {"type": openapi.TYPE_INTEGER, "minimum": 1},

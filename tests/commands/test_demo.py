@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.management.commands import demo as command
-from booking.models import Booking, Movie, Screen, Show, User
+from booking.models import Booking, Movie, Order, Screen, Show, User
 from tests.factories import make_movie, make_user
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,7 @@ def test_a_later_run_adds_the_days_since():
     demo()
     newest = [show.pk for show in Show.objects.order_by("-starts_at")[:9]]
     Booking.objects.filter(show__in=newest).delete()
+    Order.objects.filter(show__in=newest).delete()
     Show.objects.filter(pk__in=newest).delete()
     assert ", 9 shows added" in demo()
 

@@ -329,7 +329,9 @@ def test_a_show_is_called_by_its_movie_local_time_and_screen(settings, zone, whe
 
 
 def test_a_booking_is_called_by_its_reference_and_seat():
-    assert str(Booking(reference="ACDEFGHJ", show=Show(seats_per_row=10), seat_number=15)) == "ACDEFGHJ B5"
+    assert (
+        str(Booking(reference="ACDEFGHJ", show=Show(total_seats=50, seats_per_row=10), seat_number=15)) == "ACDEFGHJ B5"
+    )
 
 
 @pytest.mark.django_db

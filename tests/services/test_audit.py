@@ -9,8 +9,19 @@ from django.db import connection
 from django.db.models import CheckConstraint
 from django.utils import timezone
 
-from booking.models import Booking, Show
-from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, make_user
+from booking.models import Booking, Order, Show
+from tests.factories import (
+    NOW,
+    STARTS_AT,
+    make_block,
+    make_booking,
+    make_hold,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_ticket_type,
+    make_user,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -63,7 +74,7 @@ def test_no_data_pass():
 def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
     for _ in range(3):
         make_booking(user=user, show=make_show())
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(22):
         audit()
 
 
@@ -104,7 +115,7 @@ def test_one_seat_number_in_two_shows_is_fine(show, user):
 
 
 @unguarded
-@pytest.mark.parametrize(("seat_number", "label"), [(0, "number 0"), (51, "F1")])
+@pytest.mark.parametrize(("seat_number", "label"), [(0, "number 0"), (51, "number 51")])
 def test_an_active_seat_outside_the_hall(show, user, seat_number, label):
     booking = make_booking(show=show, user=user, seat_number=seat_number)
     breach = f"Show {show.pk}: booking {booking.reference} of seat {label} is active for an unknown seat"
@@ -119,7 +130,7 @@ def test_a_cancelled_seat_outside_the_hall_is_fine(show, user):
 @pytest.mark.parametrize("make", [make_hold, make_block])
 def test_a_held_or_blocked_seat_outside_the_hall(show, make):
     row = make(show=show, seat_number=51)
-    breach = f"Show {show.pk}: booking {row.reference} of seat F1 is active for an unknown seat"
+    breach = f"Show {show.pk}: booking {row.reference} of seat number 51 is active for an unknown seat"
     assert audit() == (1, [breach, "1 breach"])
 
 
@@ -175,6 +186,7 @@ HELD = {"status": "held", "held_since": NOW, "expires_at": NOW + 10 * MINUTE}
 def test_a_hold_or_a_blocked_seat_that_can_not_be(show, user, fields, breach):
     fields = {"show": show, "user": user, "seat_number": 1, "created_at": NOW} | fields
     booking = Booking.objects.create(**fields)
+    Order.objects.create(show=show, reference=booking.reference, created_at=NOW)
     assert audit() == (1, [f"Show {show.pk}: booking {booking.reference} of seat A1 {breach}", "1 breach"])
 
 
@@ -216,16 +228,54 @@ def test_clocks_may_differ_by_a_minute(show, user):
     assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
 
 
-def test_an_active_booking_of_a_upcoming_show_without_a_customer(show):
-    booking = make_block(show=show, seat_number=15)
-    Booking.objects.update(status="booked")
-    breach = f"Show {show.pk}: booking {booking.reference} of seat B5 has no customer although the show has not started"
+def test_a_hold_of_an_upcoming_show_without_a_customer(show):
+    hold = make_hold(show=show, seat_number=15)
+    Booking.objects.update(user=None)
+    breach = "is held without a customer although the show has not started"
+    assert audit() == (1, [f"Show {show.pk}: booking {hold.reference} of seat B5 {breach}", "1 breach"])
+
+
+def test_a_booked_seat_of_a_customer_without_an_account_is_fine(show):
+    make_booking(show=show)
+    Booking.objects.update(user=None)
+    assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
+
+
+def test_a_booking_without_an_order(show):
+    booking = make_booking(show=show)
+    Order.objects.all().delete()
+    breach = f"Show {show.pk}: booking {booking.reference} of seat A1 has no order"
     assert audit() == (1, [breach, "1 breach"])
 
 
+def test_an_order_without_bookings(show):
+    order = Order.objects.create(show=show, created_at=NOW)
+    assert audit() == (1, [f"Show {show.pk}: order {order.reference} has no bookings", "1 breach"])
+
+
+def test_a_seat_with_another_label_than_the_plan_s(show):
+    booking = make_booking(show=show, seat_label="B1")
+    breach = f"Show {show.pk}: booking {booking.reference} has seat B1, which is A1 in the plan"
+    assert audit() == (1, [breach, "1 breach"])
+    Booking.objects.update(seat_label="A1")
+    assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
+
+
+def test_prices_that_do_not_fit(show):
+    adult = make_ticket_type()
+    make_price_list({("S", adult): 12})
+    free, wrong = make_booking(show=show, price=1), make_booking(show=show, seat_number=2, category="S", price=2)
+    Booking.objects.filter(pk=wrong.pk).update(ticket_type=adult)
+    make_booking(show=show, seat_number=3, category="S", ticket_type=adult, price=12)
+    breaches = ["has a price without a ticket type", "has a price that no price list has"]
+    lines = zip((free, wrong), ("A1", "A2"), breaches, strict=True)
+    expected = [f"Show {show.pk}: booking {row.reference} of seat {seat} {breach}" for row, seat, breach in lines]
+    assert audit() == (1, [*expected, "2 breaches"])
+
+
 def test_past_and_cancelled_bookings_need_no_customer(show):
-    make_block(show=make_show(starts_at=timezone.now() - HOUR), created_at=timezone.now() - 2 * HOUR)
-    Booking.objects.update(status="booked")
+    make_booking(show=make_show(starts_at=timezone.now() - HOUR), created_at=timezone.now() - 2 * HOUR)
+    Booking.objects.update(user=None)
     Booking.objects.create(show=show, seat_number=1, status="cancelled", created_at=NOW, cancelled_at=NOW)
     assert audit() == (0, ["No breach: 2 shows, 2 bookings checked."])
 

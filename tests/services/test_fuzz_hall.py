@@ -197,12 +197,12 @@ class Hall(RuleBasedStateMachine):
 
     @precondition(lambda self: any(place.booking for place in self.taken.values()))
     @rule(data=st.data())
-    def cancel_reference(self, data):
+    def cancel_order(self, data):
         place = self.taken[self.choose(data)]
         same = [seat for seat, other in self.active().items() if other.reference == place.reference]
         reasons = set() if same else {"already_cancelled"}
         call = {"user": self.customers[place.customer], "reference": place.reference, "now": self.now}
-        cancelled = self.carried_out(reasons, services.cancel_reference, **call) or ()
+        cancelled = self.carried_out(reasons, services.cancel_order, **call) or ()
         assert sorted(booking.seat_number for booking in cancelled) == sorted(same)
         self.gone += [self.taken.pop(seat) for seat in same]
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from booking.models import Booking
-from booking.services import IdempotentRequest, NotFound, Replay, book_seats, cancel_reference
+from booking.services import IdempotentRequest, NotFound, Replay, book_seats, cancel_order
 from booking.services.rules import (
     AlreadyCancelled,
     NoBlock,
@@ -41,7 +41,7 @@ def saved(bookings, *fields):
 
 
 def give_back(user, reference, now=NOW):
-    return cancel_reference(user=user, reference=reference, now=now)
+    return cancel_order(user=user, reference=reference, now=now)
 
 
 # --- Seats by their numbers -------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
-from booking.models import Booking, Show
+from booking.models import Booking, Show, full_rows
 from booking.services import (
     NotFound,
     block_seats,
@@ -20,6 +20,7 @@ from booking.services import (
 )
 from booking.services.blocks import NotBlocked
 from booking.services.rules import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
+from booking.services.seat_plans import SeatsDiffer, change_seats, switch_plan
 from booking.services.shows import ShowHasBookings
 from tests.bookings import refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show
@@ -88,7 +89,7 @@ def test_a_seat_map_lists_each_taken_seat(user, show):
     make_block(show=show, seat_number=5)
     seat_map = read_seat_map(show_id=show.pk, now=NOW, user=user)
     assert seat_map.taken == [(2, "held", False), (5, "blocked", False), (9, "booked", True)]
-    assert (seat_map.total_seats, seat_map.seats_per_row, seat_map.seats_available) == (50, 10, 47)
+    assert (seat_map.show, seat_map.seats_available) == (show, 47)
 
 
 def test_an_unknown_show_has_no_seat_map(db):
@@ -161,16 +162,11 @@ def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
 
 
 @pytest.mark.parametrize("make", [make_hold, make_block])
-def test_a_show_does_not_shrink_below_a_held_or_blocked_seat(show, make):
+def test_a_held_or_blocked_seat_keeps_its_label_in_another_plan(show, make):
     make(show=show, seat_number=21)
-    with pytest.raises(ShowHasBookings, match=r"^Seat C1 is taken; the show needs 21 seats or more\.$"):
-        change_show(show_id=show.pk, now=NOW, total_seats=20)
-    change_show(show_id=show.pk, now=NOW, total_seats=21)
-
-
-def test_a_show_shrinks_below_a_seat_with_an_expired_hold(show):
-    make_hold(show=show, seat_number=21, expires_at=NOW)
-    assert change_show(show_id=show.pk, now=NOW, total_seats=20).total_seats == 20
+    change_seats(screen_id=show.screen_id, layout=full_rows(50, 5, "S"))
+    with pytest.raises(SeatsDiffer, match="C1"):
+        switch_plan(show_id=show.pk, now=NOW)
 
 
 def test_an_active_hold_fixes_the_screen_and_an_expired_one_does_not(show):
@@ -288,11 +284,3 @@ def test_a_refusal_names_the_seats_that_are_not_blocked_by_their_labels(show):
 
 def test_seats_of_an_unknown_show_can_not_be_unblocked(db):
     assert refusal_of(unblock, Show(pk=10**9), 1) == (NotFound, "not_found", {})
-
-
-def test_the_rows_of_a_hall_with_blocked_seats_keep_their_length(show):
-    make_block(show=show)
-    call = {"show_id": show.pk, "now": NOW, "seats_per_row": 5}
-    assert refusal_of(change_show, **call)[1] == "show_has_bookings"
-    Booking.objects.all().delete()
-    assert change_show(**call).seats_per_row == 5

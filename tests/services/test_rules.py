@@ -1,6 +1,7 @@
 """Rules on getting a seat: each one alone, and a new one that is added to them."""
 
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -202,6 +203,9 @@ def row(seat_number, user=CUSTOMER, status="booked", pk=1, **fields):
         created_at=NOW,
         expires_at=fields.get("expires_at"),
         held_since=fields.get("held_since"),
+        category="S",
+        ticket_type_id=None,
+        price=Decimal(0),
     )
 
 

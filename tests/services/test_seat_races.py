@@ -236,7 +236,7 @@ def test_a_booking_moved_and_cancelled_at_the_same_time_leaves_both_seats_free()
     def calls_of(show):
         booking = make_booking(user=user, show=show, seat_number=5)
         by_reference = {"user": user, "reference": booking.reference, "now": NOW}
-        return [move(booking, 8), cancellation(booking), partial(outcome, services.cancel_reference, **by_reference)]
+        return [move(booking, 8), cancellation(booking), partial(outcome, services.cancel_order, **by_reference)]
 
     for show, [moved, *cancelled] in in_shows(calls_of):
         assert Counter(cancelled) == {"done": 1, "already_cancelled": 1}
@@ -258,7 +258,7 @@ def test_seats_cancelled_by_reference_and_one_by_one_at_the_same_time_are_cancel
 
     def calls_of(show):
         rows = [make_booking(user=user, show=show, seat_number=n, reference=f"A{show.pk}") for n in (5, 6, 7)]
-        whole = partial(cancelled_by, services.cancel_reference, user=user, reference=f"A{show.pk}")
+        whole = partial(cancelled_by, services.cancel_order, user=user, reference=f"A{show.pk}")
         return [whole, partial(cancelled_by, services.cancel_booking, user=user, booking_id=rows[1].pk), whole]
 
     for show, [first, single, second] in in_shows(calls_of):
@@ -290,7 +290,7 @@ def test_40_customers_who_request_the_best_seats_sit_side_by_side_unless_split(s
     assert numbers == sorted(set(numbers) & set(range(1, 51)))
     for (user, count, split), end in zip(wishes, outcomes, strict=True):
         got = seats(show, user=user)
-        left = 50 - len(numbers) if split else largest_block(50, 10, numbers)
+        left = 50 - len(numbers) if split else largest_block(show.hall, numbers)
         sits_well = len(got) == count and (split or side_by_side(got))
         # No customer is refused seats that are still free at the end.
         assert sits_well if end == "done" else (got == [] and count > left and end in ("no_block", "sold_out"))

@@ -2,12 +2,22 @@
 
 from collections import Counter
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError
 
 from booking.models import Booking, Screen, Show
-from booking.services import NotFound, Refusal, cancel_show, change_show, copy_show, delete_show, plan_show
+from booking.services import (
+    NotFound,
+    Refusal,
+    cancel_show,
+    change_seats,
+    change_show,
+    copy_show,
+    delete_show,
+    plan_show,
+)
 from booking.services.rules import ShowCancelled
 from booking.services.shows import (
     MovieLengthUnknown,
@@ -16,7 +26,7 @@ from booking.services.shows import (
     ShowInThePast,
     ShowsOverlap,
 )
-from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_screen, make_show
+from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_price_list, make_screen, make_show
 from tests.races import at_once
 
 MOMENT = timedelta(microseconds=1)
@@ -78,15 +88,20 @@ def test_a_planned_show_takes_its_length_and_its_seats_from_movie_and_screen(mov
 
 
 def test_what_is_given_is_not_filled_in(movie, screen):
-    show = plan(movie, screen, ends_at=STARTS_AT + HOUR, total_seats=20, seats_per_row=5)
-    assert saved(show, "ends_at", "total_seats", "seats_per_row") == (STARTS_AT + HOUR, 20, 5)
+    screen.price_list, own = make_price_list(), make_price_list()
+    show = plan(movie, screen, ends_at=STARTS_AT + HOUR, price_list=own)
+    assert saved(show, "ends_at", "price_list") == (STARTS_AT + HOUR, own.pk)
+
+
+def test_a_planned_show_has_the_screen_s_price_list(movie, screen):
+    screen.price_list = make_price_list()
+    assert saved(plan(movie, screen), "price_list") == (screen.price_list.pk,)
 
 
 def test_changing_the_screen_later_does_not_change_the_show(movie, screen):
     show = plan(movie, screen)
-    screen.rows = 1
-    screen.save()
-    assert saved(show, "total_seats") == (24,)
+    change_seats(screen_id=screen.pk, layout="SSS")
+    assert saved(show, "plan", "total_seats") == (screen.plan.pk, 24)
 
 
 def test_a_movie_of_unknown_length_can_not_be_planned(screen):
@@ -203,9 +218,17 @@ def test_copies_have_the_movie_the_screen_and_the_length_of_the_original(movie, 
 
 
 def test_copies_take_the_seats_that_the_screen_has_now(movie, screen):
-    original = plan(movie, screen, total_seats=5, seats_per_row=5)
+    plan(movie, screen)
+    change_seats(screen_id=screen.pk, layout="SSS.SS")
+    original = Show.objects.get()
     [copy] = copy_show(show=original, starts=[STARTS_AT + DAY], now=NOW)
-    assert saved(copy, "total_seats", "seats_per_row") == (24, 6)
+    assert [saved(one, "total_seats", "seats_per_row") for one in (original, copy)] == [(24, 6), (5, 5)]
+
+
+def test_copies_have_the_prices_of_the_original(movie, screen):
+    original = plan(movie, screen, price_list=make_price_list())
+    [copy] = copy_show(show=original, starts=[STARTS_AT + DAY], now=NOW)
+    assert saved(copy, "price_list") == (original.price_list.pk,)
 
 
 def test_copies_have_no_bookings_and_are_on_sale(movie, screen):
@@ -242,9 +265,14 @@ def test_copies_may_follow_each_other_without_a_break(show):
 
 
 def test_a_changed_show_is_returned_and_saved(show):
-    changed = change(show, total_seats=40, seats_per_row=8)
-    assert (changed.pk, changed.total_seats, changed.seats_per_row) == (show.pk, 40, 8)
-    assert saved(show, "total_seats", "seats_per_row") == (40, 8)
+    prices = make_price_list()
+    changed = change(show, price_list=prices)
+    assert (changed.pk, changed.price_list, *saved(show, "price_list")) == (show.pk, prices, prices.pk)
+
+
+def test_the_seats_of_a_show_are_not_changed_by_themselves(show):
+    with pytest.raises(TypeError, match="total_seats"):
+        change(show, total_seats=40)
 
 
 def test_no_changes_change_nothing(show):
@@ -282,11 +310,6 @@ def test_another_screen_brings_its_seats(show, screen):
     assert saved(show, "screen", "total_seats", "seats_per_row") == (screen.pk, 24, 6)
 
 
-def test_another_screen_takes_the_seats_that_are_given(show, screen):
-    change(show, screen=screen, total_seats=20, seats_per_row=5)
-    assert saved(show, "screen", "total_seats", "seats_per_row") == (screen.pk, 20, 5)
-
-
 def test_an_end_left_empty_follows_from_the_movie(movie, screen):
     show = plan(movie, screen, ends_at=STARTS_AT + 5 * HOUR)
     change(show, ends_at=None)
@@ -296,12 +319,6 @@ def test_an_end_left_empty_follows_from_the_movie(movie, screen):
 def test_an_end_left_empty_follows_from_the_new_start_and_movie(show, movie):
     change(show, movie=movie, starts_at=STARTS_AT + DAY, ends_at=None)
     assert saved(show, "ends_at") == (STARTS_AT + DAY + timedelta(minutes=90),)
-
-
-def test_seats_left_empty_follow_from_the_screen(movie, screen):
-    show = plan(movie, screen, total_seats=10, seats_per_row=5)
-    change(show, total_seats=None, seats_per_row=None)
-    assert saved(show, "total_seats", "seats_per_row") == (24, 6)
 
 
 def test_a_changed_show_does_not_overlap_with_itself(show):
@@ -347,37 +364,41 @@ def test_a_changed_show_must_end_after_it_starts(show, lasts):
 
 
 def test_a_cancelled_show_can_not_be_changed(db):
-    assert refusal_of(change, make_show(cancelled_at=NOW), total_seats=60) == CANCELLED
+    assert refusal_of(change, make_show(cancelled_at=NOW), ends_at=ENDS_AT) == CANCELLED
 
 
 def test_an_unknown_show_can_not_be_changed(db):
-    assert refusal_of(change_show, show_id=10**9, now=NOW, total_seats=60) == NOT_THERE
+    assert refusal_of(change_show, show_id=10**9, now=NOW, ends_at=ENDS_AT) == NOT_THERE
 
 
 # --- What bookings fix ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("field", ["movie", "screen", "seats_per_row"])
-def test_a_sold_seat_fixes_the_movie_the_screen_and_the_rows(show, movie, screen, field):
+@pytest.mark.parametrize("field", ["movie", "screen"])
+def test_a_sold_seat_fixes_the_movie_and_the_screen(show, movie, screen, field):
     make_booking(show=show)
     before = Show.objects.values().get(pk=show.pk)
-    value = {"movie": movie, "screen": screen, "seats_per_row": 5}[field]
+    value = {"movie": movie, "screen": screen}[field]
     assert refusal_of(change, show, **{field: value}) == has_bookings(field)
     assert Show.objects.values().get(pk=show.pk) == before
 
 
 def test_the_same_values_again_are_no_change(show):
     make_booking(show=show)
-    change(show, movie=show.movie, screen=show.screen, seats_per_row=10, total_seats=50, starts_at=STARTS_AT + DAY)
+    change(show, movie=show.movie, screen=show.screen, price_list=None, starts_at=STARTS_AT + DAY)
     assert saved(show, "starts_at") == (STARTS_AT + DAY,)
 
 
-def test_a_cancelled_booking_fixes_the_movie_but_not_the_number_of_seats(show, movie):
+def test_a_cancelled_booking_fixes_the_movie(show, movie):
     make_booking(show=show, seat_number=50, status="cancelled")
-    change(show, total_seats=24)
-    with pytest.raises(Refusal) as refusal:
-        change(show, movie=movie)
-    assert (refusal.value.code, saved(show, "total_seats")) == ("show_has_bookings", (24,))
+    assert refusal_of(change, show, movie=movie) == has_bookings("movie")
+
+
+def test_another_price_list_changes_no_price_of_a_sold_seat(show):
+    booking = make_booking(show=show, price=Decimal("12.5"))
+    change(show, price_list=make_price_list())
+    booking.refresh_from_db()
+    assert booking.price == Decimal("12.5")
 
 
 @pytest.mark.parametrize("name", ["starts_at", "movie"])
@@ -405,32 +426,6 @@ def test_a_show_with_bookings_can_be_moved(show):
     make_booking(show=show)
     change(show, starts_at=STARTS_AT + DAY)
     assert saved(show, "starts_at") == (STARTS_AT + DAY,)
-
-
-def test_a_show_can_not_shrink_below_its_highest_sold_seat(show):
-    make_booking(show=show, seat_number=3)
-    make_booking(show=show, seat_number=21)
-    assert refusal_of(change, show, total_seats=20) == has_bookings("total_seats")
-    assert saved(show, "total_seats") == (50,)
-
-
-def test_a_refused_shrink_names_the_sold_seat(show):
-    make_booking(show=show, seat_number=21)
-    with pytest.raises(ShowHasBookings, match=r"^Seat C1 is taken; the show needs 21 seats or more\.$"):
-        change(show, total_seats=20)
-
-
-def test_a_show_can_shrink_to_its_highest_sold_seat(show):
-    make_booking(show=show, seat_number=21)
-    make_booking(show=show, seat_number=50, status="cancelled")
-    change(show, total_seats=21)
-    assert saved(show, "total_seats") == (21,)
-
-
-def test_a_show_with_bookings_can_grow(show):
-    make_booking(show=show, seat_number=50)
-    change(show, total_seats=60)
-    assert saved(show, "total_seats") == (60,)
 
 
 # --- Cancelling -------------------------------------------------------------------------------

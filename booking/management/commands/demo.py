@@ -6,6 +6,7 @@ import sys
 from argparse import ArgumentParser
 from contextlib import suppress
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,22 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from booking import services
-from booking.models import Movie, Screen, Show, User
+from booking.models import Movie, Price, PriceList, Screen, SeatCategory, Show, TicketType, User
 
-MOVIES = Path(__file__).parents[2] / "demo" / "movies.csv"
-# Rows and seats per row; then the local hours at which shows start, far enough apart for the longest movie.
+DATA = Path(__file__).parents[2] / "demo"
+MOVIES = DATA / "movies.csv"
+# The file with the seat plan; then the local hours at which shows start, far enough apart for the longest movie.
 SCREENS = {
-    "Grand Hall": ((14, 20), (14, 17, 20)),
-    "Blue Room": ((8, 12), (13, 16, 19)),
-    "Studio": ((5, 8), (15, 18, 21)),
+    "Grand Hall": ("grand_hall.txt", (14, 17, 20)),
+    "Blue Room": ("blue_room.txt", (13, 16, 19)),
+    "Studio": ("studio.txt", (15, 18, 21)),
 }
+# The studio's shows are free.
+PRICED = ("Grand Hall", "Blue Room")
+PRICE_LIST = "Regular prices"
+TICKET_TYPES = ("Adult", "Child", "Senior")
+# By the category's code, in the order of the ticket types.
+PRICES = {"S": (12, 8, 10), "P": (15, 11, 13), "L": (18, 14, 16), "W": (12, 8, 10)}
 SHOWS_A_DAY = sum(len(hours) for _, hours in SCREENS.values())
 DAYS = 14
 CUSTOMERS = ("alice", "bruno")
@@ -82,9 +90,31 @@ class Command(BaseCommand):
             self.stdout.write(f"There is no administrator yet. To create one: {CREATE_ADMINISTRATOR}")
 
     def _screen(self, name: str) -> Screen:
-        (rows, seats_per_row), _ = SCREENS[name]
-        defaults = {"rows": rows, "seats_per_row": seats_per_row}
-        return Screen.objects.get_or_create(name=name, defaults=defaults)[0]
+        screen = Screen.objects.filter(name=name).first()
+        if screen is None:
+            file, _ = SCREENS[name]
+            screen = Screen(name=name, price_list=self._price_list() if name in PRICED else None)
+            services.set_plan(screen, services.plan_of_layout(layout=(DATA / file).read_text()))
+            screen.save()
+        return screen
+
+    def _price_list(self) -> PriceList:
+        price_list, is_new = PriceList.objects.get_or_create(name=PRICE_LIST, version=1)
+        if is_new:
+            types = [
+                TicketType.objects.get_or_create(name=name, defaults={"position": position})[0]
+                for position, name in enumerate(TICKET_TYPES, start=1)
+            ]
+            categories = {category.code: category for category in SeatCategory.objects.filter(code__in=PRICES)}
+            for code, amounts in PRICES.items():
+                for ticket_type, amount in zip(types, amounts, strict=True):
+                    Price(
+                        price_list=price_list,
+                        category=categories[code],
+                        ticket_type=ticket_type,
+                        amount=Decimal(amount),
+                    ).save()
+        return price_list
 
     def _plan(self, screen: Screen, movies: list[Movie]) -> list[Show]:
         """Plans shows at the screen's free times of the next days."""
@@ -115,11 +145,11 @@ class Command(BaseCommand):
         return [starts_at for starts_at in times if now < starts_at <= now + timedelta(days=DAYS)]
 
     def _sell(self, show: Show, customers: list[User]) -> None:
-        """Books some adjacent seats near the middle for each customer."""
-        middle = show.total_seats // 2 + show.seats_per_row // 2
+        """Books some of the best seats for each customer."""
         generator = random.Random(show.pk)  # noqa: S311
-        for customer, first_seat in zip(customers, (middle - 4, middle + 1), strict=False):
-            for seat_number in range(first_seat, first_seat + generator.randint(0, 4)):
-                # Refused in a small hall, with a low limit or just after the start; then fewer seats are booked.
-                with suppress(services.Refusal):
-                    services.book_seat(user=customer, show_id=show.pk, seat_number=seat_number, now=timezone.now())
+        for customer in customers:
+            count = generator.randint(0, 4)
+            # Refused with a low limit or just after the start.
+            with suppress(services.Refusal):
+                if count:
+                    services.book_seats(user=customer, show_id=show.pk, count=count, now=timezone.now())

@@ -202,7 +202,7 @@ function fillBooking(body) {
   fill("/bookings/{id}/", "get", "path", "id", booking.id);
   fill("/bookings/{id}/move/", "post", "path", "id", booking.id);
   fill("/bookings/{id}/cancel/", "post", "path", "id", booking.id);
-  fill("/references/{reference}/cancel/", "post", "path", "reference", booking.reference);
+  fill("/orders/{reference}/cancel/", "post", "path", "reference", booking.reference);
 }
 
 // --- Start -----------------------------------------------------------------------------------

@@ -1,0 +1,129 @@
+"""What the seats of a request are sold as, and for how much.
+
+A show without a price list is free. On other shows a ticket's price depends on the seat's category and on the ticket
+type. What was booked keeps its price; a hold keeps the ticket type and the price that it was made with, unless the
+request names another type.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from booking.models import PriceTable, Show, TicketType, prices_of_list, represent_amount
+from booking.services.facts import Action, Facts, SeatRequest, SeatRow
+from booking.services.refusals import Kind, Refusal
+
+
+class UnknownTicketType(Refusal):
+    """No such ticket type is sold for the seat."""
+
+    code = "unknown_ticket_type"
+    kind = Kind.INVALID
+    example: ClassVar[dict[str, Any]] = {"detail": "Ticket type 7 is not sold for seat A5."}
+
+    def __init__(self, ticket_type: int, label: str, field: str) -> None:
+        super().__init__(f"Ticket type {ticket_type} is not sold for seat {label}.")
+        self.field = field
+
+
+class PriceChanged(Refusal):
+    code = "price_changed"
+    example: ClassVar[dict[str, Any]] = {"detail": "The seats cost 24.00 now.", "total": "24.00"}
+
+    def __init__(self, total: Decimal) -> None:
+        amount = represent_amount(total)
+        super().__init__(f"The seats cost {amount} now.", total=amount)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What a seat is sold as; `ticket_type` is None on a free show."""
+
+    seat_number: int
+    label: str
+    category: str
+    ticket_type: TicketType | None
+    price: Decimal
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The values of the columns of Booking."""
+        return {
+            "seat_label": self.label,
+            "category": self.category,
+            "ticket_type": self.ticket_type,
+            "price": self.price,
+        }
+
+
+def tickets_for(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, Ticket]:
+    """Return the tickets of the chosen seats, by seat number. Raises UnknownTicketType."""
+    named = _named_types(facts, request, seats)
+    sold = _sold_before(facts, request)
+    return {number: _ticket(facts, request, number, named.get(number), sold.get(number)) for number in seats}
+
+
+def seats_without_price(facts: Facts) -> Collection[int]:
+    """Return the seats of categories without a price for an active ticket type."""
+    if facts.show.price_list_id is None:
+        return ()
+    prices, active = prices_of_list(facts.show.price_list_id), facts.active_types
+    sold = {code for code, ticket_type in prices if ticket_type in active}
+    if facts.hall.categories <= sold:
+        return ()
+    return [seat.number for seat in facts.hall.seats if seat.category not in sold]
+
+
+def _named_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, int]:
+    """Return the ticket types that the request names, by seat number."""
+    if not request.count:
+        return dict(request.ticket_types)
+    positions = {pk: position for position, pk in enumerate(facts.active_types)}
+    by_position = sorted(request.ticket_types, key=lambda pk: positions.get(pk, len(positions)))
+    each = [pk for pk in by_position for _ in range(request.ticket_types[pk])]
+    return dict(zip(sorted(seats), each, strict=False))
+
+
+def _sold_before(facts: Facts, request: SeatRequest) -> dict[int, SeatRow]:
+    """Return the rows whose ticket type and price the request takes over, by the seat's number in the request."""
+    if request.action == Action.MOVE:
+        return {seat: row for row in facts.rows if row.pk == request.booking_id for seat in request.seat_numbers}
+    return {row.seat_number: row for row in facts.rows if row.is_hold_of(request.user, request.now)}
+
+
+def _ticket(facts: Facts, request: SeatRequest, number: int, named: int | None, sold: SeatRow | None) -> Ticket:
+    seat, names = facts.hall.seat(number), {pk: name for pk, name, _ in facts.ticket_types}
+
+    def ticket(ticket_type: int | None, price: Decimal) -> Ticket:
+        sold_as = TicketType(pk=ticket_type, name=names[ticket_type]) if ticket_type else None
+        return Ticket(number, seat.label, seat.category, sold_as, price)
+
+    if named is None and sold and (sold.category or facts.hall.seat(sold.seat_number).category) == seat.category:
+        return ticket(sold.ticket_type_id, sold.price)
+    prices: PriceTable = prices_of_list(facts.show.price_list_id) if facts.show.price_list_id else {}
+    wanted = named or (sold.ticket_type_id if sold else None)
+    if wanted is None:
+        wanted = next((pk for pk in facts.active_types if (seat.category, pk) in prices), None)
+    if wanted is None:
+        return ticket(None, Decimal(0))
+    if wanted not in facts.active_types or (seat.category, wanted) not in prices:
+        raise UnknownTicketType(wanted, seat.label, request.ticket_types_field)
+    return ticket(wanted, prices[seat.category, wanted])
+
+
+def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:
+    """Return the prices of a show: category code, id and name of the ticket type, amount; none for a free show.
+
+    Only categories that its seat plan has, and active ticket types, ordered by their position.
+    """
+    if show.price_list_id is None:
+        return []
+    prices = prices_of_list(show.price_list_id)
+    types = list(TicketType.objects.filter(is_active=True).values_list("pk", "name"))
+    return [
+        (category, pk, name, prices[category, pk])
+        for category in sorted(show.hall.categories)
+        for pk, name in types
+        if (category, pk) in prices
+    ]

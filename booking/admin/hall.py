@@ -145,13 +145,11 @@ def _closed(show: Show) -> str:
 
 
 def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
+    services.give_plans([show])
     taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
     counts = Counter(STATE_NAMES[Booking.Status(seat.status)] for seat in taken)
-    firsts = range(1, show.total_seats + 1, show.seats_per_row)
     return {
-        "rows": [show.seat_label(first).rstrip("0123456789") for first in firsts],
-        "seats_per_row": show.seats_per_row,
-        "total_seats": show.total_seats,
+        "plan": reverse("seat-plan", args=[show.plan_id]),
         "taken": {seat.seat_number: _taken_seat(seat, may) for seat in taken},
         "counts": {"free": show.total_seats - len(taken), **{name: counts[name] for name in STATE_NAMES.values()}},
         "may": may,

@@ -40,6 +40,7 @@ from booking.services.movies import (
     read_movie_upload,
     store_movie_upload,
 )
+from booking.services.old_rows import give_plans
 from booking.services.orders import orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.prices import PriceChanged, UnknownTicketType, read_prices
@@ -139,6 +140,7 @@ __all__ = [
     "find_account_and_count",
     "find_movie_upload",
     "find_offsets",
+    "give_plans",
     "hold_seats",
     "import_movie_upload",
     "import_movies",

@@ -20,6 +20,7 @@ from booking.models.folding import fold_rows
 from booking.services.counters import sweep
 from booking.services.holds import release_expired_holds
 from booking.services.movies import expired_uploads
+from booking.services.old_rows import complete_old_rows
 from booking.services.transactions import retried, write_transaction
 
 BATCH_SIZE = 1000
@@ -52,6 +53,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
     yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
     yield "outdated search texts", _repeated(_refold_batch)
+    yield "rows of version 1.0", complete_old_rows()
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
     # Last, because only this step waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)

@@ -94,7 +94,9 @@ class ShowLists(Public, viewsets.GenericViewSet[Show]):
         shows = self.filter_queryset(
             self.get_shows(now).select_related("movie", "screen").with_seats_available(now).with_lowest_price()
         )
-        rows = self.get_serializer(self.paginate_queryset(shows), many=True).data
+        page = self.paginate_queryset(shows) or []
+        services.give_plans(page)
+        rows = self.get_serializer(page, many=True).data
         # Any show that starts changes the count and the following pages.
         first_start = shows.order_by("starts_at").values_list("starts_at", flat=True).first()
         return {"body": self.get_paginated_response(rows).data, "first_start": first_start}
@@ -152,6 +154,7 @@ class ShowViewSet(ShowLists):
     def retrieve(self, request: Request, pk: str) -> Response:
         shows = Show.objects.select_related("movie", "screen").with_seats_available(timezone.now()).with_lowest_price()
         show = get_object_or_404(shows, pk=pk)
+        services.give_plans([show])
         prices = represent_prices(services.read_prices(show=show))
         return Response(ShowSerializer(show).data | {"currency": settings.CURRENCY, "prices": prices})
 

@@ -1,17 +1,24 @@
 // Draws the seats of a hall by their positions, and moves the keyboard focus over them.
 
-// Returns the rows of the hall: [{ label, seats: [{ number, label, text, x }] }], where x is a distance in seat widths.
-export function rowsOf(hall) {
-  return hall.rows.map((letters, index) => {
-    const first = index * hall.seats_per_row + 1;
-    const length = Math.min(hall.seats_per_row, hall.total_seats - first + 1);
-    const seats = Array.from({ length }, (_, x) => ({
-      number: first + x,
-      label: `${letters}${x + 1}`,
-      text: String(x + 1),
-      x,
-    }));
-    return { label: letters, seats };
+const SEAT_WIDTH_REM = 2.16; // .hall-seat with its margins
+const ROW_GAP_REM = 1.2;
+
+// Returns the rows of a seat plan, as /api/seat-plans/ describes it:
+// [{ label, gap, seats: [{ number, label, text, x, category, colour, gap }] }], with gaps in seat widths or in rows.
+export function rowsOf(plan) {
+  const categories = new Map(plan.categories.map((category) => [category.code, category]));
+  let y = -1;
+  return plan.rows.map((row) => {
+    let x = -1;
+    const seats = row.seats.map((seat) => {
+      const { name, colour } = categories.get(seat.category);
+      const drawn = { number: seat.seat_number, label: seat.label, x: seat.x, gap: seat.x - x - 1, category: name, colour };
+      x = seat.x;
+      return { ...drawn, text: seat.label.slice(row.label.length).replace("-", "") };
+    });
+    const gap = row.seats[0].y - y - 1;
+    y = row.seats[0].y;
+    return { label: row.label, gap, seats };
   });
 }
 
@@ -49,6 +56,7 @@ export class Grid {
     const line = document.createElement("div");
     line.className = "hall-row";
     line.setAttribute("role", "row");
+    if (row.gap) line.style.marginTop = `${row.gap * ROW_GAP_REM}rem`;
     const header = document.createElement("span");
     header.className = "hall-letters";
     header.setAttribute("role", "rowheader");
@@ -72,6 +80,10 @@ export class Grid {
 
   label(number) {
     return this.#seats.get(number).label;
+  }
+
+  category(number) {
+    return this.#seats.get(number).category;
   }
 
   #cell(number) {
@@ -136,5 +148,7 @@ function newCell(seat) {
   cell.setAttribute("role", "gridcell");
   cell.setAttribute("aria-selected", "false");
   cell.textContent = seat.text;
+  cell.style.setProperty("--seat-colour", seat.colour);
+  if (seat.gap) cell.style.marginLeft = `calc(0.13rem + ${seat.gap * SEAT_WIDTH_REM}rem)`;
   return cell;
 }

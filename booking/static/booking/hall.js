@@ -19,6 +19,7 @@ const grid = new Grid(find("hall-grid"), (seat, event) => {
 });
 
 let hall = null; // the last hall from the server
+let plan = null; // the seat plan of the hall that is drawn
 let etag = null;
 let chosen = new Map(); // seat numbers of one kind, each with what the page showed of a taken seat when it was chosen
 let moving = null; // the seat whose booking is being moved
@@ -30,7 +31,8 @@ let isFailing = false;
 
 const isFree = (seat) => !hall.taken[seat];
 const kind = (taken) => (!taken ? "free" : taken.state === "blocked" ? "blocked" : "booking");
-const title = (seat, taken = hall.taken[seat]) => `${grid.label(seat)}, ${taken ? taken.title : "free"}`;
+const title = (seat, taken = hall.taken[seat]) =>
+  `${grid.label(seat)}, ${grid.category(seat)}, ${taken ? taken.title : "free"}`;
 const can = (name) => hall.may[name] && !hall.closed;
 const inOrder = () => [...chosen.keys()].sort((a, b) => a - b);
 const same = (one, other) => one?.state === other?.state && one?.booking === other?.booking;
@@ -151,6 +153,8 @@ async function load() {
     // An action that began meanwhile has brought a newer hall, or will.
     if (before !== actions) return;
     if (response?.ok) {
+      await fetchPlan(response);
+      if (before !== actions) return;
       etag = response.etag;
       show(response);
     } else if (response) {
@@ -165,11 +169,30 @@ async function load() {
   }
 }
 
+// A seat plan never changes, so each one is fetched and built once.
+async function fetchPlan(news) {
+  if (plan === news.plan) return;
+  const described = await ask(news.plan);
+  if (!described.ok) throw new Error(described.detail);
+  grid.build(rowsOf(described));
+  drawLegend(described.categories);
+  plan = news.plan;
+}
+
+function drawLegend(categories) {
+  const entries = categories.map(({ name, colour }) => {
+    const [entry, sample] = [document.createElement("li"), document.createElement("span")];
+    sample.className = "hall-category";
+    sample.style.setProperty("--seat-colour", colour);
+    entry.append(sample, name);
+    return entry;
+  });
+  find("hall-categories").replaceChildren(...(categories.length > 1 ? entries : []));
+}
+
 // Shows the hall. Chosen seats stay chosen, also those that have changed, for which the server refuses actions.
 function show(news, { dropChanged = false } = {}) {
-  const old = hall;
   hall = news;
-  if (!old || old.total_seats !== hall.total_seats || old.seats_per_row !== hall.seats_per_row) grid.build(rowsOf(hall));
   const dropped = dropChanged ? changed() : [];
   for (const seat of inOrder()) {
     if (dropped.includes(seat) || !grid.has(seat)) chosen.delete(seat);
@@ -202,6 +225,7 @@ async function act(name, data) {
     }
     if (response.hall) {
       etag = null;
+      await fetchPlan(response.hall);
       show(response.hall, { dropChanged: true });
     }
     say(response.detail, response.ok ? "is-done" : "is-refused");

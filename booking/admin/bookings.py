@@ -93,5 +93,5 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
         """Leads to the booking's seat in the hall."""
         if {"_addanother", "_continue"} & request.POST.keys() or not request.user.has_perm("booking.view_show"):
             return super().response_add(request, obj, post_url_continue)
-        messages.success(request, f"Sold {obj.seat_label} to {obj.user}, {obj.reference}.")
+        messages.success(request, f"Sold {obj.label} to {obj.user}, {obj.reference}.")
         return HttpResponseRedirect(hall_url(obj))

@@ -136,7 +136,7 @@ def orders_text(bookings: Iterable[Booking]) -> str:
     labels: dict[tuple[str, str], list[str]] = {}
     for booking in bookings:
         order = (str(booking.user or "a deleted account"), booking.reference)
-        labels.setdefault(order, []).append(booking.seat_label)
+        labels.setdefault(order, []).append(booking.label)
     return "; ".join(f"{', '.join(seats)} of {user}, {reference}" for (user, reference), seats in labels.items())
 
 

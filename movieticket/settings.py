@@ -316,7 +316,7 @@ SWAGGER_SETTINGS = {
             "name": "Authorization",
             "in": "header",
             "description": "The word Bearer, a space, and the access token of POST /api/token/. "
-            "In this form, the token alone is enough.",
+            "In the form of Swagger UI, the token alone is enough.",
         }
     },
     "USE_SESSION_AUTH": False,

@@ -67,13 +67,15 @@ class ListQuery(serializers.Serializer[Any]):
         } | {
             name: [ErrorDetail("The parameter occurs twice.", "duplicate")]
             for name, values in data.lists()
-            if name in self.fields and len(values) > 1
+            if name in self.fields and len(values) > 1 and not isinstance(self.fields[name], OrderingField)
         }
         values: dict[str, Any] = {}
         try:
-            values = super().to_internal_value({name: value for name, value in data.items() if value})
+            # Generated clients send a list as one parameter or repeat the parameter; only an ordering is a list.
+            joined = {name: ",".join(values) for name, values in data.lists()}
+            values = super().to_internal_value({name: value for name, value in joined.items() if value})
         except serializers.ValidationError as error:
-            errors |= dict(error.detail)  # type: ignore[arg-type]
+            errors = dict(error.detail) | errors  # type: ignore[arg-type]
         if errors:
             raise serializers.ValidationError(errors)
         return values

@@ -143,6 +143,7 @@ def dated_movies(db):
         ("release_date", "DCAB"),
         ("-release_date", "ADCB"),
         ("release_date,title", "CDAB"),
+        ("release_date&ordering=title", "CDAB"),
         ("-release_date,-title", "ADCB"),
         ("duration_minutes", "DBCA"),
         ("-duration_minutes", "CBDA"),

@@ -31,8 +31,8 @@ class BookingPage(admin.ModelAdmin):
         if obj is None:
             return self.fields
         if obj.status == Booking.Status.BLOCKED:
-            return ("status", "reason", "show", "seat_label", "created_at")
-        sale = ("reference", "status", "customer", "show", "seat_label", "created_at", "seller", "mover")
+            return ("status", "reason", "show", "label", "created_at")
+        sale = ("reference", "status", "customer", "show", "label", "created_at", "seller", "mover")
         return (*sale, "cancelled_at", "who_cancelled")
 
     @admin.display(description="customer")

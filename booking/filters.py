@@ -36,6 +36,15 @@ class ListFilter(BaseFilterBackend):
         """Return the rows that match the validated query, in its order."""
 
 
+class PageFilter(ListFilter):
+    """For a list that has no parameters but those of its pages."""
+
+    query_class = ListQuery
+
+    def apply(self, rows: QuerySet[Any], query: dict[str, Any]) -> QuerySet[Any]:
+        return rows
+
+
 class MovieFilter(ListFilter):
     query_class = MovieQuery
 

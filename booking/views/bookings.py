@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.authentication import BookingAuthentication
-from booking.filters import BookingFilter
+from booking.filters import BookingFilter, PageFilter
 from booking.models import Booking, Order
 from booking.paths import API, POSITIVE_ID, REFERENCE
 from booking.renderers import ApiResponse
@@ -249,7 +249,7 @@ class OwnOrders(viewsets.GenericViewSet[Order]):
     """Lists and retrieves the user's own orders only; other orders give 404."""
 
     serializer_class = OrderSerializer
-    filter_backends: Sequence[Any] = ()
+    filter_backends = [PageFilter]
 
     def get_queryset(self) -> QuerySet[Order]:
         if getattr(self, "swagger_fake_view", False):
@@ -263,6 +263,7 @@ class OwnOrders(viewsets.GenericViewSet[Order]):
         tag="Orders",
         summary="List your orders",
         description="Newest first. An order is the seats that were booked together, of one show.",
+        invalid=("page_size", "max_value", "Ensure this value is less than or equal to 100."),
         refusals=[services.NotFound],
         paged=True,
     ),
@@ -283,7 +284,8 @@ class OrderViewSet(OwnOrders):
     lookup_value_regex = REFERENCE
 
     def list(self, request: Request) -> Response:
-        return self.get_paginated_response(represent_orders(self.paginate_queryset(self.get_queryset()) or []))
+        orders = self.filter_queryset(self.get_queryset())
+        return self.get_paginated_response(represent_orders(self.paginate_queryset(orders) or []))
 
     def retrieve(self, request: Request, reference: str) -> Response:
         return Response(own_order(request, reference))

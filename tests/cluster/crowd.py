@@ -27,7 +27,7 @@ def fill():
     from booking.infrastructure.tokens import AccessToken
     from tests.factories import make_show, make_user
 
-    shows = [make_show(total_seats=10_000).pk for _ in range(SHOWS)]
+    shows = [make_show(total_seats=5_000, seats_per_row=50).pk for _ in range(SHOWS)]
     tokens = [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)]
     print(json.dumps([shows, tokens]))
 

@@ -51,7 +51,7 @@ def fill():
         if {"key", "number", "ends_at"} <= {field.name for field in model._meta.fields}
     ]
     names = {
-        "shows": [make_show(total_seats=10_000).pk for _ in range(SHOWS)],
+        "shows": [make_show(total_seats=5_000, seats_per_row=50).pk for _ in range(SHOWS)],
         "tokens": [str(AccessToken.for_user(make_user(password=None))) for _ in range(CUSTOMERS)],
         "session": staff.cookies["sessionid"].value,
         "counts_table": counts,

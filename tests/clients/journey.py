@@ -10,12 +10,12 @@ from tickets.api.bookings import (
     book_seat,
     book_seats,
     cancel_booking,
-    cancel_reference,
     hold_seats,
     list_bookings,
     move_booking,
 )
 from tickets.api.movies import list_movies
+from tickets.api.orders import cancel_order
 from tickets.api.shows import get_seat_map, list_movie_shows
 from tickets.models import (
     Account,
@@ -26,11 +26,11 @@ from tickets.models import (
     BookSeatResponse409,
     BookSeatResponse409Code,
     BookSeatsResponse400,
-    Group,
     Hold,
     ListBookingsStatus,
     Move,
     MoviePage,
+    Order,
     Seat,
     SeatMap,
     Seats,
@@ -77,7 +77,7 @@ def travel(url: str, username: str) -> None:
     assert (booked.status, booked.expires_at, of_show.id) == (BookingStatus.BOOKED, None, show)
     again = book_seat.sync_detailed(show, client=client, body=seat, idempotency_key=username)
     assert again.headers["Idempotency-Replayed"] == "true"
-    group = the(Group, book_seats.sync(show, client=client, body=Seats(count=2)))
+    group = the(Order, book_seats.sync(show, client=client, body=Seats(count=2)))
     assert len(group.bookings) == 2
 
     refused = the(BookSeatResponse409, book_seat.sync(show, client=client, body=seat))
@@ -94,7 +94,7 @@ def travel(url: str, username: str) -> None:
     assert moved.seat_number == free
     cancelled = the(Booking, cancel_booking.sync(booked.id, client=client))
     assert (cancelled.status, cancelled.cancelled_by) == (BookingStatus.CANCELLED, "customer")
-    rest = the(Group, cancel_reference.sync(group.reference, client=client))
+    rest = the(Order, cancel_order.sync(group.reference, client=client))
     assert None not in [booking.cancelled_at for booking in rest.bookings]
     print("The journey is complete.")
 

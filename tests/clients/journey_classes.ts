@@ -51,6 +51,6 @@ const moved = await client.bookings.moveBooking(booked.data.id, { seat_number: f
 check(moved.data.seat_number === free.seat_number, "moved");
 const cancelled = await client.bookings.cancelBooking(booked.data.id);
 check(cancelled.data.status === "cancelled" && cancelled.data.cancelled_by === "customer", "cancelled");
-const reference = await client.references.cancelReference(group.data.reference);
-check(reference.data.bookings.every((booking) => typeof booking.cancelled_at === "string"), "all cancelled");
+const order = await client.orders.cancelOrder(group.data.reference);
+check(order.data.bookings.every((booking) => typeof booking.cancelled_at === "string"), "all cancelled");
 console.log("The journey is complete.");

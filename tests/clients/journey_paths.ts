@@ -35,7 +35,7 @@ client.use({
   },
 });
 
-const movies = data(await client.GET("/movies/", { params: { query: { page: 1, page_size: 5 } } }));
+const movies = data(await client.GET("/movies/", { params: { query: { page: 1, page_size: 5, ordering: ["title", "-release_date"] } } }));
 const next: string | null = movies.next;
 const movie = first(movies.results);
 const minutes: number | null = movie.duration_minutes;
@@ -77,7 +77,7 @@ check(moved.seat_number === free.seat_number, "moved");
 const cancelled = data(await client.POST("/bookings/{id}/cancel/", { params: own }));
 check(cancelled.status === "cancelled" && cancelled.cancelled_by === "customer", "cancelled");
 const { reference } = group;
-const all = data(await client.POST("/references/{reference}/cancel/", { params: { path: { reference } } }));
+const all = data(await client.POST("/orders/{reference}/cancel/", { params: { path: { reference } } }));
 check(
   all.bookings.every((booking) => booking.cancelled_at !== null),
   "all cancelled",

@@ -15,6 +15,7 @@ from django.urls import path
 from django.utils import timezone
 
 from booking import services
+from booking.admin.charts import draw_chart
 from booking.admin.forms import PeriodForm
 from movieticket.deadline import with_staff_deadline
 
@@ -111,8 +112,7 @@ class ReportsPage(admin.ModelAdmin):
     def _tables(request: HttpRequest, report: services.Report, form: PeriodForm) -> dict[str, Any]:
         return {
             "report": report,
-            # At least 1, because the chart's height must not be 0.
-            "most_a_day": max(1, *(line.sold for line in report.days)),
+            "chart": draw_chart(report.days),
             "groups": [("movies", "By movie", report.movies), ("screens", "By screen", report.screens)],
             "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
             "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),

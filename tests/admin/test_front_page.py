@@ -129,7 +129,7 @@ def test_it_shows_all_that_there_is(staff):
 
 def test_it_is_friendly_where_there_is_nothing(staff):
     page = staff.get("/admin/").content.decode()
-    sentences = ("No shows today.", "No seat sold yet", "is 90 % full.")
+    sentences = ("No shows today.", "No seat sold yet", "is 90% full.")
     assert [sentence in page for sentence in sentences] == [True, True, True]
 
 

@@ -148,10 +148,7 @@ def test_the_page_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_a
 def test_it_shows_the_figures(staff):
     sell(show_on(1, movie=make_movie(title="Alien")), 2)
     text = page(staff).content.decode()
-    assert all(
-        of in text
-        for of in ("Alien", "2 of 50", "4 %", "<title>Mon 1 Jun 2099: 2</title>", "on the day its show starts")
-    )
+    assert all(of in text for of in ("Alien", "2 of 50", "4%", "<b>2</b>", "on the day its show starts"))
 
 
 def test_a_show_cancelled_is_marked(staff):

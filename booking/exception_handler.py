@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.views import defaults
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from rest_framework import exceptions
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -21,6 +21,14 @@ logger = logging.getLogger(__name__)
 
 BUSY_RETRY_AFTER_SECONDS = 1
 SERVER_ERROR = "Something went wrong on our side."
+# The titles of error pages.
+TITLES = {
+    400: "Bad request",
+    403: "Not allowed",
+    404: "Page not found",
+    500: "Server error",
+    503: "Try again in a moment",
+}
 STATUS_OF_KIND = {
     Kind.INVALID: 400,
     Kind.NOT_FOUND: 404,
@@ -111,31 +119,42 @@ def _code_of(error: Exception) -> str:
 # --- Errors outside the API's views -----------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    return _json_under_api(request, 400, "Bad request.", "bad_request") or defaults.bad_request(request, exception)
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    return refused(request, 400, "Bad request.", "bad_request")
 
 
-def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponseBase:
-    return _json_under_api(request, 404, "Not found.", "not_found") or defaults.page_not_found(request, exception)
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    return refused(request, 403, "Your account may not do this.", "permission_denied")
 
 
-def server_error(request: HttpRequest) -> HttpResponseBase:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001
+    return refused(
+        request, 403, "The form has expired. Go back, reload the page and send it again.", "permission_denied"
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001
+    return refused(request, 404, "Not found.", "not_found")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if error and (isinstance(error, Busy) or is_transient_error(error)):
         # The database is unavailable. API views don't come here; their exceptions were handled above.
         response = refused(request, 503, Busy().detail, Busy.code)
         response["Retry-After"] = str(BUSY_RETRY_AFTER_SECONDS)
         return response
-    return _json_under_api(request, 500, SERVER_ERROR, "server_error") or defaults.server_error(request)
+    return refused(request, 500, SERVER_ERROR, "server_error")
 
 
 def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse:
-    """Return the response to a request that a middleware refuses."""
-    text = HttpResponse(detail, status=status, content_type="text/plain")
-    return _json_under_api(request, status, detail, code) or text
-
-
-def _json_under_api(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse | None:
-    if not is_api(request):
-        return None
-    return ApiResponse(error_body(code, detail), status=status)
+    """Return the response to a request that no view answers: JSON under /api/, elsewhere a page."""
+    if is_api(request):
+        return ApiResponse(error_body(code, detail), status=status)
+    context = {"title": TITLES.get(status, "Request refused"), "detail": detail}
+    try:
+        # Without the request, whose session would be read from the database.
+        return HttpResponse(render_to_string("booking/error.html", context), status=status)
+    except ValueError:
+        # In production, static files that have not been collected have no address.
+        return HttpResponse(detail, status=status, content_type="text/plain")

@@ -63,6 +63,7 @@ SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", False)
 _proxy_header = env("PROXY_SSL_HEADER", cast.header)
 SECURE_PROXY_SSL_HEADER = (_proxy_header, "https") if _proxy_header else None
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "booking.exception_handler.csrf_failure"
 
 # --- Application ------------------------------------------------------------------------------
 
@@ -325,6 +326,8 @@ SWAGGER_SETTINGS = {
     "OPERATIONS_SORTER": None,
     "TAGS_SORTER": None,
     "DEFAULT_MODEL_RENDERING": "example",
+    # Models are closed.
+    "DEFAULT_MODEL_DEPTH": 0,
     "SHOW_EXTENSIONS": False,
     # booking/static/booking/swagger.js stores the tokens.
     "PERSIST_AUTH": False,

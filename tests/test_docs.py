@@ -7,6 +7,7 @@ from pkgutil import walk_packages
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.urls import URLResolver, get_resolver, resolve
 from django.views.generic.edit import ProcessFormView
 
@@ -162,3 +163,13 @@ def test_each_promise_and_each_item_that_is_met_names_a_test():
     rows = re.findall(r"^\| (?!promise|risk|item).*", SECURITY, re.MULTILINE)
     without = [row for row in rows if "`test_" not in row and "**Not met**" not in row and "There " not in row]
     assert without == []
+
+
+# --- The box office ---------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_box_office_has_the_permissions_of_the_readme():
+    [sentence] = re.findall(r"\*\*Box office\.\*\*(?:.*\n)+?.*`cancel_booking`\.", README)
+    group = Group.objects.get(name="Box office")
+    assert sorted(group.permissions.values_list("codename", flat=True)) == sorted(in_code(sentence))

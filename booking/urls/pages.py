@@ -6,8 +6,10 @@ from django.urls import path, re_path
 from booking.views.documents import DocumentView
 from booking.views.password_reset import NewPasswordPage
 from booking.views.root import BareRootView
+from booking.views.start import StartPage
 
 urlpatterns = [
+    path("", StartPage.as_view(), name="start"),
     path("api", BareRootView.as_view()),
     path("swagger/", DocumentView.with_ui("swagger"), name="swagger"),
     path("redoc/", DocumentView.with_ui("redoc"), name="redoc"),

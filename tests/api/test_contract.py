@@ -1,6 +1,7 @@
 """What the API promises: statuses, whole bodies, codes and headers, endpoint by endpoint."""
 
 import json
+import re
 from functools import partial
 
 import pytest
@@ -27,6 +28,7 @@ from tests.factories import (
     make_user,
 )
 from tests.races import at_once
+from tests.staff import staff_with
 
 PAST = STARTS_AT.replace(year=2020)
 NOT_FOUND = {"detail": "Not found.", "code": "not_found"}
@@ -546,7 +548,25 @@ def test_errors_outside_a_view_are_json_under_api(rf):
 def test_errors_elsewhere_are_pages(rf):
     answers = answers_of_handlers(rf.get("/admin/"))
     assert [answer.status_code for answer in answers] == [400, 404, 500]
-    assert {answer["Content-Type"] for answer in answers} <= {"text/html", "text/html; charset=utf-8"}
+    titles = [re.search("<h1>(.*)</h1>", answer.content.decode())[1] for answer in answers]
+    assert titles == ["Bad request", "Page not found", "Server error"]
+
+
+def test_without_collected_static_files_errors_are_plain_text(rf, settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
+    answer = not_found(rf.get("/admin/"))
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (404, "text/plain", b"Not found.")
+
+
+def test_a_page_that_is_not_allowed_says_so(db):
+    answer = staff_with("view_booking").get("/admin/booking/show/plan/")
+    assert (answer.status_code, "Your account may not do this." in answer.content.decode()) == (403, True)
+
+
+def test_a_form_without_a_csrf_token_says_that_it_has_expired(db):
+    answer = Client(enforce_csrf_checks=True).post("/admin/login/")
+    assert (answer.status_code, "The form has expired." in answer.content.decode()) == (403, True)
 
 
 def test_an_unknown_page_is_not_found(anyone):
@@ -572,7 +592,7 @@ def test_a_page_whose_database_is_away_says_so():
     with connection.execute_wrapper(database_away):
         answer = browser.post("/admin/login/", {"username": "esha", "password": "wrong"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "1")
-    assert answer.content.decode() == "The service is busy, please try again."
+    assert "<h1>Try again in a moment</h1>" in answer.content.decode()
 
 
 def database_away(execute, sql, params, many, context):

@@ -464,5 +464,7 @@ def test_the_document_s_text_suits_each_of_its_pages(schema):
     assert "Execute" not in schema["info"]["description"]
 
 
-def test_the_front_page_leads_to_swagger(anyone, db):
-    assert anyone.get("/").url == "/swagger/"
+def test_the_start_page_leads_to_the_admin_and_the_documents(anyone, db):
+    page = anyone.get("/").content.decode()
+    links = re.findall(r'href="([^"]+)"', page[page.index("<main") :])
+    assert links == ["/admin/", "/swagger/", "/redoc/", "/swagger.json", "/swagger.yaml", "/api/"]

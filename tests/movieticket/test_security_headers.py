@@ -24,7 +24,7 @@ HEADERS = {
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/", 302),
+        ("/", 200),
         ("/api/movies/", 200),
         ("/api/me/", 401),
         ("/api/no-such-path/", 404),

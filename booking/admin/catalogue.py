@@ -1,5 +1,6 @@
 """The admin of accounts, movies and screens."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -50,6 +51,14 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
             return super().user_change_password(request, *args, **kwargs)
 
 
+class ValuesFilter(admin.AllValuesFieldListFilter):
+    """Gives the empty value a name; Django shows a link without text."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice.get("display") or "Not known"}
+
+
 @admin.register(Movie)
 class MovieAdmin(LockedRowAdmin, MovieImportPages):
     list_display = (
@@ -61,7 +70,12 @@ class MovieAdmin(LockedRowAdmin, MovieImportPages):
         "director",
         "upcoming_shows",
     )
-    list_filter = ("genre", "certificate", "language", ("duration_minutes", admin.EmptyFieldListFilter))
+    list_filter = (
+        ("genre", ValuesFilter),
+        ("certificate", ValuesFilter),
+        ("language", ValuesFilter),
+        ("duration_minutes", admin.EmptyFieldListFilter),
+    )
     # The title and the director for rows that are not folded yet.
     search_fields = ("folded_title", "folded_director", "title", "director")
     change_list_template = "admin/booking/movie/change_list.html"

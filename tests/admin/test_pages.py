@@ -91,6 +91,11 @@ def upload(client, content: bytes):
 HEADER = b"title,duration_minutes,certificate,release_date,genre,director\n"
 
 
+def test_a_filter_names_the_empty_value(staff):
+    make_movie(genre="")
+    assert '<a href="?genre=">Not known</a>' in staff.get(MOVIES).content.decode()
+
+
 def test_the_movie_list_counts_upcoming_shows(staff):
     show = make_show()
     make_show(movie=show.movie, starts_at=timezone.now() - timedelta(days=2))

@@ -1,0 +1,91 @@
+"""What axe-core finds on each page, light and dark: nothing serious."""
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+
+from tests.factories import make_block, make_booking, make_movie, make_screen, make_show
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+# A rule that is off by default: what is said of a control has the words that are seen on it.
+RUN = "axe.run(document, {rules: {'label-content-name-mismatch': {enabled: true}}})"
+STAFF_PAGES = {
+    "index": "/admin/",
+    "movies": "/admin/booking/movie/",
+    "screens": "/admin/booking/screen/",
+    "shows": "/admin/booking/show/",
+    "bookings": "/admin/booking/booking/",
+    "users": "/admin/booking/user/",
+    "add a show": "/admin/booking/show/add/",
+    "plan": "/admin/booking/show/plan/?day=2099-06-01",
+    "copy": "/admin/booking/show/copy/?day=2099-06-01",
+    "reports": "/admin/booking/booking/reports/?first_day=2099-06-01&last_day=2099-06-03",
+}
+PUBLIC_PAGES = {"start": "/", "login": "/admin/login/"}
+
+
+@pytest.fixture
+def base_url(live_server):
+    return live_server.url
+
+
+@pytest.fixture
+def show(live_server):
+    screen = make_screen(name="Big", turnaround_minutes=20)
+    starts_at = datetime(2099, 6, 1, 14, tzinfo=timezone.utc)
+    show = make_show(starts_at=starts_at, movie=make_movie(title="Alien"), screen=screen)
+    make_booking(show=show)
+    make_block(show=show, seat_number=7)
+    return show
+
+
+@pytest.fixture(params=["light", "dark"])
+def seen(request, page):
+    page.emulate_media(color_scheme=request.param)
+    return page
+
+
+def serious(page):
+    """The serious findings: rule, element, and why."""
+    page.evaluate(AXE)
+    return [
+        (found["id"], node["target"], node["failureSummary"])
+        for found in page.evaluate(RUN)["violations"]
+        if found["impact"] in {"serious", "critical"}
+        for node in found["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", STAFF_PAGES)
+def test_the_pages_of_staff_have_no_serious_fault(seen, boss, show, name):
+    seen.goto(STAFF_PAGES[name])
+    assert serious(seen) == []
+
+
+def test_the_hall_has_no_serious_fault(seen, boss, show):
+    seen.goto(f"/admin/booking/show/{show.pk}/change/")
+    seen.locator("#hall-grid [role='gridcell']").first.click()
+    assert serious(seen) == []
+
+
+@pytest.mark.parametrize("name", PUBLIC_PAGES)
+def test_the_pages_of_all_have_no_serious_fault(seen, live_server, name):
+    seen.goto(PUBLIC_PAGES[name])
+    assert serious(seen) == []
+
+
+def test_swagger_ui_has_no_serious_fault(seen, live_server):
+    seen.goto("/swagger/")
+    seen.locator(".opblock-post .opblock-summary").first.click()
+    seen.locator(".opblock.is-open .btn.execute").first.wait_for()
+    assert serious(seen) == []
+
+
+def test_redoc_has_no_serious_fault(seen, live_server):
+    seen.goto("/redoc/")
+    seen.get_by_role("heading", name="Movie ticket booking").first.wait_for()
+    assert serious(seen) == []

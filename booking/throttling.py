@@ -96,8 +96,18 @@ class BookingThrottle(Throttle):
         return state
 
 
-class PasswordThrottle(Throttle):
+class UserThrottle(Throttle):
     """Counts requests by user."""
 
+    limit: ClassVar[str]
+
     def count(self, request: Request) -> services.LimitState:
-        return services.count_attempt(limit="password", key=str(request.user.pk))
+        return services.count_attempt(limit=self.limit, key=str(request.user.pk))
+
+
+class PasswordThrottle(UserThrottle):
+    limit = "password"
+
+
+class ExportThrottle(UserThrottle):
+    limit = "export"

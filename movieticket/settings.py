@@ -257,6 +257,7 @@ LIMITS = {
     "admin_address": env("LIMIT_ADMIN_ADDRESS", cast.rate, "30/minute"),
     "refresh": env("LIMIT_REFRESH", cast.rate, "60/minute"),
     "password": env("LIMIT_PASSWORD", cast.rate, "10/minute"),
+    "export": env("LIMIT_EXPORT", cast.rate, "10/hour"),
     "password_reset": env("LIMIT_PASSWORD_RESET", cast.rate, "5/hour"),
     "password_reset_address": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),

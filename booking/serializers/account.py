@@ -60,6 +60,22 @@ class AccountChangeSerializer(serializers.Serializer[User]):
         swagger_schema_fields = example(email="esha@example.com")
 
 
+class ExportSerializer(serializers.Serializer[Any]):
+    """Everything that is stored about the user."""
+
+    account = serializers.DictField()
+
+    class Meta:
+        swagger_schema_fields = example(
+            account={"id": 7, "username": "esha", "email": "esha@example.com"},
+            **{name: [] for name in services.EXPORTED},
+        )
+
+    def get_fields(self) -> dict[str, Any]:
+        rows = {name: serializers.ListField(child=serializers.DictField()) for name in services.EXPORTED}
+        return super().get_fields() | rows
+
+
 class SignupSerializer(serializers.Serializer[User]):
     username = serializers.CharField(max_length=150, validators=[ASCIIUsernameValidator()])
     password = PasswordField()

@@ -43,6 +43,7 @@ from booking.services.movies import (
 from booking.services.old_rows import give_plans
 from booking.services.orders import orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
+from booking.services.personal_data import EXPORTED, export_account
 from booking.services.prices import PriceChanged, UnknownTicketType, read_prices
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.removal import why_not_deleted
@@ -78,6 +79,7 @@ from booking.services.transactions import is_transient_error, lock_account
 
 __all__ = [
     "CANCELLED",
+    "EXPORTED",
     "IMPORT_COLUMNS",
     "NIGHT",
     "Action",
@@ -136,6 +138,7 @@ __all__ = [
     "delete_account",
     "delete_show",
     "expired_uploads",
+    "export_account",
     "find_account",
     "find_account_and_count",
     "find_movie_upload",

@@ -1,4 +1,4 @@
-"""Removing rows that have expired, and search texts that are outdated.
+"""Removing rows and personal data that have expired, and renewing search texts that are outdated.
 
 No other code depends on it: every query ignores expired rows. Each batch is a separate transaction, so requests don't
 wait for a whole run, and an interrupted run keeps the results of its finished batches. Rows that another transaction
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
-from booking.models import IdempotencyKey, Movie, RevokedSession
+from booking.models import IdempotencyKey, Movie, Order, RevokedSession
 from booking.models.folding import fold_rows
 from booking.services.counters import sweep
 from booking.services.holds import release_expired_holds
@@ -53,7 +53,8 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
     yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
     yield "outdated search texts", _repeated(_refold_batch)
-    yield "rows of version 1.0", complete_old_rows()
+    yield "missing seat plans and orders", filter(None, complete_old_rows())
+    yield "contacts", _repeated(partial(_forget_contacts, now - timedelta(days=settings.KEEP_CONTACTS_DAYS)))
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
     # Last, because only this step waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
@@ -77,6 +78,19 @@ def _delete_batch(expired: QuerySet[Any, Any]) -> int:
         batch = expired.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH_SIZE]
         keys = list(batch)
         expired.model._default_manager.filter(pk__in=keys).delete()
+    return len(keys)
+
+
+def _forget_contacts(ended_by: datetime) -> int:
+    """Clears names, e-mail addresses and phone numbers in orders of shows that ended by then (UTC)."""
+    known = Order.objects.exclude(name="", email="", phone="").filter(show__ends_at__lte=ended_by)
+    with write_transaction():
+        keys = list(
+            known.order_by("pk")
+            .select_for_update(skip_locked=True, of=("self",))
+            .values_list("pk", flat=True)[:BATCH_SIZE]
+        )
+        Order.objects.filter(pk__in=keys).update(name="", email="", phone="")
     return len(keys)
 
 

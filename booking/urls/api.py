@@ -32,6 +32,7 @@ urlpatterns = [
     re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),
     re_path("^token/blacklist/?$", account.LogoutView.as_view(), name="token-blacklist"),
     re_path("^me/?$", account.MeView.as_view(), name="me"),
+    re_path("^me/export/?$", account.ExportView.as_view(), name="me-export"),
     re_path("^me/password/?$", account.PasswordView.as_view(), name="me-password"),
     re_path("^me/logout-everywhere/?$", account.LogoutEverywhereView.as_view(), name="me-logout-everywhere"),
     re_path("^password-reset/?$", password_reset.PasswordResetView.as_view(), name="password-reset"),

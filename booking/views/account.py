@@ -15,6 +15,7 @@ from booking.serializers import (
     AccountChangeSerializer,
     AccountSerializer,
     DeletionSerializer,
+    ExportSerializer,
     LogoutSerializer,
     MessageSerializer,
     PasswordChangeSerializer,
@@ -23,7 +24,15 @@ from booking.serializers import (
     TokenPairSerializer,
     TokenSerializer,
 )
-from booking.throttling import PasswordThrottle, RefreshThrottle, SignupThrottle, TokenThrottle, address_of, body_field
+from booking.throttling import (
+    ExportThrottle,
+    PasswordThrottle,
+    RefreshThrottle,
+    SignupThrottle,
+    TokenThrottle,
+    address_of,
+    body_field,
+)
 from booking.views.common import Public, account, validated
 from booking.views.errors import TOKEN_REFUSALS
 from booking.views.openapi import operation
@@ -139,6 +148,20 @@ class MeView(APIView):
     def delete(self, request: Request) -> Response:
         services.delete_account(user=account(request), now=timezone.now(), **validated(DeletionSerializer, request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ExportView(APIView):
+    throttle_classes = [ExportThrottle]
+
+    @operation(
+        name="export_account",
+        tag="Account",
+        summary="Export your data",
+        description="Everything that is stored about you: your account, orders, bookings and sign-ins.",
+        responses={200: ExportSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        return Response(services.export_account(user=account(request)), headers={"Cache-Control": "no-store"})
 
 
 class LogoutEverywhereView(APIView):

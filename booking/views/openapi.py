@@ -99,6 +99,7 @@ JOURNEY = [
     "/token/",
     "/me/",
     "/me/password/",
+    "/me/export/",
     "/password-reset/",
     "/password-reset/confirm/",
     "/token/refresh/",

@@ -32,6 +32,7 @@ TABLE = {
     ("me", "GET"): USERS,
     ("me", "PATCH"): USERS,
     ("me", "DELETE"): [401, 204, 204, 409, 409, 401],
+    ("me-export", "GET"): [401, 200, 200, 200, 200, 401],
     ("me-password", "POST"): [401, 204, 204, 204, 204, 401],
     ("me-logout-everywhere", "POST"): [401, 204, 204, 204, 204, 401],
     ("password-reset", "POST"): [202] * 6,

@@ -24,6 +24,7 @@ OPERATIONS = {
     ("get", "/me/"): (SIGNED_IN, [200, 401, 503]),
     ("patch", "/me/"): (SIGNED_IN, [200, 400, 401, *BODY, 503]),
     ("delete", "/me/"): (SIGNED_IN, [204, 400, 401, 404, 409, *BODY, 429, 503]),
+    ("get", "/me/export/"): (SIGNED_IN, [200, 401, 429, 503]),
     ("post", "/me/logout-everywhere/"): (SIGNED_IN, [204, 401, 503]),
     ("post", "/password-reset/"): (PUBLIC, [202, 400, *BODY, 429, 503]),
     ("post", "/password-reset/confirm/"): (PUBLIC, [204, 400, *BODY, 429, 503]),
@@ -226,7 +227,7 @@ NAMES = {
     *("get_account", "update_account", "delete_account", "change_password", "request_password_reset", "reset_password"),
     *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
     *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
-    "cancel_reference",
+    *("cancel_reference", "export_account"),
 }
 
 

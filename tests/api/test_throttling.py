@@ -77,6 +77,7 @@ LIMITED = [
     ("POST", "/api/password-reset/"),
     ("POST", "/api/me/password/"),
     ("DELETE", "/api/me/"),
+    ("GET", "/api/me/export/"),
     ("POST", "/api/shows/77/book/"),
     ("POST", "/api/shows/77/book-seats/"),
     ("POST", "/api/shows/77/hold/"),

@@ -141,6 +141,8 @@ def test_every_kind_is_reported_where_nothing_has_expired():
         "revoked sessions",
         "sessions of staff",
         "outdated search texts",
+        "missing seat plans and orders",
+        "contacts",
         "uploaded files",
         "holds",
     ]
@@ -233,6 +235,8 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
         "Revoked sessions removed: 0",
         "Sessions of staff removed: 0",
         "Outdated search texts removed: 0",
+        "Missing seat plans and orders removed: 0",
+        "Contacts removed: 0",
         "Uploaded files removed: 0",
         "Holds removed: 0",
     ]

@@ -1,0 +1,69 @@
+"""What is stored about a user: every relation to the account, exported by `export_account`.
+
+tests/services/test_personal_data.py finds the relations in the models; a new one has to be named here. `delete_account`
+(services/deletion.py) deletes the account only if nothing refers to it any more.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.db import transaction
+from django.db.models import Model
+
+from booking.models import Booking, IdempotencyKey, MovieUpload, Order, User, represent_amount
+from booking.services.transactions import retried
+
+
+class Relation(NamedTuple):
+    """Rows that refer to the account by `field`, and the columns that are exported."""
+
+    model: type[Model]
+    field: str
+    columns: Sequence[str]
+
+
+_SEAT = ("reference", "show", "show__movie__title", "show__starts_at", "seat_number", "seat_label")
+EXPORTED = {
+    "orders": Relation(Order, "user", ("reference", "show", "name", "email", "phone", "created_at")),
+    "bookings": Relation(
+        Booking,
+        "user",
+        ("id", *_SEAT, "ticket_type__name", "price", "status", "created_at", "cancelled_at", "expires_at"),
+    ),
+    "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "answer", "created_at")),
+    # Without the tokens, which are secret.
+    "tokens": Relation(apps.get_model("token_blacklist", "OutstandingToken"), "user", ("created_at", "expires_at")),
+    "changes": Relation(LogEntry, "user", ("action_time", "object_repr", "change_message")),
+    "sold": Relation(Booking, "sold_by", _SEAT),
+    "moved": Relation(Booking, "moved_by", _SEAT),
+    "cancelled": Relation(Booking, "cancelled_by", _SEAT),
+    "uploads": Relation(MovieUpload, "user", ("name", "created_at")),
+    "groups": Relation(User.groups.through, "user", ("group__name",)),
+    "permissions": Relation(User.user_permissions.through, "user", ("permission__codename",)),
+}
+ACCOUNT = ("id", "username", "email", "first_name", "last_name", "is_staff", "date_joined", "last_login")
+
+
+@retried
+def export_account(*, user: User) -> dict[str, Any]:
+    """Return everything that is stored about the user: the account, and lists of rows by the names in EXPORTED."""
+    # One snapshot where the database has one; each list is a query of its own.
+    with transaction.atomic():
+        account = User.objects.values(*ACCOUNT).get(pk=user.pk)
+        lists = {name: [*map(_represent, _rows(relation, user))] for name, relation in EXPORTED.items()}
+    return {"account": account, **lists}
+
+
+def _rows(relation: Relation, user: User) -> Any:
+    rows = relation.model._default_manager.filter(**{relation.field: user})
+    return rows.order_by("pk").values(*relation.columns)
+
+
+def _represent(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name.replace("__", "_"): represent_amount(value) if isinstance(value, Decimal) else value
+        for name, value in row.items()
+    }

@@ -10,7 +10,7 @@ from tests.factories import PASSWORD, make_booking, make_user
 
 @pytest.fixture(autouse=True)
 def _two_an_hour(settings):
-    limits = ("signup", "token", "admin", "refresh", "booking", "password", "password_reset")
+    limits = ("signup", "token", "admin", "refresh", "booking", "password", "export", "password_reset")
     settings.LIMITS = settings.LIMITS | dict.fromkeys(limits, (2, 3600))
 
 

@@ -92,7 +92,10 @@ def make_booking(**fields: Any) -> Booking:
     fields["show"] = fields.get("show") or make_show()
     if fields.get("status") == Booking.Status.CANCELLED:
         fields.setdefault("cancelled_at", NOW)
-    booking = Booking.objects.create(**({"seat_number": 1, "created_at": NOW} | fields))
+    number, hall = fields.setdefault("seat_number", 1), fields["show"].hall
+    if hall.has_seat(number):
+        fields = {"seat_label": hall.label(number), "category": hall.seat(number).category} | fields
+    booking = Booking.objects.create(**({"created_at": NOW} | fields))
     created = {"user": booking.user, "created_at": booking.created_at}
     Order.objects.get_or_create(show=booking.show, reference=booking.reference, defaults=created)
     return booking

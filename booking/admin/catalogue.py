@@ -12,9 +12,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import LockedRowAdmin
-from booking.admin.forms import (
-    AccountCreationForm,
-)
+from booking.admin.forms import AccountCreationForm, ScreenForm
 from booking.admin.imports import MovieImportPages
 from booking.models import Booking, Movie, Screen, User
 
@@ -94,4 +92,15 @@ class MovieAdmin(LockedRowAdmin, MovieImportPages):
 
 @admin.register(Screen)
 class ScreenAdmin(LockedRowAdmin):
-    list_display = ("name", "total_seats", "turnaround_minutes")
+    form = ScreenForm
+    fields = ("name", "layout", "price_list", "turnaround_minutes")
+    list_display = ("name", "total_seats", "price_list", "turnaround_minutes")
+    # Each row's number of seats comes from its plan.
+    list_select_related = ("plan", "price_list")
+
+    def save_model(self, request: HttpRequest, obj: Screen, form: Any, change: bool) -> None:
+        if not change or "layout" in form.changed_data:
+            services.set_plan(obj, services.plan_of_layout(layout=form.cleaned_data["layout"]))
+        super().save_model(request, obj, form, change)
+        if change and "layout" in form.changed_data:
+            obj.save(update_fields=["plan", "rows", "seats_per_row"])

@@ -14,7 +14,7 @@ from django.urls import reverse
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import Booking, Show, User
+from booking.models import Booking, Screen, Show, User, full_rows
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -54,6 +54,36 @@ class ServiceRulesMixin:
         # Django skips a constraint if one of its fields is excluded.
         exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return exclusions | set(self.fields)
+
+
+class ScreenForm(forms.ModelForm):
+    layout = forms.CharField(
+        label="Seat plan",
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 18, "cols": 60, "class": "vLargeTextField layout", "spellcheck": "false"}),
+        help_text=(
+            "One line for each row, from the screen backwards: the row's label, a space, and one letter for each seat, "
+            "which is its category; a dot is a gap. An empty line is a gap between rows. Shows keep their seats."
+        ),
+    )
+
+    class Meta:
+        model = Screen
+        fields = ("name", "price_list", "turnaround_minutes")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        screen = self.instance
+        if not screen._state.adding:
+            # A screen of version 1.0 has no plan yet.
+            rows = full_rows(screen.total_seats, screen.seats_per_row, "S")
+            self.initial["layout"] = screen.plan.layout if screen.plan else rows
+
+    def clean_layout(self) -> str:
+        try:
+            return services.check_layout(layout=self.cleaned_data["layout"])
+        except services.InvalidLayout as refusal:
+            raise ValidationError(refusal.detail) from None
 
 
 class ShowForm(ServiceRulesMixin, forms.ModelForm):

@@ -122,7 +122,7 @@ class Screen(LoadsQuickly):
 
     @property
     def total_seats(self) -> int:
-        return self.hall.total_seats
+        return self.plan.total_seats if self.plan else self.rows * self.seats_per_row
 
     @property
     def turnaround(self) -> timedelta:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from booking.models import Booking, Order, Show, represent_amount
-from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer, TicketTypeSerializer
+from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
 from booking.serializers.common import (
     AmountField,
     PlainBooleanField,
@@ -74,6 +74,17 @@ class BookedShowSerializer(serializers.ModelSerializer[Show]):
         fields = ["id", "movie", "screen", "starts_at", "ends_at", "cancelled_at"]
 
 
+class BookedTicketTypeField(serializers.JSONField):
+    """A ticket type or null; a reference to a definition can't be null in OpenAPI 2.0."""
+
+    class Meta:
+        swagger_schema_fields = {
+            "type": "object",
+            "required": ["id", "name"],
+            "properties": {"id": {"type": "integer"}, "name": {"type": "string"}},
+        }
+
+
 class BookingSerializer(serializers.ModelSerializer[Booking]):
     reference = ReferenceField()
     show = BookedShowSerializer()
@@ -85,7 +96,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         help_text="Who cancelled it; null if it is not cancelled, or if it was a hold that expired.",
     )
     category = serializers.CharField(help_text="The code of the seat's category.")
-    ticket_type = TicketTypeSerializer(allow_null=True, help_text="Null on a free show.")
+    ticket_type = BookedTicketTypeField(allow_null=True, help_text="Null on a free show.")
     price = AmountField()
 
     class Meta:

@@ -60,9 +60,14 @@ class PlanSwitch:
 
 def plan_of_layout(*, layout: str) -> SeatPlan:
     """Return the seat plan with this layout; equal halls share a plan. Raises InvalidLayout."""
+    return SeatPlan.of_layout(check_layout(layout=layout))
+
+
+def check_layout(*, layout: str) -> str:
+    """Return the canonical form of the layout. Raises InvalidLayout."""
     codes = set(SeatCategory.objects.values_list("code", flat=True))
     try:
-        return SeatPlan.of_layout(normalise(layout, codes))
+        return normalise(layout, codes)
     except LayoutError as error:
         raise InvalidLayout(error) from error
 

@@ -92,4 +92,5 @@ def _schema_of(value: Any) -> openapi.Schema:
     """Return the schema of a refusal's own member, from its example."""
     if isinstance(value, list):
         return openapi.Schema(type=openapi.TYPE_ARRAY, items=openapi.Schema(type=openapi.TYPE_INTEGER))
-    return openapi.Schema(type=openapi.TYPE_BOOLEAN if isinstance(value, bool) else openapi.TYPE_INTEGER)
+    types = {bool: openapi.TYPE_BOOLEAN, int: openapi.TYPE_INTEGER, str: openapi.TYPE_STRING}
+    return openapi.Schema(type=types[type(value)])

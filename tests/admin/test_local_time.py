@@ -6,7 +6,7 @@ import pytest
 
 from booking.models import Show, User
 from booking.services import read_local_time
-from tests.factories import STARTS_AT, make_movie, make_screen, make_show, make_user
+from tests.factories import STARTS_AT, make_movie, make_price_list, make_screen, make_show, make_user
 from tests.nights import BACK, EVENINGS, FORWARD, at
 from tests.staff import SHOWS, act, form_errors
 
@@ -21,7 +21,7 @@ def fields(name, local, offset=None):
 def add(client, local, offset=None, **more):
     movie, screen = make_movie(duration_minutes=152), make_screen()
     form = {"movie": movie.pk, "screen": screen.pk, "ends_at_0": "", "ends_at_1": ""}
-    form |= {"total_seats": "", "seats_per_row": "", **fields("starts_at", local, offset), **more}
+    form |= {"price_list": "", **fields("starts_at", local, offset), **more}
     return client.post(f"{SHOWS}add/", form)
 
 
@@ -106,11 +106,11 @@ def test_a_show_that_ends_in_the_repeated_hour_can_be_saved_again(
     settings.TIME_ZONE = zone
     ends_at = read_local_time(local=local, offset=offsets[number])
     show = make_show(starts_at=ends_at - 2 * HOUR, ends_at=ends_at)
-    path = f"{SHOWS}{show.pk}/change/"
+    path, prices = f"{SHOWS}{show.pk}/change/", make_price_list()
     page = staff.get(path).content.decode()
     assert f'<option value="{offsets[number]}" selected>' in page
-    assert staff.post(path, posted_form(staff, path) | {"total_seats": 40}).status_code == 302
-    assert Show.objects.values_list("ends_at", "total_seats").get() == (ends_at, 40)
+    assert staff.post(path, posted_form(staff, path) | {"price_list": prices.pk}).status_code == 302
+    assert Show.objects.values_list("ends_at", "price_list").get() == (ends_at, prices.pk)
 
 
 def test_the_other_one_of_two_times_is_a_change(staff, settings):

@@ -110,7 +110,7 @@ def _no_password(execute, sql, *arguments):
 
 def test_a_form_without_changes_writes_nothing(staff):
     screen = make_screen()
-    data = {"name": screen.name, "rows": screen.rows, "seats_per_row": screen.seats_per_row}
+    data = {"name": screen.name, "layout": screen.plan.layout, "turnaround_minutes": 0}
     with connection.execute_wrapper(_no_update):
         answer = staff.post(f"/admin/booking/screen/{screen.pk}/change/", data)
     assert answer.status_code == 302

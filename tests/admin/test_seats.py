@@ -101,7 +101,7 @@ def test_what_is_no_seat_is_refused_on_the_form(staff, show, part):
     assert blocked(show) == []
 
 
-@pytest.mark.parametrize("part", ["A3-A1", "B1-A1", "A1-B1", "A1-E10", "A2-ZZ2"])
+@pytest.mark.parametrize("part", ["A3-A1", "B1-A1", "A1-B1", "A1-E10"])
 def test_what_is_no_part_of_a_row_is_refused_on_the_form(staff, show, part):
     assert errors(block(staff, show, part)) == {"seats": [f"{part} is not a range of seats in one row."]}
     assert blocked(show) == []
@@ -161,7 +161,6 @@ def test_taken_seats_are_refused_on_the_form_with_the_input_kept(staff, show, ma
 @pytest.mark.parametrize(
     ("fields", "detail"),
     [
-        ({"total_seats": 9}, "This show has seats 1 to 9."),
         ({"cancelled_at": STARTS_AT}, "This show has been cancelled."),
         ({"starts_at": STARTS_AT.replace(year=2020)}, "This show has already started."),
     ],
@@ -189,11 +188,11 @@ def test_seats_are_put_back_on_sale(staff, show):
     assert LogEntry.objects.get().get_change_message() == "Unblocked A1, A2."
 
 
-@pytest.mark.parametrize("seats", ["A1-A3", "A1, Z9"])
+@pytest.mark.parametrize("seats", ["A1-A3", "A1, E9"])
 def test_all_seats_are_put_back_or_none(staff, show, seats):
     make_block(show=show, seat_number=1)
     make_booking(show=show, seat_number=2)
-    missing = {"A1-A3": "A2, A3", "A1, Z9": "Z9"}[seats]
+    missing = {"A1-A3": "A2, A3", "A1, E9": "E9"}[seats]
     assert errors(unblock(staff, show, seats)) == {"__all__": [f"Not blocked: {missing}. Nothing was changed."]}
     assert (blocked(show), LogEntry.objects.count()) == ([1], 0)
 

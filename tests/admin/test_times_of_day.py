@@ -8,7 +8,7 @@ from django.template import Context, Template
 from booking.admin.forms import CopyShowForm
 from booking.admin.times_of_day import TimeOfDayField, parse_time
 from booking.models import Show
-from tests.factories import make_movie, make_screen, make_show
+from tests.factories import make_movie, make_price_list, make_screen, make_show
 from tests.staff import form_errors, show_form
 
 ADD = "/admin/booking/show/add/"
@@ -53,12 +53,14 @@ def test_the_times_of_copies_are_understood_too():
 
 def test_a_form_shows_no_seconds_and_keeps_them(staff):
     starts_at = datetime(2099, 6, 1, 14, 0, 30, tzinfo=timezone.utc)
-    show = make_show(starts_at=starts_at)
+    show, prices = make_show(starts_at=starts_at), make_price_list()
     page = f"/admin/booking/show/{show.pk}/change/"
     assert 'value="14:00"' in str(staff.get(page).context["adminform"].form["starts_at"])
-    staff.post(page, show_form(show.movie, show.screen, starts_at=starts_at, ends_at=show.ends_at, total_seats=40))
+    staff.post(
+        page, show_form(show.movie, show.screen, starts_at=starts_at, ends_at=show.ends_at, price_list=prices.pk)
+    )
     show.refresh_from_db()
-    assert (show.total_seats, show.starts_at) == (40, starts_at)
+    assert (show.price_list, show.starts_at) == (prices, starts_at)
 
 
 def test_seconds_that_are_typed_are_a_change():

@@ -50,7 +50,10 @@ TABLE = {
     ("booking-detail", "GET"): OWN,
     ("booking-cancel", "POST"): OWN,
     ("booking-move", "POST"): OWN,
-    ("reference-cancel", "POST"): OWN,
+    ("seat-plan", "GET"): PUBLIC,
+    ("order-list", "GET"): USERS,
+    ("order-detail", "GET"): OWN,
+    ("order-cancel", "POST"): OWN,
 }
 BODIES = {
     "signup": lambda world, who: {"username": "newcomer", "password": PASSWORD},
@@ -96,7 +99,8 @@ class World:
             "movie-shows": show.movie_id,
             "show": show.pk,
             "booking": self.booking.pk,
-            "reference": self.booking.reference,
+            "order": self.booking.reference,
+            "seat-plan": show.plan_id,
         }
 
 
@@ -150,7 +154,7 @@ def test_everybody_may_do_what_the_table_says(world, name, method, who):
 
 
 @pytest.mark.parametrize("who", ["another", "box office", "superuser", "nobody", "deactivated"])
-@pytest.mark.parametrize("name", ["booking-cancel", "booking-move", "reference-cancel"])
+@pytest.mark.parametrize("name", ["booking-cancel", "booking-move", "order-cancel"])
 def test_a_refused_request_leaves_the_owner_s_booking_as_it_was(world, name, who):
     before = Booking.objects.values().get(pk=world.booking.pk)
     ask(world, name, "POST", who)

@@ -68,7 +68,9 @@ def test_an_error_of_a_service_without_codes_is_invalid():
     assert InvalidInput("a", ["One.", "Two."]).codes == ["invalid", "invalid"]
 
 
-@pytest.mark.parametrize(("path", "content_type"), [("/api/movies/", "application/json"), ("/admin/", "text/plain")])
+@pytest.mark.parametrize(
+    ("path", "content_type"), [("/api/movies/", "application/json"), ("/admin/", "text/html; charset=utf-8")]
+)
 def test_a_database_that_fails_outside_a_view_makes_the_service_busy(rf, path, content_type):
     try:
         raise OperationalError("the connection is closed")

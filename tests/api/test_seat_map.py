@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from booking import services
 from booking.infrastructure.tokens import AccessToken
-from booking.models import Booking
+from booking.models import Booking, full_rows
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 
@@ -30,8 +30,8 @@ def map_body(show, *unavailable, **more):
         "show": show.pk,
         "starts_at": show.starts_at.isoformat().replace("+00:00", "Z"),
         "cancelled_at": None,
+        "plan": show.plan_id,
         "total_seats": 50,
-        "seats_per_row": 10,
         "seats_available": 50 - len(unavailable),
         "unavailable": list(unavailable),
         **more,
@@ -39,7 +39,7 @@ def map_body(show, *unavailable, **more):
 
 
 def seat(number, label, state, **mine):
-    return {"seat_number": number, "seat_label": label, "state": state, **mine}
+    return {"seat_number": number, "seat_label": label, "category": "S", "state": state, **mine}
 
 
 @pytest.fixture
@@ -163,6 +163,8 @@ def test_the_map_is_read_without_a_slash_too_and_without_a_limit(anyone, show):
 def test_the_map_takes_2_queries_and_1_more_with_a_token(anyone, client, user, show, rows, django_assert_num_queries):
     for seat_number in range(1, rows + 1):
         make_hold(user=user, show=show, seat_number=seat_number)
+    # Reads the seat plan, which never changes.
+    seats_of(anyone, show)
     for asker, queries in ((anyone, 2), (client, 3)):
         with django_assert_num_queries(queries):
             assert seats_of(asker, show).json()["seats_available"] == 50 - rows
@@ -260,8 +262,8 @@ CHANGES = {
         lambda show, user, before: services.cancel_show(show_id=show.pk, now=timezone.now()),
     ),
     "in a larger hall": (
-        lambda show, user: None,
-        lambda show, user, before: services.change_show(show_id=show.pk, now=timezone.now(), total_seats=60),
+        lambda show, user: services.change_seats(screen_id=show.screen_id, layout=full_rows(60, 10, "S")),
+        lambda show, user, before: services.switch_plan(show_id=show.pk, now=timezone.now()),
     ),
 }
 

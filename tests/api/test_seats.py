@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from booking import services
-from booking.models import Booking
+from booking.models import Booking, Order
 from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import (
@@ -57,7 +57,7 @@ def move(client, booking, seat_number):
 
 
 def give_back(client, booking):
-    return post(client, f"references/{booking.reference}/cancel")
+    return post(client, f"orders/{booking.reference}/cancel")
 
 
 def as_text(moment):
@@ -80,6 +80,9 @@ def booking_body(booking):
         },
         "seat_number": booking.seat_number,
         "seat_label": f"{'ABCDE'[(booking.seat_number - 1) // 10]}{(booking.seat_number - 1) % 10 + 1}",
+        "category": "S",
+        "ticket_type": None,
+        "price": "0.00",
         "status": booking.status,
         "created_at": as_text(booking.created_at),
         "cancelled_at": as_text(booking.cancelled_at),
@@ -90,7 +93,10 @@ def booking_body(booking):
 
 def group_body(*bookings):
     bodies = [booking_body(booking) for booking in bookings]
-    return {"reference": bodies[0]["reference"], "bookings": bodies}
+    created_at = Order.objects.get(reference=bodies[0]["reference"]).created_at
+    free = {"currency": "EUR", "total": "0.00", "paid": "0.00", "due": "0.00", "payments": []}
+    order = {"reference": bodies[0]["reference"], "show": bodies[0]["show"], "created_at": as_text(created_at)}
+    return order | {"bookings": bodies} | free
 
 
 def rows():
@@ -290,7 +296,7 @@ def test_a_reference_that_was_cancelled_or_whose_show_started_is_refused(client,
     "reference", ["ACDEFGHJ", "acdefghj", "ACDEFGH", "ACDEFGHJK", "ACDEFGH0", "%00CDEFGHJ", "A" * 999]
 )
 def test_a_reference_that_there_is_not_is_not_found(client, reference):
-    answer = post(client, f"references/{reference}/cancel")
+    answer = post(client, f"orders/{reference}/cancel")
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
 

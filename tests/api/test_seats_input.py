@@ -151,5 +151,5 @@ def test_a_seat_to_move_to_outside_the_hall_is_no_seat(ask_to_move, seat_number)
 @pytest.mark.parametrize("body", ["", "null", "[]", '"x"'])
 def test_a_reference_is_given_back_whatever_the_body(client, user, show, body):
     booking = make_booking(user=user, show=show)
-    answer = reasons(send(client, f"/api/references/{booking.reference}/cancel/", body), 200)
+    answer = reasons(send(client, f"/api/orders/{booking.reference}/cancel/", body), 200)
     assert answer["reference"] == booking.reference

@@ -42,7 +42,10 @@ OPERATIONS = {
     ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
     ("post", "/bookings/{id}/move/"): (SIGNED_IN, [200, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
-    ("post", "/references/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/seat-plans/{id}/"): (PUBLIC, [200, 404, 503]),
+    ("get", "/orders/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
+    ("get", "/orders/{reference}/"): (SIGNED_IN, [200, 401, 404, 503]),
+    ("post", "/orders/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
 }
 
 
@@ -153,7 +156,7 @@ def test_what_a_refusal_adds_stands_in_its_schema(schema):
     conflict = own_properties(operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"])
     types = {name: value["type"] for name, value in conflict.items()}
     lists = dict.fromkeys(("seats", "alternatives", "bookings"), "array")
-    own = {"mine": "boolean", "booking": "integer"}
+    own = {"mine": "boolean", "booking": "integer", "total": "string"}
     assert types == {"code": "string", "largest_block": "integer", **lists, **own}
 
 
@@ -194,13 +197,13 @@ def test_a_response_has_no_defaults_and_no_fields_that_are_only_read(schema):
 def test_what_can_be_null_says_so(schema):
     booking = schema["definitions"]["Booking"]["properties"]
     nullable = {name for name, one in booking.items() if one.get("x-nullable")}
-    assert nullable == {"cancelled_at", "cancelled_by", "expires_at"}
+    assert nullable == {"cancelled_at", "cancelled_by", "expires_at", "ticket_type"}
     assert booking["cancelled_by"]["pattern"] == "^(customer|cinema)$"
 
 
 def test_pages_have_names(schema):
     pages = {name for name in schema["definitions"] if name.endswith("Page")}
-    assert pages == {"BookingPage", "MoviePage", "ShowPage"}
+    assert pages == {"BookingPage", "MoviePage", "OrderPage", "ShowPage"}
     page = schema["definitions"]["MoviePage"]
     assert page["required"] == ["count", "next", "previous", "results"]
     assert page["properties"]["results"] == {"type": "array", "items": {"$ref": "#/definitions/Movie"}}
@@ -227,7 +230,7 @@ NAMES = {
     *("get_account", "update_account", "delete_account", "change_password", "request_password_reset", "reset_password"),
     *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
     *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
-    *("cancel_reference", "export_account"),
+    *("export_account", "list_orders", "get_order", "cancel_order", "get_seat_plan"),
 }
 
 
@@ -265,7 +268,7 @@ def test_parameters_have_their_types_and_bounds(schema, method, path, name, expe
 
 
 def test_references_have_their_pattern(schema):
-    [path] = schema["paths"]["/references/{reference}/cancel/"]["parameters"]
+    [path] = schema["paths"]["/orders/{reference}/cancel/"]["parameters"]
     reference = schema["definitions"]["Booking"]["properties"]["reference"]
     assert path["pattern"] == reference["pattern"] == "^[ACDEFGHJKMNPQRTUVWXY34679]{8}$"
     assert "minimum" not in path
@@ -289,7 +292,7 @@ def test_the_document_names_a_contact_and_a_licence(schema):
 
 
 def test_tags_and_operations_follow_the_journey(schema):
-    assert [tag["name"] for tag in schema["tags"]] == ["Start", "Account", "Movies", "Shows", "Bookings"]
+    assert [tag["name"] for tag in schema["tags"]] == ["Start", "Account", "Movies", "Shows", "Bookings", "Orders"]
     assert list(schema["paths"]) == JOURNEY
 
 

@@ -43,7 +43,7 @@ def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
         ("shows/77/hold", 400),
         ("bookings/77/cancel", 404),
         ("bookings/77/move", 400),
-        ("references/ACDEFGHJ/cancel", 404),
+        ("orders/ACDEFGHJ/cancel", 404),
         ("me/password", 400),
     ],
 )
@@ -83,7 +83,7 @@ LIMITED = [
     ("POST", "/api/shows/77/hold/"),
     ("POST", "/api/bookings/77/cancel/"),
     ("POST", "/api/bookings/77/move/"),
-    ("POST", "/api/references/ACDEFGHJ/cancel/"),
+    ("POST", "/api/orders/ACDEFGHJ/cancel/"),
 ]
 
 

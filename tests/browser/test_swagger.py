@@ -126,7 +126,7 @@ def test_several_seats_are_booked_held_moved_and_cancelled_by_clicking_alone(swa
     reference = swagger.execute("book_seats")[1]["reference"]
     assert swagger.execute("get_booking")[1]["reference"] == reference
     assert swagger.execute("move_booking")[0] == 200
-    assert swagger.execute("cancel_reference")[1]["reference"] == reference
+    assert swagger.execute("cancel_order")[1]["reference"] == reference
 
 
 def test_operations_stand_in_the_order_of_the_journey(swagger):

@@ -126,7 +126,13 @@ def test_an_instance_is_made_of_a_row_without_init():
     with relied_on("django.db.models.base.ModelState", "booking/models/loading.py"):
         screen = Screen.from_db("default", ["id", "name"], [5, "One"])
         assert (screen.pk, screen.name, screen._state.adding, screen._state.db) == (5, "One", False, "default")
-        assert screen.get_deferred_fields() == {"rows", "seats_per_row", "turnaround_minutes"}
+        assert screen.get_deferred_fields() == {
+            "plan_id",
+            "price_list_id",
+            "rows",
+            "seats_per_row",
+            "turnaround_minutes",
+        }
 
 
 # --- Django's backend for PostgreSQL ----------------------------------------------------------

@@ -85,8 +85,8 @@ def make_price_list(prices: dict[tuple[str, TicketType], Any] | None = None, **f
     return price_list
 
 
-def make_booking(**fields: Any) -> Booking:
-    """A active booking, written past the services and their rules."""
+def make_booking(*, order: bool = True, **fields: Any) -> Booking:
+    """An active booking with its order, written past the services and their rules."""
     fields.setdefault("user", None)
     fields["user"] = fields["user"] or make_user()
     fields["show"] = fields.get("show") or make_show()
@@ -97,7 +97,8 @@ def make_booking(**fields: Any) -> Booking:
         fields = {"seat_label": hall.label(number), "category": hall.seat(number).category} | fields
     booking = Booking.objects.create(**({"created_at": NOW} | fields))
     created = {"user": booking.user, "created_at": booking.created_at}
-    Order.objects.get_or_create(show=booking.show, reference=booking.reference, defaults=created)
+    if order:
+        Order.objects.get_or_create(show=booking.show, reference=booking.reference, defaults=created)
     return booking
 
 

@@ -10,18 +10,20 @@ from django.db import connection
 from django.utils import timezone
 
 MOVIES = Path(__file__).parent / "movies.csv"
-SEATS = 50_000
+SEATS = 20_000
 
 
 def load(shows: int, users: int) -> None:
     """Stores movies, users, `shows` upcoming shows, a sold-out show, and 20 half-sold shows of the second movie."""
-    from booking.models import Movie, Screen, Show, User
+    from booking.models import Movie, Screen, SeatPlan, Show, User
     from booking.services import import_movies
 
     call_command("migrate", verbosity=0)
     import_movies(content=MOVIES.read_bytes())
     User.objects.bulk_create(User(username=f"user{n}", password="!") for n in range(users))
-    screen = Screen.objects.create(name="Screen", rows=100, seats_per_row=100)
+    prices = store_prices()
+    plans = {seats: SeatPlan.of_layout(with_aisles(seats)) for seats in (SEATS, 500, 200)}
+    screen = Screen.objects.create(name="Screen", rows=25, seats_per_row=20, plan=plans[500], price_list_id=prices)
     movie, popular = Movie.objects.order_by("id")[:2]
     starts_at = timezone.now() + timedelta(days=300)
 
@@ -34,6 +36,8 @@ def load(shows: int, users: int) -> None:
             ends_at=begin + timedelta(hours=2),
             total_seats=seats,
             seats_per_row=20,
+            plan=plans[seats],
+            price_list_id=prices,
         )
 
     *_, hot = Show.objects.bulk_create(show(movie, n, SEATS) for n in range(shows))
@@ -45,6 +49,35 @@ def load(shows: int, users: int) -> None:
         store_bookings(of.pk, of.pk, 100, users)
     with connection.cursor() as cursor:
         cursor.execute("CREATE SEQUENCE benchmark_seat START 1000000")
+    store_orders()
+
+
+def with_aisles(seats: int) -> str:
+    """Return a layout of rows of 20 seats with two aisles; every fifth row is premium, with two wheelchair spaces."""
+    from booking.models.layouts import row_label
+
+    standard, premium = "SSSS.SSSSSSSSSSSS.SSSS", "WPPP.PPPPPPPPPPPP.PPPW"
+    return "\n".join(f"{row_label(row)} {premium if row % 5 == 4 else standard}" for row in range(seats // 20))
+
+
+def store_prices() -> int:
+    """Stores a price list for two ticket types and returns its id."""
+    from booking.models import Price, PriceList, SeatCategory, TicketType
+
+    prices = PriceList.objects.create(name="Prices")
+    types = [TicketType.objects.create(name=name, position=n) for n, name in enumerate(("Adult", "Child"), start=1)]
+    for category in SeatCategory.objects.all():
+        for ticket_type in types:
+            Price.objects.create(price_list=prices, category=category, ticket_type=ticket_type, amount=12)
+    return prices.pk
+
+
+def store_orders() -> None:
+    """Stores the orders of bookings that were stored in plain SQL."""
+    from booking.services.old_rows import complete_old_rows
+
+    for _ in complete_old_rows():
+        pass
 
 
 def store_bookings(first_show: int, last_show: int, seats: int, users: int) -> None:
@@ -86,7 +119,9 @@ def store_past_bookings(total: int) -> None:
             " FROM past, customer, generate_series(1, 500) seat",
             [shows, users],
         )
-        cursor.execute("VACUUM ANALYZE booking_booking, booking_show, booking_user")
+    store_orders()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE booking_booking, booking_order, booking_show, booking_user")
 
 
 def store_year(total: int) -> None:
@@ -102,8 +137,10 @@ def store_year(total: int) -> None:
         )
         cursor.execute(
             "WITH stored AS ("
-            "INSERT INTO booking_show (movie_id, screen_id, starts_at, ends_at, total_seats, seats_per_row)"
-            " SELECT movie.id, screen.id, start, start + interval '2 hours', 280, 20"
+            "INSERT INTO booking_show (movie_id, screen_id, starts_at, ends_at, total_seats, seats_per_row,"
+            " price_list_id)"
+            " SELECT movie.id, screen.id, start, start + interval '2 hours', 280, 20,"
+            " (SELECT min(id) FROM booking_pricelist)"
             " FROM generate_series(1, %(shows)s::int) n,"
             " LATERAL (SELECT date_trunc('hour', now()) + interval '14 days' - n * interval '365 days' / %(shows)s)"
             " AS at(start),"
@@ -115,16 +152,20 @@ def store_year(total: int) -> None:
             " - (seat + stored.id) %% 20 * interval '7 hours' AS moment, (seat + stored.id) %% 200 AS kind"
             " FROM stored, generate_series(1, 200) seat)"
             " INSERT INTO booking_booking (user_id, show_id, seat_number, status, reference, created_at, cancelled_at,"
-            " expires_at, held_since)"
+            " expires_at, held_since, category, ticket_type_id, price)"
             " SELECT CASE WHEN kind <> 3 THEN first + (show * 200 + seat) %% number END, show, seat,"
             " CASE WHEN kind = 3 THEN 'blocked' WHEN kind %% 20 = 1 OR kind %% 40 = 2 THEN 'cancelled'"
             " ELSE 'booked' END, upper(substr(md5(show::text || ' ' || seat), 1, 8)), moment,"
             " CASE WHEN kind %% 20 = 1 OR kind %% 40 = 2 THEN moment END,"
-            " CASE WHEN kind %% 40 = 2 THEN moment END, CASE WHEN kind %% 40 = 2 THEN moment END"
+            " CASE WHEN kind %% 40 = 2 THEN moment END, CASE WHEN kind %% 40 = 2 THEN moment END, 'S',"
+            " CASE WHEN kind <> 3 THEN (SELECT min(id) FROM booking_tickettype) END,"
+            " CASE WHEN kind = 3 THEN 0 ELSE 12 END"
             " FROM made, customer ORDER BY moment",
             {"shows": shows},
         )
-        cursor.execute("VACUUM ANALYZE booking_booking, booking_show")
+    store_orders()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE booking_booking, booking_order, booking_show")
 
 
 def print_tokens() -> None:

@@ -30,7 +30,11 @@ SQLITE = [
 
 # Table, events, condition and message of changes that are refused. In the condition, ROW is the old or the new row.
 _PRICE_USED = "EXISTS (SELECT 1 FROM booking_show WHERE price_list_id = {row}.price_list_id)"
+# In a layout, the seats of a row follow the space after its label.
+_CATEGORY_USED = "EXISTS (SELECT 1 FROM booking_seatplan WHERE layout {regexp} (' [A-Za-z.]*' || OLD.code))"
 GUARDS = [
+    ("seatcategory", "update", _CATEGORY_USED, "A seat category that a seat plan uses cannot be changed."),
+    ("seatcategory", "delete", _CATEGORY_USED, "A seat category that a seat plan uses cannot be deleted."),
     ("seatplan", "update", "", "A seat plan cannot be changed."),
     ("price", "insert", _PRICE_USED.format(row="NEW"), "A price list that a show uses cannot be changed."),
     ("price", "update", _PRICE_USED.format(row="OLD"), "A price list that a show uses cannot be changed."),
@@ -48,10 +52,11 @@ def create_triggers(connection: Any, tables: Iterable[str]) -> None:
 
 
 def create_guards(connection: Any) -> None:
-    """Creates the triggers that refuse changes of seat plans and used prices, if they are missing."""
+    """Creates the triggers that refuse changes of plans, and of categories and prices in use, if they are missing."""
     with connection.cursor() as cursor:
         for table, event, condition, message in GUARDS:
             name = f"booking_guard_{table}_{event}"
+            condition = condition.format(regexp="REGEXP" if connection.vendor == "sqlite" else "~")
             when = f"WHEN ({condition})" if condition else ""
             if connection.vendor == "sqlite":
                 cursor.execute(

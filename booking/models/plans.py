@@ -59,6 +59,12 @@ class SeatCategory(models.Model):
             )
         super().save(*args, **kwargs)
 
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Raises ImmutableError if a seat plan uses the category."""
+        if self.is_used():
+            raise ImmutableError("A seat plan uses this category, so it can't be deleted.")
+        return super().delete(*args, **kwargs)
+
     def is_used(self) -> bool:
         """Return whether a seat plan has seats of the category, as it is stored."""
         [code] = SeatCategory.objects.filter(pk=self.pk).values_list("code", flat=True) or [self.code]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 
 from booking.models import Booking, IdempotencyKey, MovieUpload, Order, User, represent_amount
@@ -50,11 +50,19 @@ ACCOUNT = ("id", "username", "email", "first_name", "last_name", "is_staff", "da
 @retried
 def export_account(*, user: User) -> dict[str, Any]:
     """Return everything that is stored about the user: the account, and lists of rows by the names in EXPORTED."""
-    # One snapshot where the database has one; each list is a query of its own.
     with transaction.atomic():
+        # Race: a booking, or the deletion of the account, between the lists.
+        _read_one_snapshot()
         account = User.objects.values(*ACCOUNT).get(pk=user.pk)
         lists = {name: [*map(_represent, _rows(relation, user))] for name, relation in EXPORTED.items()}
     return {"account": account, **lists}
+
+
+def _read_one_snapshot() -> None:
+    """Makes all queries of the new transaction read the same state; on SQLite they do anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def _rows(relation: Relation, user: User) -> Any:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
-from django.db import models
+from django.db import connection, models
 
 from booking.models import Booking, Order, User
 from booking.services import book_seat, cancel_booking, clean_up, delete_account, export_account
@@ -71,7 +71,8 @@ def test_an_export_takes_the_same_queries_for_1_and_3_bookings(user, django_asse
     show = make_show()
     for seat in range(1, rows + 1):
         make_booking(user=user, show=show, seat_number=seat)
-    with django_assert_num_queries(14):
+    # PostgreSQL is asked for one snapshot.
+    with django_assert_num_queries(15 if connection.vendor == "postgresql" else 14):
         export_account(user=user)
 
 

@@ -2,16 +2,26 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 
 import pytest
 
-from booking.models import Booking
+from booking.models import Booking, TicketType
 from booking.services import IdempotentRequest, Refusal, book_seat, book_seats, facts, hold_seats, move_booking
 from booking.services.rules import SeatTaken, SoldOut
 from movieticket.postgresql.connection import Connection
 from tests.bookings import post
-from tests.factories import NOW, make_booking, make_hold, make_show, make_user
+from tests.factories import (
+    NOW,
+    make_booking,
+    make_hold,
+    make_plan,
+    make_price_list,
+    make_show,
+    make_ticket_type,
+    make_user,
+)
 from tests.races import at_once, locked_elsewhere, parallel_writers, start
 
 pytestmark = [parallel_writers, pytest.mark.django_db(transaction=True)]
@@ -69,6 +79,37 @@ def test_a_sale_takes_two_round_trips(count, show, service, call):
     assert show.bookings.count() > 0
 
 
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        (book_seat, {"seat_number": 7}),
+        (book_seats, {"seat_numbers": [7, 8, 9]}),
+        (book_seats, {"count": 3}),
+        (hold_seats, {"count": 3}),
+    ],
+)
+def test_a_sale_of_priced_seats_on_a_drawn_plan_takes_two_round_trips(round_trips, user, service, call):
+    show = make_priced_show()
+    adult, child = TicketType.objects.all()
+    types = {"seat_number": child.pk, "seat_numbers": {7: child.pk, 8: adult.pk}, "count": {child.pk: 1, adult.pk: 2}}
+    [by] = call
+    call |= {"ticket_type" if by == "seat_number" else "ticket_types": types[by], "now": NOW, "user": user}
+    # A sale on the same plan at the same prices, as a warm-up.
+    other = make_show(plan=show.plan, total_seats=show.total_seats, price_list=show.price_list)
+    service(show_id=other.pk, **call)
+    round_trips.clear()
+    service(show_id=show.pk, **call)
+    assert len(round_trips) == 2
+    assert {booking.price for booking in user.bookings.all()} >= {Decimal(8)}
+
+
+def make_priced_show():
+    """A show on a plan with gaps, sofas and a wheelchair space, with a price list for two ticket types."""
+    adult, child = make_ticket_type(name="Adult"), make_ticket_type(name="Child")
+    prices = {(code, kind): amount for code in "SLW" for kind, amount in ((adult, 12), (child, 8))}
+    return make_show(layout="..SS.SSSS\nSSSS.SSSS\n\nWSSS.LLLL", price_list=make_price_list(prices))
+
+
 def test_booking_held_seats_takes_two_round_trips(count, user, show):
     def hold(own):
         hold_seats(user=user, show_id=own.pk, seat_numbers=[7, 8], now=NOW)
@@ -121,7 +162,7 @@ def test_a_taken_seat_is_refused_after_two_round_trips(count, show):
 
 def test_a_sold_out_show_is_refused_after_one_round_trip_and_the_rollback(count):
     def sell(own):
-        own.total_seats = 1
+        own.plan, own.total_seats = make_plan("S"), 1
         own.save()
         make_booking(show=own)
         return {}

@@ -14,7 +14,8 @@ from booking import services
 from booking.admin.common import LockedRowAdmin
 from booking.admin.forms import AccountCreationForm, ScreenForm
 from booking.admin.imports import MovieImportPages
-from booking.models import Booking, Movie, Screen, User
+from booking.admin.plan_switch import PlanSwitchPage
+from booking.models import Booking, Movie, Screen, SeatCategory, TicketType, User
 
 NEWEST_BOOKINGS = 20
 
@@ -91,7 +92,7 @@ class MovieAdmin(LockedRowAdmin, MovieImportPages):
 
 
 @admin.register(Screen)
-class ScreenAdmin(LockedRowAdmin):
+class ScreenAdmin(LockedRowAdmin, PlanSwitchPage):
     form = ScreenForm
     fields = ("name", "layout", "price_list", "turnaround_minutes")
     list_display = ("name", "total_seats", "price_list", "turnaround_minutes")
@@ -104,3 +105,29 @@ class ScreenAdmin(LockedRowAdmin):
         super().save_model(request, obj, form, change)
         if change and "layout" in form.changed_data:
             obj.save(update_fields=["plan", "rows", "seats_per_row"])
+
+
+@admin.register(SeatCategory)
+class SeatCategoryAdmin(LockedRowAdmin):
+    list_display = ("name", "code", "colour", "is_accessible", "is_paired")
+    fields = ("code", "name", "colour", "is_accessible", "is_paired")
+
+    def has_change_permission(self, request: HttpRequest, obj: SeatCategory | None = None) -> bool:
+        # Seats are sold by what a category says, so one that a seat plan uses is shown read-only.
+        return super().has_change_permission(request, obj) and not (obj and obj.is_used())
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Says why a used category can't be changed."""
+        category: SeatCategory | None = context["original"]
+        if category and category.is_used():
+            context["subtitle"] = (
+                f"{category}: a seat plan uses this category, so it can't be changed. "
+                "Add another category with another letter instead."
+            )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+@admin.register(TicketType)
+class TicketTypeAdmin(LockedRowAdmin):
+    list_display = ("name", "description", "position", "is_active")
+    fields = ("name", "description", "position", "is_active")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from booking.models import Booking, Movie, Screen, Show, User
+from booking.models import Booking, Movie, Screen, SeatCategory, Show, User
 from booking.services.deletion import has_history
 
 
@@ -14,6 +14,8 @@ def why_not_deleted(*, obj: object, now: datetime) -> str:
         return _of_movie(obj)
     if isinstance(obj, Screen):
         return _of_screen(obj)
+    if isinstance(obj, SeatCategory):
+        return "A seat plan uses it, and what was sold on it stays explainable." if obj.is_used() else ""
     return _of_user(obj) if isinstance(obj, User) else ""
 
 

@@ -26,6 +26,8 @@ TABLE = {
     ("booking_movie_upload", "upload", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
     ("booking_movie_upload", "upload", "POST"): [SIGN_IN, SIGN_IN, 403, 404],
     ("booking_movie_upload_table", "upload refused", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
+    ("booking_screen_switch", "screen", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_screen_switch", "screen", "POST"): [SIGN_IN, SIGN_IN, 403, 302],
     ("booking_show_plan", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_plan", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_move", "", "POST"): [SIGN_IN, SIGN_IN, 403, 302],
@@ -105,7 +107,8 @@ def with_csrf_token(client, form):
 
 
 def send(client, page, arguments, method, booking, *, token=True):
-    ids = {"show": booking.show_id, "booking": booking.pk, "upload": make_upload().pk}
+    ids = {"show": booking.show_id, "screen": booking.show.screen_id}
+    ids |= {"booking": booking.pk, "upload": make_upload().pk}
     path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)

@@ -116,15 +116,11 @@ class SeatCategoryAdmin(LockedRowAdmin):
         # Seats are sold by what a category says, so one that a seat plan uses is shown read-only.
         return super().has_change_permission(request, obj) and not (obj and obj.is_used())
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get_fieldsets(self, request: HttpRequest, obj: SeatCategory | None = None) -> Any:
         """Says why a used category can't be changed."""
-        category: SeatCategory | None = context["original"]
-        if category and category.is_used():
-            context["subtitle"] = (
-                f"{category}: a seat plan uses this category, so it can't be changed. "
-                "Add another category with another letter instead."
-            )
-        return super().render_change_form(request, context, *args, **kwargs)
+        reason = "A seat plan uses this category, so it can't be changed. Add another one with another letter instead."
+        [(name, options)] = super().get_fieldsets(request, obj)
+        return [(name, options | ({"description": reason} if obj and obj.is_used() else {}))]
 
 
 @admin.register(TicketType)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import Booking, Screen, Show, User, full_rows
+from booking.models import Booking, PriceList, Screen, Show, User, full_rows
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -140,6 +140,12 @@ class CopyShowForm(forms.Form):
             except services.Refusal as refusal:
                 self.add_error("offset" if offsets else "times", refusal.detail)
         self.cleaned_data["starts"] = starts
+
+
+class PriceListChoiceForm(forms.Form):
+    price_list = forms.ModelChoiceField(
+        PriceList.objects.all(), required=False, empty_label="None: the shows are free", label="Price list"
+    )
 
 
 class DayForm(forms.Form):

@@ -1,5 +1,6 @@
 """The admin of shows."""
 
+import calendar
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,6 +19,7 @@ from booking.admin.copy_days import CopyDaysPage
 from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
+    PriceListChoiceForm,
     SeatsForm,
     ShowForm,
 )
@@ -53,6 +55,18 @@ class StartNotConfirmed(Exception):
         self.starts_at = starts_at
 
 
+class WeekdayFilter(admin.SimpleListFilter):
+    title = "day of the week"
+    parameter_name = "weekday"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(day), name) for day, name in enumerate(calendar.day_name, start=1)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Show]) -> QuerySet[Show]:
+        day = self.value()
+        return queryset.filter(starts_at__iso_week_day=int(day)) if day and day in "1234567" else queryset
+
+
 @admin.register(Show)
 class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage):
     form = ShowForm
@@ -60,13 +74,13 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, H
     fields = ("movie", "screen", "starts_at", "ends_at", "price_list")
     list_display = ("starts_at", "movie", "screen", "sold", "state")
     list_display_links = ("starts_at", "movie")
-    list_filter = (StateFilter, "screen")
+    list_filter = (StateFilter, WeekdayFilter, "screen", "price_list")
     list_select_related = ("movie", "screen")
     search_fields = ("movie__folded_title", "movie__title", "screen__name")
     date_hierarchy = "starts_at"
     ordering = ("starts_at", "id")
     autocomplete_fields = ("movie",)
-    actions = ("copy", "block", "unblock", "cancel")
+    actions = ("copy", "set_price_list", "block", "unblock", "cancel")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Show]:
         return Show.objects.select_related("movie", "screen").with_seats_sold()
@@ -200,6 +214,21 @@ class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, H
             else:
                 return None
         return self._ask(request, queryset, "copy", "Copy a show", form)
+
+    @admin.action(description="Set the price list of selected shows", permissions=["change"])
+    def set_price_list(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
+        shows = queryset.select_related("price_list")
+        form = PriceListChoiceForm(request.POST if "confirmed" in request.POST else None)
+        if not form.is_valid():
+            return self._ask(request, shows, "set_price_list", "Set the price list", form)
+        price_list = form.cleaned_data["price_list"]
+
+        def change(show: Show) -> None:
+            services.change_show(show_id=show.pk, now=timezone.now(), price_list=price_list)
+            self.log_change(request, show, f"Price list changed to {price_list or 'none: free'}.")
+
+        carry_out(request, shows, "show", "changed", change)
+        return None
 
     @admin.action(description="Block seats of selected show", permissions=["change"])
     def block(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:

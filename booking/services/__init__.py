@@ -44,6 +44,7 @@ from booking.services.old_rows import give_plans
 from booking.services.orders import orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.personal_data import EXPORTED, export_account
+from booking.services.price_lists import change_prices, read_amounts, save_price_list
 from booking.services.prices import PriceChanged, UnknownTicketType, read_prices
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.removal import why_not_deleted
@@ -127,6 +128,7 @@ __all__ = [
     "cancel_order",
     "cancel_show",
     "change_password",
+    "change_prices",
     "change_seats",
     "change_show",
     "check_layout",
@@ -159,6 +161,7 @@ __all__ = [
     "preview_copies",
     "preview_import",
     "preview_switch",
+    "read_amounts",
     "read_bookings",
     "read_day",
     "read_local_time",
@@ -175,6 +178,7 @@ __all__ = [
     "reset_password",
     "revoke_all_sessions",
     "revoke_session",
+    "save_price_list",
     "send_reset_links_later",
     "set_plan",
     "sign_up",

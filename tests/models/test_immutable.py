@@ -78,3 +78,7 @@ def test_an_unused_price_is_deleted():
 def test_an_order_is_called_by_its_reference():
     order = Order.objects.create(show=make_show(), created_at=NOW, reference="ACDEFGHJ")
     assert str(order) == "ACDEFGHJ"
+
+
+def test_a_ticket_type_is_called_by_its_name():
+    assert str(make_ticket_type(name="Adult")) == "Adult"

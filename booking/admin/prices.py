@@ -86,7 +86,12 @@ class ChangePricesForm(forms.Form):
     percent = forms.DecimalField(
         initial=0, min_value=-100, max_value=1000, decimal_places=2, help_text="Such as 5 or -10; 0 copies the prices."
     )
-    round_to = forms.DecimalField(initial="0.50", min_value=Decimal("0.001"), max_value=1000, decimal_places=3)
+    round_to = forms.DecimalField(
+        initial=lambda: represent_amount(5 * Decimal(1).scaleb(-min(currency_decimals(), 1))),
+        min_value=Decimal("0.001"),
+        max_value=1000,
+        decimal_places=3,
+    )
     since = DayField(
         required=False,
         label="From day",
@@ -161,9 +166,13 @@ class PriceListAdmin(RefusalFormMixin, admin.ModelAdmin):
         may_change = super().has_change_permission(request) and self.has_add_permission(request)
         form = ChangePricesForm(request.POST or None)
         if request.method == "POST" and may_change and form.is_valid():
-            new, shows = self._change(request, price_list, form)
-            messages.success(request, f"{new} was added; {counted(len(shows), 'show')} changed.")
-            return self.response_post_save_change(request, new)
+            try:
+                new, shows = self._change(request, price_list, form)
+            except services.Refusal as refusal:
+                form.add_error(refusal.field, refusal.detail)
+            else:
+                messages.success(request, f"{new} was added; {counted(len(shows), 'show')} changed.")
+                return self.response_post_save_change(request, new)
         amounts = services.read_amounts(price_list=price_list)
         types = TicketType.objects.filter(pk__in={ticket_type for _, ticket_type in amounts})
         rows = [

@@ -96,7 +96,6 @@ def create_missing_triggers(using: str, **_: Any) -> None:
     if connection.vendor != "sqlite":
         return
     tables = connection.introspection.table_names()
-    if "booking_catalogueversion" in tables:
-        create_triggers(connection, [table for table in (*CATALOGUE, *PRICES) if f"booking_{table}" in tables])
+    create_triggers(connection, [table for table in (*CATALOGUE, *PRICES) if f"booking_{table}" in tables])
     if "booking_price" in tables:
         create_guards(connection)

@@ -60,10 +60,17 @@ class AccountChangeSerializer(serializers.Serializer[User]):
         swagger_schema_fields = example(email="esha@example.com")
 
 
+class RowField(serializers.JSONField):
+    """An object with any fields."""
+
+    class Meta:
+        swagger_schema_fields = {"type": "object", "additionalProperties": True}
+
+
 class ExportSerializer(serializers.Serializer[Any]):
     """Everything that is stored about the user."""
 
-    account = serializers.DictField()
+    account = RowField()
 
     class Meta:
         swagger_schema_fields = example(
@@ -72,7 +79,7 @@ class ExportSerializer(serializers.Serializer[Any]):
         )
 
     def get_fields(self) -> dict[str, Any]:
-        rows = {name: serializers.ListField(child=serializers.DictField()) for name in services.EXPORTED}
+        rows = {name: serializers.ListField(child=RowField()) for name in services.EXPORTED}
         return super().get_fields() | rows
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Exists, QuerySet, Subquery
+from django.db.models import Count, Exists, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from booking.infrastructure.metrics import LOCK_WAITS
@@ -171,12 +171,16 @@ def _rows(p: Any) -> QuerySet[Booking, Any]:
 
 
 @lru_cache
-def _read_rows(seats: int) -> Query:
-    """Reads the rows that occupy the seats and the customer's other rows; each half of the union uses its own index."""
+def _read_rows(seats: int, *, moves: bool = False) -> Query:
+    """Reads the rows that occupy the seats and the customer's other rows; each half of the union uses its own index.
+
+    A booking that `moves` may be one without an account.
+    """
 
     def build(p: Any) -> Any:
         wanted = p.several("seat", seats)
-        others = _rows(p).filter(user=p.user_id).exclude(seat_number__in=wanted)
+        own = Q(user=p.user_id) | Q(pk=p.booking_id) if moves else Q(user=p.user_id)
+        others = _rows(p).filter(own).exclude(seat_number__in=wanted)
         return _rows(p).filter(seat_number__in=wanted).union(others, all=True)
 
     return Query(build)
@@ -185,6 +189,7 @@ def _read_rows(seats: int) -> Query:
 # Most requests are for a few seats; these statements are compiled when a worker starts.
 for _seats in range(1, 11):
     _read_rows(_seats)
+_read_rows(1, moves=True)
 _lock_if_left = Query(
     lambda p: show_to_lock(p).filter(total_seats__gte=Coalesce(Subquery(_numbers_taken(p)), 0) + p.count)
 )
@@ -199,7 +204,8 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     """
     values = _values(request)
     lock = lock_row if wait else _lock_unless_taken(request)
-    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers))
+    moves = request.action == Action.MOVE
+    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers), moves=moves)
     calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values), _read_ticket_types.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
@@ -226,6 +232,7 @@ def _values(request: SeatRequest) -> dict[str, Any]:
         "show_id": request.show_id,
         # 0 is an id that no user has. NULL would not work: comparisons with NULL are never true.
         "user_id": request.user_id or 0,
+        "booking_id": request.booking_id or 0,
         "now": request.now,
         "count": request.count,
         **numbered_values("seat", seats),

@@ -10,13 +10,13 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from django.db.models import Max
 
-from booking.models import Price, PriceList, SeatCategory, Show, TicketType
+from booking.models import Price, PriceList, Screen, SeatCategory, Show, TicketType
 from booking.services.refusals import InvalidInput, NotFound, Refusal
-from booking.services.shows import change_show
-from booking.services.transactions import retried, write_transaction
+from booking.services.transactions import lock_show, retried, write_transaction
 
 # By seat category and ticket type; without an amount the combination is not sold.
 Amounts = Mapping[tuple[int, int], Decimal]
+HIGHEST_AMOUNT = 10**9
 
 
 class PriceListUsed(Refusal):
@@ -31,45 +31,82 @@ class NameTaken(InvalidInput):
         super().__init__("name", ["A price list with this name already exists."], ["unique"])
 
 
+class PriceTooHigh(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__("percent", [f"A price would be {HIGHEST_AMOUNT} or more."], ["max_value"])
+
+
 @retried
 def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = None) -> PriceList:
-    """Creates a price list, or replaces name and prices of one that no show uses.
+    """Creates a price list, or replaces one that no show uses.
 
-    Raises NameTaken, NotFound, PriceListUsed or Busy.
+    The replacement has another id, because prices are cached by it: the list may have been used before. Raises
+    NameTaken, NotFound, PriceListUsed or Busy.
     """
     with write_transaction():
-        price_list = _lock(price_list_id) if price_list_id else PriceList()
-        others = PriceList.objects.filter(name=name).exclude(name=price_list.name if price_list_id else "")
-        if others.exists():
+        version, screens = 1, []
+        if price_list_id:
+            old = _lock(price_list_id)
+            version = old.version
+            screens = list(Screen.objects.filter(price_list=old).values_list("pk", flat=True))
+            Screen.objects.filter(price_list=old).update(price_list=None)
+            old.delete()
+            if name != old.name:
+                version = 1
+        if PriceList.objects.filter(name=name, version__gte=version).exists():
             raise NameTaken
-        price_list.name = name
-        price_list.save()
-        _replace_prices(price_list, amounts)
+        price_list = PriceList.objects.create(name=name, version=version)
+        _add_prices(price_list, amounts)
+        Screen.objects.filter(pk__in=screens).update(price_list=price_list)
     return price_list
 
 
-@retried
 def change_prices(
     *, price_list_id: int, percent: Decimal, round_to: Decimal, since: datetime | None, now: datetime
 ) -> tuple[PriceList, list[Show]]:
     """Makes the next version of a price list, whose prices differ by `percent` and are multiples of `round_to`.
 
     With `since` (UTC), shows that start then or later and use an earlier version get the new one, each in a transaction
-    of its own. Returns the new version and these shows. Raises NotFound or Busy.
+    of its own. Returns the new version and these shows. Raises NotFound, PriceTooHigh or Busy.
     """
+    new = _make_version(price_list_id, percent, round_to)
+    if since is None:
+        return new, []
+    shows = Show.objects.upcoming(now).filter(price_list__name=new.name, starts_at__gte=since)
+    changed = [_give_version(show_id, new, now) for show_id in list(shows.values_list("pk", flat=True))]
+    return new, [show for show in changed if show]
+
+
+@retried
+def _make_version(price_list_id: int, percent: Decimal, round_to: Decimal) -> PriceList:
     with write_transaction():
         # Race: two members of staff make a new version.
         old = _lock(price_list_id, may_be_used=True)
         latest = PriceList.objects.filter(name=old.name).aggregate(latest=Max("version"))["latest"]
-        new = PriceList.objects.create(name=old.name, version=latest + 1)
         amounts = {
             (price.category_id, price.ticket_type_id): _changed(price.amount, percent, round_to)
             for price in old.prices.all()
         }
-        _replace_prices(new, amounts)
-    shows = Show.objects.upcoming(now).filter(price_list__name=old.name, price_list__version__lt=new.version)
-    changed = list(shows.filter(starts_at__gte=since)) if since else []
-    return new, [change_show(show_id=show.pk, now=now, price_list=new) for show in changed]
+        if any(amount >= HIGHEST_AMOUNT for amount in amounts.values()):
+            raise PriceTooHigh
+        new = PriceList.objects.create(name=old.name, version=latest + 1)
+        _add_prices(new, amounts)
+    return new
+
+
+@retried
+def _give_version(show_id: int, new: PriceList, now: datetime) -> Show | None:
+    """Gives the show the new version, unless it is not on sale any more or has got another list or version."""
+    with write_transaction():
+        # Race: the show is sold, cancelled, or gets another price list.
+        show = lock_show(show_id)
+        current = show.price_list
+        is_earlier = current and current.name == new.name and current.version < new.version
+        if show.is_cancelled or show.has_started(now) or not is_earlier:
+            return None
+        show.price_list = new
+        show.save(update_fields=["price_list"])
+    return show
 
 
 def read_amounts(*, price_list: PriceList) -> dict[tuple[int, int], Decimal]:
@@ -88,8 +125,7 @@ def _lock(price_list_id: int, *, may_be_used: bool = False) -> PriceList:
     return price_list
 
 
-def _replace_prices(price_list: PriceList, amounts: Amounts) -> None:
-    price_list.prices.all().delete()
+def _add_prices(price_list: PriceList, amounts: Amounts) -> None:
     categories, types = SeatCategory.objects.in_bulk(), TicketType.objects.in_bulk()
     Price.objects.bulk_create(
         Price(price_list=price_list, category=categories[category], ticket_type=types[ticket_type], amount=amount)

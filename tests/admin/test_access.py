@@ -51,6 +51,7 @@ ACTIONS = {
     ("show", "cancel"): {"box office": False, "superuser": True},
     ("show", "copy"): {"box office": False, "superuser": True},
     ("show", "block"): {"box office": False, "superuser": True},
+    ("show", "set_price_list"): {"box office": False, "superuser": True},
     ("show", "unblock"): {"box office": False, "superuser": True},
     ("booking", "cancel"): {"box office": True, "superuser": True},
 }
@@ -152,6 +153,8 @@ def carry_out(who, model, action, booking, *, token=True):
         "seats": "A6" if action == "unblock" else "A5",
     }
     form["reason"] = "House seats"
+    if action == "set_price_list":
+        form["price_list"] = make_price_list().pk
     return client.post(f"/admin/booking/{model}/", with_csrf_token(client, form) if token else form)
 
 

@@ -102,6 +102,19 @@ def test_the_page_has_no_script_of_its_own_within(box_office, show):
     assert "<script>" not in box_office.get(page_of(show)).content.decode()
 
 
+def test_a_booking_without_an_account_is_moved(box_office, show):
+    booking = make_booking(show=show, seat_number=1)
+    Booking.objects.update(user=None)
+    moved = services.move_booking(
+        user=None,
+        booking_id=booking.pk,
+        seat_number=2,
+        now=timezone.now(),
+        moved_by=User.objects.get(username="seller"),
+    )
+    assert (moved.seat_number, moved.seat_label) == (2, "A2")
+
+
 # --- The plan of the hall ---------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from booking.models import PriceList, SeatCategory, Show
 from booking.services import NotFound, change_prices, read_amounts, save_price_list
-from booking.services.price_lists import PriceListUsed
-from tests.factories import NOW, STARTS_AT, make_booking, make_price_list, make_show, make_ticket_type
+from booking.services.price_lists import PriceListUsed, _give_version
+from tests.factories import NOW, STARTS_AT, make_booking, make_price_list, make_screen, make_show, make_ticket_type
 from tests.staff import SHOWS, act, form_errors, page_messages
 
 LISTS = "/admin/booking/pricelist/"
@@ -51,8 +51,18 @@ def test_a_price_list_that_no_show_uses_is_changed(staff, adult):
     path = f"{LISTS}{price_list.pk}/change/"
     assert staff.get(path).context["adminform"].form[field("S", adult)].value() == "12.00"
     staff.post(path, {"name": "Other", field("P", adult): "15"})
-    price_list.refresh_from_db()
-    assert (price_list.name, amounts(price_list)) == ("Other", {"P": 15})
+    changed = PriceList.objects.get()
+    assert (changed.name, amounts(changed)) == ("Other", {"P": 15})
+
+
+def test_a_changed_list_has_another_id_because_prices_are_cached_by_it(staff, adult):
+    price_list = make_price_list({("S", adult): 12}, version=3)
+    screen = make_screen(price_list=price_list)
+    data = {"name": price_list.name, field("S", adult): "13"}
+    staff.post(f"{LISTS}{price_list.pk}/change/", data)
+    changed = PriceList.objects.get()
+    screen.refresh_from_db()
+    assert (changed.version, changed.pk == price_list.pk, screen.price_list) == (3, False, changed)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +147,22 @@ def test_the_service_changes_no_list_that_a_show_uses(adult):
     make_show(price_list=price_list)
     with pytest.raises(PriceListUsed):
         save_price_list(name="Other", amounts={}, price_list_id=price_list.pk)
+
+
+def test_a_price_that_would_be_too_high_is_refused(staff, adult):
+    price_list = make_price_list({("S", adult): 200_000_000})
+    make_show(price_list=price_list)
+    data = {"percent": "1000", "round_to": "1", "since": ""}
+    response = staff.post(f"{LISTS}{price_list.pk}/change/", data)
+    assert response.context["form"].errors == {"percent": ["A price would be 1000000000 or more."]}
+
+
+def test_only_shows_that_still_have_an_earlier_version_get_the_new_one(adult):
+    old, other = make_price_list({("S", adult): 12}), make_price_list({("S", adult): 6})
+    shows = [make_show(price_list=old), make_show(price_list=other), make_show(price_list=old, cancelled_at=NOW)]
+    new = make_price_list({("S", adult): 13}, name=old.name, version=2)
+    given = [_give_version(show.pk, new, NOW) for show in shows]
+    assert (given, _give_version(shows[0].pk, new, NOW)) == ([shows[0], None, None], None)
 
 
 @pytest.mark.django_db

@@ -131,6 +131,7 @@ def statuses_of(hostile_requests, user):
 @pytest.mark.parametrize("path", JOURNEY)
 def test_an_operation_survives_hostile_requests(document, user, booking, path):
     ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
+    ids["seat-plans"] = booking.show.plan_id
     known = {"id": str(ids.get(path.split("/")[1])).encode(), "reference": booking.reference.encode()}
     for method in methods_of(document[path]):
         operation, names = f"{method.upper()} {path}", names_of(document[path][method])

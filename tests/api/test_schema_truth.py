@@ -84,6 +84,7 @@ SENSIBLE = {
 def aimed(case, body, booking):
     """The request turned to what is there, with a sensible body."""
     ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
+    ids["seat-plans"] = booking.show.plan_id
     known = {"id": ids.get(case.path.split("/")[1]), "reference": booking.reference}
     case.path_parameters = {name: known[name] for name in case.path_parameters}
     case.headers = {}

@@ -72,6 +72,12 @@ OWN = [
 ]
 
 
+def test_a_seat_outside_the_plan_has_no_category(anyone, show):
+    make_booking(show=show, seat_number=51)
+    [unavailable] = seats_of(anyone, show).json()["unavailable"]
+    assert (unavailable["seat_label"], unavailable["category"]) == ("number 51", "")
+
+
 # --- The body ---------------------------------------------------------------------------------
 
 

@@ -87,6 +87,8 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("SCRIPT_NAME", "/tickets/"),
         ("SCRIPT_NAME", "//example.com"),
         ("TIME_ZONE", "Mars/Olympus"),
+        ("CURRENCY", "XYZ"),
+        ("CURRENCY", "CLF"),
         ("TIME_ZONE", "../etc/passwd"),
         ("CSRF_TRUSTED_ORIGINS", "tickets.example.com"),
         ("CORS_ALLOWED_ORIGINS", "*"),

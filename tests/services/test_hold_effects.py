@@ -162,6 +162,12 @@ def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
 # --- A show that changes ----------------------------------------------------------------------
 
 
+def test_blocked_seats_fix_the_screen(show):
+    make_block(show=show)
+    call = {"show_id": show.pk, "now": NOW, "screen": make_screen()}
+    assert refusal_of(change_show, **call)[1] == "show_has_bookings"
+
+
 @pytest.mark.parametrize("make", [make_hold, make_block])
 def test_a_held_or_blocked_seat_keeps_its_label_in_another_plan(show, make):
     make(show=show, seat_number=21)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 
 from booking.models import Booking, Show, User
-from tests.factories import make_block, make_booking, make_movie, make_upload, make_user
+from tests.factories import make_block, make_booking, make_movie, make_price_list, make_upload, make_user
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302

@@ -12,7 +12,9 @@ export function rowsOf(plan) {
     let x = -1;
     const seats = row.seats.map((seat) => {
       const { name, colour } = categories.get(seat.category);
-      const drawn = { number: seat.seat_number, label: seat.label, x: seat.x, gap: seat.x - x - 1, category: name, colour };
+      // In a hall of one category, its name says nothing.
+      const category = categories.size > 1 ? name : "";
+      const drawn = { number: seat.seat_number, label: seat.label, x: seat.x, gap: seat.x - x - 1, category, colour };
       x = seat.x;
       return { ...drawn, text: seat.label.slice(row.label.length).replace("-", "") };
     });

@@ -32,7 +32,7 @@ let isFailing = false;
 const isFree = (seat) => !hall.taken[seat];
 const kind = (taken) => (!taken ? "free" : taken.state === "blocked" ? "blocked" : "booking");
 const title = (seat, taken = hall.taken[seat]) =>
-  `${grid.label(seat)}, ${grid.category(seat)}, ${taken ? taken.title : "free"}`;
+  [grid.label(seat), grid.category(seat), taken ? taken.title : "free"].filter(Boolean).join(", ");
 const can = (name) => hall.may[name] && !hall.closed;
 const inOrder = () => [...chosen.keys()].sort((a, b) => a - b);
 const same = (one, other) => one?.state === other?.state && one?.booking === other?.booking;

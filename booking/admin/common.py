@@ -131,11 +131,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def customer_text(username: str | None, sold_by: object = None, name: str = "") -> str:
+    """Return who has a booking. Only staff sell to customers without an account, so other accounts were deleted."""
+    if name and not username:
+        return f"{name} (no account)"
+    return username or ("a customer without an account" if sold_by else "a deleted account")
+
+
 def orders_text(bookings: Iterable[Booking]) -> str:
     """Return the seats of bookings of one show, by customer and reference: `A1, A2 of esha, ACDEFGHJ; A3 of …`."""
     labels: dict[tuple[str, str], list[str]] = {}
     for booking in bookings:
-        order = (str(booking.user or "a deleted account"), booking.reference)
+        order = (customer_text(str(booking.user or ""), booking.sold_by_id), booking.reference)
         labels.setdefault(order, []).append(booking.label)
     return "; ".join(f"{', '.join(seats)} of {user}, {reference}" for (user, reference), seats in labels.items())
 

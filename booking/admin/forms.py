@@ -214,13 +214,16 @@ class BlockForm(SeatsForm):
 
 
 class CustomerField(forms.CharField):
-    """A username; the cleaned value is the customer."""
+    """A username; the cleaned value is the customer, or None for an empty field that isn't required."""
 
     default_error_messages = {"required": "Enter the customer's username."}
 
     def clean(self, value: Any) -> Any:
+        username = super().clean(value)
+        if not username:
+            return None
         try:
-            return User.objects.get_by_natural_key(super().clean(value))
+            return User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
             raise ValidationError("There is no customer with this username.") from None
 

@@ -21,7 +21,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import orders_text
+from booking.admin.common import customer_text, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -57,9 +57,15 @@ def _staff(request: HttpRequest) -> User:
 def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     customer, seats = data["customer"], data["seats"]
     bookings = services.book_seats(
-        user=customer, show_id=show.pk, seat_numbers=seats, now=timezone.now(), sold_by=_staff(request)
+        user=customer,
+        show_id=show.pk,
+        seat_numbers=seats,
+        now=timezone.now(),
+        sold_by=_staff(request),
+        contact=data["contact"],
     )
-    return f"Sold {labels(show, seats)} to {customer}, {bookings[0].reference}."
+    buyer = customer_text(customer and str(customer), _staff(request), data["contact"].name)
+    return f"Sold {labels(show, seats)} to {buyer}, {bookings[0].reference}."
 
 
 def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
@@ -98,7 +104,8 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
         seen_seat=seen.seat_number,
     )
     left = show.seat_label(seen.seat_number)
-    return f"Moved {booking.user}, {booking.reference}, from {left} to {show.seat_label(seat)}."
+    customer = customer_text(str(booking.user or ""), booking.sold_by_id)
+    return f"Moved {customer}, {booking.reference}, from {left} to {show.seat_label(seat)}."
 
 
 Action = Callable[[HttpRequest, Show, dict[str, Any]], str]
@@ -117,7 +124,7 @@ ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
 def _title(seat: services.TakenSeat) -> str:
     if seat.status == BLOCKED:
         return f"blocked: {seat.reason}"
-    customer = seat.username or "a deleted account"
+    customer = customer_text(seat.username, seat.sold_by, seat.name)
     if seat.expires_at:
         return f"held by {customer} until {timezone.localtime(seat.expires_at):%H:%M}, {seat.reference}"
     by = {"sold by": seat.sold_by, "moved by": seat.moved_by}

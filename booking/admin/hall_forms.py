@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from booking.admin.forms import CustomerField
 from booking.models import Booking, Show
 from booking.paths import POSITIVE_ID
-from booking.services import SeenSeat
+from booking.services import Contact, SeenSeat
 
 # The names of the states in the hall and its legend.
 STATE_NAMES = {Booking.Status.BOOKED: "sold", Booking.Status.HELD: "held", Booking.Status.BLOCKED: "blocked"}
@@ -42,7 +42,20 @@ class ChosenSeatsForm(HallForm):
 
 
 class SellSeatsForm(ChosenSeatsForm):
-    customer = CustomerField(max_length=150)
+    """The customer is None without an account; then the cleaned `contact` may have a name, an e-mail and a phone."""
+
+    customer = CustomerField(max_length=150, required=False)
+    name = forms.CharField(max_length=150, required=False)
+    email = forms.EmailField(max_length=254, required=False)
+    phone = forms.CharField(max_length=40, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        data["contact"] = Contact(*(data.get(field, "") for field in ("name", "email", "phone")))
+        if data.get("customer") and data["contact"] != Contact():
+            self.add_error("customer", "Enter either an account or a name, a phone number and an e-mail address.")
+        return data
 
 
 class BlockSeatsForm(ChosenSeatsForm):

@@ -99,7 +99,7 @@ def _events_of_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Ev
         yield Event(booking.held_since, booking.user, "Held.")
     # A row with `expires_at` was a hold and was never booked.
     if booking.expires_at is None and not any(entry.action_flag == ADDITION for entry in entries):
-        sold = f"Sold to {booking.user or 'a deleted account'}." if booking.sold_by else "Booked."
+        sold = f"Sold to {booking.user or 'a customer without an account'}." if booking.sold_by else "Booked."
         yield Event(booking.created_at, booking.sold_by or booking.user, sold)
     if booking.cancelled_at and not any(entry.change_message == CANCELLED for entry in entries):
         yield _end_of(booking, booking.cancelled_at)

@@ -7,11 +7,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from django.db.models import Count, F
+from django.db.models import Count, F, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import In
 
 from booking.infrastructure.statements import Query, numbered_values
-from booking.models import Booking, Seat, Show, User
+from booking.models import Booking, Order, Seat, Show, User
 from booking.services.old_rows import give_plans
 from booking.services.refusals import NotFound
 
@@ -65,10 +66,13 @@ class TakenSeat(NamedTuple):
     expires_at: datetime | None
     sold_by: str | None
     moved_by: str | None
+    # The name in the order of a customer without an account.
+    name: str
 
 
 def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
     """Return the show's unavailable seats at `now` (UTC) with details, ordered by number."""
+    orders = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
     active = Booking.objects.active(now).filter(show=show_id).order_by("seat_number")
     return [
         TakenSeat(*row)
@@ -82,6 +86,7 @@ def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
             "expires_at",
             "sold_by__username",
             "moved_by__username",
+            Coalesce(Subquery(orders.values("name")[:1]), Value("")),
         )
     ]
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.hall_forms import STATE_NAMES
-from booking.models import Booking, Show, User
+from booking.models import Booking, Order, Show, User
 from tests.conftest import signed_in
 from tests.factories import STARTS_AT, make_booking, make_show, make_user
 
@@ -52,7 +52,7 @@ def hall_of(show: Show) -> str:
     return f"/admin/booking/show/{show.pk}/hall/"
 
 
-def act(client: Client, show: Show, name: str, **data):
+def act(client: Client, show: Show, name: str, /, **data):
     return client.post(f"{hall_of(show)}{name}/", data)
 
 
@@ -421,7 +421,12 @@ def test_a_show_that_started_is_not_sold(box_office, user):
         ("sell", {"seats": "A1", "customer": "esha"}, "Seats must be whole numbers."),
         ("sell", {"seats": "51", "customer": "esha"}, "This show has no such seat."),
         ("sell", {"seats": "0", "customer": "esha"}, "This show has no such seat."),
-        ("sell", {"seats": "1", "customer": ""}, "Enter the customer's username."),
+        ("sell", {"seats": "1", "email": "jo"}, "Enter a valid email address."),
+        (
+            "sell",
+            {"seats": "1", "customer": "esha", "name": "Jo"},
+            "Enter either an account or a name, a phone number and an e-mail address.",
+        ),
         ("sell", {"seats": "1", "customer": "nobody"}, "There is no customer with this username."),
         ("block", {"seats": "1", "reason": " "}, "Enter a reason."),
         ("cancel", {}, "Choose a booking."),
@@ -455,6 +460,35 @@ def test_neither_another_shows_booking_nor_a_block_is_cancelled(boss, show):
 
 
 # --- Searching customers ----------------------------------------------------------------------
+
+
+# --- Customers without an account -------------------------------------------------------------
+
+
+JO = {"name": "Jo Bakker", "phone": "0612345678", "email": "jo@cinema.example"}
+
+
+def test_seats_are_sold_without_an_account(box_office, show):
+    answer = act(box_office, show, "sell", seats="1,2", **JO)
+    order = Order.objects.get()
+    assert detail(answer) == (200, f"Sold A1, A2 to Jo Bakker (no account), {order.reference}.")
+    assert (order.user, {field: getattr(order, field) for field in JO}) == (None, JO)
+    title = f"sold to Jo Bakker (no account), {order.reference} (sold by seller)"
+    assert [seat["title"] for seat in answer.json()["hall"]["taken"].values()] == [title, title]
+
+
+def test_seats_are_sold_without_a_name(box_office, show):
+    answer = act(box_office, show, "sell", seats="1")
+    reference = show.bookings.get().reference
+    assert detail(answer) == (200, f"Sold A1 to a customer without an account, {reference}.")
+
+
+def test_a_seat_sold_without_an_account_is_cancelled(box_office, show):
+    act(box_office, show, "sell", seats="1", **JO)
+    booking = show.bookings.get()
+    answer = act(box_office, show, "cancel", seen=seen(booking))
+    cancelled = f"Cancelled A1 of a customer without an account, {booking.reference}."
+    assert (detail(answer), seats(show)) == ((200, cancelled), [])
 
 
 def usernames(client: Client, typed: str) -> list[str]:

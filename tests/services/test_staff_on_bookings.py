@@ -118,7 +118,7 @@ def test_the_history_of_a_sale_outlives_its_customer(staff, user, show, clerk):
     booking = sell(user, show, clerk)
     LogEntry.objects.all().delete()
     services.delete_account(user=user, password=PASSWORD, now=show.starts_at)
-    assert history(staff, booking) == [("clerk", "Sold to a deleted account.")]
+    assert history(staff, booking) == [("clerk", "Sold to a customer without an account.")]
 
 
 def test_the_history_states_who_cancelled_the_show(staff, user, show):

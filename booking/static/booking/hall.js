@@ -240,7 +240,7 @@ async function act(name, data) {
 
 sellForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  act("sell", { seats: inOrder().join(), customer: find("hall-customer").value });
+  act("sell", { seats: inOrder().join(), ...Object.fromEntries(new FormData(sellForm)) });
 });
 
 blockForm.addEventListener("submit", (event) => {

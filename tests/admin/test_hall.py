@@ -483,6 +483,14 @@ def test_seats_are_sold_without_a_name(box_office, show):
     assert detail(answer) == (200, f"Sold A1 to a customer without an account, {reference}.")
 
 
+def test_a_seat_sold_without_an_account_moves(box_office, show):
+    act(box_office, show, "sell", seats="1", **JO)
+    booking = show.bookings.get()
+    answer = act(box_office, show, "move", seen=seen(booking), seats="2")
+    moved = f"Moved a customer without an account, {booking.reference}, from A1 to A2."
+    assert (detail(answer), seats(show)) == ((200, moved), [2])
+
+
 def test_a_seat_sold_without_an_account_is_cancelled(box_office, show):
     act(box_office, show, "sell", seats="1", **JO)
     booking = show.bookings.get()

@@ -138,6 +138,7 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Change your e-mail address",
         "Delete your account",
         "Change your password",
+        "Export your data",
         "Ask for a new password",
         "Choose a new password",
         "Get new tokens for a refresh token",
@@ -149,6 +150,7 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Browse shows",
         "See a show",
         "See which seats are available",
+        "See all seats of a hall",
         "Book a seat",
         "Book several seats",
         "Hold seats",
@@ -156,7 +158,9 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "See a booking",
         "Move a booking to another seat",
         "Cancel a booking",
-        "Cancel all seats of a reference",
+        "List your orders",
+        "See an order",
+        "Cancel an order",
     ]
 
 

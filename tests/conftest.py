@@ -24,6 +24,7 @@ PRODUCTION_PATH = {
     "api/test_contract.py",
     "api/test_fuzz.py",
     "api/test_mass_assignment.py",
+    "api/test_schema_truth.py",
     "api/test_seats_input.py",
     "api/test_strict_input.py",
     "services/test_fuzz_hall.py",

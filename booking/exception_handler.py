@@ -103,6 +103,8 @@ def _refusal_response(refusal: Refusal) -> ApiResponse:
     REFUSALS.labels(refusal.code).inc()
     status = STATUS_OF_KIND[refusal.kind]
     body = error_body(refusal.code, refusal.detail, **refusal.extra)
+    if refusal.kind == Kind.INVALID and refusal.field:
+        body["errors"] = [_field_error(refusal.field, refusal.code, refusal.detail)]
     headers = {"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)} if status == 503 else {}
     return ApiResponse(body, status=status, headers=headers)
 

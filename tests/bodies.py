@@ -61,6 +61,12 @@ def field_errors(answer):
     return by_field
 
 
+def no_such_seat(field="seat_number"):
+    """The body of an answer about a seat that a show of 50 seats doesn't have."""
+    error = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
+    return {**error, "errors": [{"field": field, **error}]}
+
+
 def each_of_both(more, fewer):
     """Pairs with each of `more` and each of `fewer`, not every combination: what refuses the one is the same for all
     of the other.

@@ -24,7 +24,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="The reason, for programs.")
     detail = serializers.CharField(help_text="The reason, as a sentence.")
     errors = FieldErrorSerializer(  # type: ignore[assignment]
-        many=True, required=False, help_text="With `invalid`: the errors in the input."
+        many=True, required=False, help_text="With status 400: the errors in fields of the input."
     )
 
 

@@ -59,8 +59,8 @@ class SeatRequest:
     # Whether the customer needs accessible seats; only for a count.
     accessible: bool = False
     ticket_types: Mapping[int, int] = field(default_factory=dict)
-    # The name of the input with the ticket types.
-    ticket_types_field: str = "ticket_types"
+    # Whether the input is one `seat_number` with its `ticket_type`, and not a list.
+    is_for_one_seat: bool = False
     # The sum of the prices that the customer was shown.
     expected_total: Decimal | None = None
     # The member of staff who makes the request for the customer.
@@ -83,6 +83,19 @@ class SeatRequest:
     @property
     def user_id(self) -> int | None:
         return self.user.pk if self.user else None
+
+    def seat_field(self, seat_number: int) -> str:
+        """Return the name of the input with this seat, as a path."""
+        return "seat_number" if self.is_for_one_seat else f"seat_numbers.{self.seat_numbers.index(seat_number)}"
+
+    def ticket_type_field(self, seat_number: int, ticket_type: int) -> str:
+        """Return the name of the input with the ticket type of a seat, as a path."""
+        if self.action == Action.MOVE:
+            # A booking takes its ticket type along, so only another seat helps.
+            return "seat_number"
+        if self.is_for_one_seat:
+            return "ticket_type"
+        return f"ticket_types.{ticket_type if self.count else seat_number}"
 
 
 class _Columns(NamedTuple):

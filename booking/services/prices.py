@@ -108,7 +108,7 @@ def _ticket(facts: Facts, request: SeatRequest, number: int, named: int | None, 
     if wanted is None:
         return ticket(None, Decimal(0))
     if wanted not in facts.active_types or (seat.category, wanted) not in prices:
-        raise UnknownTicketType(wanted, seat.label, request.ticket_types_field)
+        raise UnknownTicketType(wanted, seat.label, request.ticket_type_field(number, wanted))
     return ticket(wanted, prices[seat.category, wanted])
 
 

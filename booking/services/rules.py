@@ -117,19 +117,20 @@ class OnSale(Rule):
 class NoSuchSeat(Refusal):
     code = "no_such_seat"
     kind = Kind.INVALID
-    field = "seat_number"
     example: ClassVar[dict[str, Any]] = {"detail": "This show has seats 1 to 96."}
 
-    def __init__(self, show: Show) -> None:
+    def __init__(self, show: Show, field: str) -> None:
         super().__init__(f"This show has seats 1 to {show.total_seats}.")
+        self.field = field
 
 
 class SeatsExist(Rule):
     refusals = (NoSuchSeat,)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
-        if not all(map(facts.show.has_seat, request.seat_numbers)):
-            raise NoSuchSeat(facts.show)
+        for seat in request.seat_numbers:
+            if not facts.show.has_seat(seat):
+                raise NoSuchSeat(facts.show, request.seat_field(seat))
 
 
 # --- The seats are free -----------------------------------------------------------------------

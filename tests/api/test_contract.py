@@ -14,7 +14,7 @@ from booking.models import Booking, User
 from booking.serializers import BookingSerializer
 from booking.services import transactions
 from booking.views import catalogue
-from tests.bodies import field_errors
+from tests.bodies import field_errors, no_such_seat
 from tests.conftest import signed_in
 from tests.factories import (
     NOW,
@@ -323,8 +323,7 @@ def test_a_cancelled_show_is_refused(client):
 
 def test_an_unknown_seat_is_refused(client, show):
     answer = book(client, show, 51)
-    refusal = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
-    assert (answer.status_code, answer.json()) == (400, refusal)
+    assert (answer.status_code, answer.json()) == (400, no_such_seat())
 
 
 def test_a_seat_over_the_limit_is_refused(client, show, settings):

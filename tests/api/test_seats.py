@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Booking, Order
-from tests.bodies import field_errors
+from tests.bodies import field_errors, no_such_seat
 from tests.conftest import signed_in
 from tests.factories import (
     NOW,
@@ -28,7 +28,6 @@ STARTED = {"detail": "This show has already started.", "code": "show_started"}
 CANCELLED = {"detail": "This show has been cancelled.", "code": "show_cancelled"}
 SOLD_OUT = {"detail": "This show is sold out.", "code": "sold_out"}
 ALREADY_CANCELLED = {"detail": "This booking is already cancelled.", "code": "already_cancelled"}
-NO_SUCH_SEAT = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
 LIMIT = {"detail": "One customer may have 10 seats in a show.", "code": "seat_limit_reached"}
 KEY_REUSED = {"detail": "This Idempotency-Key was used for another request.", "code": "idempotency_key_reused"}
 
@@ -155,10 +154,10 @@ def test_seats_that_are_not_side_by_side_are_refused_with_how_many_are(client, a
         ({"total_seats": 1}, {"count": 1}, 409, SOLD_OUT),
         ({"starts_at": PAST}, {"seat_numbers": [2]}, 409, STARTED),
         ({"cancelled_at": NOW}, {"count": 2}, 409, CANCELLED),
-        ({}, {"seat_numbers": [2, 51]}, 400, NO_SUCH_SEAT),
-        ({}, {"seat_numbers": [0]}, 400, NO_SUCH_SEAT),
-        ({}, {"seat_numbers": [-1]}, 400, NO_SUCH_SEAT),
-        ({}, {"seat_numbers": [10**30]}, 400, NO_SUCH_SEAT),
+        ({}, {"seat_numbers": [2, 51]}, 400, no_such_seat("seat_numbers.1")),
+        ({}, {"seat_numbers": [0]}, 400, no_such_seat("seat_numbers.0")),
+        ({}, {"seat_numbers": [-1]}, 400, no_such_seat("seat_numbers.0")),
+        ({}, {"seat_numbers": [10**30]}, 400, no_such_seat("seat_numbers.0")),
     ],
 )
 def test_unavailable_seats_are_refused(client, ask, fields, body, status, refusal):
@@ -256,8 +255,8 @@ def test_a_seat_that_is_taken_can_not_be_moved_to(client, user, show, make):
     [
         ({"starts_at": PAST}, 2, 409, STARTED),
         ({"total_seats": 2}, 2, 409, SOLD_OUT),
-        ({}, 51, 400, NO_SUCH_SEAT),
-        ({}, 10**30, 400, NO_SUCH_SEAT),
+        ({}, 51, 400, no_such_seat()),
+        ({}, 10**30, 400, no_such_seat()),
     ],
 )
 def test_a_move_that_can_not_be_made_is_refused(client, user, fields, seat_number, status, refusal):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from booking.models import Booking
-from tests.bodies import NO_WHOLE_NUMBERS, field_errors, reasons, send
+from tests.bodies import NO_WHOLE_NUMBERS, field_errors, no_such_seat, reasons, send
 from tests.factories import make_booking
 
 WHOLE = "A whole number is required."
@@ -143,8 +143,7 @@ def test_a_seat_to_move_to_that_is_no_whole_number_is_refused(ask_to_move, seat_
 
 @pytest.mark.parametrize("seat_number", ["0", "-1", "51", '"51"', "2147483648", "1" * 31])
 def test_a_seat_to_move_to_outside_the_hall_is_no_seat(ask_to_move, seat_number):
-    refusal = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
-    assert reasons(ask_to_move(seat_number), 400) == refusal
+    assert reasons(ask_to_move(seat_number), 400) == no_such_seat()
     assert Booking.objects.get().seat_number == 5
 
 

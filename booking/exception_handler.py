@@ -2,9 +2,10 @@
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from rest_framework import exceptions
@@ -29,6 +30,11 @@ TITLES = {
     500: "Server error",
     503: "Try again in a moment",
 }
+# Django's exceptions, whose messages have names of models.
+API_EXCEPTIONS: dict[type[Exception], Callable[[], Exception]] = {
+    Http404: exceptions.NotFound,
+    PermissionDenied: exceptions.PermissionDenied,
+}
 STATUS_OF_KIND = {
     Kind.INVALID: 400,
     Kind.NOT_FOUND: 404,
@@ -51,6 +57,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> ApiResponse:
         return _refusal_response(error)
     if isinstance(error, exceptions.ValidationError):
         return _invalid_response(list(_field_errors(error.detail)))
+    error = API_EXCEPTIONS.get(type(error), lambda: error)()
     response = drf_exception_handler(error, context)
     if response is None:
         # The traceback goes to the log and never to the client, even with DEBUG on.
@@ -109,13 +116,10 @@ def _refusal_response(refusal: Refusal) -> ApiResponse:
     return ApiResponse(body, status=status, headers=headers)
 
 
-def _code_of(error: Exception) -> str:
-    if not isinstance(error, exceptions.APIException):
-        # DRF also handles two exceptions of Django: Http404 and PermissionDenied.
-        return "not_found" if isinstance(error, Http404) else "permission_denied"
+def _code_of(error: Any) -> str:
     codes: Any = error.get_codes()
     # SimpleJWT's exceptions have a dictionary as detail.
-    return str(codes if isinstance(codes, str) else error.detail["code"])  # type: ignore[call-overload,index]
+    return str(codes if isinstance(codes, str) else error.detail["code"])
 
 
 # --- Errors outside the API's views -----------------------------------------------------------

@@ -102,6 +102,7 @@ PATHS_WITH_IDS = [
     ("GET", "/api/movies/{}/shows/"),
     ("GET", "/api/shows/{}/"),
     ("GET", "/api/shows/{}/seats/"),
+    ("GET", "/api/seat-plans/{}/"),
     ("POST", "/api/shows/{}/book/"),
     ("POST", "/api/shows/{}/book-seats/"),
     ("POST", "/api/shows/{}/hold/"),
@@ -124,7 +125,7 @@ def test_an_id_that_is_none_is_not_found(client, pk, method, path):
 @pytest.mark.parametrize(("method", "path"), PATHS_WITH_IDS)
 def test_the_largest_possible_id_is_looked_up(client, method, path):
     answer = client.generic(method, path.format(2**63 - 1), '{"seat_number": 1}', content_type="application/json")
-    assert reasons(answer, 404)["code"] == "not_found"
+    assert reasons(answer, 404) == {"code": "not_found", "detail": "Not found."}
 
 
 # --- Bodies -----------------------------------------------------------------------------------

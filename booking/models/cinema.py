@@ -17,7 +17,7 @@ from booking.models.folding import FoldedField, Folding, FoldingQuerySet
 from booking.models.layouts import Hall
 from booking.models.loading import LoadsQuickly
 from booking.models.plans import SeatPlan, hall_of_full_rows, hall_of_plan
-from booking.models.prices import MONEY, Price, PriceList, TicketType
+from booking.models.prices import MONEY, PriceList, TicketType
 
 MAX_SEATS_PER_SHOW = 10_000
 MAX_TURNAROUND_MINUTES = 240
@@ -156,12 +156,6 @@ class ShowQuerySet(models.QuerySet["Show"]):
         left = F("total_seats") - _number_of(Booking.objects.active(now))
         return self.annotate(seats_available=Case(When(cancelled_at=None, then=left), default=0))
 
-    def with_lowest_price(self) -> ShowQuerySet:
-        """Annotate `lowest_price`, the lowest price of an active ticket type; null for a free show."""
-        prices = Price.objects.filter(price_list=OuterRef("price_list"), ticket_type__is_active=True)
-        lowest = prices.order_by().values("price_list").annotate(lowest=models.Min("amount")).values("lowest")
-        return self.annotate(lowest_price=models.Subquery(lowest))
-
 
 def _number_of(bookings: BookingQuerySet) -> Coalesce:
     """Return an expression that counts the bookings of the outer query's show."""
@@ -189,6 +183,8 @@ class Show(LoadsQuickly):
         validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
     )
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Not stored; `give_lowest_prices` (services/prices.py) sets it.
+    lowest_price: Decimal | None = None
 
     objects = ShowQuerySet.as_manager()
 

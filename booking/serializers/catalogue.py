@@ -75,7 +75,7 @@ class ShowSerializer(serializers.ModelSerializer[Show]):
     seats_available = serializers.IntegerField(
         min_value=0, help_text="The number of seats that can be booked now; 0 if the show is cancelled."
     )
-    lowest_price = AmountField(allow_null=True, help_text="The lowest price in the price list; null if it is free.")
+    lowest_price = AmountField(allow_null=True, help_text="The lowest price of the show; null if it is free.")
 
     class Meta:
         model = Show

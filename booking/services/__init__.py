@@ -45,7 +45,7 @@ from booking.services.orders import orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.personal_data import EXPORTED, export_account
 from booking.services.price_lists import change_prices, read_amounts, save_price_list
-from booking.services.prices import PriceChanged, UnknownTicketType, read_prices
+from booking.services.prices import PriceChanged, UnknownTicketType, give_lowest_prices, read_prices
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.removal import why_not_deleted
 from booking.services.reports import (
@@ -147,6 +147,7 @@ __all__ = [
     "find_account_and_count",
     "find_movie_upload",
     "find_offsets",
+    "give_lowest_prices",
     "give_plans",
     "hold_seats",
     "import_movie_upload",

@@ -117,10 +117,27 @@ def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:
 
     Only categories that its seat plan has, and active ticket types, ordered by their position.
     """
+    return _prices(show, _active_types([show]))
+
+
+def give_lowest_prices(*, shows: Sequence[Show]) -> None:
+    """Sets `lowest_price` of the shows to the lowest of their prices; None for a free show."""
+    types = _active_types(shows)
+    for show in shows:
+        show.lowest_price = min((amount for *_, amount in _prices(show, types)), default=None)
+
+
+def _active_types(shows: Sequence[Show]) -> list[tuple[int, str]]:
+    """Return id and name of the active ticket types; none if all the shows are free."""
+    if all(show.price_list_id is None for show in shows):
+        return []
+    return list(TicketType.objects.filter(is_active=True).values_list("pk", "name"))
+
+
+def _prices(show: Show, types: Sequence[tuple[int, str]]) -> list[tuple[str, int, str, Decimal]]:
     if show.price_list_id is None:
         return []
     prices = prices_of_list(show.price_list_id)
-    types = list(TicketType.objects.filter(is_active=True).values_list("pk", "name"))
     return [
         (category, pk, name, prices[category, pk])
         for category in sorted(show.hall.categories)

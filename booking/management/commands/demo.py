@@ -148,8 +148,7 @@ class Command(BaseCommand):
         """Books some of the best seats for each customer."""
         generator = random.Random(show.pk)  # noqa: S311
         for customer in customers:
-            count = generator.randint(0, 4)
             # Refused with a low limit or just after the start.
             with suppress(services.Refusal):
-                if count:
-                    services.book_seats(user=customer, show_id=show.pk, count=count, now=timezone.now())
+                count = generator.randint(1, 4)
+                services.book_seats(user=customer, show_id=show.pk, count=count, now=timezone.now())

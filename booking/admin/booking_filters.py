@@ -19,7 +19,7 @@ from booking.paths import POSITIVE_ID
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """Without a choice, the list has no blocked seats, because they are nobody's bookings."""
+    """Without a choice, the list has no blocked seats, because they belong to no customer."""
 
     title = "status"
     parameter_name = "status__exact"

@@ -37,7 +37,7 @@ def cancellation(booking):
 
 
 def switching(show, seats):
-    """The screen got another plan with so many seats; the show switches to it."""
+    """Gives the screen a plan with this number of seats; the call switches the show to it."""
     change_seats(screen_id=show.screen_id, layout=full_rows(seats, 10, "S"))
     return partial(outcome, switch_plan, show_id=show.pk, now=NOW)
 

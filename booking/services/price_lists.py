@@ -44,18 +44,15 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
     NameTaken, NotFound, PriceListUsed or Busy.
     """
     with write_transaction():
-        version, screens = 1, []
-        if price_list_id:
-            old = _lock(price_list_id)
-            version = old.version
+        old, screens = _lock(price_list_id) if price_list_id else None, []
+        keeps_name = old is not None and old.name == name
+        if not keeps_name and PriceList.objects.filter(name=name).exists():
+            raise NameTaken
+        if old:
             screens = list(Screen.objects.filter(price_list=old).values_list("pk", flat=True))
             Screen.objects.filter(price_list=old).update(price_list=None)
             old.delete()
-            if name != old.name:
-                version = 1
-        if PriceList.objects.filter(name=name, version__gte=version).exists():
-            raise NameTaken
-        price_list = PriceList.objects.create(name=name, version=version)
+        price_list = PriceList.objects.create(name=name, version=old.version if old and keeps_name else 1)
         _add_prices(price_list, amounts)
         Screen.objects.filter(pk__in=screens).update(price_list=price_list)
     return price_list

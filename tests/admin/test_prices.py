@@ -88,6 +88,15 @@ def test_a_list_without_prices_or_with_a_known_name_is_refused(staff, adult):
     assert form_errors(known) == {"name": ["A price list with this name already exists."]}
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_unused_version_is_changed_beside_the_others(staff, adult, version):
+    lists = [make_price_list({("S", adult): 12}, name="Regular", version=number) for number in (1, 2, 3)]
+    data = {"name": "Regular", field("S", adult): "13"}
+    staff.post(f"{LISTS}{lists[version - 1].pk}/change/", data)
+    assert sorted(PriceList.objects.values_list("version", flat=True)) == [1, 2, 3]
+    assert amounts(PriceList.objects.get(version=version)) == {"S": 13}
+
+
 def test_without_ticket_types_the_page_says_what_is_missing(staff):
     assert page_messages(staff.get(f"{LISTS}add/")) == ["Add a ticket type first, such as Adult."]
 

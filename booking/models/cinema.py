@@ -385,8 +385,11 @@ class Booking(SeatTaking, LoadsQuickly):
 
     @property
     def category_code(self) -> str:
-        """The code of the seat's category when it was booked."""
-        return self.category or self.show.hall.seat(self.seat_number).category
+        """The code of the seat's category when it was booked; empty for a seat that the hall does not have."""
+        hall = self.show.hall
+        if self.category or not hall.has_seat(self.seat_number):
+            return self.category
+        return hall.seat(self.seat_number).category
 
     @property
     def canceller(self) -> str | None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
+from booking import services
 from booking.models import Booking, Order, Show, represent_amount
 from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
 from booking.serializers.common import (
@@ -312,7 +313,7 @@ def represent_order(bookings: Sequence[Booking], order: Order | None = None) -> 
     zone, first = timezone.get_current_timezone(), bookings[0]
     represented = [represent_booking(booking) for booking in bookings]
     created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)
-    total = sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
+    total = services.amount_owed(bookings=bookings)
     return {
         "reference": first.reference,
         "show": represented[0]["show"],
@@ -320,6 +321,7 @@ def represent_order(bookings: Sequence[Booking], order: Order | None = None) -> 
         "bookings": represented,
         "currency": settings.CURRENCY,
         "total": represent_amount(total),
+        # Payments can't be recorded yet.
         "paid": represent_amount(Decimal(0)),
         "due": represent_amount(total),
         "payments": [],

@@ -41,7 +41,7 @@ from booking.services.movies import (
     store_movie_upload,
 )
 from booking.services.old_rows import give_plans
-from booking.services.orders import orders_of, read_bookings
+from booking.services.orders import amount_owed, orders_of, read_bookings
 from booking.services.password_reset import reset_password, send_reset_links_later
 from booking.services.personal_data import EXPORTED, export_account
 from booking.services.price_lists import change_prices, read_amounts, save_price_list
@@ -120,6 +120,7 @@ __all__ = [
     "TakenSeat",
     "UnknownTicketType",
     "add_copies",
+    "amount_owed",
     "block_seats",
     "book_seat",
     "book_seats",

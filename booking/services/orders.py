@@ -1,6 +1,8 @@
 """Orders: the seats that a customer booked or holds under one reference, and what they cost."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import Exists, OuterRef
 
@@ -62,13 +64,18 @@ def orders_of(*, user: User) -> OrderQuerySet:
     return Order.objects.filter(user=user).with_bookings()
 
 
-def read_bookings(*, orders: Sequence[Order]) -> list[list[Booking]]:
-    """Return the bookings of each order by seat number, including cancelled ones."""
+def amount_owed(*, bookings: Sequence[Booking]) -> Decimal:
+    """Return the sum of the prices of the seats that are booked or held."""
+    return sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
+
+
+def read_bookings(*, orders: Sequence[Order], now: datetime) -> list[list[Booking]]:
+    """Return the bookings of each order by seat number, including those that ended by `now` (UTC)."""
     of_orders = Booking.objects.filter(
         show__in={order.show_id for order in orders}, reference__in={order.reference for order in orders}
     )
     by_order: dict[tuple[int, str], list[Booking]] = {}
     loaded = of_orders.select_related("show__movie", "show__screen", "ticket_type").order_by("seat_number", "pk")
     for booking in loaded:
-        by_order.setdefault((booking.show_id, booking.reference), []).append(booking)
+        by_order.setdefault((booking.show_id, booking.reference), []).append(booking.as_of(now))
     return [by_order.get((order.show_id, order.reference), []) for order in orders]

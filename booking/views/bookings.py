@@ -232,7 +232,7 @@ class MoveView(LimitedView):
 
 
 def represent_orders(orders: Sequence[Order]) -> list[dict[str, Any]]:
-    bookings = services.read_bookings(orders=orders)
+    bookings = services.read_bookings(orders=orders, now=timezone.now())
     return [represent_order(own, order) for order, own in zip(orders, bookings, strict=True) if own]
 
 

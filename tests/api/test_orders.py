@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 from booking.models import Booking, Order
 from tests.bodies import field_errors
@@ -208,3 +209,15 @@ def test_a_replayed_answer_has_its_location(client, priced, action, body):
 def test_the_location_keeps_the_prefix_of_the_site(client, priced):
     answer = client.post(f"/api/shows/{priced.pk}/hold/", {"count": 1}, SCRIPT_NAME="/tickets")
     assert answer["Location"] == f"/tickets/api/orders/{answer.json()['reference']}/"
+
+
+def test_an_expired_hold_is_cancelled_in_its_order_and_costs_nothing(client, user, show):
+    hold = make_hold(user=user, show=show, price=12, expires_at=timezone.now() - timedelta(minutes=1))
+    body = client.get(f"/api/orders/{hold.reference}/").json()
+    assert ([row["status"] for row in body["bookings"]], body["total"]) == (["cancelled"], "0.00")
+
+
+def test_an_old_booking_of_a_seat_that_the_hall_lacks_is_shown(client, user, show):
+    booking = make_booking(user=user, show=show, seat_number=51, status="cancelled")
+    answer = client.get(f"/api/bookings/{booking.pk}/")
+    assert (answer.json()["seat_label"], answer.json()["category"]) == ("number 51", "")

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import Permission
 from django.test import Client
 
+from booking.services import SeenSeat, cancel_bookings
 from tests.factories import STARTS_AT, make_user
 
 SHOWS = "/admin/booking/show/"
@@ -31,6 +32,14 @@ def page_messages(response):
 def act(client, path, action, rows, **data):
     form = {"action": action, "_selected_action": [row.pk for row in rows], **data}
     return client.post(path, form, follow=True)
+
+
+def cancel_as(clerk, booking, now):
+    """Cancels the booking as the hall does, with its current seat and state."""
+    booking.refresh_from_db()
+    seen = SeenSeat(booking.pk, booking.seat_number, booking.status)
+    [cancelled] = cancel_bookings(show_id=booking.show_id, seen=[seen], now=now, cancelled_by=clerk)
+    return cancelled
 
 
 def sell(client, show, customer="esha", seat_number=7):

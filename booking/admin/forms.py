@@ -14,7 +14,7 @@ from django.urls import reverse
 from booking import services
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import Booking, PriceList, Screen, Show, User, full_rows
+from booking.models import STANDARD, Booking, PriceList, Screen, Show, User, full_rows
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -76,7 +76,7 @@ class ScreenForm(forms.ModelForm):
         screen = self.instance
         if not screen._state.adding:
             # A screen of version 1.0 has no plan yet.
-            rows = full_rows(screen.total_seats, screen.seats_per_row, "S")
+            rows = full_rows(screen.total_seats, screen.seats_per_row, STANDARD)
             self.initial["layout"] = screen.plan.layout if screen.plan else rows
 
     def clean_layout(self) -> str:

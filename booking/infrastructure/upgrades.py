@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from booking.models.layouts import full_rows, parse
+from booking.models.plans import STANDARD
 
-STANDARD = "S"
 BATCH = 500
 SCREENS = "SELECT id, rows * seats_per_row, seats_per_row FROM booking_screen WHERE plan_id IS NULL"
 SHOWS = "SELECT id, total_seats, seats_per_row FROM booking_show WHERE plan_id IS NULL"

@@ -20,12 +20,13 @@ from booking.models.imports import MovieUpload
 from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
 from booking.models.money import currency_decimals, fits_currency, represent_amount
 from booking.models.orders import Order, OrderQuerySet
-from booking.models.plans import ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
+from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
 from booking.models.prices import Price, PriceList, PriceTable, TicketType, prices_of_list
 
 __all__ = [
     "REFERENCE_ALPHABET",
     "REFERENCE_LENGTH",
+    "STANDARD",
     "AccountManager",
     "Booking",
     "BookingQuerySet",

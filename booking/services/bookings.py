@@ -303,25 +303,20 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
 
 
 @retried
-def cancel_booking(
-    *, booking_id: int, now: datetime, user: User | None = None, cancelled_by: User | None = None
-) -> Booking:
+def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
     """Cancels a booking or a hold, which frees its seat, and returns it. With `user`, only one of that user.
 
-    `now` is UTC. `cancelled_by` is the member of staff who cancels it. Raises NotFound, AlreadyCancelled, ShowStarted
-    or Busy.
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
         bookings = bookings.filter(user=user)
-    [booking] = _cancel_active(bookings, _find(bookings).show_id, now, cancelled_by)
+    [booking] = _cancel_active(bookings, _find(bookings).show_id, now)
     return booking
 
 
 @retried
-def cancel_bookings(
-    *, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User | None = None
-) -> list[Booking]:
+def cancel_bookings(*, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User) -> list[Booking]:
     """Cancels bookings and holds of a show that are still as they were seen, all or none, and returns them.
 
     `now` is UTC. `cancelled_by` is the member of staff who cancels them. Raises NotFound, SeatsChanged,

@@ -8,6 +8,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Booking
 from tests.factories import make_booking, make_hold, make_show, make_user
+from tests.staff import cancel_as
 
 MINUTE = timedelta(minutes=1)
 
@@ -88,8 +89,7 @@ def test_a_hold_on_the_seat_of_a_move_is_cancelled_by_the_customer(client, user,
 
 def test_a_booking_that_staff_cancel_is_cancelled_by_the_cinema(client, user, show):
     booking = make_booking(user=user, show=show)
-    staff = make_user(is_staff=True)
-    services.cancel_booking(booking_id=booking.pk, now=timezone.now(), cancelled_by=staff)
+    cancel_as(make_user(is_staff=True), booking, timezone.now())
     assert [row["cancelled_by"] for row in read(client, booking.pk)] == ["cinema"] * 2
 
 

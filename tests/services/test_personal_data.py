@@ -8,10 +8,11 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection, models
 
 from booking.models import Booking, Order, User
-from booking.services import book_seat, cancel_booking, clean_up, delete_account, export_account
+from booking.services import book_seat, clean_up, delete_account, export_account
 from booking.services.personal_data import EXPORTED
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.staff import cancel_as
 
 DAY = timedelta(days=1)
 
@@ -49,7 +50,7 @@ def test_the_export_contains_nothing_of_others(user):
 def test_what_a_member_of_staff_did_is_exported(user, show):
     clerk = make_user(is_staff=True)
     booking = book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW, sold_by=clerk)
-    cancel_booking(booking_id=booking.pk, now=NOW, cancelled_by=clerk)
+    cancel_as(clerk, booking, NOW)
     exported = export_account(user=clerk)
     seats = [[row["seat_label"] for row in exported[name]] for name in ("sold", "moved", "cancelled")]
     assert (seats, len(exported["changes"])) == ([["A1"], [], ["A1"]], LogEntry.objects.filter(user=clerk).count())

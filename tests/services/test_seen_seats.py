@@ -52,4 +52,4 @@ def test_without_the_lock_it_is_cancelled_on_its_new_seat(long_timeout, no_lock)
 def test_another_show_s_booking_is_not_found(show):
     booking = make_booking(show=make_show())
     with pytest.raises(NotFound):
-        cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 1, "booked")], now=NOW)
+        cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 1, "booked")], now=NOW, cancelled_by=booking.user)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Booking, User
 from tests.factories import NOW, PASSWORD, make_booking, make_hold, make_user
-from tests.staff import BOOKINGS, signed_in_as
+from tests.staff import BOOKINGS, cancel_as, signed_in_as
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def move(booking, clerk, seat=2):
 
 
 def cancel(booking, clerk):
-    return services.cancel_booking(booking_id=booking.pk, now=NOW, cancelled_by=clerk)
+    return cancel_as(clerk, booking, NOW)
 
 
 # --- On the booking ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from booking.models import (
     full_rows,
     normalise,
 )
+from booking.services import plan_of_layout, set_plan
 
 # Far enough for every show of a test to be still to come when a view asks the real clock.
 STARTS_AT = datetime(2099, 6, 1, 18, 0, tzinfo=timezone.utc)
@@ -41,6 +42,13 @@ def make_movie(**fields: Any) -> Movie:
 
 def make_plan(layout: str) -> SeatPlan:
     return SeatPlan.of_layout(normalise(layout))
+
+
+def redraw(screen: Screen, layout: str) -> Screen:
+    """Gives the screen another seat plan, as its page does."""
+    set_plan(screen, plan_of_layout(layout=layout))
+    screen.save()
+    return screen
 
 
 def make_screen(**fields: Any) -> Screen:

@@ -18,7 +18,7 @@ from booking.models import (
 from booking.services.refusals import Kind, Refusal
 from booking.services.rules import ShowCancelled, ShowStarted
 from booking.services.shows import seats_of
-from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
+from booking.services.transactions import lock_show, retried, write_transaction
 
 
 class InvalidLayout(Refusal):
@@ -70,17 +70,6 @@ def check_layout(*, layout: str) -> str:
         return normalise(layout, codes)
     except LayoutError as error:
         raise InvalidLayout(error) from error
-
-
-@retried
-def change_seats(*, screen_id: int, layout: str) -> Screen:
-    """Gives the screen another seat plan; its shows keep theirs. Raises NotFound, InvalidLayout or Busy."""
-    with write_transaction():
-        # Race: two members of staff draw the same screen.
-        screen = lock_screen(screen_id)
-        set_plan(screen, plan_of_layout(layout=layout))
-        screen.save(update_fields=["plan", "rows", "seats_per_row"])
-    return screen
 
 
 def set_plan(screen: Screen, plan: SeatPlan) -> None:

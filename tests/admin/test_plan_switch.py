@@ -3,8 +3,7 @@
 import pytest
 
 from booking.models import SeatCategory, Show, TicketType
-from booking.services import change_seats
-from tests.factories import make_block, make_booking, make_show
+from tests.factories import make_block, make_booking, make_show, redraw
 from tests.staff import page_messages, staff_with
 
 OLD, NEW = "A SSSS\nB SSSS", "A SSSS\nB SS.SS\nC SSSS"
@@ -14,7 +13,7 @@ CATEGORIES = "/admin/booking/seatcategory/"
 @pytest.fixture
 def show(db):
     show = make_show(layout=OLD)
-    change_seats(screen_id=show.screen_id, layout=NEW)
+    redraw(show.screen, NEW)
     return show
 
 
@@ -30,7 +29,7 @@ def previewed(staff, show):
 def test_the_preview_lists_taken_seats_and_those_that_differ(staff, show):
     make_booking(show=show, seat_number=1)
     assert previewed(staff, show) == [(show, [1], "")]
-    change_seats(screen_id=show.screen_id, layout="A SSS\nB SSSS")
+    redraw(show.screen, "A SSS\nB SSSS")
     make_block(show=show, seat_number=4)
     assert previewed(staff, show) == [(show, [1, 4], "A4")]
 
@@ -43,7 +42,7 @@ def test_a_show_without_bookings_changes(staff, show):
 
 def test_a_show_whose_taken_seat_differs_is_refused(staff, show):
     make_booking(show=show, seat_number=4)
-    change_seats(screen_id=show.screen_id, layout="A SSS\nB SSSS")
+    redraw(show.screen, "A SSS\nB SSSS")
     [message] = page_messages(staff.post(page_of(show), {"chosen": show.pk}, follow=True))
     assert message.endswith("Taken seats have another label in the new plan or are missing: A4.")
     assert Show.objects.get().total_seats == 8

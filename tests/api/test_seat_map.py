@@ -10,7 +10,7 @@ from booking import services
 from booking.infrastructure.tokens import AccessToken
 from booking.models import Booking, full_rows
 from tests.conftest import signed_in
-from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user, redraw
 
 MINUTE = timedelta(minutes=1)
 
@@ -268,7 +268,7 @@ CHANGES = {
         lambda show, user, before: services.cancel_show(show_id=show.pk, now=timezone.now()),
     ),
     "in a larger hall": (
-        lambda show, user: services.change_seats(screen_id=show.screen_id, layout=full_rows(60, 10, "S")),
+        lambda show, user: redraw(show.screen, full_rows(60, 10, "S")),
         lambda show, user, before: services.switch_plan(show_id=show.pk, now=timezone.now()),
     ),
 }

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking, full_rows
-from booking.services import book_seat, cancel_booking, cancel_show, change_seats, facts, switch_plan
+from booking.services import book_seat, cancel_booking, cancel_show, facts, switch_plan
 from booking.services.audit import find_breaches
 from tests.bookings import active_seats, post
 from tests.conftest import signed_in
-from tests.factories import NOW, make_booking, make_show
+from tests.factories import NOW, make_booking, make_show, redraw
 from tests.races import (
     all_read_before_one_writes,
     at_once,
@@ -38,7 +38,7 @@ def cancellation(booking):
 
 def switching(show, seats):
     """Gives the screen a plan with this number of seats; the call switches the show to it."""
-    change_seats(screen_id=show.screen_id, layout=full_rows(seats, 10, "S"))
+    redraw(show.screen, full_rows(seats, 10, "S"))
     return partial(outcome, switch_plan, show_id=show.pk, now=NOW)
 
 

@@ -20,10 +20,10 @@ from booking.services import (
 )
 from booking.services.blocks import NotBlocked
 from booking.services.rules import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
-from booking.services.seat_plans import SeatsDiffer, change_seats, switch_plan
+from booking.services.seat_plans import SeatsDiffer, switch_plan
 from booking.services.shows import ShowHasBookings
 from tests.bookings import refusal_of
-from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show
+from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, redraw
 from tests.staff import BOOKINGS, SHOWS, act, page_messages, sell
 
 MINUTE = timedelta(minutes=1)
@@ -171,7 +171,7 @@ def test_blocked_seats_fix_the_screen(show):
 @pytest.mark.parametrize("make", [make_hold, make_block])
 def test_a_held_or_blocked_seat_keeps_its_label_in_another_plan(show, make):
     make(show=show, seat_number=21)
-    change_seats(screen_id=show.screen_id, layout=full_rows(50, 5, "S"))
+    redraw(show.screen, full_rows(50, 5, "S"))
     with pytest.raises(SeatsDiffer, match="C1"):
         switch_plan(show_id=show.pk, now=NOW)
 

@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 
 from booking.models import Booking, Order
-from booking.services import book_seat, change_seats, delete_account, export_account, personal_data, switch_plan
+from booking.services import book_seat, delete_account, export_account, personal_data, switch_plan
 from booking.services.audit import find_breaches
-from tests.factories import NOW, PASSWORD, make_price_list, make_show, make_ticket_type
+from tests.factories import NOW, PASSWORD, make_price_list, make_show, make_ticket_type, redraw
 from tests.races import all_read_before_one_writes, at_once, make_users, outcome, parallel_writers
 
 pytestmark = [parallel_writers, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
@@ -26,7 +26,7 @@ def drawn():
     adult = make_ticket_type()
     prices = make_price_list({("S", adult): 12, ("P", adult): 15})
     show = make_show(layout="SSSS.SS\nSSSS", price_list=prices)
-    change_seats(screen_id=show.screen_id, layout="SSPS.S\nSSSSS")
+    redraw(show.screen, "SSPS.S\nSSSSS")
     return show
 
 

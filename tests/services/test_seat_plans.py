@@ -5,20 +5,18 @@ import pytest
 from booking.models import SeatPlan, Show
 from booking.services import (
     InvalidLayout,
-    NotFound,
     SeatsDiffer,
     cancel_show,
-    change_seats,
     preview_switch,
     switch_plan,
 )
 from booking.services.old_rows import complete_old_rows, give_plans
 from booking.services.rules import ShowCancelled, ShowStarted
-from tests.factories import NOW, make_block, make_booking, make_movie, make_screen, make_show
+from tests.factories import NOW, make_block, make_booking, make_movie, make_screen, make_show, redraw
 
 
 def draw(show, layout):
-    return change_seats(screen_id=show.screen_id, layout=layout)
+    return redraw(show.screen, layout)
 
 
 def test_drawing_a_screen_changes_no_show(show):
@@ -34,11 +32,6 @@ def test_a_layout_that_makes_no_sense_is_refused(show, layout, at):
     with pytest.raises(InvalidLayout) as caught:
         draw(show, layout)
     assert ((caught.value.extra["line"], caught.value.extra["column"]), SeatPlan.objects.count()) == (at, plans)
-
-
-def test_an_unknown_screen_is_not_found(db):
-    with pytest.raises(NotFound):
-        change_seats(screen_id=10**9, layout="S")
 
 
 def test_a_show_without_bookings_gets_any_plan(show):

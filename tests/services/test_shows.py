@@ -12,7 +12,6 @@ from booking.services import (
     NotFound,
     Refusal,
     cancel_show,
-    change_seats,
     change_show,
     copy_show,
     delete_show,
@@ -26,7 +25,7 @@ from booking.services.shows import (
     ShowInThePast,
     ShowsOverlap,
 )
-from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_price_list, make_screen, make_show
+from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_price_list, make_screen, make_show, redraw
 from tests.races import at_once
 
 MOMENT = timedelta(microseconds=1)
@@ -99,9 +98,9 @@ def test_a_planned_show_has_the_screen_s_price_list(movie, screen):
 
 
 def test_changing_the_screen_later_does_not_change_the_show(movie, screen):
-    show = plan(movie, screen)
-    change_seats(screen_id=screen.pk, layout="SSS")
-    assert saved(show, "plan", "total_seats") == (screen.plan.pk, 24)
+    show, before = plan(movie, screen), screen.plan
+    redraw(screen, "SSS")
+    assert saved(show, "plan", "total_seats") == (before.pk, 24)
 
 
 def test_a_movie_of_unknown_length_can_not_be_planned(screen):
@@ -219,7 +218,7 @@ def test_copies_have_the_movie_the_screen_and_the_length_of_the_original(movie, 
 
 def test_copies_take_the_seats_that_the_screen_has_now(movie, screen):
     plan(movie, screen)
-    change_seats(screen_id=screen.pk, layout="SSS.SS")
+    redraw(screen, "SSS.SS")
     original = Show.objects.get()
     [copy] = copy_show(show=original, starts=[STARTS_AT + DAY], now=NOW)
     assert [saved(one, "total_seats", "seats_per_row") for one in (original, copy)] == [(24, 6), (5, 5)]

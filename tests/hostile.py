@@ -245,11 +245,15 @@ def check(reply):
         check_refusal(json.loads(reply.body))
 
 
+# The codes of errors in the input, which name their fields.
+OF_FIELDS = {"invalid", "no_such_seat", "unknown_ticket_type"}
+
+
 def check_refusal(told):
     """{"code": …, "detail": …}, and for an error in the input the errors of its fields."""
     assert list(told)[:2] == ["code", "detail"], told
     assert {type(told["code"]), type(told["detail"])} == {str}, told
-    assert ("errors" in told) == (told["code"] == "invalid"), told
+    assert ("errors" in told) == (told["code"] in OF_FIELDS), told
     for error in told.get("errors", []):
         assert list(error) == ["field", "code", "detail"], told
         assert {type(text) for text in error.values()} == {str}, told

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from booking.services import NotFound, SeenSeat, cancel_bookings
-from tests.factories import NOW, make_booking, make_show
+from tests.factories import NOW, make_booking, make_show, make_user
 from tests.races import outcome, parallel_writers, start, wait_for_waiters
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +29,8 @@ def moving_elsewhere(booking, seat_number):
 
 
 def cancel_while_it_moves(booking):
-    call = {"show_id": booking.show_id, "seen": [SeenSeat(booking.pk, booking.seat_number, "booked")], "now": NOW}
+    seen = [SeenSeat(booking.pk, booking.seat_number, "booked")]
+    call = {"show_id": booking.show_id, "seen": seen, "now": NOW, "cancelled_by": make_user(is_staff=True)}
     with ThreadPoolExecutor(1) as pool:
         with moving_elsewhere(booking, 11):
             cancelled = start(pool, lambda: outcome(cancel_bookings, **call))

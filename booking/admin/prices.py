@@ -25,12 +25,12 @@ from booking.models import (
 
 
 class AmountField(forms.DecimalField):
-    """A price in the currency of the cinema; empty: not sold."""
+    """An amount in the currency of the cinema."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, min_value: Decimal = Decimal(0), **kwargs: Any) -> None:
         step = str(Decimal(1).scaleb(-currency_decimals()))
-        widget = forms.NumberInput(attrs={"step": step, "min": "0", "size": "7", "class": "price"})
-        super().__init__(min_value=Decimal(0), max_digits=12, decimal_places=3, widget=widget, **kwargs)
+        widget = forms.NumberInput(attrs={"step": step, "size": "7", "class": "price"})
+        super().__init__(min_value=min_value, max_digits=12, decimal_places=3, widget=widget, **kwargs)
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -86,23 +86,16 @@ class ChangePricesForm(forms.Form):
     percent = forms.DecimalField(
         initial=0, min_value=-100, max_value=1000, decimal_places=2, help_text="Such as 5 or -10; 0 copies the prices."
     )
-    round_to = forms.DecimalField(
+    round_to = AmountField(
         initial=lambda: represent_amount(5 * Decimal(1).scaleb(-min(currency_decimals(), 1))),
         min_value=Decimal("0.001"),
         max_value=1000,
-        decimal_places=3,
     )
     since = DayField(
         required=False,
         label="From day",
         help_text="Upcoming shows of this list from this day on get the new prices. Empty: no show does yet.",
     )
-
-    def clean_round_to(self) -> Decimal:
-        step: Decimal = self.cleaned_data["round_to"]
-        if not fits_currency(step):
-            raise ValidationError(f"Enter an amount with at most {currency_decimals()} decimals.")
-        return step
 
 
 def _shown(amount: Decimal | None) -> str:

@@ -111,7 +111,7 @@ def sign_in(samples: int) -> None:
 def choose(samples: int) -> None:
     """Chooses 10 seats that may be split, in halls of 1,000 seats of which every second, third … is taken."""
     from booking.models.layouts import parse
-    from booking.services.seating import best_seats
+    from booking.services.seats.seating import best_seats
 
     rows = [f"{chr(ord('A') + row)} SSSSSSSSSS.SSSSSSSSSSSSSSSSSSSS.SSSSSSSSSS" for row in range(23)]
     rows += ["X LLLLLLLLLL.LLLLLLLLLLLLLLLLLLLL.LLLLLLLLLL", "Y WWSSSSSSSS.SSSSSSSSSSSSSSSSSSSS.SSSSSSSSWW"]

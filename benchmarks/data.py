@@ -74,7 +74,7 @@ def store_prices() -> int:
 
 def store_orders() -> None:
     """Stores the orders of bookings that were stored in plain SQL."""
-    from booking.services.old_rows import complete_old_rows
+    from booking.services.programme.old_rows import complete_old_rows
 
     for _ in complete_old_rows():
         pass

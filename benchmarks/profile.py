@@ -13,11 +13,11 @@ from benchmarks.run import FULL, IMAGES, TINY, Bench, loaded
 # Functions by the end of their file's path; none of them calls another one.
 STEPS = {
     "read the token": [("booking/authentication.py", "get_validated_token")],
-    "find the user, count the attempt": [("services/limits.py", "find_account_and_count")],
+    "find the user, count the attempt": [("services/accounts/limits.py", "find_account_and_count")],
     "read the body": [("booking/views/common.py", "validated")],
-    "lock the show, read the facts": [("services/facts.py", "lock_and_read")],
-    "check the rules": [("services/rules.py", "choose_seats")],
-    "write, commit": [("services/sales.py", "_save")],
+    "lock the show, read the facts": [("services/seats/facts.py", "lock_and_read")],
+    "check the rules": [("rules/__init__.py", "choose_seats")],
+    "write, commit": [("services/seats/sales.py", "_save")],
     "make the response": [("booking/serializers/bookings.py", "to_representation")],
     "write the response": [("booking/renderers.py", "__init__")],
     "log and metrics": [("movieticket/requests.py", "_log")],

@@ -1,4 +1,4 @@
-"""DRF throttles; services/limits.py counts the attempts."""
+"""DRF throttles; services/accounts/limits.py counts the attempts."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar

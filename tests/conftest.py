@@ -10,7 +10,7 @@ from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
 from booking.models import Booking, Show, User, hall_of_plan, prices_of_list
-from booking.services import counters
+from booking.services.accounts import counters
 from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
 from tests.factories import make_show, make_user

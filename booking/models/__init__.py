@@ -1,13 +1,12 @@
 """The models: fields, choices, named constraints, querysets and predicates."""
 
 from booking.models.accounts import AccountManager, RateLimitWindow, RevokedSession, User
+from booking.models.catalogue import CatalogueVersion
 from booking.models.cinema import (
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
     Booking,
     BookingQuerySet,
-    CatalogueVersion,
-    IdempotencyKey,
     Movie,
     MovieQuerySet,
     Screen,
@@ -16,6 +15,7 @@ from booking.models.cinema import (
     ShowQuerySet,
     new_reference,
 )
+from booking.models.idempotency import IdempotencyKey
 from booking.models.imports import MovieUpload
 from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
 from booking.models.money import currency_decimals, fits_currency, represent_amount

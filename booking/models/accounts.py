@@ -126,7 +126,7 @@ class RevokedSession(models.Model):
 
 
 class RateLimitWindow(models.Model):
-    """The number of attempts of a key since its window began (services/counters.py)."""
+    """The number of attempts of a key since its window began (services/accounts/counters.py)."""
 
     key = models.CharField(primary_key=True, max_length=64)
     number = models.PositiveBigIntegerField()

@@ -183,7 +183,7 @@ class Show(LoadsQuickly):
         validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
     )
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Not stored; `give_lowest_prices` (services/prices.py) sets it.
+    # Not stored; `give_lowest_prices` (services/seats/prices.py) sets it.
     lowest_price: Decimal | None = None
 
     objects = ShowQuerySet.as_manager()
@@ -404,39 +404,3 @@ class Booking(SeatTaking, LoadsQuickly):
         if self.has_expired(now):
             self.status, self.cancelled_at = self.Status.CANCELLED, self.expires_at
         return self
-
-
-class CatalogueVersion(models.Model):
-    """The number of changes of movies, screens and shows, one row per table, counted by database triggers.
-
-    The trigger runs in the transaction of the change, so both become visible together.
-    """
-
-    table = models.CharField(primary_key=True, max_length=20)
-    number = models.PositiveBigIntegerField()
-
-    def __str__(self) -> str:
-        return f"{self.table} {self.number}"
-
-
-class IdempotencyKey(models.Model):
-    """The stored response to a request with an Idempotency-Key."""
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_index=False)
-    show = models.ForeignKey(Show, models.CASCADE, related_name="+", db_index=False)
-    key = models.CharField(max_length=255)
-    request = models.CharField(max_length=64)
-    answer = models.TextField()
-    created_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["user"], name="idempotency_key_by_user"),
-            models.Index(fields=["created_at"], name="idempotency_key_by_creation"),
-        ]
-        constraints = [
-            models.UniqueConstraint(fields=["show", "user", "key"], name="one_answer_per_show_user_and_idempotency_key")
-        ]
-
-    def __str__(self) -> str:
-        return self.key

@@ -156,7 +156,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         }
 
 
-# A limit on the size of the input; the limit on seats per customer is in services/rules.py.
+# A limit on the size of the input; the limit on seats per customer is in services/seats/rules/.
 MAX_SEATS_PER_REQUEST = 50
 TOO_MANY = f"At most {MAX_SEATS_PER_REQUEST} seats."
 

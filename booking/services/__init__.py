@@ -1,23 +1,8 @@
 """The business rules: every service that changes an account, a movie, a show or a booking."""
 
-from booking.services.accounts import change_password, find_account, sign_up, update_email
-from booking.services.blocks import block_seats, unblock_seats
-from booking.services.bookings import (
-    CANCELLED,
-    book_seat,
-    book_seats,
-    cancel_booking,
-    cancel_bookings,
-    cancel_order,
-    move_booking,
-)
-from booking.services.cleanup import clean_up
-from booking.services.copies import Copy, add_copies, preview_copies
-from booking.services.deletion import StaffAccount, delete_account
-from booking.services.facts import Action, Contact
-from booking.services.holds import count_holds, hold_seats, release_expired_holds
-from booking.services.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
-from booking.services.limits import (
+from booking.services.accounts.accounts import change_password, find_account, sign_up, update_email
+from booking.services.accounts.deletion import StaffAccount, delete_account
+from booking.services.accounts.limits import (
     Claims,
     LimitState,
     count_attempt,
@@ -26,11 +11,16 @@ from booking.services.limits import (
     find_account_and_count,
     trust_address,
 )
-from booking.services.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
-from booking.services.movie_cells import DateOrder
-from booking.services.movie_files import REQUIRED_COLUMNS as IMPORT_COLUMNS
-from booking.services.movie_files import DateOrderUnclear
-from booking.services.movies import (
+from booking.services.accounts.password_reset import reset_password, send_reset_links_later
+from booking.services.accounts.personal_data import EXPORTED, export_account
+from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
+from booking.services.cleanup import clean_up
+from booking.services.programme.copies import Copy, add_copies, preview_copies
+from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
+from booking.services.programme.movie_cells import DateOrder
+from booking.services.programme.movie_files import REQUIRED_COLUMNS as IMPORT_COLUMNS
+from booking.services.programme.movie_files import DateOrderUnclear
+from booking.services.programme.movies import (
     ImportReport,
     expired_uploads,
     find_movie_upload,
@@ -40,14 +30,21 @@ from booking.services.movies import (
     read_movie_upload,
     store_movie_upload,
 )
-from booking.services.old_rows import give_plans
-from booking.services.orders import amount_owed, orders_of, read_bookings
-from booking.services.password_reset import reset_password, send_reset_links_later
-from booking.services.personal_data import EXPORTED, export_account
-from booking.services.price_lists import change_prices, read_amounts, save_price_list
-from booking.services.prices import PriceChanged, UnknownTicketType, give_lowest_prices, read_prices
+from booking.services.programme.old_rows import give_plans
+from booking.services.programme.price_lists import change_prices, read_amounts, save_price_list
+from booking.services.programme.removal import why_not_deleted
+from booking.services.programme.seat_plans import (
+    InvalidLayout,
+    PlanSwitch,
+    SeatsDiffer,
+    check_layout,
+    plan_of_layout,
+    preview_switch,
+    set_plan,
+    switch_plan,
+)
+from booking.services.programme.shows import cancel_show, change_show, copy_show, delete_show, plan_show
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
-from booking.services.removal import why_not_deleted
 from booking.services.reports import (
     NIGHT,
     Line,
@@ -61,21 +58,26 @@ from booking.services.reports import (
     read_sales,
     start_of,
 )
-from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, refusals_for
-from booking.services.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
-from booking.services.seat_plans import (
-    InvalidLayout,
-    PlanSwitch,
-    SeatsDiffer,
-    check_layout,
-    plan_of_layout,
-    preview_switch,
-    set_plan,
-    switch_plan,
+from booking.services.seats.blocks import block_seats, unblock_seats
+from booking.services.seats.bookings import (
+    CANCELLED,
+    book_seat,
+    book_seats,
+    cancel_booking,
+    cancel_bookings,
+    cancel_order,
+    move_booking,
 )
-from booking.services.seen_seats import SeatsChanged, SeenSeat
-from booking.services.sessions import refresh_session, revoke_all_sessions, revoke_session
-from booking.services.shows import cancel_show, change_show, copy_show, delete_show, plan_show
+from booking.services.seats.facts import Action, Contact
+from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
+from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
+from booking.services.seats.orders import amount_owed, orders_of, read_bookings
+from booking.services.seats.prices import PriceChanged, UnknownTicketType, give_lowest_prices, read_prices
+from booking.services.seats.rules import refusals_for
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
+from booking.services.seats.rules.seats import SeatTaken
+from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
+from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
 from booking.services.transactions import is_transient_error, lock_account
 
 __all__ = [

@@ -24,7 +24,7 @@ from django.db.models import (
 from django.db.models.functions import Cast, Now
 
 from booking.models import Booking, Order, Price, Show, hall_of_plan
-from booking.services.local_time import find_clock_change
+from booking.services.programme.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
 # requests for one show may be in the wrong order.

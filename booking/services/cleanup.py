@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 
 from booking.models import IdempotencyKey, Movie, Order, RevokedSession
 from booking.models.folding import fold_rows
-from booking.services.counters import sweep
-from booking.services.holds import release_expired_holds
-from booking.services.movies import expired_uploads
-from booking.services.old_rows import complete_old_rows
+from booking.services.accounts.counters import sweep
+from booking.services.programme.movies import expired_uploads
+from booking.services.programme.old_rows import complete_old_rows
+from booking.services.seats.holds import release_expired_holds
 from booking.services.transactions import retried, write_transaction
 
 BATCH_SIZE = 1000

@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
 from booking.models import Screen, Show, User
-from booking.services.idempotency import Replay
 from booking.services.refusals import Busy, NotFound
+from booking.services.seats.idempotency import Replay
 from movieticket.admission import NoPlace, availability, waiting_for_row
 from movieticket.deadline import seconds_left
 

@@ -92,7 +92,7 @@ def test_a_day_without_shows_says_so(staff):
 
 
 def test_too_many_copies_are_refused_on_the_form(staff, monkeypatch):
-    monkeypatch.setattr("booking.services.copies.MAX_COPIES", 0)
+    monkeypatch.setattr("booking.services.programme.copies.MAX_COPIES", 0)
     make_show()
     assert errors(staff.post(COPY, FORM)) == {"__all__": ["These would be 1 shows. Copy 0 at a time at most."]}
 

@@ -6,7 +6,7 @@ import pytest
 
 from booking.models import PriceList, SeatCategory, Show
 from booking.services import NotFound, change_prices, read_amounts, save_price_list
-from booking.services.price_lists import PriceListUsed, _give_version
+from booking.services.programme.price_lists import PriceListUsed, _give_version
 from tests.factories import NOW, STARTS_AT, make_booking, make_price_list, make_screen, make_show, make_ticket_type
 from tests.staff import SHOWS, act, form_errors, page_messages
 

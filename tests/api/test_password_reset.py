@@ -16,7 +16,7 @@ from booking.infrastructure import background
 from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.models import User
 from booking.services import InvalidInput, reset_password
-from booking.services.password_reset import send_reset_links
+from booking.services.accounts.password_reset import send_reset_links
 from tests.bodies import field_errors
 from tests.factories import PASSWORD, make_user
 from tests.races import at_once

@@ -141,7 +141,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_more_lines_than_a_batch_holds_are_loaded(monkeypatch):
-    monkeypatch.setattr("booking.services.movies.BATCH_SIZE", 2)
+    monkeypatch.setattr("booking.services.programme.movies.BATCH_SIZE", 2)
     assert len(load(*[f"Movie {n},90,,,," for n in range(5)]).added) == 5
 
 

@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from booking.models import Booking, Order, Screen, Show
 from booking.services import book_seat, clean_up
 from booking.services.audit import find_breaches
-from booking.services.old_rows import give_plans
+from booking.services.programme.old_rows import give_plans
 from tests.factories import NOW, STARTS_AT, make_user
 
 OLD = ("booking", "0007_movie_upload")

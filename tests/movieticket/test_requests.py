@@ -89,7 +89,7 @@ def test_outside_a_request_there_is_no_id():
 
 
 def test_a_crash_is_a_line_too(log, monkeypatch):
-    monkeypatch.setattr("booking.services.accounts.User.objects.normalize_email", None)
+    monkeypatch.setattr("booking.services.accounts.accounts.User.objects.normalize_email", None)
     response = Client().post(
         "/api/signup/", {"username": "esha", "password": "correct horse"}, content_type="application/json"
     )

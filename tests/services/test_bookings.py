@@ -8,15 +8,9 @@ from django.db import connection, transaction
 
 from booking.models import REFERENCE_ALPHABET, Booking, Show, User
 from booking.services import Busy, NotFound, book_seat, cancel_booking
-from booking.services.rules import (
-    AlreadyCancelled,
-    NoSuchSeat,
-    SeatLimitReached,
-    SeatTaken,
-    ShowCancelled,
-    ShowStarted,
-    SoldOut,
-)
+from booking.services.seats.rules.limits import SeatLimitReached
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted
+from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import active_seats, commit_past_the_lock, refusal_of
 from tests.factories import NOW, STARTS_AT, make_booking, make_show, make_user
 from tests.races import at_once, with_short_timeout

@@ -11,7 +11,8 @@ from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from booking.models import Booking, IdempotencyKey, Movie, MovieUpload, RateLimitWindow, RevokedSession
-from booking.services import Busy, clean_up, cleanup, counters
+from booking.services import Busy, clean_up, cleanup
+from booking.services.accounts import counters
 from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_upload, make_user
 from tests.races import at_once
 from tests.service import run

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking, full_rows
-from booking.services import book_seat, cancel_booking, cancel_show, facts, switch_plan
+from booking.services import book_seat, cancel_booking, cancel_show, switch_plan
 from booking.services.audit import find_breaches
+from booking.services.seats import facts
 from tests.bookings import active_seats, post
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_show, redraw

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from booking.models import Show
-from booking.services import add_copies, copies, preview_copies
-from booking.services.copies import CopiesChanged, TooManyCopies
-from booking.services.local_time import NoSuchLocalTime
-from booking.services.shows import ShowInThePast, ShowsOverlap
+from booking.services import add_copies, preview_copies
+from booking.services.programme import copies
+from booking.services.programme.copies import CopiesChanged, TooManyCopies
+from booking.services.programme.local_time import NoSuchLocalTime
+from booking.services.programme.shows import ShowInThePast, ShowsOverlap
 from tests.factories import NOW, make_booking, make_movie, make_screen, make_show
 
 pytestmark = pytest.mark.django_db

@@ -19,10 +19,10 @@ from booking.services import (
     book_seat,
     change_password,
     delete_account,
-    deletion,
     move_booking,
     sign_up,
 )
+from booking.services.accounts import deletion
 from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_hold, make_show, make_user

@@ -6,16 +6,10 @@ import pytest
 
 from booking.models import Booking
 from booking.services import IdempotentRequest, NotFound, Replay, book_seats, cancel_order
-from booking.services.rules import (
-    AlreadyCancelled,
-    NoBlock,
-    NoSuchSeat,
-    SeatLimitReached,
-    SeatTaken,
-    ShowCancelled,
-    ShowStarted,
-    SoldOut,
-)
+from booking.services.seats.rules import NoBlock
+from booking.services.seats.rules.limits import SeatLimitReached
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted
+from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import active_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 

@@ -18,10 +18,11 @@ from booking.services import (
     read_seat_map,
     unblock_seats,
 )
-from booking.services.blocks import NotBlocked
-from booking.services.rules import NoSuchSeat, SeatTaken, ShowCancelled, ShowStarted, SoldOut
-from booking.services.seat_plans import SeatsDiffer, switch_plan
-from booking.services.shows import ShowHasBookings
+from booking.services.programme.seat_plans import SeatsDiffer, switch_plan
+from booking.services.programme.shows import ShowHasBookings
+from booking.services.seats.blocks import NotBlocked
+from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
+from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, redraw
 from tests.staff import BOOKINGS, SHOWS, act, page_messages, sell

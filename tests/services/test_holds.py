@@ -18,17 +18,10 @@ from booking.services import (
     move_booking,
     release_expired_holds,
 )
-from booking.services.rules import (
-    AlreadyCancelled,
-    HoldLimitReached,
-    NoBlock,
-    NoSuchSeat,
-    SeatLimitReached,
-    SeatTaken,
-    ShowCancelled,
-    ShowStarted,
-    SoldOut,
-)
+from booking.services.seats.rules import NoBlock
+from booking.services.seats.rules.limits import HoldLimitReached, SeatLimitReached
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted
+from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import active_seats, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 from tests.races import at_once, with_short_timeout

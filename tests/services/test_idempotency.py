@@ -6,7 +6,7 @@ import pytest
 
 from booking.models import Booking, IdempotencyKey
 from booking.services import IdempotencyKeyReused, IdempotentRequest, Replay, book_seats
-from booking.services.rules import SeatTaken
+from booking.services.seats.rules.seats import SeatTaken
 from tests.factories import NOW, make_booking, make_show, make_user
 
 MOMENT = timedelta(microseconds=1)

@@ -5,7 +5,7 @@ from django.db import DataError, connection
 
 from booking import services
 from booking.models import RateLimitWindow
-from booking.services import counters, limits
+from booking.services.accounts import counters, limits
 
 pytestmark = pytest.mark.django_db
 
@@ -153,9 +153,9 @@ def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
 
 
 def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
-    monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1)
+    monkeypatch.setattr("booking.services.accounts.limits.TRUST_SECONDS", 1)
     services.trust_address(username="esha", address="198.51.100.1")
-    monkeypatch.setattr("booking.services.limits.TRUST_SECONDS", 1000)
+    monkeypatch.setattr("booking.services.accounts.limits.TRUST_SECONDS", 1000)
     services.trust_address(username="esha", address="198.51.100.1")
     key = limits._trusted(limits._pair("esha", "198.51.100.1"))
     assert counters.count(key=key, seconds=1).seconds_left > 900

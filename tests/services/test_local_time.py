@@ -9,8 +9,8 @@ from django.core.management import call_command
 
 from booking.models import Show
 from booking.services import change_show, copy_show, find_offsets, offset_of, plan_show, read_local_time
-from booking.services.local_time import LocalTimeTwice, NoSuchLocalTime, find_clock_change
-from booking.services.shows import ShowEndsBeforeItStarts, ShowsOverlap
+from booking.services.programme.local_time import LocalTimeTwice, NoSuchLocalTime, find_clock_change
+from booking.services.programme.shows import ShowEndsBeforeItStarts, ShowsOverlap
 from tests.factories import NOW, make_movie, make_screen, make_show
 from tests.nights import BACK, EVENINGS, FORWARD, at
 

@@ -9,8 +9,9 @@ from django.db import connection
 
 from booking.models import Booking
 from booking.services import Busy, IdempotentRequest, NotFound, Replay, cancel_show, move_booking
-from booking.services.idempotency import IdempotencyKeyReused
-from booking.services.rules import AlreadyCancelled, NoSuchSeat, NotBooked, SeatTaken, ShowStarted, SoldOut
+from booking.services.seats.idempotency import IdempotencyKeyReused
+from booking.services.seats.rules.sale import AlreadyCancelled, NotBooked, ShowStarted
+from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import active_seats, commit_past_the_lock, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 

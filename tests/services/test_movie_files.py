@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from booking.services.movie_cells import DateOrder, read_duration
-from booking.services.movie_files import DateOrderUnclear, UnreadableFile, read_movie_file
+from booking.services.programme.movie_cells import DateOrder, read_duration
+from booking.services.programme.movie_files import DateOrderUnclear, UnreadableFile, read_movie_file
 
 COLUMNS = ["title", "duration_minutes", "certificate", "release_date", "genre", "director"]
 HEADER = ",".join(COLUMNS)

@@ -9,7 +9,7 @@ from django.db import connection, models
 
 from booking.models import Booking, Order, User
 from booking.services import book_seat, clean_up, delete_account, export_account
-from booking.services.personal_data import EXPORTED
+from booking.services.accounts.personal_data import EXPORTED
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, make_booking, make_price_list, make_show, make_ticket_type, make_user
 from tests.staff import cancel_as

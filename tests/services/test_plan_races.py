@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 
 from booking.models import Booking, Order
-from booking.services import book_seat, delete_account, export_account, personal_data, switch_plan
+from booking.services import book_seat, delete_account, export_account, switch_plan
+from booking.services.accounts import personal_data
 from booking.services.audit import find_breaches
 from tests.factories import NOW, PASSWORD, make_price_list, make_show, make_ticket_type, redraw
 from tests.races import all_read_before_one_writes, at_once, make_users, outcome, parallel_writers

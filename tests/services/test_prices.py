@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from booking.models import Booking, Order, currency_decimals, fits_currency, represent_amount
 from booking.serializers import represent_order
 from booking.services import book_seat, book_seats, change_show, hold_seats, move_booking, read_prices
-from booking.services.prices import PriceChanged, UnknownTicketType
-from booking.services.rules import NoAccessibleSeat, NoBlock, NotForSale, SofaForTwo
+from booking.services.seats.prices import PriceChanged, UnknownTicketType
+from booking.services.seats.rules import NoAccessibleSeat, NoBlock
+from booking.services.seats.rules.amounts import NotForSale
+from booking.services.seats.rules.seats import SofaForTwo
 from tests.factories import NOW, make_booking, make_price_list, make_show, make_ticket_type, make_user
 
 LAYOUT = "SSSS\nPP..LL\nWW"

@@ -19,7 +19,7 @@ from booking.services import (
     hold_seats,
     move_booking,
 )
-from booking.services.rules import SeatTaken
+from booking.services.seats.rules.seats import SeatTaken
 from booking.services.transactions import Interrupted, retried
 from tests.factories import NOW, make_booking, make_hold, make_user
 from tests.races import at_once

@@ -8,9 +8,13 @@ import pytest
 from django.db.models import Q
 
 from booking.models import Booking, Show, User
-from booking.services import Action, Refusal, book_seat, book_seats, hold_seats, move_booking, rules
-from booking.services.facts import Facts, SeatRequest, SeatRow
-from booking.services.rules import HoldLimit, Movable, OnSale, Rule, SeatLimit, SeatRule, SeatsExist, SeatsFree
+from booking.services import Action, Refusal, book_seat, book_seats, hold_seats, move_booking
+from booking.services.seats import rules
+from booking.services.seats.facts import Facts, SeatRequest, SeatRow
+from booking.services.seats.rules.base import Rule, SeatRule
+from booking.services.seats.rules.limits import HoldLimit, SeatLimit
+from booking.services.seats.rules.sale import Movable, OnSale
+from booking.services.seats.rules.seats import SeatsExist, SeatsFree
 from tests.factories import NOW, STARTS_AT, make_booking, make_show, make_user
 from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
 

@@ -8,8 +8,9 @@ from functools import partial
 import pytest
 
 from booking.models import Booking, TicketType
-from booking.services import IdempotentRequest, Refusal, book_seat, book_seats, facts, hold_seats, move_booking
-from booking.services.rules import SeatTaken, SoldOut
+from booking.services import IdempotentRequest, Refusal, book_seat, book_seats, hold_seats, move_booking
+from booking.services.seats import facts
+from booking.services.seats.rules.seats import SeatTaken, SoldOut
 from movieticket.postgresql.connection import Connection
 from tests.bookings import post
 from tests.factories import (

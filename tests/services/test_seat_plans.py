@@ -10,8 +10,8 @@ from booking.services import (
     preview_switch,
     switch_plan,
 )
-from booking.services.old_rows import complete_old_rows, give_plans
-from booking.services.rules import ShowCancelled, ShowStarted
+from booking.services.programme.old_rows import complete_old_rows, give_plans
+from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from tests.factories import NOW, make_block, make_booking, make_movie, make_screen, make_show, redraw
 
 

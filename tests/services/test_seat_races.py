@@ -9,8 +9,8 @@ import pytest
 
 from booking import services
 from booking.models import Booking
-from booking.services.rules import AlreadyCancelled
-from booking.services.seating import largest_block
+from booking.services.seats.rules.sale import AlreadyCancelled
+from booking.services.seats.seating import largest_block
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
 from tests.races import (

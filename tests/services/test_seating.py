@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from booking.models.layouts import normalise, parse
-from booking.services.seating import best_seats, largest_block, nearest_block
+from booking.services.seats.seating import best_seats, largest_block, nearest_block
 
 
 def read(drawing):

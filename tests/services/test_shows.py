@@ -17,14 +17,14 @@ from booking.services import (
     delete_show,
     plan_show,
 )
-from booking.services.rules import ShowCancelled
-from booking.services.shows import (
+from booking.services.programme.shows import (
     MovieLengthUnknown,
     ShowEndsBeforeItStarts,
     ShowHasBookings,
     ShowInThePast,
     ShowsOverlap,
 )
+from booking.services.seats.rules.sale import ShowCancelled
 from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_price_list, make_screen, make_show, redraw
 from tests.races import at_once
 

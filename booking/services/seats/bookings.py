@@ -12,15 +12,17 @@ from django.contrib.contenttypes.models import ContentType
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
-from booking.services.facts import Action, Contact, Facts, SeatRequest, read_all
-from booking.services.idempotency import IdempotentRequest
-from booking.services.orders import own_holds, remove_empty_orders, shared_reference, write_order
-from booking.services.prices import tickets_for
 from booking.services.refusals import NotFound, Refusal
-from booking.services.rules import AlreadyCancelled, SeatTaken, ShowStarted, closed_seats
-from booking.services.sales import Change, Sale, release_expired
-from booking.services.seating import nearest_block
-from booking.services.seen_seats import SeatsChanged, SeenSeat, check_unchanged, moved
+from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
+from booking.services.seats.idempotency import IdempotentRequest
+from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
+from booking.services.seats.prices import tickets_for
+from booking.services.seats.rules import closed_seats
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
+from booking.services.seats.rules.seats import SeatTaken
+from booking.services.seats.sales import Change, Sale, release_expired
+from booking.services.seats.seating import nearest_block
+from booking.services.seats.seen_seats import SeatsChanged, SeenSeat, check_unchanged, moved
 from booking.services.transactions import lock_show, retried, write_transaction
 
 # The message in the admin's history when staff cancel a booking.
@@ -91,7 +93,7 @@ def book_seat(
     `now` is UTC. A seat that the user holds becomes booked. Without `ticket_type`, the seat is sold as the first active
     type. With `idempotency` the request is safe to send again. For a sale by staff, `sold_by` is the member of staff;
     `user` is then None for a customer without an account, whose `contact` the order keeps. Raises NotFound, the
-    refusals of services/rules.py, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was
+    refusals of the rules, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was
     carried out before.
     """
     if sold_by and user:
@@ -253,7 +255,7 @@ def move_booking(
     `now` is UTC. The new seat may be one that the user holds. In the same category the booking keeps its price; in
     another one it costs what its ticket type costs there, which `expected_total` may confirm. `moved_by` is the member
     of staff who moves it. With `seen_seat`, only a booking on that seat is moved. Raises NotFound, the refusals of
-    services/rules.py, SeatsChanged, IdempotencyKeyReused, Busy or Replay.
+    the rules, SeatsChanged, IdempotencyKeyReused, Busy or Replay.
     """
     booking = _find(Booking.objects.filter(user=user, pk=booking_id))
     request = SeatRequest(

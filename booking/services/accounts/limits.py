@@ -9,7 +9,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from booking.infrastructure.statements import Query, Text
 from booking.models import User
-from booking.services.counters import COUNT_ON, NOW, Count, count, count_with, is_window_open, start_window
+from booking.services.accounts.counters import COUNT_ON, NOW, Count, count, count_with, is_window_open, start_window
 
 # How long an address from which a user has signed in is exempt from the limit by username.
 TRUST_SECONDS = 30 * 24 * 3600

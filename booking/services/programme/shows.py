@@ -8,9 +8,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Order, PriceList, Screen, Show, User
-from booking.services.local_time import in_utc
+from booking.services.programme.local_time import in_utc
 from booking.services.refusals import Refusal
-from booking.services.rules import ShowCancelled, ShowStarted
+from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
 # Datetime arithmetic works safely up to this year.

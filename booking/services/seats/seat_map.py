@@ -13,7 +13,7 @@ from django.db.models.lookups import In
 
 from booking.infrastructure.statements import Query, numbered_values
 from booking.models import Booking, Order, Seat, Show, User
-from booking.services.old_rows import give_plans
+from booking.services.programme.old_rows import give_plans
 from booking.services.refusals import NotFound
 
 _show = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by())

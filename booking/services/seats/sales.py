@@ -14,9 +14,9 @@ from django.db.models import F
 
 from booking.infrastructure.statements import Call, Insert, Update, mark_saved, send
 from booking.models import Booking
-from booking.services.facts import Facts, SeatRequest, SeatRow, lock_and_read
 from booking.services.refusals import Busy
-from booking.services.rules import choose_seats, need_customer_lock
+from booking.services.seats.facts import Facts, SeatRequest, SeatRow, lock_and_read
+from booking.services.seats.rules import choose_seats, need_customer_lock
 from booking.services.transactions import Interrupted, WriteTransaction, lock_customer, retried, write_transaction
 
 insert_booking = Insert(Booking)

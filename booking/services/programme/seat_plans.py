@@ -15,9 +15,9 @@ from booking.models import (
     changed_labels,
     normalise,
 )
+from booking.services.programme.shows import seats_of
 from booking.services.refusals import Kind, Refusal
-from booking.services.rules import ShowCancelled, ShowStarted
-from booking.services.shows import seats_of
+from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_show, retried, write_transaction
 
 

@@ -12,13 +12,13 @@ from django.db.models import F
 
 from booking.infrastructure.statements import Update
 from booking.models import Booking, User
-from booking.services.bookings import carry_out_or_suggest
-from booking.services.facts import Action, Facts, SeatRequest
-from booking.services.idempotency import IdempotentRequest
-from booking.services.orders import own_holds, remove_empty_orders, shared_reference, write_order
-from booking.services.prices import tickets_for
-from booking.services.rules import continuous_hold_began_at, longest_hold_ends_at
-from booking.services.sales import Change, Sale, release_expired
+from booking.services.seats.bookings import carry_out_or_suggest
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.idempotency import IdempotentRequest
+from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
+from booking.services.seats.prices import tickets_for
+from booking.services.seats.rules.limits import continuous_hold_began_at, longest_hold_ends_at
+from booking.services.seats.sales import Change, Sale, release_expired
 from booking.services.transactions import lock_show, retried, write_transaction
 
 _renew = Update(

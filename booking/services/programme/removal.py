@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from booking.models import Booking, Movie, Screen, SeatCategory, Show, User
-from booking.services.deletion import has_history
+from booking.services.accounts.deletion import has_history
 
 
 def why_not_deleted(*, obj: object, now: datetime) -> str:

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from booking.infrastructure.statements import Call, Delete, Insert
 from booking.models import Booking, Order, OrderQuerySet, User
-from booking.services.facts import Facts, SeatRequest, SeatRow
+from booking.services.seats.facts import Facts, SeatRequest, SeatRow
 
 _insert = Insert(Order)
 # The order of holds that are now booked under another reference.

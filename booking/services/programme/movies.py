@@ -13,8 +13,8 @@ from django.db import IntegrityError
 from django.utils.text import Truncator
 
 from booking.models import Movie, MovieUpload, User
-from booking.services.movie_cells import DateOrder
-from booking.services.movie_files import DETAILS, MovieFile, UnreadableFile, check_movie_file, read_movie_file
+from booking.services.programme.movie_cells import DateOrder
+from booking.services.programme.movie_files import DETAILS, MovieFile, UnreadableFile, check_movie_file, read_movie_file
 from booking.services.refusals import NotFound
 from booking.services.transactions import write_transaction
 

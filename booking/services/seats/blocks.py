@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from booking.models import Booking, Show
-from booking.services.facts import Action, Facts, SeatRequest
 from booking.services.refusals import Refusal
-from booking.services.sales import Change, Sale, release_expired
-from booking.services.seen_seats import SeatsChanged, SeenSeat
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.sales import Change, Sale, release_expired
+from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
 from booking.services.transactions import lock_show, retried, write_transaction
 
 
@@ -25,7 +25,7 @@ class NotBlocked(Refusal):
 def block_seats(*, show_id: int, seat_numbers: Sequence[int], reason: str, now: datetime) -> list[Booking]:
     """Blocks seats of a show, all or none.
 
-    `now` is UTC. Raises NotFound, the refusals of services/rules.py, or Busy.
+    `now` is UTC. Raises NotFound, the refusals of the rules, or Busy.
     """
     seats = list(dict.fromkeys(seat_numbers))
     return Sale(SeatRequest(Action.BLOCK, show_id, None, now, seats), partial(_block, reason)).carry_out()

@@ -8,10 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from booking.models import Show
-from booking.services.local_time import offset_of, read_local_time
+from booking.services.programme.local_time import offset_of, read_local_time
+from booking.services.programme.shows import check_start, copy_at, put_on_schedule
 from booking.services.refusals import Refusal
 from booking.services.reports import start_of
-from booking.services.shows import check_start, copy_at, put_on_schedule
 from booking.services.transactions import lock_screen, retried, write_transaction
 
 # The most shows that are copied in one transaction, which locks their screens.

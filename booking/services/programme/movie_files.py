@@ -14,7 +14,7 @@ from datetime import date
 from django.core.exceptions import ValidationError
 
 from booking.models import Movie
-from booking.services.movie_cells import DateOrder, read_date, read_duration, readings
+from booking.services.programme.movie_cells import DateOrder, read_date, read_duration, readings
 from booking.services.refusals import Refusal
 
 REQUIRED_COLUMNS = ("title", "duration_minutes", "certificate", "release_date", "genre", "director")

@@ -1,7 +1,7 @@
 """What is stored about a user: every relation to the account, exported by `export_account`.
 
 tests/services/test_personal_data.py finds the relations in the models; a new one has to be named here. `delete_account`
-(services/deletion.py) deletes the account only if nothing refers to it any more.
+(services/accounts/deletion.py) deletes the account only if nothing refers to it any more.
 """
 
 from collections.abc import Sequence

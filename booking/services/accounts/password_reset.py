@@ -14,7 +14,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from booking.infrastructure.background import run_later
 from booking.models import User
-from booking.services.accounts import check_new_password
+from booking.services.accounts.accounts import check_new_password
 from booking.services.refusals import Busy, InvalidInput
 from booking.services.transactions import write_transaction
 

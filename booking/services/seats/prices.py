@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from booking.models import PriceTable, Show, TicketType, prices_of_list, represent_amount
-from booking.services.facts import Action, Facts, SeatRequest, SeatRow
 from booking.services.refusals import Kind, Refusal
+from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow
 
 
 class UnknownTicketType(Refusal):

@@ -14,8 +14,8 @@ from django.db.models.functions import Coalesce
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, numbered_values, send
 from booking.models import Booking, Hall, SeatTaking, Show, TicketType, User, new_reference
-from booking.services.idempotency import IdempotentRequest, read_records
 from booking.services.refusals import NotFound
+from booking.services.seats.idempotency import IdempotentRequest, read_records
 from booking.services.transactions import lock_row, read_show, retried, show_to_lock
 from movieticket.admission import waiting_for_row
 

@@ -1,0 +1,1 @@
+"""Getting, holding, moving and giving back seats."""

@@ -1,0 +1,91 @@
+"""The rules for all requests for seats: bookings, holds, moves, blocks and sales by staff.
+
+To add a rule, write a class with its refusal in one of these modules and add it to RULES. A rule reads Facts, which
+were read under the show's lock. SeatRule is for rules about particular seats; the best available seats are chosen among
+the seats that no SeatRule closes. A rule that depends on several shows overrides `locks_customer`: the show's lock does
+not serialise a customer's requests for other shows, but the lock of the customer's row does. Its `check` may run
+queries; if the first call was made without the locks, it is called again under the locks.
+"""
+
+from typing import Any, ClassVar
+
+from booking.services.refusals import Refusal
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.rules.amounts import Priced, TotalExpected
+from booking.services.seats.rules.base import Rule, SeatRule
+from booking.services.seats.rules.limits import HoldLimit, SeatLimit
+from booking.services.seats.rules.sale import Movable, OnSale
+from booking.services.seats.rules.seats import SeatsExist, SeatsFree, SoldOut, WholeSofas
+from booking.services.seats.seating import best_seats, largest_block
+
+RULES: list[Rule] = [
+    Movable(),
+    OnSale(),
+    SeatsExist(),
+    SeatsFree(),
+    SeatLimit(),
+    HoldLimit(),
+    WholeSofas(),
+    Priced(),
+    TotalExpected(),
+]
+
+
+class NoBlock(Refusal):
+    code = "no_block"
+    example: ClassVar[dict[str, Any]] = {"detail": "There are no 4 seats side by side.", "largest_block": 3}
+
+    def __init__(self, count: int, largest: int, *, split: bool) -> None:
+        left = f"Fewer than {count} seats are left." if split else f"There are no {count} seats side by side."
+        super().__init__(left, largest_block=largest)
+
+
+class NoAccessibleSeat(Refusal):
+    code = "no_accessible_seat"
+    example: ClassVar[dict[str, Any]] = {"detail": "No accessible seat is available."}
+
+
+def rules_for(action: Action) -> list[Rule]:
+    return [rule for rule in RULES if action in rule.actions]
+
+
+def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]]:
+    """Return the refusals of `choose_seats` for the OpenAPI document; some are only for `several` seats."""
+    refusals = [refusal for rule in rules_for(action) for refusal in rule.refusals]
+    return [*refusals, NoBlock, NoAccessibleSeat] if several else refusals
+
+
+def need_customer_lock(request: SeatRequest) -> bool:
+    """Return whether a rule for this request depends on several shows."""
+    return any(rule.locks_customer(request) for rule in rules_for(request.action))
+
+
+def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
+    """Return the seats that the request can't get, among the facts' rows or all seats of the show."""
+    rules = [rule for rule in rules_for(request.action) if isinstance(rule, SeatRule)]
+    return {seat for rule in rules for seat in rule.closed_seats(facts, request)}
+
+
+def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
+    """Return the seats for the request: its seat numbers, or for a count the best seats that no rule closes.
+
+    Raises the refusals of RULES, and for a count NoBlock, NoAccessibleSeat and SoldOut.
+    """
+    rules = rules_for(request.action)
+    for rule in rules:
+        rule.check(facts, request)
+    seats = _best_seats(facts, request) if request.count else list(request.seat_numbers)
+    for rule in rules:
+        rule.check_chosen(facts, request, seats)
+    return seats
+
+
+def _best_seats(facts: Facts, request: SeatRequest) -> list[int]:
+    closed = closed_seats(facts, request)
+    seats = best_seats(facts.hall, closed, request.count, split=request.split, accessible=request.accessible)
+    if seats is not None:
+        return seats
+    if request.accessible and facts.hall.accessible <= closed:
+        raise NoAccessibleSeat
+    largest = largest_block(facts.hall, closed)
+    raise NoBlock(request.count, largest, split=request.split) if largest else SoldOut

@@ -1,0 +1,49 @@
+"""The seats have prices, and the customer knows their sum."""
+
+from collections.abc import Collection, Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from booking.models import Show
+from booking.services.refusals import Refusal
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.prices import PriceChanged, UnknownTicketType, seats_without_price, tickets_for
+from booking.services.seats.rules.base import Rule, SeatRule
+
+
+class NotForSale(Refusal):
+    code = "not_for_sale"
+    example: ClassVar[dict[str, Any]] = {"detail": "Seat A5 is not for sale in this show.", "seats": [5]}
+
+    def __init__(self, show: Show, seats: Sequence[int]) -> None:
+        labels = ", ".join(show.seat_label(seat) for seat in seats)
+        verb = "Seat {} is" if len(seats) == 1 else "Seats {} are"
+        super().__init__(f"{verb.format(labels)} not for sale in this show.", seats=list(seats))
+
+
+class Priced(SeatRule):
+    """On a show with a price list, a seat is sold only if its category has a price for an active ticket type."""
+
+    refusals = (NotForSale,)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+
+    def closed_seats(self, facts: Facts, request: SeatRequest) -> Collection[int]:
+        return seats_without_price(facts)
+
+    def refusal(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Refusal:
+        return NotForSale(facts.show, seats)
+
+
+class TotalExpected(Rule):
+    """The ticket types have prices, and the sum is the one that the customer was shown."""
+
+    refusals = (UnknownTicketType, PriceChanged)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        """The prices depend on the seats."""
+
+    def check_chosen(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> None:
+        total = sum((ticket.price for ticket in tickets_for(facts, request, seats).values()), Decimal(0))
+        if request.expected_total is not None and request.expected_total != total:
+            raise PriceChanged(total)

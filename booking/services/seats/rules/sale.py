@@ -1,0 +1,50 @@
+"""The show is on sale, and a booking can be moved."""
+
+from typing import Any, ClassVar
+
+from booking.models import Booking
+from booking.services.refusals import Refusal
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.rules.base import Rule
+
+
+class AlreadyCancelled(Refusal):
+    code = "already_cancelled"
+    example: ClassVar[dict[str, Any]] = {"detail": "This booking is already cancelled."}
+
+
+class NotBooked(Refusal):
+    code = "not_booked"
+    example: ClassVar[dict[str, Any]] = {"detail": "This seat is only held; hold or book the other seat instead."}
+
+
+class Movable(Rule):
+    refusals = (AlreadyCancelled, NotBooked)
+    actions = (Action.MOVE,)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        active = [row for row in facts.active_rows(request.now) if row.pk == request.booking_id]
+        if not active:
+            raise AlreadyCancelled
+        if active[0].status != Booking.Status.BOOKED:
+            raise NotBooked
+
+
+class ShowStarted(Refusal):
+    code = "show_started"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show has already started."}
+
+
+class ShowCancelled(Refusal):
+    code = "show_cancelled"
+    example: ClassVar[dict[str, Any]] = {"detail": "This show has been cancelled."}
+
+
+class OnSale(Rule):
+    refusals = (ShowCancelled, ShowStarted)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        if facts.show.is_cancelled:
+            raise ShowCancelled
+        if facts.show.has_started(request.now):
+            raise ShowStarted

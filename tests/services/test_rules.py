@@ -11,6 +11,7 @@ from booking.models import Booking, Show, User
 from booking.services import Action, Refusal, book_seat, book_seats, hold_seats, move_booking
 from booking.services.seats import rules
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow
+from booking.services.seats.rules import seats
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
 from booking.services.seats.rules.sale import Movable, OnSale
@@ -79,7 +80,7 @@ def test_the_largest_block_obeys_a_new_rule(user, small_show):
 @pytest.mark.parametrize("service", [book_seats, hold_seats])
 def test_alternatives_obey_a_new_rule(user, small_show, service):
     make_booking(show=small_show, seat_number=11)
-    with pytest.raises(rules.SeatTaken) as refusal:
+    with pytest.raises(seats.SeatTaken) as refusal:
         service(user=user, show_id=small_show.pk, seat_numbers=[11], now=NOW)
     assert refusal.value.extra["alternatives"] == [12]
 

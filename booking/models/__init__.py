@@ -15,11 +15,13 @@ from booking.models.cinema import (
     ShowQuerySet,
     new_reference,
 )
+from booking.models.door import CheckIn
 from booking.models.idempotency import IdempotencyKey
 from booking.models.imports import MovieUpload
 from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
 from booking.models.money import currency_decimals, fits_currency, represent_amount
 from booking.models.orders import Order, OrderQuerySet
+from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
 from booking.models.prices import Price, PriceList, PriceTable, TicketType, prices_of_list
 
@@ -31,6 +33,7 @@ __all__ = [
     "Booking",
     "BookingQuerySet",
     "CatalogueVersion",
+    "CheckIn",
     "Hall",
     "IdempotencyKey",
     "ImmutableError",
@@ -40,10 +43,15 @@ __all__ = [
     "MovieUpload",
     "Order",
     "OrderQuerySet",
+    "Payment",
+    "PaymentEvent",
+    "PaymentQuerySet",
     "Price",
     "PriceList",
     "PriceTable",
     "RateLimitWindow",
+    "Receipt",
+    "Refund",
     "RevokedSession",
     "Screen",
     "Seat",
@@ -53,6 +61,7 @@ __all__ = [
     "Show",
     "ShowQuerySet",
     "TicketType",
+    "Till",
     "User",
     "categories_of",
     "changed_labels",

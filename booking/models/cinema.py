@@ -330,6 +330,8 @@ class Booking(SeatTaking, LoadsQuickly):
     cancelled_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     # The reason why staff blocked the seat.
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    # Tickets with a lower serial are not valid any more.
+    ticket_serial = models.IntegerField(default=1, db_default=1, editable=False)
 
     objects = BookingQuerySet.as_manager()
 

@@ -13,7 +13,18 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection, transaction
 from django.db.models import Model
 
-from booking.models import Booking, IdempotencyKey, MovieUpload, Order, User, represent_amount
+from booking.models import (
+    Booking,
+    CheckIn,
+    IdempotencyKey,
+    MovieUpload,
+    Order,
+    Payment,
+    Refund,
+    Till,
+    User,
+    represent_amount,
+)
 from booking.services.transactions import retried
 
 
@@ -40,6 +51,10 @@ EXPORTED = {
     "sold": Relation(Booking, "sold_by", _SEAT),
     "moved": Relation(Booking, "moved_by", _SEAT),
     "cancelled": Relation(Booking, "cancelled_by", _SEAT),
+    "payments_taken": Relation(Payment, "created_by", ("reference", "show", "amount", "currency", "created_at")),
+    "refunds_made": Relation(Refund, "created_by", ("reference", "show", "amount", "currency", "created_at")),
+    "tills": Relation(Till, "clerk", ("opened_at", "opening_float", "closed_at", "counted_cash", "note")),
+    "check_ins": Relation(CheckIn, "by", ("show", "action", "reason", "device", "scanned_at")),
     "uploads": Relation(MovieUpload, "user", ("name", "created_at")),
     "groups": Relation(User.groups.through, "user", ("group__name",)),
     "permissions": Relation(User.user_permissions.through, "user", ("permission__codename",)),

@@ -1,0 +1,44 @@
+"""Admissions at the door."""
+
+from django.db import models
+from django.db.models import Q
+
+from booking.models.accounts import User
+from booking.models.cinema import Show
+
+
+class CheckIn(models.Model):
+    """A scan at the door that admitted a booking or undid that. Rows are only added."""
+
+    class Action(models.TextChoices):
+        IN = "in"
+        UNDO = "undo"
+
+    show = models.ForeignKey(Show, models.PROTECT, related_name="+", db_index=False, editable=False)
+    # Without a foreign key, as nothing refers to bookings by one.
+    booking_id = models.BigIntegerField(editable=False)
+    action = models.CharField(max_length=4, choices=Action, editable=False)
+    # Why it was undone; or, for a scan made offline, why it should not have been admitted.
+    reason = models.CharField(max_length=200, blank=True, editable=False)
+    # The device's name, and its name for the scan, which makes a retry safe.
+    device = models.CharField(max_length=50, blank=True, editable=False)
+    nonce = models.CharField(max_length=64, editable=False)
+    by = models.ForeignKey(User, models.PROTECT, related_name="+", editable=False, db_index=False)
+    # When the ticket was scanned, and when the scan arrived here.
+    scanned_at = models.DateTimeField(editable=False)
+    at = models.DateTimeField(editable=False)
+
+    class Meta:
+        ordering = ["at", "id"]
+        permissions = [("check_in", "Can admit at the door")]
+        indexes = [
+            models.Index(fields=["show", "booking_id", "id"], name="check_in_by_show_and_booking"),
+            models.Index(fields=["by"], name="check_in_by_person"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["show", "nonce"], name="one_check_in_per_show_and_nonce"),
+            models.CheckConstraint(condition=~Q(action="undo") | ~Q(reason=""), name="undone_check_in_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking_id} {self.action}"

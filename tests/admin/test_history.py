@@ -1,0 +1,103 @@
+"""The history pages of shows and bookings."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.utils import timezone
+
+from booking import services
+from booking.models import Booking
+from tests.admin.hall import act, history, hold, member_of_staff, seen
+from tests.conftest import signed_in
+from tests.factories import make_booking, make_show
+
+
+def test_what_staff_did_in_the_hall_is_in_the_shows_history(staff, show, user):
+    act(staff, show, "block", seats="2,3", reason="broken")
+    act(staff, show, "unblock", seen=seen(show.bookings.get(seat_number=2)))
+    act(staff, show, "sell", seats="1", customer="esha")
+    booking = Booking.objects.sold().get()
+    act(staff, show, "move", seen=seen(booking), seats="2")
+    act(staff, show, "cancel", seen=seen(booking, seat=2))
+    assert history(staff, show) == [
+        ("boss", "Blocked A2, A3 (broken)."),
+        ("boss", "Unblocked A2."),
+        ("boss", f"{booking.reference} A1: Sold to esha."),
+        ("boss", f"{booking.reference} A1: Moved from A1 to A2."),
+        ("boss", f"{booking.reference} A2: Cancelled."),
+    ]
+
+
+def test_what_a_customer_did_over_the_api_is_in_both_histories(box_office, show, user):
+    customer = signed_in(user)
+    booking = Booking(pk=customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1}).json()["id"])
+    customer.post(f"/api/bookings/{booking.pk}/move/", {"seat_number": 2})
+    customer.post(f"/api/bookings/{booking.pk}/cancel/")
+    booking.refresh_from_db()
+    lines = ["Booked.", "Moved from A1 to A2.", "Cancelled."]
+    assert history(box_office, booking) == [("esha", line) for line in lines]
+    named = zip(("A1", "A1", "A2"), lines, strict=True)
+    assert history(box_office, show) == [("esha", f"{booking.reference} {seat}: {line}") for seat, line in named]
+
+
+def test_the_history_of_a_booked_hold_lists_both(box_office, show, user):
+    customer = signed_in(user)
+    customer.post(f"/api/shows/{show.pk}/hold/", {"seat_numbers": [1]})
+    customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
+    assert history(box_office, show.bookings.get()) == [("esha", "Held."), ("esha", "Booked.")]
+
+
+def test_the_history_names_nobody_for_an_expired_hold(staff, show, user):
+    ended = timezone.now() - timedelta(minutes=1)
+    hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
+    services.release_expired_holds(expired_by=timezone.now())
+    booking = show.bookings.get()
+    assert history(staff, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold expired.")]
+
+
+def test_a_booking_cancelled_with_its_show_says_so(staff, show, user):
+    booking = make_booking(show=show, user=user, created_at=timezone.now())
+    services.cancel_show(show_id=show.pk, now=timezone.now())
+    assert history(staff, booking) == [("esha", "Booked."), ("", "Cancelled with the show.")]
+
+
+def test_a_sale_on_the_bookings_page_names_the_customer(box_office, show, user):
+    box_office.post("/admin/booking/booking/add/", {"show": show.pk, "seat_number": 7, "customer": "esha"})
+    assert history(box_office, show.bookings.get()) == [("seller", "Sold to esha.")]
+
+
+def test_staff_who_may_not_view_bookings_see_only_the_show_s_history(staff, show, user):
+    act(staff, show, "block", seats="2", reason="broken")
+    act(staff, show, "sell", seats="1", customer="esha")
+    assert history(member_of_staff("view_show"), show) == [("boss", "Blocked A2 (broken).")]
+
+
+def test_a_long_history_has_pages(staff, user):
+    show = make_show(total_seats=150)
+    for seat in range(1, 102):
+        make_booking(show=show, user=user, seat_number=seat)
+    path = f"/admin/booking/show/{show.pk}/history/"
+    pages = [staff.get(path, {"p": number}) for number in (1, 2)]
+    assert [len(page.context["action_list"]) for page in pages] == [100, 1]
+    assert "101 entries" in pages[0].content.decode()
+
+
+@pytest.mark.parametrize("sold", [1, 30])
+def test_a_history_costs_the_same_queries_however_long(box_office, show, sold, django_assert_num_queries):
+    for seat in range(1, sold + 1):
+        make_booking(show=show, seat_number=seat)
+    history(box_office, show)
+    with django_assert_num_queries(9):
+        history(box_office, show)
+
+
+def test_there_is_no_history_without_a_show(staff, db):
+    assert staff.get("/admin/booking/show/999/history/").status_code == 302
+
+
+def test_a_move_refused_leaves_no_line(box_office, show):
+    booking = make_booking(show=show)
+    make_booking(show=show, seat_number=2)
+    act(box_office, show, "move", seen=seen(booking), seats="2")
+    assert not LogEntry.objects.exists()

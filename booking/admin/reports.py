@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -17,6 +18,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.charts import draw_chart
 from booking.admin.forms import PeriodForm
+from booking.models import represent_amount
 from movieticket.deadline import with_staff_deadline
 
 SHOWS_A_PAGE = 50
@@ -27,21 +29,33 @@ FIGURES = ["seats", "sold", "percent sold", "cancelled"]
 Row = Sequence[object]
 
 
+def _takings_head() -> str:
+    return f"takings in {settings.CURRENCY}"
+
+
 def _lines(name: str, lines: Sequence[services.Line]) -> Iterable[Row]:
-    yield [name, "shows", *FIGURES]
+    yield [name, "shows", *FIGURES, _takings_head()]
     for line in lines:
-        yield [line.name, line.shows, line.seats, line.sold, line.percent, line.cancelled]
+        figures = [line.seats, line.sold, line.percent, line.cancelled]
+        yield [line.name, line.shows, *figures, represent_amount(line.takings)]
+
+
+def _takings(name: str, lines: Sequence[services.TakingsLine]) -> Iterable[Row]:
+    yield [name, "sold", _takings_head()]
+    for line in lines:
+        yield [line.name, line.sold, represent_amount(line.takings)]
 
 
 def _shows(shows: Sequence[services.ShowFigures]) -> Iterable[Row]:
-    yield ["day", "start", "movie", "screen", "state", *FIGURES]
+    yield ["day", "start", "movie", "screen", "state", *FIGURES, _takings_head()]
     # Looked up once: there may be thousands of shows.
     zone = timezone.get_current_timezone()
     for show in shows:
         start = show.starts_at.astimezone(zone)
         state = "cancelled" if show.is_cancelled else ""
         figures = [show.seats, show.sold, show.percent, show.cancelled]
-        yield [start.date(), f"{start:%H:%M}", show.movie, show.screen, state, *figures]
+        takings = represent_amount(show.takings)
+        yield [start.date(), f"{start:%H:%M}", show.movie, show.screen, state, *figures, takings]
 
 
 TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
@@ -49,6 +63,9 @@ TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
     "movies": lambda report: _lines("movie", report.movies),
     "screens": lambda report: _lines("screen", report.screens),
     "shows": lambda report: _shows(report.shows),
+    "ticket-types": lambda report: _takings("ticket type", report.ticket_types),
+    "categories": lambda report: _takings("category", report.categories),
+    "clerks": lambda report: _takings("clerk", report.clerks),
 }
 
 
@@ -114,6 +131,12 @@ class ReportsPage(admin.ModelAdmin):
             "report": report,
             "chart": draw_chart(report.days),
             "groups": [("movies", "By movie", report.movies), ("screens", "By screen", report.screens)],
+            "kinds": [
+                ("ticket-types", "By ticket type", "Ticket type", report.ticket_types),
+                ("categories", "By seat category", "Category", report.categories),
+                ("clerks", "By clerk", "Clerk", report.clerks),
+            ],
+            "currency": settings.CURRENCY,
             "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
             "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),
         }

@@ -19,13 +19,14 @@ from booking.models.door import CheckIn
 from booking.models.idempotency import IdempotencyKey
 from booking.models.imports import MovieUpload
 from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
-from booking.models.money import currency_decimals, fits_currency, represent_amount
+from booking.models.money import currency_decimals, fits_currency, format_amount, represent_amount
 from booking.models.orders import Order, OrderQuerySet
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
-from booking.models.prices import Price, PriceList, PriceTable, TicketType, prices_of_list
+from booking.models.prices import MONEY, Price, PriceList, PriceTable, TicketType, prices_of_list
 
 __all__ = [
+    "MONEY",
     "REFERENCE_ALPHABET",
     "REFERENCE_LENGTH",
     "STANDARD",
@@ -67,6 +68,7 @@ __all__ = [
     "changed_labels",
     "currency_decimals",
     "fits_currency",
+    "format_amount",
     "full_rows",
     "hall_of_plan",
     "new_reference",

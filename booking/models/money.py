@@ -22,6 +22,11 @@ def represent_amount(amount: Decimal) -> str:
     return f"{amount:.{currency_decimals()}f}"
 
 
+def format_amount(amount: Decimal) -> str:
+    """Return the amount with separators of thousands, as reports show it, such as 12,345.50."""
+    return f"{amount:,.{currency_decimals()}f}"
+
+
 def fits_currency(amount: Decimal) -> bool:
     """Return whether the amount has no more decimals than the currency."""
     return amount == round(amount, currency_decimals())

@@ -1,20 +1,22 @@
 """Reports for staff on the schedule and on sales. Nothing is changed.
 
 A day begins and ends at midnight in the cinema's time zone, so it may have 23 or 25 hours. The database counts the
-bookings of each show; this module adds the counts up.
+bookings of each show and sums up their prices; this module adds these figures up.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from datetime import timezone as zones
+from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
-from booking.models import Booking, Movie, Show, ShowQuerySet
+from booking.models import MONEY, STANDARD, Booking, Movie, SeatCategory, Show, ShowQuerySet, format_amount
 
 # Shows that start this long after midnight also appear in the plan of the day before.
 NIGHT = timedelta(hours=6)
@@ -22,6 +24,11 @@ SOON = timedelta(days=7)
 NEARLY_FULL_PERCENT = 90
 # The maximum number of nearly full shows in the list.
 MAX_NEARLY_FULL = 10
+# Rounded to the decimals that are stored, because SQLite sums up floats.
+TAKINGS = Round(Sum("price"), precision=MONEY["decimal_places"])
+# The names of lines for seats of free shows, and for seats that no clerk sold. No account can have this name.
+NO_TICKET_TYPE = "(free show)"
+ONLINE = "(online)"
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -46,26 +53,45 @@ class ShowFigures:
     seats: int
     sold: int
     cancelled: int
+    # The sum of the prices of the sold seats; only reports read it.
+    takings: Decimal = Decimal(0)
 
     @property
     def percent(self) -> int:
         return percent(self.sold, self.seats)
 
+    @property
+    def amount(self) -> str:
+        """The takings as text."""
+        return format_amount(self.takings)
+
 
 @dataclass(frozen=True)
-class Line:
-    """The totals of a group of shows. Cancelled shows add no shows and seats, but their cancelled bookings."""
+class TakingsLine:
+    """Seats sold and the sum of their prices, of a ticket type, a seat category or a clerk."""
 
     name: date | str
-    shows: int
-    seats: int
     sold: int
-    cancelled: int
+    takings: Decimal
 
     @property
     def label(self) -> str:
         """The name as text."""
         return self.name if isinstance(self.name, str) else f"{self.name:%a} {self.name.day} {self.name:%b %Y}"
+
+    @property
+    def amount(self) -> str:
+        """The takings as text."""
+        return format_amount(self.takings)
+
+
+@dataclass(frozen=True)
+class Line(TakingsLine):
+    """The totals of a group of shows. Cancelled shows add no shows and seats, but their cancelled bookings."""
+
+    shows: int
+    seats: int
+    cancelled: int
 
     @property
     def percent(self) -> int:
@@ -74,13 +100,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """Sales of the shows that start in a period. Movies and screens are sorted by seats sold, most first."""
+    """Sales of the shows that start in a period.
+
+    Movies and screens are sorted by seats sold, ticket types, categories and clerks by takings, most first.
+    """
 
     total: Line
     days: list[Line]
     movies: list[Line]
     screens: list[Line]
     shows: list[ShowFigures]
+    ticket_types: list[TakingsLine]
+    categories: list[TakingsLine]
+    clerks: list[TakingsLine]
 
 
 @dataclass(frozen=True)
@@ -146,8 +178,8 @@ def read_sales(*, now: datetime) -> Sales:
 
 def read_report(*, first_day: date, last_day: date) -> Report:
     """Return the sales of shows that start from `first_day` to `last_day`, inclusive. Days without shows are listed."""
-    end = start_of(last_day + timedelta(days=1))
-    shows = _figures(Show.objects.filter(starts_at__gte=start_of(first_day), starts_at__lt=end))
+    begin, end = start_of(first_day), start_of(last_day + timedelta(days=1))
+    shows = _figures(Show.objects.filter(starts_at__gte=begin, starts_at__lt=end), with_takings=True)
     days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
     # Looked up once: there may be thousands of shows.
     zone = timezone.get_current_timezone()
@@ -159,6 +191,7 @@ def read_report(*, first_day: date, last_day: date) -> Report:
         _best_first([_line(of[0].movie, of) for of in _grouped(shows, lambda show: show.movie_id).values()]),
         _best_first([_line(of[0].screen, of) for of in _grouped(shows, lambda show: show.screen_id).values()]),
         shows,
+        **_takings_by_kind(begin, end),
     )
 
 
@@ -166,21 +199,56 @@ def _utc(local: datetime) -> datetime:
     return timezone.make_aware(local).astimezone(zones.utc)
 
 
-def _figures(shows: ShowQuerySet) -> list[ShowFigures]:
+def _figures(shows: ShowQuerySet, *, with_takings: bool = False) -> list[ShowFigures]:
     """Read the figures of the shows in one query."""
     rows = (
         shows.with_seats_sold()
         .with_cancellations()
+        .annotate(takings=_sum_of_prices() if with_takings else Value(Decimal(0)))
         .order_by("starts_at", "pk")
         .values_list(
             *("pk", "movie_id", "movie__title", "movie__release_date", "screen_id", "screen__name"),
-            *("starts_at", "ends_at", "cancelled_at", "total_seats", "seats_sold", "cancellations"),
+            *("starts_at", "ends_at", "cancelled_at", "total_seats", "seats_sold", "cancellations", "takings"),
         )
     )
     return [
-        ShowFigures(pk, movie_id, _movie(title, release), screen_id, screen, start, end, cancelled is not None, *counts)
-        for pk, movie_id, title, release, screen_id, screen, start, end, cancelled, *counts in rows
+        ShowFigures(
+            pk, movie_id, _movie(title, release), screen_id, screen, start, end, cancelled is not None, *figures
+        )
+        for pk, movie_id, title, release, screen_id, screen, start, end, cancelled, *figures in rows
     ]
+
+
+def _sum_of_prices() -> Coalesce:
+    """Return an expression that sums up the prices of the sold seats of the outer query's show."""
+    of_show = Booking.objects.sold().filter(show=OuterRef("pk")).order_by().values("show")
+    return Coalesce(Subquery(of_show.annotate(sum=TAKINGS).values("sum")), Value(Decimal(0)))
+
+
+def _takings_by_kind(begin: datetime, end: datetime) -> dict[str, list[TakingsLine]]:
+    """Return the takings by ticket type, seat category and clerk. The database groups by all three in one query."""
+    sold = Booking.objects.sold().filter(show__starts_at__gte=begin, show__starts_at__lt=end).order_by()
+    columns = ("ticket_type__name", "category", "sold_by__username")
+    rows = list(sold.values_list(*columns).annotate(sold=Count("*"), takings=TAKINGS))
+    names = dict(SeatCategory.objects.values_list("code", "name"))
+    return {
+        "ticket_types": _takings_lines((ticket_type or NO_TICKET_TYPE, *sums) for ticket_type, _, _, *sums in rows),
+        # Halls of version 1.0, whose rows have no category, have standard seats.
+        "categories": _takings_lines(
+            (names.get(category or STANDARD, category), *sums) for _, category, _, *sums in rows
+        ),
+        "clerks": _takings_lines((clerk or ONLINE, *sums) for _, _, clerk, *sums in rows),
+    }
+
+
+def _takings_lines(rows: Iterable[tuple[Any, ...]]) -> list[TakingsLine]:
+    """Add up rows of name, seats sold and takings by their name."""
+    sums: dict[str, tuple[int, Decimal]] = {}
+    for name, sold, takings in rows:
+        sold_before, takings_before = sums.get(name, (0, Decimal(0)))
+        sums[name] = (sold_before + sold, takings_before + takings)
+    lines = [TakingsLine(name, *figures) for name, figures in sums.items()]
+    return sorted(lines, key=lambda line: (-line.takings, -line.sold, str(line.name)))
 
 
 @lru_cache(maxsize=1000)
@@ -199,10 +267,11 @@ def _line(name: date | str, shows: Sequence[ShowFigures]) -> Line:
     scheduled = [show for show in shows if not show.is_cancelled]
     return Line(
         name,
-        len(scheduled),
-        sum(show.seats for show in scheduled),
-        sum(show.sold for show in shows),
-        sum(show.cancelled for show in shows),
+        sold=sum(show.sold for show in shows),
+        takings=sum((show.takings for show in shows), Decimal(0)),
+        shows=len(scheduled),
+        seats=sum(show.seats for show in scheduled),
+        cancelled=sum(show.cancelled for show in shows),
     )
 
 

@@ -1,6 +1,7 @@
 """The bar chart of the reports."""
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -11,7 +12,7 @@ FIRST_DAY = date(2026, 1, 1)
 
 
 def drawn(sold):
-    days = [Line(FIRST_DAY + timedelta(days=n), 1, 100, number, 0) for n, number in enumerate(sold)]
+    days = [Line(FIRST_DAY + timedelta(days=n), number, Decimal(0), 1, 100, 0) for n, number in enumerate(sold)]
     chart = draw_chart(days)
     return chart.unit, [(bar.label, bar.sold, float(bar.share)) for bar in chart.bars]
 

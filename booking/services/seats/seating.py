@@ -131,11 +131,12 @@ class Costs:
 
 
 class Candidate(NamedTuple):
-    """A run with the cost of its cheapest seat; `position` counts the runs, row by row."""
+    """A run with the cost of its cheapest seat and its length; `position` counts the runs, row by row."""
 
     cheapest: int
     position: int
     run: Run
+    length: int
 
 
 # Halls compare by identity, and each worker keeps the halls of its plans.
@@ -160,7 +161,7 @@ def best_seats(
         return None
     costs = _costs(hall, accessible)
     candidates = sorted(
-        Candidate(costs.cheapest(run), position, run) for position, run in enumerate(_runs(hall, taken))
+        Candidate(costs.cheapest(run), position, run, run.length) for position, run in enumerate(_runs(hall, taken))
     )
     together = _best_of_size(costs.best_block, candidates, count, 1)
     best = together[0][1] if together else None
@@ -210,7 +211,7 @@ def _runs(hall: Hall, taken: Collection[int]) -> Iterator[Run]:
         first = block.first
         for seat in (*taken[bisect_left(taken, first) : bisect_right(taken, block.last)], block.last + 1):
             if first < seat:
-                yield Run(first, seat - 1, bounded_left=first > block.first, bounded_right=seat <= block.last)
+                yield Run(first, seat - 1, first > block.first, seat <= block.last)
             first = seat + 1
 
 
@@ -245,7 +246,7 @@ def _choices_in_runs(costs: Costs, candidates: Sequence[Candidate], count: int) 
 
     of_runs: dict[int, list[Choice]] = {}
     for size in range(1, count + 1):
-        candidates = [candidate for candidate in candidates if candidate.run.length >= size]
+        candidates = [candidate for candidate in candidates if candidate.length >= size]
         # If one run has `size` of the seats, all other seats are in at most `count - size` runs.
         for position, choice in _best_of_size(choose, candidates, size, count - size + 1):
             of_runs.setdefault(position, []).append(choice)
@@ -261,10 +262,10 @@ def _best_of_size(
     """
     best: list[tuple[int, int, Choice]] = []
     limit = INFINITE
-    for cheapest, position, run in candidates:
+    for cheapest, position, run, length in candidates:
         if BLOCK + size * cheapest > limit:
             break
-        if run.length >= size:
+        if length >= size:
             choice = choose(run, size, limit)
             insort(best, (choice.cost, position, choice))
             if len(best) >= number:

@@ -18,7 +18,17 @@ from booking.models.cinema import (
 from booking.models.door import CheckIn
 from booking.models.idempotency import IdempotencyKey
 from booking.models.imports import MovieUpload
-from booking.models.layouts import Hall, LayoutError, Seat, changed_labels, full_rows, normalise
+from booking.models.layouts import (
+    Hall,
+    Layout,
+    LayoutError,
+    Seat,
+    changed_labels,
+    full_rows,
+    normalise,
+    parse,
+    read_layout,
+)
 from booking.models.money import currency_decimals, fits_currency, format_amount, represent_amount
 from booking.models.orders import Order, OrderQuerySet
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
@@ -38,6 +48,7 @@ __all__ = [
     "Hall",
     "IdempotencyKey",
     "ImmutableError",
+    "Layout",
     "LayoutError",
     "Movie",
     "MovieQuerySet",
@@ -73,6 +84,8 @@ __all__ = [
     "hall_of_plan",
     "new_reference",
     "normalise",
+    "parse",
     "prices_of_list",
+    "read_layout",
     "represent_amount",
 ]

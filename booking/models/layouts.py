@@ -25,6 +25,8 @@ MAX_SEATS_PER_ROW = 100
 MAX_WIDTH = 200
 MAX_HEIGHT = 200
 MAX_SEATS = 5_000
+# Of the text; more than the largest hall needs.
+MAX_LENGTH = 50_000
 ROW_LABEL = re.compile(r"[A-Za-z0-9]{1,4}")
 
 
@@ -168,16 +170,44 @@ def full_rows(total_seats: int, seats_per_row: int, category: str) -> str:
     return "\n".join(lines)
 
 
-def normalise(text: str, codes: Collection[str] | None = None) -> str:
-    """Return the canonical form of a layout, in which equal halls have equal texts and every row has its label.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a layout's text, with the column where its cells begin; both count from 1.
 
-    Raises LayoutError. With `codes`, only these categories are allowed.
+    A line without cells is a gap between rows.
     """
-    lines = text.splitlines()
+
+    number: int
+    column: int
+    label: str
+    cells: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A text that was read: its lines, and the number of gaps that all rows have on their left."""
+
+    lines: tuple[Line, ...]
+    margin: int
+
+    @property
+    def rows(self) -> list[Line]:
+        return [line for line in self.lines if line.cells]
+
+    def __str__(self) -> str:
+        """Return the canonical form, in which equal halls have equal texts and every row has its label."""
+        # Gaps that are left of all seats would move the middle of the drawing.
+        return "\n".join(f"{line.label} {line.cells[self.margin :]}".strip() for line in self.lines).strip("\n")
+
+
+def read_layout(text: str, codes: Collection[str] | None = None) -> Layout:
+    """Read a layout. Raises LayoutError. With `codes`, only these categories are allowed."""
+    if len(text) > MAX_LENGTH:
+        raise LayoutError(f"A seat plan has at most {MAX_LENGTH} characters.", 1)
     used: dict[str, int] = {}
-    rows: list[tuple[str, str]] = []
+    lines: list[Line] = []
     total = 0
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         label, cells, column = _split(line, number)
         _check_cells(cells, codes, number, column)
         total += len(cells) - cells.count(GAP)
@@ -185,18 +215,22 @@ def normalise(text: str, codes: Collection[str] | None = None) -> str:
         if not cells.strip(GAP):
             if label:
                 raise LayoutError(f"Row {label} has no seat.", number)
-            rows.append(("", ""))
+            lines.append(Line(number, column, "", ""))
             continue
         label = label or row_label(len(used))
         if label in used:
             raise LayoutError(f"Row label {label} is used twice; line {used[label]} has it, too.", number)
         used[label] = number
-        rows.append((label, cells.rstrip(GAP)))
+        lines.append(Line(number, column, label, cells.rstrip(GAP)))
     if not used:
         raise LayoutError("The hall has no seat.", 1)
-    # Gaps that are left of all seats would move the middle of the drawing.
-    margin = min(len(cells) - len(cells.lstrip(GAP)) for label, cells in rows if label)
-    return "\n".join(f"{label} {cells[margin:]}".strip() for label, cells in rows).strip("\n")
+    margin = min(len(line.cells) - len(line.cells.lstrip(GAP)) for line in lines if line.cells)
+    return Layout(tuple(lines), margin)
+
+
+def normalise(text: str, codes: Collection[str] | None = None) -> str:
+    """Return the canonical form of a layout. Raises LayoutError."""
+    return str(read_layout(text, codes))
 
 
 def _check_size(cells: str, used: Mapping[str, int], total: int, line: int, column: int) -> None:

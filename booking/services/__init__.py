@@ -34,13 +34,16 @@ from booking.services.programme.old_rows import give_plans
 from booking.services.programme.price_lists import change_prices, read_amounts, save_price_list
 from booking.services.programme.removal import why_not_deleted
 from booking.services.programme.seat_plans import (
+    Drawing,
     InvalidLayout,
     PlanSwitch,
     SeatsDiffer,
     check_layout,
+    draw_layout,
     plan_of_layout,
     preview_switch,
     set_plan,
+    shows_with_other_plans,
     switch_plan,
 )
 from booking.services.programme.shows import cancel_show, change_show, copy_show, delete_show, plan_show
@@ -94,6 +97,7 @@ __all__ = [
     "Copy",
     "DateOrder",
     "DateOrderUnclear",
+    "Drawing",
     "IdempotencyKeyReused",
     "IdempotentRequest",
     "ImportReport",
@@ -144,6 +148,7 @@ __all__ = [
     "count_taken_seats",
     "delete_account",
     "delete_show",
+    "draw_layout",
     "expired_uploads",
     "export_account",
     "find_account",
@@ -185,6 +190,7 @@ __all__ = [
     "save_price_list",
     "send_reset_links_later",
     "set_plan",
+    "shows_with_other_plans",
     "sign_up",
     "start_of",
     "store_movie_upload",

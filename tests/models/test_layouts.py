@@ -111,6 +111,7 @@ def test_labels_are_unique(rows):
         (" A .SSS." + "SS." * 49 + "S", 1, 154, "A row has at most 100 seats."),
         ("A " + "." * 200 + "S", 1, 203, "A row is at most 200 seats and gaps wide."),
         (("S" * 100 + "\n") * 50 + "S", 51, 1, "A hall has at most 5000 seats."),
+        (" " * 50_000 + "S", 1, 1, "A seat plan has at most 50000 characters."),
     ],
 )
 def test_what_is_not_a_layout(text, line, column, message):

@@ -1,5 +1,7 @@
 """Drawing seat plans, and giving them to screens and shows."""
 
+from datetime import timedelta
+
 import pytest
 
 from booking.models import SeatPlan, Show
@@ -7,6 +9,7 @@ from booking.services import (
     InvalidLayout,
     SeatsDiffer,
     cancel_show,
+    draw_layout,
     preview_switch,
     switch_plan,
 )
@@ -32,6 +35,14 @@ def test_a_layout_that_makes_no_sense_is_refused(show, layout, at):
     with pytest.raises(InvalidLayout) as caught:
         draw(show, layout)
     assert ((caught.value.extra["line"], caught.value.extra["column"]), SeatPlan.objects.count()) == (at, plans)
+
+
+def test_a_text_is_drawn_without_storing_it(db):
+    drawing = draw_layout(layout="\n..SS\nb .WS")
+    assert [(line.number, line.column, line.label) for line in drawing.layout.rows] == [(2, 1, "A"), (3, 3, "B")]
+    assert (str(drawing.layout), drawing.layout.margin) == ("A .SS\nB WS", 1)
+    assert ([one.code for one in drawing.categories], drawing.hall.accessible) == (["S", "W"], {3})
+    assert not SeatPlan.objects.exists()
 
 
 def test_a_show_without_bookings_gets_any_plan(show):
@@ -67,6 +78,17 @@ def test_the_preview_lists_shows_with_another_plan(show):
     ]
     switch_plan(show_id=other.pk, now=NOW)
     assert [one.show for one in preview_switch(screen=screen, now=NOW)] == [show]
+
+
+@pytest.mark.parametrize("shows", [1, 3])
+def test_the_preview_costs_the_same_queries_for_1_and_3_shows(show, shows, django_assert_num_queries):
+    for number in range(shows):
+        fields = {"screen": show.screen, "starts_at": show.starts_at + timedelta(hours=3 * number)}
+        make_booking(show=make_show(**fields) if number else show)
+    screen = draw(show, "SSSSS")
+    # The shows and their taken seats.
+    with django_assert_num_queries(2):
+        assert len(preview_switch(screen=screen, now=NOW)) == shows
 
 
 def test_a_show_that_is_cancelled_or_has_started_keeps_its_plan(show):

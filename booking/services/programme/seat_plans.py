@@ -1,19 +1,23 @@
 """Drawing seat plans, and giving them to screens and shows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from booking.models import (
     Booking,
+    Hall,
+    Layout,
     LayoutError,
     Screen,
     SeatCategory,
     SeatPlan,
     Show,
+    ShowQuerySet,
     changed_labels,
-    normalise,
+    parse,
+    read_layout,
 )
 from booking.services.programme.shows import seats_of
 from booking.services.refusals import Kind, Refusal
@@ -46,6 +50,15 @@ class SeatsDiffer(Refusal):
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A text that is being edited, and the hall that it describes."""
+
+    layout: Layout
+    hall: Hall
+    categories: Sequence[SeatCategory]
+
+
+@dataclass(frozen=True)
 class PlanSwitch:
     """What the screen's current seat plan would mean for a show; `differing` seats stand in the way."""
 
@@ -65,11 +78,19 @@ def plan_of_layout(*, layout: str) -> SeatPlan:
 
 def check_layout(*, layout: str) -> str:
     """Return the canonical form of the layout. Raises InvalidLayout."""
-    codes = set(SeatCategory.objects.values_list("code", flat=True))
+    return str(draw_layout(layout=layout).layout)
+
+
+def draw_layout(*, layout: str) -> Drawing:
+    """Return the hall of a layout, which need not be canonical, with its categories. Raises InvalidLayout."""
+    categories = {category.code: category for category in SeatCategory.objects.all()}
     try:
-        return normalise(layout, codes)
+        drawn = read_layout(layout, categories)
     except LayoutError as error:
         raise InvalidLayout(error) from error
+    accessible = {code for code, category in categories.items() if category.is_accessible}
+    hall = parse(str(drawn), accessible=accessible)
+    return Drawing(drawn, hall, [category for code, category in categories.items() if code in hall.categories])
 
 
 def set_plan(screen: Screen, plan: SeatPlan) -> None:
@@ -79,15 +100,24 @@ def set_plan(screen: Screen, plan: SeatPlan) -> None:
     screen.rows, screen.seats_per_row = len(plan.hall.rows), max(map(len, plan.hall.rows))
 
 
-def preview_switch(*, screen: Screen, now: datetime) -> list[PlanSwitch]:
+def shows_with_other_plans(*, screen: Screen, now: datetime) -> ShowQuerySet:
     """Return the upcoming shows of the screen with another seat plan than the screen's. `now` is UTC."""
-    shows = Show.objects.upcoming(now).filter(screen=screen).exclude(plan=screen.plan_id)
-    return [_preview(show, screen) for show in shows.select_related("movie", "screen")]
+    return Show.objects.upcoming(now).filter(screen=screen).exclude(plan=screen.plan_id)
 
 
-def _preview(show: Show, screen: Screen) -> PlanSwitch:
-    taken = Booking.objects.occupying().filter(show=show).order_by("seat_number").values_list("seat_number", flat=True)
-    return PlanSwitch(show, list(taken), changed_labels(list(taken), show.hall, screen.hall))
+def preview_switch(*, screen: Screen, now: datetime) -> list[PlanSwitch]:
+    """Return what the screen's seat plan would mean for its upcoming shows with another one. `now` is UTC."""
+    return _preview(shows_with_other_plans(screen=screen, now=now).select_related("movie", "screen"))
+
+
+def _preview(shows: Collection[Show]) -> list[PlanSwitch]:
+    rows = Booking.objects.occupying().filter(show__in=list(shows)).order_by("seat_number")
+    taken: dict[int, list[int]] = {show.pk: [] for show in shows}
+    for show_id, seat_number in rows.values_list("show_id", "seat_number"):
+        taken[show_id].append(seat_number)
+    return [
+        PlanSwitch(show, taken[show.pk], changed_labels(taken[show.pk], show.hall, show.screen.hall)) for show in shows
+    ]
 
 
 @retried
@@ -104,7 +134,7 @@ def switch_plan(*, show_id: int, now: datetime) -> Show:
             raise ShowCancelled
         if show.has_started(now):
             raise ShowStarted
-        switch = _preview(show, show.screen)
+        [switch] = _preview([show])
         if not switch.is_possible:
             raise SeatsDiffer(show, switch.differing)
         for name, value in seats_of(show.screen).items():

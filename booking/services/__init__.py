@@ -75,7 +75,15 @@ from booking.services.seats.bookings import (
 from booking.services.seats.facts import Action, Contact
 from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
-from booking.services.seats.orders import amount_owed, orders_of, read_bookings
+from booking.services.seats.order_changes import (
+    TicketChange,
+    change_contact,
+    change_ticket_types,
+    preview_move,
+    preview_ticket_types,
+    split_order,
+)
+from booking.services.seats.orders import amount_owed, orders_of, read_bookings, read_names
 from booking.services.seats.prices import PriceChanged, UnknownTicketType, give_lowest_prices, read_prices
 from booking.services.seats.rules import refusals_for
 from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
@@ -125,6 +133,7 @@ __all__ = [
     "StaffAccount",
     "TakenSeat",
     "TakingsLine",
+    "TicketChange",
     "UnknownTicketType",
     "add_copies",
     "amount_owed",
@@ -135,9 +144,11 @@ __all__ = [
     "cancel_bookings",
     "cancel_order",
     "cancel_show",
+    "change_contact",
     "change_password",
     "change_prices",
     "change_show",
+    "change_ticket_types",
     "check_layout",
     "clean_up",
     "copy_show",
@@ -169,12 +180,15 @@ __all__ = [
     "plan_show",
     "preview_copies",
     "preview_import",
+    "preview_move",
     "preview_switch",
+    "preview_ticket_types",
     "read_amounts",
     "read_bookings",
     "read_day",
     "read_local_time",
     "read_movie_upload",
+    "read_names",
     "read_prices",
     "read_programme",
     "read_report",
@@ -192,6 +206,7 @@ __all__ = [
     "set_plan",
     "shows_with_other_plans",
     "sign_up",
+    "split_order",
     "start_of",
     "store_movie_upload",
     "switch_plan",

@@ -23,12 +23,18 @@ LARGEST_SEAT_NUMBER = 2**31 - 1
 
 
 class Action(Enum):
-    """The kinds of requests for seats."""
+    """The kinds of requests for seats, and of changes of an order's seats."""
 
     BOOK = "book"
     HOLD = "hold"
     MOVE = "move"
     BLOCK = "block"
+    SPLIT = "split"
+    CHANGE_TYPES = "change ticket types"
+
+
+# These need seats that are free; the others change seats that an order has.
+SEAT_REQUESTS = (Action.BOOK, Action.HOLD, Action.MOVE, Action.BLOCK)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class SeatRequest:
     contact: Contact = Contact()
     # The booking that is moved.
     booking_id: int | None = None
+    # The reference of the order whose seats are changed.
+    order: str = ""
     idempotency: IdempotentRequest[Any] | None = None
     # The reference of the new bookings; it stays the same when the request is run again.
     reference: str = field(default_factory=new_reference)
@@ -184,15 +192,19 @@ def _rows(p: Any) -> QuerySet[Booking, Any]:
 
 
 @lru_cache
-def _read_rows(seats: int, *, moves: bool = False) -> Query:
+def _read_rows(seats: int, *, moves: bool = False, of_order: bool = False) -> Query:
     """Reads the rows that occupy the seats and the customer's other rows; each half of the union uses its own index.
 
-    A booking that `moves` may be one without an account.
+    A booking that `moves` may be one without an account, and so may the other seats `of_order`.
     """
 
     def build(p: Any) -> Any:
         wanted = p.several("seat", seats)
-        own = Q(user=p.user_id) | Q(pk=p.booking_id) if moves else Q(user=p.user_id)
+        own = Q(user=p.user_id)
+        if moves:
+            own |= Q(pk=p.booking_id)
+        if of_order:
+            own |= Q(reference=p.order)
         others = _rows(p).filter(own).exclude(seat_number__in=wanted)
         return _rows(p).filter(seat_number__in=wanted).union(others, all=True)
 
@@ -201,8 +213,8 @@ def _read_rows(seats: int, *, moves: bool = False) -> Query:
 
 # Most requests are for a few seats; these statements are compiled when a worker starts.
 for _seats in range(1, 11):
-    _read_rows(_seats)
-_read_rows(1, moves=True)
+    _read_rows(_seats, moves=False, of_order=False)
+_read_rows(1, moves=True, of_order=False)
 _lock_if_left = Query(
     lambda p: show_to_lock(p).filter(total_seats__gte=Coalesce(Subquery(_numbers_taken(p)), 0) + p.count)
 )
@@ -217,8 +229,8 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False) -> Facts:
     """
     values = _values(request)
     lock = lock_row if wait else _lock_unless_taken(request)
-    moves = request.action == Action.MOVE
-    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers), moves=moves)
+    kept = {"moves": request.action == Action.MOVE, "of_order": bool(request.order)}
+    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers), **kept)
     calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values), _read_ticket_types.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
@@ -246,6 +258,7 @@ def _values(request: SeatRequest) -> dict[str, Any]:
         # 0 is an id that no user has. NULL would not work: comparisons with NULL are never true.
         "user_id": request.user_id or 0,
         "booking_id": request.booking_id or 0,
+        "order": request.order,
         "now": request.now,
         "count": request.count,
         **numbered_values("seat", seats),

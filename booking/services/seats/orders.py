@@ -1,6 +1,6 @@
 """Orders: the seats that a customer booked or holds under one reference, and what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -79,3 +79,14 @@ def read_bookings(*, orders: Sequence[Order], now: datetime) -> list[list[Bookin
     for booking in loaded:
         by_order.setdefault((booking.show_id, booking.reference), []).append(booking.as_of(now))
     return [by_order.get((order.show_id, order.reference), []) for order in orders]
+
+
+def read_names(*, bookings: Iterable[Booking]) -> dict[tuple[int, str], str]:
+    """Return the names in the orders of bookings without an account, by show and reference."""
+    keys = {(booking.show_id, booking.reference) for booking in bookings if booking.user_id is None}
+    if not keys:
+        return {}
+    shows, references = zip(*keys, strict=True)
+    orders = Order.objects.filter(show__in=set(shows), reference__in=references).order_by()
+    named = orders.exclude(name="").values_list("show", "reference", "name")
+    return {(show, reference): name for show, reference, name in named}

@@ -1,4 +1,4 @@
-"""The rules for all requests for seats: bookings, holds, moves, blocks and sales by staff.
+"""The rules for all requests for seats: bookings, holds, moves, blocks and sales by staff, and changes of orders.
 
 To add a rule, write a class with its refusal in one of these modules and add it to RULES. A rule reads Facts, which
 were read under the show's lock. SeatRule is for rules about particular seats; the best available seats are chosen among
@@ -14,13 +14,16 @@ from booking.services.seats.facts import Action, Facts, SeatRequest
 from booking.services.seats.rules.amounts import Priced, TotalExpected
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
+from booking.services.seats.rules.orders import SeatsOfOrder, SomeSeatsStay
 from booking.services.seats.rules.sale import Movable, OnSale
 from booking.services.seats.rules.seats import SeatsExist, SeatsFree, SoldOut, WholeSofas
 from booking.services.seats.seating import best_seats, largest_block
 
 RULES: list[Rule] = [
     Movable(),
+    SeatsOfOrder(),
     OnSale(),
+    SomeSeatsStay(),
     SeatsExist(),
     SeatsFree(),
     SeatLimit(),

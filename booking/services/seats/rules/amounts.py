@@ -38,7 +38,7 @@ class TotalExpected(Rule):
     """The ticket types have prices, and the sum is the one that the customer was shown."""
 
     refusals = (UnknownTicketType, PriceChanged)
-    actions = (Action.BOOK, Action.HOLD, Action.MOVE)
+    actions = (Action.BOOK, Action.HOLD, Action.MOVE, Action.CHANGE_TYPES)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         """The prices depend on the seats."""

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from booking.services.refusals import Refusal
-from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.facts import SEAT_REQUESTS, Action, Facts, SeatRequest
 
 
 class Rule(ABC):
@@ -13,7 +13,7 @@ class Rule(ABC):
 
     # The refusals that `check` may raise, for the OpenAPI document.
     refusals: ClassVar[Sequence[type[Refusal]]]
-    actions: ClassVar[Collection[Action]] = tuple(Action)
+    actions: ClassVar[Collection[Action]] = SEAT_REQUESTS
 
     def locks_customer(self, request: SeatRequest) -> bool:
         """Return whether the rule depends on the customer's other shows; the lock takes one more round trip."""

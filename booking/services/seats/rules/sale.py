@@ -42,6 +42,7 @@ class ShowCancelled(Refusal):
 
 class OnSale(Rule):
     refusals = (ShowCancelled, ShowStarted)
+    actions = tuple(Action)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         if facts.show.is_cancelled:

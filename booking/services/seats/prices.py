@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from booking.models import PriceTable, Show, TicketType, prices_of_list, represent_amount
+from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow
 
@@ -93,23 +93,36 @@ def _sold_before(facts: Facts, request: SeatRequest) -> dict[int, SeatRow]:
 
 
 def _ticket(facts: Facts, request: SeatRequest, number: int, named: int | None, sold: SeatRow | None) -> Ticket:
-    seat, names = facts.hall.seat(number), {pk: name for pk, name, _ in facts.ticket_types}
-
-    def ticket(ticket_type: int | None, price: Decimal) -> Ticket:
-        sold_as = TicketType(pk=ticket_type, name=names[ticket_type]) if ticket_type else None
-        return Ticket(number, seat.label, seat.category, sold_as, price)
-
-    if named is None and sold and (sold.category or facts.hall.seat(sold.seat_number).category) == seat.category:
-        return ticket(sold.ticket_type_id, sold.price)
-    prices: PriceTable = prices_of_list(facts.show.price_list_id) if facts.show.price_list_id else {}
+    seat = facts.hall.seat(number)
+    if named is None and sold and _category_of(facts, sold) == seat.category:
+        return _ticket_of_type(facts, seat, sold.ticket_type_id, sold.price)
     wanted = named or (sold.ticket_type_id if sold else None)
+    return _ticket_of_type(facts, seat, *_type_and_price(facts, request, seat, wanted))
+
+
+def _category_of(facts: Facts, sold: SeatRow) -> str:
+    """Return the category of a stored seat; rows of version 1.0 have none."""
+    return sold.category or facts.hall.seat(sold.seat_number).category
+
+
+def _type_and_price(facts: Facts, request: SeatRequest, seat: Seat, wanted: int | None) -> tuple[int | None, Decimal]:
+    """Return the wanted ticket type, by default the first that is sold for the seat, and its price now.
+
+    None and 0 where no type is sold: the show is free, or the rules refuse the seat. Raises UnknownTicketType.
+    """
+    prices: PriceTable = prices_of_list(facts.show.price_list_id) if facts.show.price_list_id else {}
+    sold = [pk for pk in facts.active_types if (seat.category, pk) in prices]
     if wanted is None:
-        wanted = next((pk for pk in facts.active_types if (seat.category, pk) in prices), None)
-    if wanted is None:
-        return ticket(None, Decimal(0))
-    if wanted not in facts.active_types or (seat.category, wanted) not in prices:
-        raise UnknownTicketType(wanted, seat.label, request.ticket_type_field(number, wanted))
-    return ticket(wanted, prices[seat.category, wanted])
+        return (sold[0], prices[seat.category, sold[0]]) if sold else (None, Decimal(0))
+    if wanted not in sold:
+        raise UnknownTicketType(wanted, seat.label, request.ticket_type_field(seat.number, wanted))
+    return wanted, prices[seat.category, wanted]
+
+
+def _ticket_of_type(facts: Facts, seat: Seat, ticket_type: int | None, price: Decimal) -> Ticket:
+    names = {pk: name for pk, name, _ in facts.ticket_types}
+    sold_as = TicketType(pk=ticket_type, name=names[ticket_type]) if ticket_type else None
+    return Ticket(seat.number, seat.label, seat.category, sold_as, price)
 
 
 def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:

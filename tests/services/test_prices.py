@@ -3,11 +3,8 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from booking.models import Booking, Order, currency_decimals, fits_currency, represent_amount
-from booking.serializers import represent_order
+from booking.models import Booking, Order
 from booking.services import book_seat, book_seats, change_show, hold_seats, move_booking, read_prices
 from booking.services.seats.prices import PriceChanged, UnknownTicketType
 from booking.services.seats.rules import NoAccessibleSeat, NoBlock
@@ -224,45 +221,3 @@ def test_a_hold_that_stays_in_an_order_keeps_it(user, priced):
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[3], now=NOW)
     book(user, priced, 2, 3)
     assert Order.objects.count() == 2
-
-
-# --- Money ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("currency", "decimals", "text"), [("EUR", 2, "7.50"), ("JPY", 0, "8"), ("KWD", 3, "7.500")])
-def test_amounts_have_the_currency_s_decimals(settings, currency, decimals, text):
-    settings.CURRENCY = currency
-    assert (currency_decimals(), represent_amount(Decimal("7.5"))) == (decimals, text)
-    assert fits_currency(Decimal(7)) is True
-    assert fits_currency(Decimal("7.5")) is (decimals > 0)
-
-
-@pytest.mark.parametrize("currency", ["JPY", "EUR", "KWD"])
-@given(minor=st.lists(st.integers(0, 10**8), min_size=1, max_size=10))
-def test_the_prices_of_the_seats_sum_to_the_total(currency, minor):
-    from django.test import override_settings
-
-    with override_settings(CURRENCY=currency):
-        unit = Decimal(1).scaleb(-currency_decimals())
-        show = make_unsaved_show()
-        seats = enumerate(minor, start=1)
-        bookings = [
-            Booking(show=show, seat_number=seat, seat_label="A1", category="S", price=unit * amount, created_at=NOW)
-            for seat, amount in seats
-        ]
-        order = represent_order(bookings)
-    prices = [booking["price"] for booking in order["bookings"]]
-    assert all(isinstance(price, str) for price in prices)
-    assert (sum(map(Decimal, prices)), order["total"], order["due"]) == (
-        unit * sum(minor),
-        f"{unit * sum(minor):.{-unit.as_tuple().exponent}f}",
-        order["total"],
-    )
-
-
-def make_unsaved_show():
-    from booking.models import Movie, Screen, Show
-
-    return Show(
-        pk=1, movie=Movie(pk=1), screen=Screen(pk=1), starts_at=NOW, ends_at=NOW, total_seats=50, seats_per_row=10
-    )

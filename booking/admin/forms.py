@@ -101,6 +101,10 @@ class ShowForm(ServiceRulesMixin, forms.ModelForm):
         for name in self.OPTIONAL.keys() & self.fields.keys():
             self.fields[name].required = False
             self.fields[name].help_text = self.OPTIONAL[name]
+        if "price_list" in self.fields and self.instance._state.adding:
+            self.fields["price_list"].empty_label = "The screen's"  # type: ignore[attr-defined]
+        elif "price_list" in self.fields:
+            self.fields["price_list"].empty_label = "None: the show is free"  # type: ignore[attr-defined]
 
 
 class CopyShowForm(forms.Form):

@@ -69,6 +69,13 @@ class Plan:
     def is_empty(self) -> bool:
         return not any(column.blocks for column in self.columns)
 
+    @property
+    def has_prices(self) -> bool:
+        """Whether a screen or a show has a price list."""
+        return any(
+            column.screen.price_list or any(block.show.price_list for block in column.blocks) for column in self.columns
+        )
+
 
 def lay_out(
     day: date, shows: Sequence[services.ShowFigures], screens: Sequence[Screen], room: timedelta = timedelta(0)
@@ -179,7 +186,7 @@ class PlanPage(admin.ModelAdmin):
 
     def _plan_page(self, request: HttpRequest, form: DayForm, day: date, new: PlanShowForm) -> HttpResponse:
         may_add, may_change = self.has_add_permission(request), self.has_change_permission(request)
-        shows, screens = services.read_day(day=day), list(Screen.objects.all())
+        shows, screens = services.read_day(day=day), list(Screen.objects.select_related("price_list"))
         new.offer(screens)
         context = {
             **self.admin_site.each_context(request),
@@ -210,7 +217,8 @@ class PlanPage(admin.ModelAdmin):
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.detail)
             return None
         except IntegrityError:
-            form.add_error("movie", "This movie was deleted at the same time.")
+            # Race: the movie or the price list was deleted; validating again reports it.
+            form.full_clean()
             return None
         self.log_addition(request, show, [{"added": {}}])
         messages.success(request, f"Added: {show}.")

@@ -1,6 +1,6 @@
 """Forms of the day plan. They validate the format of the input; the services check the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
@@ -8,9 +8,11 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 
 from booking.admin.time_fields import DayField, LocalTimeField, LocalTimeWidget
-from booking.models import Movie, Screen, Show
+from booking.models import Movie, PriceList, Screen, Show
 
 DAYS_OF = {"day": 1, "week": 7}
+# The value of the choice of no price list.
+FREE = "free"
 
 
 class PlanTimeWidget(LocalTimeWidget):
@@ -22,10 +24,43 @@ class PlanTimeWidget(LocalTimeWidget):
         self.widgets = [day, forms.TimeInput(attrs={"placeholder": "20:30", "size": 6}), *self.widgets[2:]]
 
 
+class _PriceListChoices(forms.models.ModelChoiceIterator):
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        yield FREE, "None: the show is free"
+
+
+class PriceListField(forms.ModelChoiceField):
+    """The price list of a new show; the cleaned value is None for the screen's, or FREE."""
+
+    iterator = _PriceListChoices
+
+    def to_python(self, value: Any) -> Any:
+        return value if value == FREE else super().to_python(value)
+
+
 class PlanShowForm(forms.Form):
-    movie = forms.ModelChoiceField(Movie.objects, widget=AutocompleteSelect(Show._meta.get_field("movie"), admin.site))
+    movie = forms.ModelChoiceField(
+        Movie.objects,
+        widget=AutocompleteSelect(Show._meta.get_field("movie"), admin.site),
+        error_messages={"invalid_choice": "This movie does not exist any more."},
+    )
     screen = forms.ModelChoiceField(Screen.objects, empty_label=None)
     starts_at = LocalTimeField(label="Start", widget=PlanTimeWidget)
+    price_list = PriceListField(
+        PriceList.objects,
+        label="Prices",
+        required=False,
+        empty_label="The screen's",
+        error_messages={"invalid_choice": "This price list does not exist any more."},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        if data.get("price_list") == FREE:
+            data |= {"price_list": None, "is_free": True}
+        return data
 
     def offer(self, screens: Sequence[Screen]) -> None:
         """Sets the screens to choose from without another query."""

@@ -16,7 +16,7 @@ from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
-from booking.models import MONEY, STANDARD, Booking, Movie, SeatCategory, Show, ShowQuerySet, format_amount
+from booking.models import MONEY, STANDARD, Booking, Movie, PriceList, SeatCategory, Show, ShowQuerySet, format_amount
 
 # Shows that start this long after midnight also appear in the plan of the day before.
 NIGHT = timedelta(hours=6)
@@ -50,6 +50,8 @@ class ShowFigures:
     starts_at: datetime
     ends_at: datetime
     is_cancelled: bool
+    # Empty for a free show.
+    price_list: str
     seats: int
     sold: int
     cancelled: int
@@ -208,14 +210,16 @@ def _figures(shows: ShowQuerySet, *, with_takings: bool = False) -> list[ShowFig
         .order_by("starts_at", "pk")
         .values_list(
             *("pk", "movie_id", "movie__title", "movie__release_date", "screen_id", "screen__name"),
-            *("starts_at", "ends_at", "cancelled_at", "total_seats", "seats_sold", "cancellations", "takings"),
+            *("starts_at", "ends_at", "cancelled_at", "price_list__name", "price_list__version"),
+            *("total_seats", "seats_sold", "cancellations", "takings"),
         )
     )
     return [
         ShowFigures(
-            pk, movie_id, _movie(title, release), screen_id, screen, start, end, cancelled is not None, *figures
+            *(pk, movie_id, _movie(title, release), screen_id, screen, start, end),
+            *(cancelled is not None, _price_list(prices, version), *figures),
         )
-        for pk, movie_id, title, release, screen_id, screen, start, end, cancelled, *figures in rows
+        for pk, movie_id, title, release, screen_id, screen, start, end, cancelled, prices, version, *figures in rows
     ]
 
 
@@ -254,6 +258,11 @@ def _takings_lines(rows: Iterable[tuple[Any, ...]]) -> list[TakingsLine]:
 @lru_cache(maxsize=1000)
 def _movie(title: str, release_date: date | None) -> str:
     return str(Movie(title=title, release_date=release_date))
+
+
+@lru_cache(maxsize=1000)
+def _price_list(name: str | None, version: int) -> str:
+    return str(PriceList(name=name, version=version)) if name else ""
 
 
 def _grouped(shows: Sequence[ShowFigures], group: Callable[[ShowFigures], Group]) -> dict[Group, list[ShowFigures]]:

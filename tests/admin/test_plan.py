@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone as django_timezone
 
-from booking.models import Movie, Screen, Show, User
-from tests.factories import make_booking, make_movie, make_screen, make_show
+from booking.models import Screen, Show, User
+from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show
 from tests.races import at_once
 from tests.staff import form_errors, page_messages, show_form, signed_in_as, staff_with
 
@@ -232,7 +232,7 @@ def test_a_cinema_without_screens_is_told_so(staff):
 def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         make_booking(show=planned(at(14)))
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         staff.get(PLAN, {"day": DAY})
 
 
@@ -386,9 +386,10 @@ def test_changes_need_their_permission(db, path, permission):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
 @pytest.mark.django_db(transaction=True)
-def test_a_movie_deleted_while_its_show_is_added_is_missed_on_the_form(staff):
-    movie, screen = make_movie(), make_screen()
-    pending = [Movie.objects.filter(pk=movie.pk).delete]
+@pytest.mark.parametrize("field", ["movie", "price_list"])
+def test_a_row_deleted_while_its_show_is_added_is_missed_on_the_form(staff, field):
+    movie, prices = make_movie(), make_price_list()
+    pending = [{"movie": movie, "price_list": prices}[field].delete]
 
     def delete_first(execute, sql, params, many, context):
         if sql.startswith('INSERT INTO "booking_show"') and pending:
@@ -396,5 +397,49 @@ def test_a_movie_deleted_while_its_show_is_added_is_missed_on_the_form(staff):
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(delete_first):
-        response = staff.post(f"{PLAN}?day={DAY}", add_form(movie, screen))
-    assert response.context["new"].errors == {"movie": ["This movie was deleted at the same time."]}
+        response = staff.post(f"{PLAN}?day={DAY}", add_form(movie, make_screen(), price_list=prices.pk))
+    assert response.context["new"].errors == {field: [f"This {field.replace('_', ' ')} does not exist any more."]}
+
+
+# --- Prices ---
+
+
+def test_the_plan_shows_the_price_list_of_each_show(viewer):
+    planned(at(14), price_list=make_price_list(name="Matinee", version=2))
+    planned(at(18))
+    page = viewer.get(PLAN, {"day": DAY}).content.decode()
+    prices = '<span class="visually-hidden">Prices: </span>'
+    assert [f"{prices}{text}</span>" in page for text in ("Matinee (version 2)", "free")] == [True] * 2
+
+
+def test_a_cinema_without_prices_sees_none_on_the_plan(viewer):
+    planned(at(14))
+    assert "Prices: " not in viewer.get(PLAN, {"day": DAY}).content.decode()
+
+
+@pytest.mark.parametrize("choice", ["screen", "own", "free"])
+def test_the_prices_of_a_new_show_are_chosen_on_the_plan(staff, choice):
+    own, of_screen = make_price_list(name="Own"), make_price_list(name="Screen")
+    chosen = {"screen": "", "own": own.pk, "free": "free"}[choice]
+    form = add_form(make_movie(), make_screen(price_list=of_screen), price_list=chosen)
+    staff.post(f"{PLAN}?day={DAY}", form)
+    assert Show.objects.get().price_list == {"screen": of_screen, "own": own, "free": None}[choice]
+
+
+def test_an_unknown_price_list_is_refused_in_the_form(staff):
+    response = staff.post(f"{PLAN}?day={DAY}", add_form(make_movie(), make_screen(), price_list="77"))
+    assert response.context["new"].errors == {"price_list": ["This price list does not exist any more."]}
+
+
+def test_the_plan_offers_the_screen_s_prices_each_list_and_none(staff):
+    screen = make_screen(price_list=make_price_list(name="Regular"))
+    response = staff.get(PLAN, {"day": DAY})
+    choices = [str(label) for _, label in response.context["new"].fields["price_list"].choices]
+    assert choices == ["The screen's", "Regular (version 1)", "None: the show is free"]
+    assert f'data-name="{screen}" data-prices="Regular (version 1)"' in response.content.decode()
+
+
+def test_a_show_s_page_says_what_no_price_list_means(staff):
+    paths = (ADD, f"/admin/booking/show/{planned(at(14)).pk}/change/")
+    fields = [staff.get(path).context["adminform"].form.fields["price_list"] for path in paths]
+    assert [field.empty_label for field in fields] == ["The screen's", "None: the show is free"]

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from booking.models import Show
-from tests.factories import make_booking, make_movie, make_screen, make_show
+from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -180,6 +180,24 @@ def test_a_show_that_does_not_fit_is_refused_in_the_form(page, boss, alien):
     page.get_by_role("button", name="Add show").click()
     expect(page.get_by_role("form", name="Add a show")).to_contain_text("the screen needs 20 minutes between shows.")
     expect(page.get_by_label("Time:")).to_have_value("1610")
+
+
+def test_the_prices_of_a_new_show_are_chosen(page, boss, alien):
+    alien.screen.price_list = make_price_list(name="Regular")
+    alien.screen.save()
+    make_price_list(name="Cheap")
+    page.goto(PLAN)
+    prices = page.get_by_label("Prices:")
+    page.get_by_label("Screen:").select_option("Big")
+    expect(prices.locator("option:checked")).to_have_text("The screen's: Regular (version 1)")
+    page.get_by_role("link", name="Add a show on Small").click()
+    expect(prices.locator("option:checked")).to_have_text("The screen's: free")
+    page.locator(".select2-search__field").fill("ali")
+    page.get_by_role("option", name="Alien").click()
+    page.get_by_label("Time:").fill("20:00")
+    prices.select_option("Cheap (version 1)")
+    page.get_by_role("button", name="Add show").click()
+    expect(page.get_by_role("link", name="Prices: Cheap (version 1)")).to_be_visible()
 
 
 # --- Copying ---

@@ -11,7 +11,7 @@ from booking.services.programme import copies
 from booking.services.programme.copies import CopiesChanged, TooManyCopies
 from booking.services.programme.local_time import NoSuchLocalTime
 from booking.services.programme.shows import ShowInThePast, ShowsOverlap
-from tests.factories import NOW, make_booking, make_movie, make_screen, make_show
+from tests.factories import NOW, make_booking, make_movie, make_price_list, make_screen, make_show
 
 pytestmark = pytest.mark.django_db
 DAY = date(2099, 6, 1)
@@ -50,6 +50,13 @@ def test_a_copy_has_the_length_of_its_show_and_the_seats_of_its_screen():
         at(15, day=NEXT_DAY),
     )
     assert (copy.total_seats, copy.seats_per_row) == (12, 4)
+
+
+def test_a_copy_has_the_prices_of_its_show_and_not_those_of_its_screen():
+    prices = make_price_list()
+    make_show(starts_at=at(14), price_list=prices)
+    make_show(starts_at=at(18), screen=make_screen(price_list=make_price_list()))
+    assert [copy.price_list for copy in add()] == [prices, None]
 
 
 def test_a_preview_saves_nothing():

@@ -97,6 +97,11 @@ def test_a_planned_show_has_the_screen_s_price_list(movie, screen):
     assert saved(plan(movie, screen), "price_list") == (screen.price_list.pk,)
 
 
+def test_a_planned_show_can_be_free_on_a_screen_with_prices(movie, screen):
+    screen.price_list = make_price_list()
+    assert saved(plan(movie, screen, is_free=True), "price_list") == (None,)
+
+
 def test_changing_the_screen_later_does_not_change_the_show(movie, screen):
     show, before = plan(movie, screen), screen.plan
     redraw(screen, "SSS")

@@ -86,11 +86,12 @@ def plan_show(
     now: datetime,
     ends_at: datetime | None = None,
     price_list: PriceList | None = None,
+    is_free: bool = False,
 ) -> Show:
     """Creates a show with the screen's seat plan. Times have a zone, and durations are added in UTC.
 
-    The default of `ends_at` comes from the movie's length in minutes. The
-    default of `price_list` is the screen's; without one the show is free. Raises MovieLengthUnknown, ShowInThePast,
+    The default of `ends_at` comes from the movie's length in minutes. The default of `price_list` is the screen's;
+    without one, or if it `is_free`, the show is free. Raises MovieLengthUnknown, ShowInThePast,
     ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
     """
     check_start(starts_at, now)
@@ -100,7 +101,7 @@ def plan_show(
         screen=screen,
         starts_at=starts_at,
         ends_at=in_utc(ends_at) if ends_at else _end_of(movie, starts_at),
-        price_list=price_list or screen.price_list,
+        price_list=None if is_free else price_list or screen.price_list,
         **seats_of(screen),
     )
     with write_transaction():

@@ -178,8 +178,15 @@ function click(event) {
 
 // --- A new show -------------------------------------------------------------------------------
 
+// The first choice of prices names the price list of the chosen screen.
+function namePrices() {
+  const column = columns.find((one) => one.dataset.screen === addForm.elements.screen.value);
+  addForm.elements.price_list.options[0].text = `The screen's: ${column.dataset.prices}`;
+}
+
 function choose(screen, minutes) {
   addForm.elements.screen.value = screen;
+  namePrices();
   if (minutes !== null) {
     addForm.elements.starts_at_0.value = localDay(minutes);
     addForm.elements.starts_at_1.value = clock.format(moment(minutes));
@@ -201,6 +208,8 @@ if (plan) {
   plan.addEventListener("click", click, true);
   if (addForm) {
     plan.classList.add("can-add");
+    addForm.elements.screen.addEventListener("change", namePrices);
+    namePrices();
     for (const link of document.querySelectorAll(".plan-screen .addlink")) {
       link.addEventListener("click", (event) => {
         event.preventDefault();

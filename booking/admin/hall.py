@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
@@ -26,6 +27,7 @@ from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
     BookingsForm,
+    CustomerOfSeatsForm,
     CustomerSearchForm,
     HallForm,
     MoveForm,
@@ -33,7 +35,7 @@ from booking.admin.hall_forms import (
     SellSeatsForm,
 )
 from booking.exception_handler import STATUS_OF_KIND
-from booking.models import Booking, Show, User
+from booking.models import Booking, Show, TicketType, User, represent_amount
 
 MAX_CUSTOMERS = 10
 BLOCKED = Booking.Status.BLOCKED
@@ -60,12 +62,18 @@ def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
         user=customer,
         show_id=show.pk,
         seat_numbers=seats,
+        ticket_types=data["ticket_types"],
+        expected_total=data["expected_total"],
         now=timezone.now(),
         sold_by=_staff(request),
         contact=data["contact"],
     )
     buyer = customer_text(customer and str(customer), _staff(request), data["contact"].name)
-    return f"Sold {labels(show, seats)} to {buyer}, {bookings[0].reference}."
+    done = f"Sold {labels(show, seats)} to {buyer}, {bookings[0].reference}"
+    if bookings[0].show.price_list_id:
+        done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {settings.CURRENCY}"
+    notice = _limit_notice(show, customer, "has") if customer else ""
+    return f"{done}. {notice}".rstrip()
 
 
 def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
@@ -144,6 +152,22 @@ def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any
     return shown | {"booking": seat.booking_id, "reference": seat.reference, "user": seat.username, "url": url}
 
 
+def _limit_notice(show: Show, customer: User, verb: str, seats: Sequence[int] = ()) -> str:
+    """Return a sentence if the customer's seats, including these, exceed the seat limit, which doesn't bind staff."""
+    exceeded = services.find_exceeded_limit(user=customer, show_id=show.pk, now=timezone.now(), seat_numbers=seats)
+    if not exceeded:
+        return ""
+    return f"{customer} {verb} {exceeded.seats} seats in this show; the limit is {exceeded.limit}."
+
+
+def _prices(show: Show) -> dict[str, dict[int, str]]:
+    """Return the show's prices by category and ticket type; none if it is free."""
+    prices: dict[str, dict[int, str]] = {}
+    for category, ticket_type, _, amount in services.read_prices(show=show):
+        prices.setdefault(category, {})[ticket_type] = represent_amount(amount)
+    return prices
+
+
 def _closed(show: Show) -> str:
     """Return the reason why the show can't be changed any more, or an empty string."""
     if show.is_cancelled:
@@ -161,7 +185,18 @@ def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
         "counts": {"free": show.total_seats - len(taken), **{name: counts[name] for name in STATE_NAMES.values()}},
         "may": may,
         "closed": _closed(show),
+        "ticket_types": [{"id": pk, "name": name} for pk, name in services.read_ticket_types(show=show)],
+        "prices": _prices(show),
+        "currency": settings.CURRENCY,
     }
+
+
+def _sentence(refusal: services.Refusal) -> str:
+    """Return the refusal's sentence. The API's clients know a ticket type by its id, staff by its name."""
+    if not isinstance(refusal, services.UnknownTicketType):
+        return refusal.detail
+    ticket_type = TicketType.objects.filter(pk=refusal.ticket_type).first()
+    return f"{ticket_type or 'This ticket type'} is not sold for seat {refusal.label}."
 
 
 def _refuse(status: int, detail: str, **more: Any) -> JsonResponse:
@@ -178,6 +213,7 @@ class HallAdmin(admin.ModelAdmin):
         return [
             path("hall/customers/", view(self.customers_view), name="booking_show_customers"),
             path("<str:object_id>/hall/", view(self.hall_view), name="booking_show_hall"),
+            path("<str:object_id>/hall/limit/", view(self.limit_view), name="booking_show_limit"),
             path("<str:object_id>/hall/<str:name>/", view(self.action_view), name="booking_show_hall_act"),
             *super().get_urls(),
         ]
@@ -235,7 +271,21 @@ class HallAdmin(admin.ModelAdmin):
         try:
             return 200, act(request, show, form.cleaned_data)
         except services.Refusal as refusal:
-            return STATUS_OF_KIND[refusal.kind], refusal.detail
+            return STATUS_OF_KIND[refusal.kind], _sentence(refusal)
+
+    @method_decorator(require_GET)
+    def limit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Return a notice if the chosen seats would exceed the customer's seat limit, for users who may sell."""
+        show = self._show(request, object_id)
+        if not isinstance(show, Show):
+            return show
+        if not request.user.has_perm("booking.add_booking"):
+            return _refuse(403, "You may not do this.")
+        form = CustomerOfSeatsForm(request.GET, show=show)
+        data = form.cleaned_data if form.is_valid() else None
+        # The sale reports what is wrong with the input.
+        notice = _limit_notice(show, data["customer"], "will have", data["seats"]) if data else ""
+        return JsonResponse({"notice": notice})
 
     @method_decorator(require_GET)
     def customers_view(self, request: HttpRequest) -> HttpResponse:

@@ -14,6 +14,7 @@ from booking.services import Contact, SeenSeat
 # The names of the states in the hall and its legend.
 STATE_NAMES = {Booking.Status.BOOKED: "sold", Booking.Status.HELD: "held", Booking.Status.BLOCKED: "blocked"}
 STATUSES = {name: status for status, name in STATE_NAMES.items()}
+TICKET = re.compile(rf"([1-9][0-9]{{0,8}}):({POSITIVE_ID})", re.ASCII)
 SEEN_SEAT = re.compile(rf"({POSITIVE_ID}):([1-9][0-9]{{0,8}}):({'|'.join(STATUSES)})", re.ASCII)
 # Enough for all seats of the largest hall.
 MAX_LENGTH = 400_000
@@ -41,10 +42,30 @@ class ChosenSeatsForm(HallForm):
         return seats
 
 
+class TicketTypesField(forms.CharField):
+    """Ids of ticket types by seat number: comma-separated `seat number:ticket type`, such as `5:1`."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=MAX_LENGTH, required=False, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        matches = [TICKET.fullmatch(part) for part in text.split(",")] if text else []
+        if not all(matches):
+            raise ValidationError("Ticket types must be whole numbers by seat number.")
+        return {int(match[1]): int(match[2]) for match in matches if match}
+
+
+class CustomerOfSeatsForm(ChosenSeatsForm):
+    customer = CustomerField(max_length=150)
+
+
 class SellSeatsForm(ChosenSeatsForm):
     """The customer is None without an account; then the cleaned `contact` may have a name, an e-mail and a phone."""
 
     customer = CustomerField(max_length=150, required=False)
+    ticket_types = TicketTypesField()
+    expected_total = forms.DecimalField(min_value=0, max_digits=16, decimal_places=3, required=False)
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(max_length=254, required=False)
     phone = forms.CharField(max_length=40, required=False)
@@ -53,6 +74,8 @@ class SellSeatsForm(ChosenSeatsForm):
         super().clean()
         data = self.cleaned_data
         data["contact"] = Contact(*(data.get(field, "") for field in ("name", "email", "phone")))
+        if not set(data.get("ticket_types", ())) <= set(data.get("seats", ())):
+            self.add_error("ticket_types", "Ticket types must be those of the chosen seats.")
         if data.get("customer") and data["contact"] != Contact():
             self.add_error("customer", "Enter either an account or a name, a phone number and an e-mail address.")
         return data

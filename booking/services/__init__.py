@@ -84,10 +84,17 @@ from booking.services.seats.order_changes import (
     split_order,
 )
 from booking.services.seats.orders import amount_owed, orders_of, read_bookings, read_names
-from booking.services.seats.prices import PriceChanged, UnknownTicketType, give_lowest_prices, read_prices
+from booking.services.seats.prices import (
+    PriceChanged,
+    UnknownTicketType,
+    give_lowest_prices,
+    read_prices,
+    read_ticket_types,
+)
 from booking.services.seats.rules import refusals_for
 from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
 from booking.services.seats.rules.seats import SeatTaken
+from booking.services.seats.seat_limit import ExceededLimit, find_exceeded_limit
 from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
 from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
 from booking.services.transactions import is_transient_error, lock_account
@@ -106,6 +113,7 @@ __all__ = [
     "DateOrder",
     "DateOrderUnclear",
     "Drawing",
+    "ExceededLimit",
     "IdempotencyKeyReused",
     "IdempotentRequest",
     "ImportReport",
@@ -164,6 +172,7 @@ __all__ = [
     "export_account",
     "find_account",
     "find_account_and_count",
+    "find_exceeded_limit",
     "find_movie_upload",
     "find_offsets",
     "give_lowest_prices",
@@ -195,6 +204,7 @@ __all__ = [
     "read_sales",
     "read_seat_map",
     "read_taken_seats",
+    "read_ticket_types",
     "refresh_session",
     "refusals_for",
     "release_expired_holds",

@@ -35,6 +35,7 @@ TABLE = {
     ("booking_show_copy", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_customers", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall", "show", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_limit", "show", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show sell", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show block", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_hall_act", "show unblock", "POST"): [SIGN_IN, SIGN_IN, 403, 200],

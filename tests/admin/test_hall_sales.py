@@ -1,7 +1,16 @@
 """Sales in the hall, to customers with and without an account."""
 
-from booking.models import Order
-from tests.admin.hall import act, detail, seats, seen
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from booking.models import Order, Show, TicketType
+from tests.admin.hall import act, detail, hall_of, member_of_staff, seats, seen
+from tests.factories import make_booking, make_price_list, make_show, make_ticket_type
+
+# --- Customers without an account -------------------------------------------------------------
+
 
 JO = {"name": "Jo Bakker", "phone": "0612345678", "email": "jo@cinema.example"}
 
@@ -35,3 +44,150 @@ def test_a_seat_sold_without_an_account_is_cancelled(box_office, show):
     answer = act(box_office, show, "cancel", seen=seen(booking))
     cancelled = f"Cancelled A1 of a customer without an account, {booking.reference}."
     assert (detail(answer), seats(show)) == ((200, cancelled), [])
+
+
+# --- Prices -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def adult() -> TicketType:
+    return make_ticket_type(name="Adult")
+
+
+@pytest.fixture
+def child() -> TicketType:
+    return make_ticket_type(name="Child")
+
+
+@pytest.fixture
+def priced(db, adult, child) -> Show:
+    """A row of standard seats and one of premium seats, which are not sold to children."""
+    prices = {("S", adult): 12, ("S", child): "8.50", ("P", adult): 15}
+    return make_show(layout="SSSS\nPPPP", price_list=make_price_list(prices))
+
+
+def test_a_hall_has_the_prices_of_its_show(box_office, priced, adult, child):
+    hall = box_office.get(hall_of(priced)).json()
+    assert hall["ticket_types"] == [{"id": one.pk, "name": one.name} for one in (adult, child)]
+    standard = {str(adult.pk): "12.00", str(child.pk): "8.50"}
+    assert (hall["prices"], hall["currency"]) == ({"S": standard, "P": {str(adult.pk): "15.00"}}, "EUR")
+
+
+def test_the_ticket_types_of_a_hall_are_those_with_a_price_by_position(box_office, adult):
+    senior, baby = make_ticket_type(name="Senior", position=0), make_ticket_type(name="Baby", is_active=False)
+    make_ticket_type(name="Group")
+    prices = {("S", adult): 12, ("P", senior): 9, ("S", baby): 0}
+    hall = box_office.get(hall_of(make_show(layout="SSPP", price_list=make_price_list(prices)))).json()
+    assert [one["name"] for one in hall["ticket_types"]] == ["Senior", "Adult"]
+
+
+def test_a_free_show_has_no_prices(box_office, show):
+    hall = box_office.get(hall_of(show)).json()
+    assert (hall["ticket_types"], hall["prices"]) == ([], {})
+
+
+def test_the_prices_of_a_hall_cost_two_queries(box_office, priced, django_assert_num_queries):
+    box_office.get(hall_of(priced))
+    # Session, user, two of permissions, the show, its seats, the ticket types twice.
+    with django_assert_num_queries(8):
+        box_office.get(hall_of(priced))
+
+
+def test_seats_are_sold_as_the_chosen_ticket_types(box_office, priced, adult, child):
+    types = f"1:{adult.pk},2:{child.pk}"
+    answer = act(box_office, priced, "sell", seats="1,2", ticket_types=types, expected_total="20.50")
+    reference = Order.objects.get().reference
+    sold = f"Sold A1, A2 to a customer without an account, {reference}, for 20.50 EUR."
+    assert detail(answer) == (200, sold)
+    assert list(priced.bookings.order_by("seat_number").values_list("ticket_type__name", "price")) == [
+        ("Adult", 12),
+        ("Child", Decimal("8.5")),
+    ]
+
+
+def test_a_seat_without_a_ticket_type_is_sold_as_the_first_one(box_office, priced, adult):
+    act(box_office, priced, "sell", seats="5")
+    assert priced.bookings.get().ticket_type == adult
+
+
+def test_another_total_than_the_page_showed_is_refused_with_the_new_prices(box_office, priced, adult):
+    priced.price_list = make_price_list({("S", adult): 14})
+    priced.save()
+    answer = act(box_office, priced, "sell", seats="1,2", expected_total="24.00")
+    assert detail(answer) == (409, "The seats cost 28.00 now.")
+    assert answer.json()["hall"]["prices"] == {"S": {str(adult.pk): "14.00"}}
+    assert seats(priced) == []
+
+
+@pytest.mark.parametrize(("ticket_type", "name"), [("child", "Child"), (None, "This ticket type")])
+def test_a_ticket_type_that_is_not_sold_for_the_seat_is_refused(box_office, priced, child, ticket_type, name):
+    pk = child.pk if ticket_type else 999
+    answer = act(box_office, priced, "sell", seats="5", ticket_types=f"5:{pk}")
+    assert (detail(answer), seats(priced)) == ((400, f"{name} is not sold for seat B1."), [])
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"ticket_types": "1"}, "Ticket types must be whole numbers by seat number."),
+        ({"ticket_types": "1:1,"}, "Ticket types must be whole numbers by seat number."),
+        ({"ticket_types": f"1:{10**30}"}, "Ticket types must be whole numbers by seat number."),
+        ({"ticket_types": "2:1"}, "Ticket types must be those of the chosen seats."),
+        ({"expected_total": "NaN"}, "Enter a number."),
+        ({"expected_total": "-1"}, "Ensure this value is greater than or equal to 0."),
+    ],
+)
+def test_invalid_ticket_types_and_totals_are_refused(box_office, priced, data, told):
+    assert detail(act(box_office, priced, "sell", seats="1", **data)) == (400, told)
+
+
+# --- The seat limit, which does not bind staff -------------------------------------------------
+
+
+@pytest.fixture
+def limit_of_two(settings) -> None:
+    settings.MAX_SEATS_PER_USER = 2
+
+
+def notice(client: Client, show: Show, **data) -> str:
+    return client.get(f"{hall_of(show)}limit/", data).json()["notice"]
+
+
+def test_a_sale_over_the_seat_limit_says_so(box_office, show, user, limit_of_two):
+    answer = act(box_office, show, "sell", seats="1,2,3", customer="esha")
+    sold = f"Sold A1, A2, A3 to esha, {Order.objects.get().reference}."
+    assert detail(answer) == (200, f"{sold} esha has 3 seats in this show; the limit is 2.")
+
+
+def test_a_sale_without_an_account_has_no_seat_limit(box_office, show, limit_of_two):
+    answer = act(box_office, show, "sell", seats="1,2,3")
+    reference = Order.objects.get().reference
+    assert detail(answer) == (200, f"Sold A1, A2, A3 to a customer without an account, {reference}.")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ("2", ""),
+        ("1,2", ""),
+        ("2,3", "esha will have 3 seats in this show; the limit is 2."),
+    ],
+)
+def test_seats_over_the_limit_are_noticed_before_the_sale(box_office, show, user, limit_of_two, chosen, told):
+    make_booking(show=show, user=user)
+    make_booking(user=user)
+    assert notice(box_office, show, customer="ESHA", seats=chosen) == told
+
+
+@pytest.mark.parametrize("data", [{}, {"customer": "nobody", "seats": "1"}, {"customer": "esha", "seats": "x"}])
+def test_invalid_input_has_no_notice(box_office, show, user, data):
+    assert notice(box_office, show, **data) == ""
+
+
+def test_only_staff_who_sell_see_whether_the_limit_is_exceeded(show, user):
+    path = f"{hall_of(show)}limit/"
+    answers = [member_of_staff(*may).get(path) for may in (["view_show"], ["add_booking"])]
+    assert [detail(answer) for answer in answers] == [
+        (403, "You may not do this."),
+        (403, "You may not see this show."),
+    ]

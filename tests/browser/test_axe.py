@@ -5,8 +5,17 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
+from playwright.sync_api import expect
 
-from tests.factories import make_block, make_booking, make_movie, make_screen, make_show
+from tests.factories import (
+    make_block,
+    make_booking,
+    make_movie,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_ticket_type,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +78,15 @@ def test_the_pages_of_staff_have_no_serious_fault(seen, boss, show, name):
 def test_the_hall_has_no_serious_fault(seen, boss, show):
     seen.goto(f"/admin/booking/show/{show.pk}/change/")
     seen.locator("#hall-grid [role='gridcell']").first.click()
+    assert serious(seen) == []
+
+
+def test_the_hall_with_prices_has_no_serious_fault(seen, boss):
+    prices = {("S", ticket_type): 12 for ticket_type in (make_ticket_type(), make_ticket_type())}
+    show = make_show(layout="SS", price_list=make_price_list(prices))
+    seen.goto(f"/admin/booking/show/{show.pk}/change/")
+    seen.locator("#hall-grid [role='gridcell']").first.click()
+    expect(seen.locator("#hall-tickets select")).to_be_visible()
     assert serious(seen) == []
 
 

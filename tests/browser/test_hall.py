@@ -302,6 +302,8 @@ def test_a_seat_is_sold_by_keyboard_alone(page, seller, show, esha):
     seat(page, "A1").focus()
     for key in ("ArrowRight", "ArrowDown", "Space", "Tab"):
         page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Sell")).to_be_focused()
+    page.keyboard.press("Tab")
     expect(page.get_by_role("combobox", name="Customer")).to_be_focused()
     page.keyboard.type("e")
     expect(page.get_by_role("option", name="esha")).to_be_visible()

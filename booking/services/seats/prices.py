@@ -24,7 +24,7 @@ class UnknownTicketType(Refusal):
 
     def __init__(self, ticket_type: int, label: str, field: str) -> None:
         super().__init__(f"Ticket type {ticket_type} is not sold for seat {label}.")
-        self.field = field
+        self.ticket_type, self.label, self.field = ticket_type, label, field
 
 
 class PriceChanged(Refusal):
@@ -131,6 +131,13 @@ def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:
     Only categories that its seat plan has, and active ticket types, ordered by their position.
     """
     return _prices(show, _active_types([show]))
+
+
+def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
+    """Return id and name of the active ticket types with a price in the show, by position; none for a free show."""
+    types = _active_types([show])
+    sold = {pk for _, pk, *_ in _prices(show, types)}
+    return [(pk, name) for pk, name in types if pk in sold]
 
 
 def give_lowest_prices(*, shows: Sequence[Show]) -> None:

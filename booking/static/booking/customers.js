@@ -61,6 +61,7 @@ export function completeCustomers(input, list, say) {
   function pick(option) {
     input.value = option.dataset.username;
     close();
+    input.dispatchEvent(new Event("change"));
   }
 
   async function enter() {

@@ -4,7 +4,7 @@ const SEAT_WIDTH_REM = 2.16; // .hall-seat with its margins
 const ROW_GAP_REM = 1.2;
 
 // Returns the rows of a seat plan, as /api/seat-plans/ describes it:
-// [{ label, gap, seats: [{ number, label, text, x, category, colour, gap }] }], with gaps in seat widths or in rows.
+// [{ label, gap, seats: [{ number, label, text, x, code, category, colour, gap }] }], with gaps in seat widths or in rows.
 export function rowsOf(plan) {
   const categories = new Map(plan.categories.map((category) => [category.code, category]));
   let y = -1;
@@ -16,7 +16,7 @@ export function rowsOf(plan) {
       const category = categories.size > 1 ? name : "";
       const drawn = { number: seat.seat_number, label: seat.label, x: seat.x, gap: seat.x - x - 1, category, colour };
       x = seat.x;
-      return { ...drawn, text: seat.label.slice(row.label.length).replace("-", "") };
+      return { ...drawn, code: seat.category, text: seat.label.slice(row.label.length).replace("-", "") };
     });
     const gap = row.seats[0].y - y - 1;
     y = row.seats[0].y;
@@ -82,6 +82,11 @@ export class Grid {
 
   label(number) {
     return this.#seats.get(number).label;
+  }
+
+  // Returns the code of the seat's category.
+  code(number) {
+    return this.#seats.get(number).code;
   }
 
   category(number) {

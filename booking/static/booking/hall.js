@@ -4,9 +4,12 @@
 
 import { completeCustomers } from "./customers.js";
 import { Grid, rowsOf } from "./hall-grid.js";
+import { Tickets } from "./hall-tickets.js";
 import { ask } from "./request.js";
 
 const REFRESH_MS = 4000;
+
+const LIMIT_MS = 250;
 
 const find = (id) => document.getElementById(id);
 const section = find("hall");
@@ -18,6 +21,11 @@ const grid = new Grid(find("hall-grid"), (seat, event) => {
   choose(seat, event.shiftKey);
 });
 
+const tickets = new Tickets(grid, find("hall-tickets"), find("hall-types"), (refused) => {
+  say(refused, refused && "is-refused");
+  drawChoice();
+});
+
 let hall = null; // the last hall from the server
 let plan = null; // the seat plan of the hall that is drawn
 let etag = null;
@@ -26,6 +34,7 @@ let moving = null; // the seat whose booking is being moved
 let acting = false;
 let actions = 0;
 let isFailing = false;
+let asked = ""; // the customer and the seats of the last question about the seat limit
 
 // --- Properties of seats ---
 
@@ -46,6 +55,7 @@ function draw() {
   grid.draw((seat) => ({ state: hall.taken[seat]?.state ?? "free", title: title(seat) }));
   for (const count of section.querySelectorAll("[data-count]")) write(count, hall.counts[count.dataset.count]);
   find("hall-help").hidden = Boolean(hall.closed);
+  find("hall-help-types").hidden = hall.ticket_types.length < 2;
   section.classList.toggle("is-closed", Boolean(hall.closed));
   drawChoice();
 }
@@ -59,10 +69,15 @@ function drawChoice() {
   const seats = inOrder();
   const first = chosen.get(seats[0]);
   const isOfKind = (name) => seats.length > 0 && kind(first) === name && moving === null;
+  const sells = isOfKind("free") && can("sell");
   grid.select(seats);
   find("hall-panel").hidden = false;
+  find("hall-bar").classList.toggle("has-choice", seats.length > 0);
   write(find("hall-chosen"), sentence(seats));
-  sellForm.hidden = !(isOfKind("free") && can("sell"));
+  sellForm.hidden = find("hall-sells").hidden = !sells;
+  tickets.draw(sells ? seats : []);
+  write(find("hall-total"), tickets.areSold ? `${tickets.total} ${hall.currency}` : "");
+  askLimit();
   blockForm.hidden = !(isOfKind("free") && can("block"));
   find("hall-taken").hidden = !isOfKind("booking") && !isOfKind("blocked");
   find("hall-clear").hidden = !seats.length;
@@ -75,6 +90,26 @@ function sentence(seats) {
   if (seats.length === 1 && chosen.get(seats[0])) return `${title(seats[0], chosen.get(seats[0]))}.`;
   if (seats.length) return `Chosen: ${seats.map((seat) => grid.label(seat)).join(", ")}.`;
   return hall.closed || "No seat is chosen.";
+}
+
+// Asks the server, which knows the seat limit, whether the chosen customer's seats would exceed it.
+function askLimit() {
+  const customer = sellForm.hidden ? "" : find("hall-customer").value.trim();
+  const question = customer && new URLSearchParams({ customer, seats: inOrder().join() }).toString();
+  if (question === asked) return;
+  asked = question;
+  write(find("hall-notice"), "");
+  if (question) setTimeout(() => drawLimit(question), LIMIT_MS);
+}
+
+async function drawLimit(question) {
+  if (question !== asked) return;
+  try {
+    const { notice } = await ask(`${sellForm.dataset.limit}?${question}`);
+    if (question === asked) write(find("hall-notice"), notice ?? "");
+  } catch {
+    // The sale reports it.
+  }
 }
 
 function drawBookings(seats) {
@@ -193,6 +228,7 @@ function drawLegend(categories) {
 // Shows the hall. Chosen seats stay chosen, also those that have changed, for which the server refuses actions.
 function show(news, { dropChanged = false } = {}) {
   hall = news;
+  tickets.offer(hall.ticket_types, hall.prices);
   const dropped = dropChanged ? changed() : [];
   for (const seat of inOrder()) {
     if (dropped.includes(seat) || !grid.has(seat)) chosen.delete(seat);
@@ -240,7 +276,18 @@ async function act(name, data) {
 
 sellForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  act("sell", { seats: inOrder().join(), ...Object.fromEntries(new FormData(sellForm)) });
+  act("sell", { seats: inOrder().join(), ...Object.fromEntries(new FormData(sellForm)), ...tickets.values() });
+});
+
+find("hall-customer").addEventListener("change", askLimit);
+
+// A digit chooses the ticket type of the seat with the focus, or of all chosen seats.
+document.addEventListener("keydown", (event) => {
+  const place = /^[1-9]$/.test(event.key) ? Number(event.key) : 0;
+  const isInField = event.target.closest("input, select, textarea") && !event.target.closest("#hall-tickets");
+  if (!place || !hall || acting || isInField || event.ctrlKey || event.altKey || event.metaKey) return;
+  const seat = Number(event.target.closest("[data-seat]")?.dataset.seat);
+  if (tickets.choose(place, chosen.has(seat) ? [seat] : undefined)) event.preventDefault();
 });
 
 blockForm.addEventListener("submit", (event) => {

@@ -20,6 +20,11 @@ class SeatLimitReached(Refusal):
         super().__init__(f"One customer may have {settings.MAX_SEATS_PER_USER} seats in a show.")
 
 
+def exceeds_seat_limit(seats: int) -> bool:
+    """Return whether this number of seats is more than one customer may have in a show."""
+    return seats > int(settings.MAX_SEATS_PER_USER)
+
+
 class SeatLimit(Rule):
     refusals = (SeatLimitReached,)
     # A move keeps the number of seats, and blocked seats are no customer's.
@@ -34,7 +39,7 @@ class SeatLimit(Rule):
             for row in facts.active_rows(request.now)
             if row.user_id == request.user_id and row.seat_number not in request.seat_numbers
         ]
-        if len(others) + request.number_of_seats > settings.MAX_SEATS_PER_USER:
+        if exceeds_seat_limit(len(others) + request.number_of_seats):
             raise SeatLimitReached
 
 

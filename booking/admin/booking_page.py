@@ -1,7 +1,9 @@
 """The page of a booking, with links to what staff do next, and its print."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -11,13 +13,40 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
+from booking import services
 from booking.admin.cancelling import why_not
-from booking.models import Booking
+from booking.admin.common import customer_of
+from booking.models import Booking, Order, User, represent_amount
 
 
 def hall_url(booking: Booking) -> str:
     """Return the address of the hall with the booking's seat chosen."""
     return f"{reverse('admin:booking_show_change', args=[booking.show_id])}?booking={booking.pk}"
+
+
+def account_text(user: User) -> str:
+    """Return the name of the customer with a link to all their bookings."""
+    bookings = f"{reverse('admin:booking_booking_changelist')}?user__id__exact={user.pk}"
+    details = ", ".join(filter(None, [user.get_full_name(), user.email]))
+    name = f"{user} ({details})" if details else f"{user}"
+    return format_html('{} <a href="{}">All bookings</a>', name, bookings)
+
+
+def print_page(
+    request: HttpRequest, *, site_header: str, bookings: Sequence[Booking], customer: str, back: str
+) -> HttpResponse:
+    """Return the page that prints the booked ones of an order's `bookings`."""
+    seats = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
+    total = services.amount_owed(bookings=seats)
+    context = {
+        "site_header": site_header,
+        "booking": bookings[0],
+        "seats": seats,
+        "customer": customer,
+        "total": f"{represent_amount(total)} {settings.CURRENCY}" if total else "",
+        "back": back,
+    }
+    return TemplateResponse(request, "admin/booking/booking/print.html", context)
 
 
 class BookingPage(admin.ModelAdmin):
@@ -37,12 +66,7 @@ class BookingPage(admin.ModelAdmin):
 
     @admin.display(description="customer")
     def customer(self, booking: Booking) -> str:
-        if booking.user is None:
-            return "A deleted account"
-        bookings = f"{reverse('admin:booking_booking_changelist')}?user__id__exact={booking.user.pk}"
-        details = ", ".join(filter(None, [booking.user.get_full_name(), booking.user.email]))
-        name = f"{booking.user} ({details})" if details else f"{booking.user}"
-        return format_html('{} <a href="{}">All bookings</a>', name, bookings)
+        return account_text(booking.user) if booking.user else customer_of(booking)
 
     # Names without the links to accounts that Django would show; the box office may not view accounts.
     @admin.display(description="sold by")
@@ -69,7 +93,9 @@ class BookingPage(admin.ModelAdmin):
         can_cancel = has("booking.cancel_booking") and booking in active
         can_move = can_cancel and has("booking.add_booking") and booking.status == Booking.Status.BOOKED
         hall = hall_url(booking) if has("booking.view_show") else None
+        order = Order.objects.filter(show=booking.show_id, reference=booking.reference).first()
         return {
+            "order": order if has("booking.view_order") else None,
             "hall": hall,
             "move": f"{hall}&move=yes" if hall and can_move else None,
             "can_cancel": can_cancel,
@@ -88,9 +114,11 @@ class BookingPage(admin.ModelAdmin):
             raise PermissionDenied
         if booking is None or booking.status == Booking.Status.BLOCKED:
             raise Http404
-        context = {
-            "site_header": self.admin_site.site_header,
-            "booking": booking,
-            "seats": [one for one in self._of_order(request, booking) if one.status == Booking.Status.BOOKED],
-        }
-        return TemplateResponse(request, "admin/booking/booking/print.html", context)
+        user, names = booking.user, services.read_names(bookings=[booking])
+        return print_page(
+            request,
+            site_header=str(self.admin_site.site_header),
+            bookings=list(self._of_order(request, booking)),
+            customer=user.get_full_name() or user.username if user else "".join(names.values()),
+            back=reverse("admin:booking_booking_change", args=[booking.pk]),
+        )

@@ -37,7 +37,59 @@ def why_not(booking: Booking, now: datetime) -> str:
     return services.ShowStarted().detail if booking.show.has_started(now) else ""
 
 
-class CancelPages(admin.ModelAdmin):
+class CancelQuestion(admin.ModelAdmin):
+    """The question before bookings are cancelled, and what follows it."""
+
+    cancel_template = "admin/booking/booking/cancel.html"
+
+    def _ask(self, request: HttpRequest, bookings: Iterable[Booking], *, action: str, back: str) -> HttpResponse | None:
+        """Return the question, or None if no booking can be cancelled, which messages explain."""
+        now = timezone.now()
+        reasons = [(booking, why_not(booking, now)) for booking in bookings]
+        active = [booking for booking, reason in reasons if not reason]
+        skipped = [f"{booking}: {reason}" for booking, reason in reasons if reason]
+        if not active:
+            for text in skipped:
+                messages.error(request, text)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Cancel {counted(len(active), 'booking')}",
+            "opts": self.opts,
+            "bookings": active,
+            "shows": self._by_show(active),
+            "skipped": skipped,
+            "seen": ",".join(seen_text(one.pk, one.seat_number, one.status) for one in active),
+            "action": action,
+            "back": back,
+        }
+        return TemplateResponse(request, self.cancel_template, context)
+
+    @staticmethod
+    def _by_show(bookings: Iterable[Booking]) -> list[dict[str, Any]]:
+        ordered = sorted(bookings, key=lambda one: (one.show.starts_at, one.show_id, one.seat_number))
+        groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.show_id)]
+        return [{"show": group[0].show, "number": len(group), "seats": orders_text(group)} for group in groups]
+
+    @staticmethod
+    def _cancel(request: HttpRequest, bookings: QuerySet[Booking], seen: Sequence[services.SeenSeat]) -> None:
+        """Cancels each booking that is still as it was seen, and reports the others."""
+        chosen = bookings.in_bulk([one.booking_id for one in seen])
+        done = 0
+        for one in (one for one in seen if one.booking_id in chosen):
+            booking = chosen[one.booking_id]
+            try:
+                services.cancel_bookings(
+                    show_id=booking.show_id, seen=[one], now=timezone.now(), cancelled_by=cast(User, request.user)
+                )
+                done += 1
+            except services.Refusal as refusal:
+                messages.error(request, f"{booking}: {refusal.detail}")
+        if done:
+            messages.success(request, f"{counted(done, 'booking')} cancelled.")
+
+
+class CancelPages(CancelQuestion):
     """The action that cancels bookings, and the page that cancels one or all of its reference."""
 
     def get_urls(self) -> list[Any]:
@@ -76,49 +128,3 @@ class CancelPages(admin.ModelAdmin):
             return HttpResponseRedirect(page)
         bookings = of_order.active(timezone.now()) if "all" in request.GET else of_order.filter(pk=booking.pk)
         return self._ask(request, bookings, action=request.path, back=page) or HttpResponseRedirect(page)
-
-    def _ask(self, request: HttpRequest, bookings: Iterable[Booking], *, action: str, back: str) -> HttpResponse | None:
-        """Return the question, or None if no booking can be cancelled, which messages explain."""
-        now = timezone.now()
-        reasons = [(booking, why_not(booking, now)) for booking in bookings]
-        active = [booking for booking, reason in reasons if not reason]
-        skipped = [f"{booking}: {reason}" for booking, reason in reasons if reason]
-        if not active:
-            for text in skipped:
-                messages.error(request, text)
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Cancel {counted(len(active), 'booking')}",
-            "opts": self.opts,
-            "bookings": active,
-            "shows": self._by_show(active),
-            "skipped": skipped,
-            "seen": ",".join(seen_text(one.pk, one.seat_number, one.status) for one in active),
-            "action": action,
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/booking/booking/cancel.html", context)
-
-    @staticmethod
-    def _by_show(bookings: Iterable[Booking]) -> list[dict[str, Any]]:
-        ordered = sorted(bookings, key=lambda one: (one.show.starts_at, one.show_id, one.seat_number))
-        groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.show_id)]
-        return [{"show": group[0].show, "number": len(group), "seats": orders_text(group)} for group in groups]
-
-    @staticmethod
-    def _cancel(request: HttpRequest, bookings: QuerySet[Booking], seen: Sequence[services.SeenSeat]) -> None:
-        """Cancels each booking that is still as it was seen, and reports the others."""
-        chosen = bookings.in_bulk([one.booking_id for one in seen])
-        done = 0
-        for one in (one for one in seen if one.booking_id in chosen):
-            booking = chosen[one.booking_id]
-            try:
-                services.cancel_bookings(
-                    show_id=booking.show_id, seen=[one], now=timezone.now(), cancelled_by=cast(User, request.user)
-                )
-                done += 1
-            except services.Refusal as refusal:
-                messages.error(request, f"{booking}: {refusal.detail}")
-        if done:
-            messages.success(request, f"{counted(done, 'booking')} cancelled.")

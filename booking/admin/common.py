@@ -1,7 +1,7 @@
 """Mixins and functions that several admin pages share."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -138,12 +138,20 @@ def customer_text(username: str | None, sold_by: object = None, name: str = "") 
     return username or ("a customer without an account" if sold_by else "a deleted account")
 
 
-def orders_text(bookings: Iterable[Booking]) -> str:
+def customer_of(booking: Booking) -> str:
+    """Return who has the booking."""
+    name = services.read_names(bookings=[booking]).get((booking.show_id, booking.reference), "")
+    return customer_text(str(booking.user or ""), booking.sold_by_id, name)
+
+
+def orders_text(bookings: Sequence[Booking]) -> str:
     """Return the seats of bookings of one show, by customer and reference: `A1, A2 of esha, ACDEFGHJ; A3 of …`."""
+    names = services.read_names(bookings=bookings)
     labels: dict[tuple[str, str], list[str]] = {}
     for booking in bookings:
-        order = (customer_text(str(booking.user or ""), booking.sold_by_id), booking.reference)
-        labels.setdefault(order, []).append(booking.label)
+        name = names.get((booking.show_id, booking.reference), "")
+        customer = customer_text(str(booking.user or ""), booking.sold_by_id, name)
+        labels.setdefault((customer, booking.reference), []).append(booking.label)
     return "; ".join(f"{', '.join(seats)} of {user}, {reference}" for (user, reference), seats in labels.items())
 
 

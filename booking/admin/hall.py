@@ -22,7 +22,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import customer_text, orders_text
+from booking.admin.common import customer_of, customer_text, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -112,8 +112,7 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
         seen_seat=seen.seat_number,
     )
     left = show.seat_label(seen.seat_number)
-    customer = customer_text(str(booking.user or ""), booking.sold_by_id)
-    return f"Moved {customer}, {booking.reference}, from {left} to {show.seat_label(seat)}."
+    return f"Moved {customer_of(booking)}, {booking.reference}, from {left} to {show.seat_label(seat)}."
 
 
 Action = Callable[[HttpRequest, Show, dict[str, Any]], str]

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Replace
+from django.db.models.lookups import Contains
 
 from booking.models.accounts import User
-from booking.models.cinema import REFERENCE_LENGTH, Booking, Show, new_reference
+from booking.models.cinema import REFERENCE_LENGTH, Booking, Movie, Show, new_reference
+
+# What people write between the digits of a phone number.
+PUNCTUATION = " -/.()"
+
+
+def _with_phone(word: str) -> Q:
+    """Return the condition that the word is part of the phone number."""
+    digits = word.translate(str.maketrans("", "", PUNCTUATION))
+    if not digits:
+        return Q(phone__contains=word)
+    phone: F | Replace = F("phone")
+    for character in PUNCTUATION:
+        phone = Replace(phone, Value(character))
+    return Q(Contains(phone, digits))
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -14,6 +32,34 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Return orders that have bookings, cancelled ones included."""
         bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
         return self.filter(Exists(bookings))
+
+    def shown_to_staff(self, now: datetime) -> OrderQuerySet:
+        """Return orders with bookings other than holds that were cancelled or have expired by `now`."""
+        bookings = Booking.objects.without_ended_holds(now).order_by()
+        return self.filter(Exists(bookings.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
+
+    def matching(self, text: str) -> OrderQuerySet:
+        """Return orders in which each word of the text is part of the reference, the contact, or the customer's
+        username, name or e-mail address, or else a seat's label or a part of the movie's or screen's name.
+
+        Blanks and punctuation in phone numbers don't matter.
+        """
+        found = self
+        for word in text.split():
+            # Customers and shows are searched in their own tables, not for each order.
+            movies = Movie.objects.matching(word).order_by()
+            shows = Show.objects.filter(Q(movie__in=movies) | Q(screen__name__icontains=word)).order_by()
+            seats = Booking.objects.filter(seat_label__iexact=word, show=OuterRef("show"))
+            found = found.filter(
+                Q(reference__icontains=word)
+                | Q(name__icontains=word)
+                | Q(email__icontains=word)
+                | Q(user__in=User.objects.matching(word).order_by())
+                | Q(show__in=shows)
+                | Q(Exists(seats.filter(reference=OuterRef("reference")).order_by()))
+                | _with_phone(word)
+            )
+        return found
 
 
 class Order(models.Model):

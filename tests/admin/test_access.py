@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from booking.models import Booking, Show, User
+from booking.models import Booking, Order, Show, User
 from tests.factories import make_block, make_booking, make_movie, make_price_list, make_upload, make_user
 
 WHO = ["nobody", "customer", "box office", "superuser"]
@@ -44,6 +44,12 @@ TABLE = {
     ("booking_booking_cancel", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_cancel", "booking", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_booking_print", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_order_split", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_order_cancel", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_order_cancel", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_order_types", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_order_move", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_order_print", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
 }
@@ -110,7 +116,8 @@ def with_csrf_token(client, form):
 
 def send(client, page, arguments, method, booking, *, token=True):
     ids = {"show": booking.show_id, "screen": booking.show.screen_id}
-    ids |= {"booking": booking.pk, "upload": make_upload().pk}
+    order = Order.objects.get(reference=booking.reference)
+    ids |= {"booking": booking.pk, "order": order.pk, "upload": make_upload().pk}
     path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)

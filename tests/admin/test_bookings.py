@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from booking import services
-from booking.models import Booking
+from booking.models import Booking, Order
 from tests.factories import STARTS_AT, make_block, make_booking, make_hold, make_movie, make_show, make_user
 from tests.staff import BOOKINGS, SHOWS, act, page_messages, sell, staff_with
 
@@ -239,7 +239,9 @@ def test_a_booking_leads_to_all_that_staff_do_next(box_office, pair):
     booking, other = pair
     response = box_office.get(page_of(booking))
     own, hall = f"{BOOKINGS}{booking.pk}", f"{SHOWS}{booking.show_id}/change/?booking={booking.pk}"
+    order = Order.objects.get(reference=booking.reference)
     assert links_of(response) == {
+        "Order": f"/admin/booking/order/{order.pk}/change/",
         "Hall": hall,
         "Move": f"{hall}&move=yes",
         "Cancel": f"{own}/cancel/",
@@ -278,7 +280,7 @@ def test_who_only_views_bookings_gets_no_other_links(show):
 def test_a_booking_of_a_deleted_account_is_shown(box_office, show):
     booking = make_booking(show=show)
     Booking.objects.update(user=None)
-    assert "A deleted account" in text_of(box_office.get(page_of(booking)))
+    assert "a deleted account" in text_of(box_office.get(page_of(booking)))
 
 
 def test_a_blocked_seat_has_a_page_with_its_reason(box_office, show):

@@ -13,13 +13,13 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.models import Booking, Movie, Screen, Show, User
+from booking.models import Booking, Movie, Order, Screen, Show, User
 from tests.factories import make_booking
 from tests.hostile import bounded
 
 pytestmark = pytest.mark.fuzz
 
-MODELS = [User, Movie, Screen, Show, Booking, Group]
+MODELS = [User, Movie, Screen, Show, Booking, Order, Group]
 SITE_PAGES = ["index", "autocomplete", "jsi18n", "password_change", "password_change_done", "login"]
 # Arguments of pages that are no ids of a row.
 ARGUMENTS = {"table": "days", "name": "sell", "url": "x", "upload_id": "1"}
@@ -80,7 +80,8 @@ def ids(db):
     """An id of each model's rows."""
     booking = make_booking(created_at=timezone.now())
     group = Group.objects.get(name="Box office")
-    rows = [booking.user, booking.show.movie, booking.show.screen, booking.show, booking, group]
+    order = Order.objects.get()
+    rows = [booking.user, booking.show.movie, booking.show.screen, booking.show, booking, order, group]
     return {type(row): row.pk for row in rows}
 
 

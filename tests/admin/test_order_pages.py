@@ -1,0 +1,260 @@
+"""What staff do with the seats of an order in the admin: split, cancel, move, change ticket types, print."""
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from booking.models import Booking, Order
+from booking.services import Contact, book_seats, cancel_order
+from tests.admin.orders import ORDERS, page_of, text_of
+from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.staff import page_messages, staff_with
+
+
+@pytest.fixture
+def types(db):
+    return make_ticket_type(name="Adult"), make_ticket_type(name="Child")
+
+
+@pytest.fixture
+def show(types):
+    """Row A is standard, row B premium."""
+    adult, child = types
+    prices = make_price_list({("S", adult): 12, ("S", child): 8, ("P", adult): 15})
+    return make_show(layout="SSSSS\nPPPPP", price_list=prices)
+
+
+@pytest.fixture
+def order(show):
+    """Seats A1 to A3 of a customer without an account."""
+    bookings = book_seats(
+        user=None,
+        show_id=show.pk,
+        seat_numbers=[1, 2, 3],
+        now=timezone.now(),
+        sold_by=make_user(username="clerk", is_staff=True),
+        contact=Contact("Jo Bakker"),
+    )
+    return Order.objects.get(reference=bookings[0].reference)
+
+
+def ticked(order, *seats):
+    """The values of the boxes of these seats."""
+    rows = Booking.objects.filter(show=order.show, seat_number__in=seats).order_by("seat_number")
+    return [f"{row.pk}:{row.seat_number}:sold" for row in rows]
+
+
+def do(client, order, name, **form):
+    return client.post(f"{ORDERS}{order.pk}/{name}/", form, follow=True)
+
+
+def confirm(client, question):
+    """Sends the form of the question."""
+    form = question.content.decode().split('<form method="post"')[1]
+    fields = dict(re.findall('<input type="hidden" name="(?!csrf)([^"]*)" value="([^"]*)"', form))
+    return client.post(question.request["PATH_INFO"], fields, follow=True)
+
+
+def led_to(response):
+    return response.redirect_chain[-1][0]
+
+
+def seats_of(order, *fields):
+    rows = Booking.objects.filter(reference=order.reference).exclude(status="cancelled").order_by("seat_number")
+    return list(rows.values_list("seat_label", *fields, flat=not fields))
+
+
+# --- Splitting --------------------------------------------------------------------------------
+
+
+def test_ticked_seats_are_split_off_as_a_new_order(box_office, order):
+    response = do(box_office, order, "split", chosen=ticked(order, 2, 3))
+    new = Order.objects.exclude(pk=order.pk).get()
+    assert (led_to(response), seats_of(order), seats_of(new)) == (page_of(new), ["A1"], ["A2", "A3"])
+    told = f"A2, A3 split off from order {order.reference}. This is the new order."
+    assert page_messages(response) == [told]
+
+
+@pytest.mark.parametrize(
+    ("seats", "told"),
+    [
+        ([], "Tick the seats first."),
+        ([1, 2, 3], "These are all seats of the order; leave it at least one."),
+    ],
+)
+def test_a_split_that_makes_no_sense_is_explained(box_office, order, seats, told):
+    response = do(box_office, order, "split", chosen=ticked(order, *seats))
+    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+    assert Order.objects.count() == 1
+
+
+def test_what_is_no_seat_is_not_split_off(box_office, order):
+    assert page_messages(do(box_office, order, "split", chosen="x")) == ["There is no such seat."]
+
+
+# --- Cancelling -------------------------------------------------------------------------------
+
+
+def test_ticked_seats_are_cancelled_after_a_question(box_office, order):
+    question = do(box_office, order, "cancel", chosen=ticked(order, 1, 3))
+    assert f"2 seats, A1, A3 of Jo Bakker (no account), {order.reference}" in text_of(question)
+    assert len(seats_of(order)) == 3
+    response = confirm(box_office, question)
+    assert (led_to(response), page_messages(response)) == (page_of(order), ["2 bookings cancelled."])
+    assert seats_of(order) == ["A2"]
+
+
+def test_all_seats_are_cancelled_after_a_question(box_office, order):
+    question = box_office.get(f"{ORDERS}{order.pk}/cancel/")
+    confirm(box_office, question)
+    assert seats_of(order) == []
+
+
+def test_without_ticked_seats_nothing_is_cancelled(box_office, order):
+    response = do(box_office, order, "cancel")
+    assert (led_to(response), page_messages(response)) == (page_of(order), ["Tick the seats first."])
+
+
+def test_a_cancelled_order_is_not_asked_about(box_office, show, user):
+    booking = make_booking(show=show, user=user)
+    order = Order.objects.get()
+    boxes = ticked(order, 1)
+    cancel_order(user=user, reference=booking.reference, now=timezone.now())
+    told = ["This booking is already cancelled."]
+    response = box_office.get(f"{ORDERS}{order.pk}/cancel/", follow=True)
+    assert (led_to(response), page_messages(response)) == (page_of(order), told)
+    told = [f"{booking}: This booking is already cancelled."]
+    assert page_messages(do(box_office, order, "cancel", chosen=boxes)) == told
+
+
+# --- Ticket types -----------------------------------------------------------------------------
+
+
+def change_types(client, order, **form):
+    return do(client, order, "types", **form)
+
+
+def test_the_page_offers_the_other_prices_of_each_seat(box_office, order, types):
+    page = box_office.get(page_of(order)).content.decode()
+    [choice] = re.findall('<select name="type_1".*?</select>', page, re.DOTALL)
+    assert re.findall('<option value="([^"]*)"[^>]*>([^<]*)<', choice) == [
+        ("", "Adult, 12.00"),
+        (f"{types[1].pk}", "Child, 8.00"),
+    ]
+
+
+def test_ticket_types_are_changed_after_a_question_with_the_prices(box_office, order, types):
+    question = change_types(box_office, order, type_1=types[1].pk, type_2="", type_3=types[1].pk)
+    text = text_of(question)
+    assert "The order will cost 28.00 instead of 36.00: −8.00 ." in text  # noqa: RUF001
+    assert "A1 Adult, 12.00 Child, 8.00 −4.00" in text  # noqa: RUF001
+    assert seats_of(order, "price") == [("A1", 12), ("A2", 12), ("A3", 12)]
+    response = confirm(box_office, question)
+    assert page_messages(response) == ["Changed A1 to Child, 8.00; A3 to Child, 8.00."]
+    assert seats_of(order, "price") == [("A1", 8), ("A2", 12), ("A3", 8)]
+
+
+def test_prices_that_changed_since_the_question_are_not_taken(box_office, order, show, types):
+    question = change_types(box_office, order, type_1=types[1].pk)
+    show.price_list = make_price_list({("S", types[1]): 9})
+    show.save()
+    assert page_messages(confirm(box_office, question)) == ["The seats cost 9.00 now."]
+    assert seats_of(order, "price")[0] == ("A1", 12)
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({}, "Choose another ticket type for at least one seat."),
+        ({"type_1": "x"}, "A1 is not sold as this ticket type."),
+        ({"type_1": "999"}, "A1 is not sold as this ticket type."),
+    ],
+)
+def test_ticket_types_that_make_no_sense_are_refused(box_office, order, form, told):
+    response = change_types(box_office, order, **form)
+    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+
+
+def test_a_free_seat_has_no_other_ticket_types(box_office):
+    make_booking()
+    order = Order.objects.get()
+    assert "Change ticket types" not in box_office.get(page_of(order)).content.decode()
+
+
+# --- Moving -----------------------------------------------------------------------------------
+
+
+def move(client, order, seat, label):
+    booking = Booking.objects.get(show=order.show, seat_number=seat)
+    return do(client, order, "move", booking=f"{booking.pk}:{seat}:sold", seat=label)
+
+
+def test_a_seat_is_moved_after_a_question_with_the_price(box_office, order):
+    question = move(box_office, order, 3, "b5")
+    text = text_of(question)
+    assert "The order will cost 39.00 instead of 36.00: +3.00 ." in text
+    assert "A3 → B5 Adult, 12.00 Adult, 15.00 +3.00" in text
+    response = confirm(box_office, question)
+    assert page_messages(response) == [f"Moved Jo Bakker (no account), {order.reference}, from A3 to B5."]
+    assert seats_of(order, "price") == [("A1", 12), ("A2", 12), ("B5", 15)]
+
+
+def test_a_move_that_costs_the_same_says_so(box_office, order):
+    assert "The order still costs 36.00 ." in text_of(move(box_office, order, 1, "A5"))
+
+
+def test_a_seat_that_has_moved_since_the_question_stays(box_office, order):
+    question = move(box_office, order, 1, "A5")
+    confirm(box_office, move(box_office, order, 1, "B1"))
+    assert page_messages(confirm(box_office, question)) == ["This order has no such seat any more."]
+    assert seats_of(order) == ["A2", "A3", "B1"]
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        ("A1", "This is A1 itself. Enter another seat."),
+        ("Z9", "Z9 is not a seat. Enter a seat such as E5."),
+        ("A2", "Seat A2 is already taken."),
+    ],
+)
+def test_a_move_that_makes_no_sense_is_explained(box_office, order, label, told):
+    response = move(box_office, order, 1, label)
+    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+
+
+def test_a_seat_of_another_order_is_not_moved(box_office, order):
+    make_booking(show=order.show, seat_number=4)
+    assert page_messages(move(box_office, order, 4, "A5")) == ["This order has no such seat any more."]
+
+
+# --- Printing ---------------------------------------------------------------------------------
+
+
+def test_the_booked_seats_of_an_order_are_printed_with_their_total(box_office, order):
+    text = text_of(box_office.get(f"{ORDERS}{order.pk}/print/"))
+    assert f"Seats A1, A2, A3 Reference {order.reference} Customer Jo Bakker Total 36.00 EUR" in text
+
+
+def test_a_print_names_the_account(box_office, show):
+    make_booking(show=show, user=make_user(username="joan", first_name="Jo", last_name="Visser"))
+    assert "Customer Jo Visser" in text_of(box_office.get(f"{ORDERS}{Order.objects.get().pk}/print/"))
+
+
+# --- Permissions ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
+def test_who_only_views_orders_changes_none(order, name):
+    assert do(staff_with("view_order"), order, name).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
+def test_there_is_nothing_to_change_without_an_order(box_office, name):
+    assert box_office.post(f"{ORDERS}999/{name}/").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["split", "types", "move"])
+def test_changes_are_posted(box_office, order, name):
+    assert box_office.get(f"{ORDERS}{order.pk}/{name}/").status_code == 405

@@ -231,7 +231,7 @@ def boss(context, live_server) -> User:
 def seller(context, live_server) -> User:
     """Somebody who may do what the box office may."""
     seller = make_user(username="seller", is_staff=True)
-    may = ["view_show", "view_booking", "add_booking", "cancel_booking"]
+    may = ["view_show", "view_booking", "add_booking", "cancel_booking", "view_order", "change_order"]
     seller.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=may))
     sign_in(context, seller)
     return seller

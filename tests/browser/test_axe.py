@@ -7,6 +7,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
+from booking.models import Order
 from tests.factories import (
     make_block,
     make_booking,
@@ -28,6 +29,7 @@ STAFF_PAGES = {
     "screens": "/admin/booking/screen/",
     "shows": "/admin/booking/show/",
     "bookings": "/admin/booking/booking/",
+    "orders": "/admin/booking/order/",
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
     "plan": "/admin/booking/show/plan/?day=2099-06-01",
@@ -50,6 +52,15 @@ def show(live_server):
     make_booking(show=show)
     make_block(show=show, seat_number=7)
     return show
+
+
+@pytest.fixture
+def order(live_server):
+    """An order of a seat that costs something."""
+    adult, child = make_ticket_type(name="Adult"), make_ticket_type(name="Child")
+    show = make_show(price_list=make_price_list({("S", adult): 12, ("S", child): 8}))
+    make_booking(show=show, ticket_type=adult, price=12)
+    return Order.objects.get()
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -88,6 +99,15 @@ def test_the_hall_with_prices_has_no_serious_fault(seen, boss):
     seen.locator("#hall-grid [role='gridcell']").first.click()
     expect(seen.locator("#hall-tickets select")).to_be_visible()
     assert serious(seen) == []
+
+
+def test_an_order_and_the_question_before_a_change_have_no_serious_fault(seen, boss, order):
+    seen.goto(f"/admin/booking/order/{order.pk}/change/")
+    found = serious(seen)
+    seen.get_by_label("Ticket type of A1").select_option(index=1)
+    seen.get_by_role("button", name="Change ticket types").click()
+    seen.get_by_text("The order will cost").wait_for()
+    assert (found, serious(seen)) == ([], [])
 
 
 @pytest.mark.parametrize("name", PUBLIC_PAGES)

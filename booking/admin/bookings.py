@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -17,7 +17,7 @@ from booking.admin.forms import (
 )
 from booking.admin.history import events_of_booking, with_bookings
 from booking.admin.reports import ReportsPage
-from booking.models import Booking, Movie, Show, User
+from booking.models import Booking, Movie, Order, Show, User
 
 
 @admin.register(Booking)
@@ -32,7 +32,7 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
     # get_search_results searches the customers and movies too.
     search_fields = ("reference",)
     ordering = ("-id",)
-    search_help_text = "Search by any part of reference, username, name, e-mail address or movie"
+    search_help_text = "Search by any part of reference, username, name, e-mail address, phone number or movie"
     fields = ("show", "seat_number", "customer")
     autocomplete_fields = ("show",)
     actions = ("cancel",)
@@ -52,10 +52,12 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
         for word in search_term.split():
             # Customers and movies are searched in their own tables, not for each booking.
             movies = Movie.objects.matching(word).order_by()
+            orders = Order.objects.with_contact(word).filter(show=OuterRef("show"), reference=OuterRef("reference"))
             queryset = queryset.filter(
                 Q(reference__icontains=word)
                 | Q(user__in=User.objects.matching(word).order_by())
                 | Q(show__in=Show.objects.filter(movie__in=movies).order_by())
+                | Q(Exists(orders.order_by()), user=None)
             )
         return queryset, False
 

@@ -27,6 +27,11 @@ def _with_phone(word: str) -> Q:
     return Q(Contains(phone, digits))
 
 
+def _with_contact(word: str) -> Q:
+    """Return the condition that the word is part of the name, e-mail address or phone number of the order."""
+    return Q(name__icontains=word) | Q(email__icontains=word) | _with_phone(word)
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def with_bookings(self) -> OrderQuerySet:
         """Return orders that have bookings, cancelled ones included."""
@@ -37,6 +42,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Return orders with bookings other than holds that were cancelled or have expired by `now`."""
         bookings = Booking.objects.without_ended_holds(now).order_by()
         return self.filter(Exists(bookings.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
+
+    def with_contact(self, word: str) -> OrderQuerySet:
+        """Return orders without an account, with the word in name, e-mail address or phone number."""
+        return self.filter(_with_contact(word), user=None)
 
     def matching(self, text: str) -> OrderQuerySet:
         """Return orders in which each word of the text is part of the reference, the contact, or the customer's
@@ -52,12 +61,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
             seats = Booking.objects.filter(seat_label__iexact=word, show=OuterRef("show"))
             found = found.filter(
                 Q(reference__icontains=word)
-                | Q(name__icontains=word)
-                | Q(email__icontains=word)
+                | _with_contact(word)
                 | Q(user__in=User.objects.matching(word).order_by())
                 | Q(show__in=shows)
                 | Q(Exists(seats.filter(reference=OuterRef("reference")).order_by()))
-                | _with_phone(word)
             )
         return found
 

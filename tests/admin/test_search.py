@@ -1,13 +1,14 @@
-"""Search and order of the admin's lists of movies and shows."""
+"""Search and order of the admin's lists of movies and shows, and the search for bookings by their orders."""
 
 import pytest
 from django.db.models import QuerySet
 
-from booking.models import Movie
-from tests.factories import make_movie, make_show
+from booking.models import Booking, Movie, Order
+from tests.factories import make_booking, make_movie, make_show
 from tests.staff import SHOWS
 
 MOVIES = "/admin/booking/movie/"
+BOOKINGS = "/admin/booking/booking/"
 
 
 def listed(staff, path, **query):
@@ -38,3 +39,25 @@ def test_a_movie_that_is_not_folded_yet_is_found(staff):
     movie = make_movie(title="Zodiac")
     QuerySet(Movie).update(folded_title=None, folded_director=None)
     assert listed(staff, MOVIES, q="zodi") == [movie]
+
+
+def walk_in(reference, **contact):
+    """A booking without an account, whose order has this contact."""
+    booking = make_booking(reference=reference)
+    Booking.objects.filter(pk=booking.pk).update(user=None)
+    Order.objects.filter(reference=reference).update(user=None, **contact)
+    return booking
+
+
+@pytest.mark.parametrize("search", ["bakker", "JO bak", "jo@", "0612345678", "06 12 34", "(061)23", "bakker 0612-34"])
+def test_bookings_are_searched_by_the_contact_of_their_order(staff, search):
+    booking = walk_in("ACDEFGHJ", name="Jo Bakker", email="jo@cinema.example", phone="06-123 456 78")
+    walk_in("ACDEFGHK", name="Ann Vos", phone="0699999999")
+    assert listed(staff, BOOKINGS, q=search) == [booking]
+
+
+def test_bookings_of_another_show_with_the_same_reference_are_not_found(staff):
+    booking = walk_in("ACDEFGHJ", name="Jo Bakker")
+    other = make_booking(reference="ACDEFGHJ")
+    Booking.objects.filter(pk=other.pk).update(user=None)
+    assert listed(staff, BOOKINGS, q="bakker") == [booking]

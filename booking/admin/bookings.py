@@ -11,7 +11,7 @@ from booking import services
 from booking.admin.booking_filters import CustomerFilter, DayFilter, ShowFilter, StatusFilter
 from booking.admin.booking_page import BookingPage, hall_url
 from booking.admin.cancelling import CancelPages
-from booking.admin.common import RefusalFormMixin, ValidSelectionMixin
+from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, limit_notice
 from booking.admin.forms import (
     SellForm,
 )
@@ -90,6 +90,8 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
             sold_by=cast(User, request.user),
         ).pk
         obj.refresh_from_db()
+        if notice := limit_notice(obj.show, form.cleaned_data["customer"], "has"):
+            messages.warning(request, notice)
 
     def response_add(self, request: HttpRequest, obj: Booking, post_url_continue: str | None = None) -> HttpResponse:
         """Leads to the booking's seat in the hall."""

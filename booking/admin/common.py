@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.time_fields import LOCAL_TIMES
-from booking.models import Booking
+from booking.models import Booking, Show, User
 from booking.paths import POSITIVE_ID
 
 
@@ -153,6 +153,14 @@ def orders_text(bookings: Sequence[Booking]) -> str:
         customer = customer_text(str(booking.user or ""), booking.sold_by_id, name)
         labels.setdefault((customer, booking.reference), []).append(booking.label)
     return "; ".join(f"{', '.join(seats)} of {user}, {reference}" for (user, reference), seats in labels.items())
+
+
+def limit_notice(show: Show, customer: User, verb: str, seats: Sequence[int] = ()) -> str:
+    """Return a sentence if the customer's seats, including these, exceed the seat limit, which doesn't bind staff."""
+    exceeded = services.find_exceeded_limit(user=customer, show_id=show.pk, now=timezone.now(), seat_numbers=seats)
+    if not exceeded:
+        return ""
+    return f"{customer} {verb} {exceeded.seats} seats in this show; the limit is {exceeded.limit}."
 
 
 def carry_out(

@@ -22,7 +22,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import customer_of, customer_text, orders_text
+from booking.admin.common import customer_of, customer_text, limit_notice, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -72,7 +72,7 @@ def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
     done = f"Sold {labels(show, seats)} to {buyer}, {bookings[0].reference}"
     if bookings[0].show.price_list_id:
         done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {settings.CURRENCY}"
-    notice = _limit_notice(show, customer, "has") if customer else ""
+    notice = limit_notice(show, customer, "has") if customer else ""
     return f"{done}. {notice}".rstrip()
 
 
@@ -149,14 +149,6 @@ def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any
         return shown
     url = reverse("admin:booking_booking_change", args=[seat.booking_id])
     return shown | {"booking": seat.booking_id, "reference": seat.reference, "user": seat.username, "url": url}
-
-
-def _limit_notice(show: Show, customer: User, verb: str, seats: Sequence[int] = ()) -> str:
-    """Return a sentence if the customer's seats, including these, exceed the seat limit, which doesn't bind staff."""
-    exceeded = services.find_exceeded_limit(user=customer, show_id=show.pk, now=timezone.now(), seat_numbers=seats)
-    if not exceeded:
-        return ""
-    return f"{customer} {verb} {exceeded.seats} seats in this show; the limit is {exceeded.limit}."
 
 
 def _prices(show: Show) -> dict[str, dict[int, str]]:
@@ -283,7 +275,7 @@ class HallAdmin(admin.ModelAdmin):
         form = CustomerOfSeatsForm(request.GET, show=show)
         data = form.cleaned_data if form.is_valid() else None
         # The sale reports what is wrong with the input.
-        notice = _limit_notice(show, data["customer"], "will have", data["seats"]) if data else ""
+        notice = limit_notice(show, data["customer"], "will have", data["seats"]) if data else ""
         return JsonResponse({"notice": notice})
 
     @method_decorator(require_GET)

@@ -1,31 +1,18 @@
-"""What the tests of the hall on a show's page share: clients of staff, its addresses and actions, and its answers."""
+"""What the tests of the hall on a show's page share: its addresses and actions, and its answers."""
 
 from datetime import timedelta
 
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
 from booking import services
 from booking.admin.hall_forms import STATE_NAMES
 from booking.models import Booking, Show, User
-from tests.factories import STARTS_AT, make_booking, make_user
+from tests.factories import STARTS_AT, make_booking
 
 CUSTOMERS = "/admin/booking/show/hall/customers/"
 # Later than any hold that a test makes.
 LATER = STARTS_AT - timedelta(hours=1)
-
-
-def client_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def member_of_staff(*permissions: str) -> Client:
-    member = make_user(is_staff=True)
-    member.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=permissions))
-    return client_of(member)
 
 
 def page_of(show: Show) -> str:

@@ -7,8 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from booking.models import User
-from tests.admin.hall import CUSTOMERS, act, block, client_of, detail, hall_of, hold, member_of_staff, page_of
+from tests.admin.hall import CUSTOMERS, act, block, detail, hall_of, hold, page_of
 from tests.factories import make_booking, make_show
+from tests.staff import signed_in_as, staff_with
 
 # --- The page ---------------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ def test_staff_who_may_not_view_bookings_see_only_the_status_of_a_seat(show, use
     hold(show, user, 2)
     block(show, 3)
     words = {"1": "sold", "2": "held", "3": "blocked"}
-    hall = member_of_staff("view_show").get(hall_of(show)).json()
+    hall = staff_with("view_show").get(hall_of(show)).json()
     assert hall["taken"] == {seat: {"state": word, "title": word} for seat, word in words.items()}
 
 
@@ -130,7 +131,7 @@ NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), 
     ],
 )
 def test_a_permission_allows_only_its_actions(show, user, permissions, may):
-    client = member_of_staff(*permissions)
+    client = staff_with(*permissions)
     assert client.get(hall_of(show)).json()["may"] == NOTHING | dict.fromkeys(may, True)
     statuses = {name: act(client, show, name).status_code for name in ("sell", "cancel", "move", "block", "unblock")}
     # 400: allowed, had there been anything to do.
@@ -139,7 +140,7 @@ def test_a_permission_allows_only_its_actions(show, user, permissions, may):
 
 @pytest.mark.parametrize("permissions", [[], ["add_booking", "view_booking", "cancel_booking"]])
 def test_staff_who_may_not_view_shows_see_no_hall(show, permissions):
-    client = member_of_staff(*permissions)
+    client = staff_with(*permissions)
     answers = [client.get(hall_of(show)), act(client, show, "sell")]
     assert [detail(answer) for answer in answers] == [(403, "You may not see this show.")] * 2
 
@@ -150,7 +151,7 @@ def test_seats_of_a_cancelled_show_are_not_blocked(staff):
 
 
 def test_a_customer_is_redirected_to_the_login(show, user):
-    answers = [client_of(user).get(path) for path in (hall_of(show), CUSTOMERS)]
+    answers = [signed_in_as(user).get(path) for path in (hall_of(show), CUSTOMERS)]
     assert [answer.status_code for answer in answers] == [302, 302]
 
 

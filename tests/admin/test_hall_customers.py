@@ -3,8 +3,9 @@
 import pytest
 from django.test import Client
 
-from tests.admin.hall import CUSTOMERS, detail, member_of_staff
+from tests.admin.hall import CUSTOMERS, detail
 from tests.factories import make_user
+from tests.staff import staff_with
 
 
 def usernames(client: Client, typed: str) -> list[str]:
@@ -51,5 +52,5 @@ def test_at_most_ten_customers_are_listed(box_office):
 
 @pytest.mark.parametrize("permissions", [["view_show"], ["add_booking"], ["view_show", "view_booking", "view_user"]])
 def test_staff_who_may_not_sell_see_no_customers(db, permissions):
-    answer = member_of_staff(*permissions).get(CUSTOMERS, {"q": "a"})
+    answer = staff_with(*permissions).get(CUSTOMERS, {"q": "a"})
     assert detail(answer) == (403, "You may not do this.")

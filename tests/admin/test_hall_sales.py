@@ -6,8 +6,9 @@ import pytest
 from django.test import Client
 
 from booking.models import Order, Show, TicketType
-from tests.admin.hall import act, detail, hall_of, member_of_staff, seats, seen
+from tests.admin.hall import act, detail, hall_of, seats, seen
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type
+from tests.staff import staff_with
 
 # --- Customers without an account -------------------------------------------------------------
 
@@ -34,7 +35,7 @@ def test_a_seat_sold_without_an_account_moves(box_office, show):
     act(box_office, show, "sell", seats="1", **JO)
     booking = show.bookings.get()
     answer = act(box_office, show, "move", seen=seen(booking), seats="2")
-    moved = f"Moved a customer without an account, {booking.reference}, from A1 to A2."
+    moved = f"Moved Jo Bakker (no account), {booking.reference}, from A1 to A2."
     assert (detail(answer), seats(show)) == ((200, moved), [2])
 
 
@@ -42,7 +43,7 @@ def test_a_seat_sold_without_an_account_is_cancelled(box_office, show):
     act(box_office, show, "sell", seats="1", **JO)
     booking = show.bookings.get()
     answer = act(box_office, show, "cancel", seen=seen(booking))
-    cancelled = f"Cancelled A1 of a customer without an account, {booking.reference}."
+    cancelled = f"Cancelled A1 of Jo Bakker (no account), {booking.reference}."
     assert (detail(answer), seats(show)) == ((200, cancelled), [])
 
 
@@ -186,7 +187,7 @@ def test_invalid_input_has_no_notice(box_office, show, user, data):
 
 def test_only_staff_who_sell_see_whether_the_limit_is_exceeded(show, user):
     path = f"{hall_of(show)}limit/"
-    answers = [member_of_staff(*may).get(path) for may in (["view_show"], ["add_booking"])]
+    answers = [staff_with(*may).get(path) for may in (["view_show"], ["add_booking"])]
     assert [detail(answer) for answer in answers] == [
         (403, "You may not do this."),
         (403, "You may not see this show."),

@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Booking
-from tests.admin.hall import act, history, hold, member_of_staff, seen
+from tests.admin.hall import act, history, hold, seen
 from tests.conftest import signed_in
 from tests.factories import make_booking, make_show
+from tests.staff import staff_with
 
 
 def test_what_staff_did_in_the_hall_is_in_the_shows_history(staff, show, user):
@@ -70,7 +71,7 @@ def test_a_sale_on_the_bookings_page_names_the_customer(box_office, show, user):
 def test_staff_who_may_not_view_bookings_see_only_the_show_s_history(staff, show, user):
     act(staff, show, "block", seats="2", reason="broken")
     act(staff, show, "sell", seats="1", customer="esha")
-    assert history(member_of_staff("view_show"), show) == [("boss", "Blocked A2 (broken).")]
+    assert history(staff_with("view_show"), show) == [("boss", "Blocked A2 (broken).")]
 
 
 def test_a_long_history_has_pages(staff, user):

@@ -364,8 +364,10 @@ def test_the_sell_form_offers_shows_that_can_be_sold(box_office, show):
 def test_the_seat_limit_does_not_bind_staff(box_office, show, user, settings):
     settings.MAX_SEATS_PER_USER = 1
     make_booking(show=show, user=user)
-    sell(box_office, show)
+    sold = sell(box_office, show)
     assert Booking.objects.filter(user=user).count() == 2
+    notice, _ = page_messages(box_office.get(sold["Location"]))
+    assert notice == f"{user} has 2 seats in this show; the limit is 1."
 
 
 def test_a_booking_is_shown_but_not_edited(staff, show):

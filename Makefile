@@ -32,6 +32,7 @@ UV := $(shell command -v uv 2>/dev/null)
 MANAGE := $(BIN)/python manage.py
 # Enough to satisfy the settings; nothing is served or signed with it.
 PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-for-checks \
+  TICKET_SIGNING_KEY=b25seS1mb3ItY2hlY2tzLW9ubHktZm9yLWNoZWNrcy0 \
   ALLOWED_HOSTS=tickets.example.com SECURE_SSL_REDIRECT=true SECURE_HSTS_SECONDS=31536000 \
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 

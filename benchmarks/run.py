@@ -82,6 +82,7 @@ class Bench:
             "DATABASE_URL": server.url.removesuffix("postgres") + database,
             "DEBUG": "false",
             "SECRET_KEY": "only-for-a-benchmark-on-this-machine",
+            "TICKET_SIGNING_KEY": "b25seS1mb3ItYS1iZW5jaG1hcmstaGVyZS1wbGVhc2U",
             "ALLOWED_HOSTS": "127.0.0.1",
             "PYTHONPATH": str(project),
         }

@@ -4,6 +4,7 @@ django-environ accepts any text as a boolean and reads "$NAME" as a reference to
 value stops the start with a message that names the variable, and "$" has no special meaning.
 """
 
+import base64
 import os
 import re
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from movieticket.addresses import read_proxy
 MAX_NUMBER = 1_000_000
 # The length of the digest that signs tokens (SHA-256).
 MIN_KEY_BYTES = 32
+# A private key of Ed25519.
+TICKET_KEY_BYTES = 32
 BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 # No TLS; STARTTLS; implicit TLS.
@@ -78,6 +81,12 @@ def _read_header(value: str) -> str:
     return f"HTTP_{value.upper().replace('-', '_')}"
 
 
+def _read_ticket_key(value: str) -> bytes:
+    """Return the bytes of base64 in either alphabet, with or without its padding."""
+    text = value.translate(str.maketrans("+/", "-_")).rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
 def _read_sender(value: str) -> str:
     # The address alone, or with a name: Cinema <tickets@example.com>
     validate_email(parseaddr(value)[1])
@@ -118,6 +127,9 @@ positive = Cast(f"a whole number from 1 to {MAX_NUMBER}", int, lambda number: 1 
 seconds = Cast("a whole number of seconds", int, lambda number: 0 <= number < 10**9)
 rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
 key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_valid=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
+ticket_key = Cast(
+    f"{TICKET_KEY_BYTES} random bytes in base64", _read_ticket_key, lambda value: len(value) == TICKET_KEY_BYTES
+)
 host = Cast("a host such as tickets.example.com")
 origin = Cast("an origin such as https://example.com", is_valid=lambda value: value.startswith(HTTP))
 prefix = Cast(

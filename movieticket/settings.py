@@ -20,12 +20,12 @@ env = cast.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def local_secret_key(path: Path) -> str:
-    """Return this checkout's secret key, which is generated once and stored in a file that git ignores."""
+def local_secret_key(path: Path, size: int = 50) -> str:
+    """Return a secret of this checkout, `size` bytes in base64, which is generated once in a file that git ignores."""
     if not path.exists():
         new = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         new.touch(mode=0o600)
-        new.write_text(secrets.token_urlsafe(50))
+        new.write_text(secrets.token_urlsafe(size))
         # A hard link is atomic: no process reads a partial file, and the first of several processes wins.
         with suppress(FileExistsError):
             path.hardlink_to(new)
@@ -40,6 +40,12 @@ SECRET_KEY = env("SECRET_KEY", cast.text, "") or (local_secret_key(BASE_DIR / ".
 if len(SECRET_KEY.encode()) < cast.MIN_KEY_BYTES:
     when = "" if DEBUG else " when DEBUG is off"
     raise ImproperlyConfigured(f"SECRET_KEY must be set to {cast.key.wanted}{when}.")
+# The first key signs tickets; tickets signed with the others, earlier ones, stay valid.
+TICKET_SIGNING_KEYS = env.list("TICKET_SIGNING_KEY", cast.ticket_key, [])
+if DEBUG and not TICKET_SIGNING_KEYS:
+    TICKET_SIGNING_KEYS = [cast.ticket_key(local_secret_key(BASE_DIR / ".ticket_key", cast.TICKET_KEY_BYTES))]
+if not TICKET_SIGNING_KEYS:
+    raise ImproperlyConfigured(f"TICKET_SIGNING_KEY must be set to {cast.ticket_key.wanted} when DEBUG is off.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", cast.host, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
@@ -262,6 +268,7 @@ LIMITS = {
     "password_reset_address": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "booking": env("LIMIT_BOOKING", cast.rate, "60/minute"),
+    "ticket": env("LIMIT_TICKET", cast.rate, "120/minute"),
 }
 # The proxies whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])

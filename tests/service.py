@@ -42,6 +42,7 @@ def environment(database_url, **settings):
         "DATABASE_URL": database_url,
         "DEBUG": "false",
         "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+        "TICKET_SIGNING_KEY": "b25seS1mb3ItdGVzdHMtb25seS1mb3ItdGVzdHMtb24",
         "ALLOWED_HOSTS": "127.0.0.1",
         "LIMIT_BOOKING": "1000000/minute",
         "MAX_SEATS_PER_USER": "10000",

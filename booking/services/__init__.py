@@ -15,6 +15,7 @@ from booking.services.accounts.password_reset import reset_password, send_reset_
 from booking.services.accounts.personal_data import EXPORTED, export_account
 from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.cleanup import clean_up
+from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder
@@ -142,6 +143,7 @@ __all__ = [
     "TakenSeat",
     "TakingsLine",
     "TicketChange",
+    "TicketInvalid",
     "UnknownTicketType",
     "add_copies",
     "amount_owed",
@@ -192,6 +194,7 @@ __all__ = [
     "preview_move",
     "preview_switch",
     "preview_ticket_types",
+    "public_keys",
     "read_amounts",
     "read_bookings",
     "read_day",
@@ -204,6 +207,7 @@ __all__ = [
     "read_sales",
     "read_seat_map",
     "read_taken_seats",
+    "read_ticket",
     "read_ticket_types",
     "refresh_session",
     "refusals_for",

@@ -15,7 +15,13 @@ from string import Template
 
 TEMPLATES = Path(__file__).with_name("templates")
 SECRETS = ("superuser", "replication", "rewind", "tickets", "etcd", "key")
+TICKET_KEY_BYTES = 32
 POSTGRESQL_BIN = "/usr/lib/postgresql/15/bin"
+
+
+def new_secrets() -> dict[str, str]:
+    passwords = {name: secrets.token_hex(24) for name in SECRETS}
+    return passwords | {"ticket": secrets.token_urlsafe(TICKET_KEY_BYTES)}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Plan:
     ports: Ports = field(default_factory=Ports)
     # Empty by default, so that the service does not start without an explicit setting.
     allowed_hosts: str = ""
-    secrets: dict[str, str] = field(default_factory=lambda: {name: secrets.token_hex(24) for name in SECRETS})
+    secrets: dict[str, str] = field(default_factory=new_secrets)
 
     def files(self, number: int, etc: Path, data: Path) -> dict[str, str]:
         """Return the node's files by name. They will be in the folder `etc`; the programs write to `data`."""

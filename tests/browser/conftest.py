@@ -59,6 +59,7 @@ def environment(folder, *, debug):
         "STATIC_ROOT": f"{folder}/static",
         "DEBUG": str(debug).lower(),
         "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+        "TICKET_SIGNING_KEY": "b25seS1mb3ItdGVzdHMtb25seS1mb3ItdGVzdHMtb24",
         "ALLOWED_HOSTS": "127.0.0.1",
     }
 

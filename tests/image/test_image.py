@@ -21,7 +21,11 @@ from tests.service import PATIENCE_SECONDS, PROJECT, free_port, wait_until
 
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
-SETTINGS = {"SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests", "ALLOWED_HOSTS": "tickets.example.com"}
+SETTINGS = {
+    "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
+    "TICKET_SIGNING_KEY": "b25seS1mb3ItdGVzdHMtb25seS1mb3ItdGVzdHMtb24",
+    "ALLOWED_HOSTS": "tickets.example.com",
+}
 
 
 class Image:

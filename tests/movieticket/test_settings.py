@@ -2,14 +2,22 @@ import os
 import runpy
 import subprocess
 import sys
+from base64 import standard_b64encode, urlsafe_b64decode
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_urlsafe
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).parents[2]
-PRODUCTION = {"DEBUG": "false", "SECRET_KEY": "k" * 32, "ALLOWED_HOSTS": "tickets.example.com"}
+TICKET_KEYS = [token_urlsafe(32), token_urlsafe(32)]
+PRODUCTION = {
+    "DEBUG": "false",
+    "SECRET_KEY": "k" * 32,
+    "TICKET_SIGNING_KEY": TICKET_KEYS[0],
+    "ALLOWED_HOSTS": "tickets.example.com",
+}
 NAMES = [
     *PRODUCTION,
     "DATABASE_URL",
@@ -48,11 +56,24 @@ def test_the_local_key_is_made_once_and_private(load, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_local_key_of_tickets_is_made_once(load):
+    assert load()["TICKET_SIGNING_KEYS"] == load()["TICKET_SIGNING_KEYS"]
+    assert [len(key) for key in load()["TICKET_SIGNING_KEYS"]] == [32]
+
+
+def test_keys_of_tickets_are_in_either_alphabet_of_base64(load):
+    keys = [urlsafe_b64decode(f"{key}=") for key in TICKET_KEYS]
+    standard = ",".join(standard_b64encode(key).decode() for key in keys)
+    values = [",".join(TICKET_KEYS), standard]
+    assert [load(TICKET_SIGNING_KEY=value)["TICKET_SIGNING_KEYS"] for value in values] == [keys] * 2
+
+
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
         ({"SECRET_KEY": ""}, "SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off."),
         ({"SECRET_KEY": "k" * 31}, "SECRET_KEY must be set to 32 bytes or more of random text when DEBUG is off."),
+        ({"TICKET_SIGNING_KEY": ""}, "TICKET_SIGNING_KEY must be set to 32 random bytes in base64 when DEBUG is off."),
         ({"ALLOWED_HOSTS": ""}, "ALLOWED_HOSTS must list the service's host names when DEBUG is off."),
         ({"ALLOWED_HOSTS": " , "}, "ALLOWED_HOSTS must list the service's host names when DEBUG is off."),
     ],
@@ -102,6 +123,10 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("SECURE_HSTS_SECONDS", "1.5"),
         ("JWT_SIGNING_KEY", "k" * 31),
         ("JWT_VERIFYING_KEYS", f"{'k' * 32},{'v' * 31}"),
+        ("TICKET_SIGNING_KEY", "k" * 42),
+        ("TICKET_SIGNING_KEY", "k" * 45),
+        ("TICKET_SIGNING_KEY", "k" * 42 + "!"),
+        ("TICKET_SIGNING_KEY", f"{'k' * 43},{'k' * 42}"),
         ("PASSWORD_RESET_MINUTES", "0"),
         ("PASSWORD_RESET_URL", "https://app.example/reset/{uid}"),
         ("PASSWORD_RESET_URL", "app.example/{uid}/{token}"),

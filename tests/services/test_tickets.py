@@ -1,0 +1,156 @@
+"""Tickets as texts, their keys, and what ends them."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from secrets import token_bytes
+
+import jwt
+import pytest
+
+from booking import services
+from booking.models import Booking
+from booking.services.door import tickets
+from booking.services.door.tickets import TicketInvalid, read_ticket, sign_ticket
+from tests.factories import NOW, PASSWORD, make_booking, make_user
+
+
+@pytest.fixture
+def booking(user, show):
+    return make_booking(user=user, show=show, seat_number=5)
+
+
+def serial_of(booking):
+    return Booking.objects.values_list("ticket_serial", flat=True).get(pk=booking.pk)
+
+
+def altered(ticket, part, text):
+    parts = ticket.split(".")
+    parts[part] = text
+    return ".".join(parts)
+
+
+def test_a_ticket_says_show_booking_seat_and_serial(booking):
+    assert read_ticket(sign_ticket(booking)) == (booking.show_id, booking.pk, 5, 1)
+
+
+def test_a_ticket_fits_into_a_small_code():
+    large = sign_ticket(Booking(show_id=99_999, pk=9_999_999, seat_number=999, ticket_serial=9))
+    # What a code of version 9, with 53 modules a side, has room for at level M.
+    assert len(large) <= 180
+
+
+def test_a_ticket_is_the_same_each_time(booking):
+    assert sign_ticket(booking) == sign_ticket(booking)
+
+
+def test_a_scanner_may_add_spaces_around_it(booking):
+    assert read_ticket(f" {sign_ticket(booking)}\r\n").booking_id == booking.pk
+
+
+def test_the_header_has_the_algorithm_and_the_key(booking):
+    [key] = services.public_keys()
+    assert jwt.get_unverified_header(sign_ticket(booking)) == {"alg": "EdDSA", "kid": key["kid"]}
+
+
+@pytest.mark.parametrize("text", ["", ".", "a.b.c", "é", "\ud800", "x" * 501, "1" * 5000, "eyJhbGciOiJub25lIn0.e30."])
+def test_another_text_is_no_ticket(text):
+    with pytest.raises(TicketInvalid):
+        read_ticket(text)
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_ticket_with_another_part_is_invalid(booking, part):
+    other = sign_ticket(make_booking(seat_number=6))
+    parts = sign_ticket(booking).split(".")
+    changed = altered(sign_ticket(booking), part, other.split(".")[part] if part else parts[0][:-2])
+    with pytest.raises(TicketInvalid):
+        read_ticket(changed)
+
+
+def signed(settings, claims, **headers):
+    """A text signed with the key of tickets."""
+    key = tickets._signing_key(settings.TICKET_SIGNING_KEYS[0])
+    return jwt.encode(claims, key.private, "EdDSA", {"kid": key.key_id} | headers)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{}, {"s": 1, "b": 2, "n": 3}, {"s": 1, "b": "2", "n": 3, "v": 1}, {"s": True, "b": 2, "n": 3, "v": 1}],
+)
+def test_signed_claims_of_another_kind_are_no_ticket(settings, claims):
+    with pytest.raises(TicketInvalid):
+        read_ticket(signed(settings, claims))
+
+
+@pytest.mark.parametrize("key_id", ["other", "", "../key"])
+def test_a_ticket_of_an_unknown_key_is_invalid(settings, key_id):
+    with pytest.raises(TicketInvalid):
+        read_ticket(signed(settings, {"s": 1, "b": 2, "n": 3, "v": 1}, kid=key_id))
+
+
+def test_a_ticket_signed_with_the_public_key_as_a_password_is_invalid(settings):
+    [key] = services.public_keys()
+    forged = jwt.encode({"s": 1, "b": 2, "n": 3, "v": 1}, key["x"] * 2, "HS256", {"kid": key["kid"]})
+    with pytest.raises(TicketInvalid):
+        read_ticket(forged)
+
+
+# --- Keys -------------------------------------------------------------------------------------
+
+
+def test_a_new_key_leaves_tickets_of_the_old_one_valid(settings, booking):
+    old, [old_key] = sign_ticket(booking), services.public_keys()
+    settings.TICKET_SIGNING_KEYS = [token_bytes(32), *settings.TICKET_SIGNING_KEYS]
+    new, [new_key, *_] = sign_ticket(booking), services.public_keys()
+    assert [jwt.get_unverified_header(ticket)["kid"] for ticket in (old, new)] == [old_key["kid"], new_key["kid"]]
+    assert read_ticket(old) == read_ticket(new)
+
+
+def test_a_removed_key_ends_its_tickets(settings, booking):
+    ticket = sign_ticket(booking)
+    settings.TICKET_SIGNING_KEYS = [token_bytes(32)]
+    with pytest.raises(TicketInvalid):
+        read_ticket(ticket)
+
+
+def test_a_public_key_has_no_secret(settings):
+    [key] = services.public_keys()
+    [secret] = settings.TICKET_SIGNING_KEYS
+    assert set(key) == {"kty", "crv", "alg", "use", "kid", "x"}
+    assert urlsafe_b64decode(key["x"] + "=") != secret
+    assert urlsafe_b64encode(secret).decode().rstrip("=") not in str(key)
+
+
+# --- What raises the serial -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_staff", [False, True])
+def test_a_move_ends_the_ticket(booking, user, by_staff):
+    by = make_user(is_staff=True) if by_staff else None
+    moved = services.move_booking(user=user, booking_id=booking.pk, seat_number=6, now=NOW, moved_by=by)
+    assert (serial_of(booking), moved.ticket_serial) == (2, 2)
+
+
+def test_a_move_to_the_same_seat_leaves_the_ticket(booking, user):
+    services.move_booking(user=user, booking_id=booking.pk, seat_number=5, now=NOW)
+    assert serial_of(booking) == 1
+
+
+def test_a_cancellation_ends_the_ticket(booking, user):
+    services.cancel_booking(user=user, booking_id=booking.pk, now=NOW)
+    assert serial_of(booking) == 2
+
+
+def test_a_cancelled_show_ends_its_tickets(booking):
+    services.cancel_show(show_id=booking.show_id, now=NOW, cancelled_by=make_user(is_staff=True))
+    assert serial_of(booking) == 2
+
+
+def test_other_bookings_keep_their_tickets(booking, user):
+    other = make_booking(user=user, show=booking.show, seat_number=8)
+    services.cancel_booking(user=user, booking_id=booking.pk, now=NOW)
+    assert serial_of(other) == 1
+
+
+def test_a_deleted_account_leaves_no_ticket(booking, user):
+    services.delete_account(user=user, password=PASSWORD, now=NOW)
+    assert serial_of(booking) == 2

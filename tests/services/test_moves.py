@@ -51,7 +51,7 @@ def at_statements(acts):
 def test_a_moved_booking_is_the_same_one_on_another_seat(user, booking):
     move(user, booking)
     before = Booking.objects.filter(pk=booking.pk).values().get()
-    booking.seat_number, booking.seat_label, booking.category = 8, "A8", "S"
+    booking.seat_number, booking.seat_label, booking.category, booking.ticket_serial = 8, "A8", "S", 2
     assert {name: getattr(booking, name) for name in before} == before
 
 

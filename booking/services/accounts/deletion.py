@@ -104,4 +104,4 @@ def _cancel_seats(account: User, show: Show, now: datetime) -> None:
     """Cancels the account's bookings and holds in the show. The caller holds the show's lock."""
     own = Booking.objects.occupying().filter(show=show, user=account)
     own.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
-    own.update(status=Booking.Status.CANCELLED, cancelled_at=now)
+    own.update(status=Booking.Status.CANCELLED, cancelled_at=now, ticket_serial=F("ticket_serial") + 1)

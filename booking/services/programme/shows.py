@@ -179,7 +179,7 @@ def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None
         of_show.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
         of_show.filter(status=Booking.Status.HELD).update(**cancelled)
-        return of_show.sold().update(**cancelled)
+        return of_show.sold().update(**cancelled, ticket_serial=F("ticket_serial") + 1)
 
 
 @retried

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import F
 
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
@@ -61,6 +62,8 @@ _change_seat = Update(
             "ticket_type": p.ticket_type_id,
             "price": p.price,
             "moved_by": p.moved_by,
+            # The ticket of the old seat is not valid any more.
+            "ticket_serial": F("ticket_serial") + 1,
         },
     )
 )
@@ -301,6 +304,8 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
     for name, value in ticket.columns.items():
         setattr(booking, name, value)
     change_seat = _change_seat.choose(_values(booking))
+    # It is read from the database where it is needed.
+    booking.__dict__.pop("ticket_serial", None)
     return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat])
 
 
@@ -362,7 +367,7 @@ def _cancel_active(
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
-        Booking.objects.filter(show=show, pk__in=pks).update(**cancelled)
+        Booking.objects.filter(show=show, pk__in=pks).update(**cancelled, ticket_serial=F("ticket_serial") + 1)
         for booking in active:
             booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
             booking.cancelled_by = cancelled_by

@@ -84,13 +84,13 @@ def all_read_before_one_writes(calls: list[Callable]) -> list:
 
 
 @contextmanager
-def locked_elsewhere(show) -> Iterator[None]:
-    """Another connection holds the show's lock."""
+def locked_elsewhere(row) -> Iterator[None]:
+    """Another connection holds the lock of a show or another row."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT FROM booking_show WHERE id = %s FOR NO KEY UPDATE", [show.pk])
+            cursor.execute(f"SELECT FROM {row._meta.db_table} WHERE id = %s FOR NO KEY UPDATE", [row.pk])
         yield
     finally:
         other.rollback()

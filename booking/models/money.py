@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import cache
+from typing import cast
 
 from babel.numbers import get_currency_precision
 from django.conf import settings
@@ -28,5 +29,8 @@ def format_amount(amount: Decimal) -> str:
 
 
 def fits_currency(amount: Decimal) -> bool:
-    """Return whether the amount has no more decimals than the currency."""
-    return amount == round(amount, currency_decimals())
+    """Return whether the amount, a finite number, has no more decimals than the currency."""
+    # Not by rounding, which fails for numbers of more than 28 digits.
+    _, digits, exponent = amount.as_tuple()
+    beyond = -cast(int, exponent) - currency_decimals()
+    return beyond <= 0 or not any(digits[-beyond:])

@@ -13,13 +13,13 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.models import Booking, Movie, Order, Screen, Show, User
-from tests.factories import make_booking
+from booking.models import Booking, Movie, Order, PriceList, Screen, Show, User
+from tests.factories import make_booking, make_price_list, make_show, make_ticket_type
 from tests.hostile import bounded
 
 pytestmark = pytest.mark.fuzz
 
-MODELS = [User, Movie, Screen, Show, Booking, Order, Group]
+MODELS = [User, Movie, Screen, Show, Booking, Order, Group, PriceList]
 SITE_PAGES = ["index", "autocomplete", "jsi18n", "password_change", "password_change_done", "login"]
 # Arguments of pages that are no ids of a row.
 ARGUMENTS = {"table": "days", "name": "sell", "url": "x", "upload_id": "1"}
@@ -31,6 +31,7 @@ LOOKUPS = [
 NAMES = [
     "q", "o", "p", "e", "all", "pk", "_facets", "_popup", "_to_field", "_changelist_filters", "day", "first_day",
     "last_day", "copy", "to", "rounds", "page", "state", "dates",
+    "percent", "round_to", "since", "weekday",
     "term", "app_label", "model_name", "field_name", "next", "", "[]", "%00x",
 ]  # fmt: skip
 VALUES = [
@@ -81,7 +82,8 @@ def ids(db):
     booking = make_booking(created_at=timezone.now())
     group = Group.objects.get(name="Box office")
     order = Order.objects.get()
-    rows = [booking.user, booking.show.movie, booking.show.screen, booking.show, booking, order, group]
+    price_list = make_show(price_list=make_price_list({("S", make_ticket_type()): 12})).price_list
+    rows = [booking.user, booking.show.movie, booking.show.screen, booking.show, booking, order, group, price_list]
     return {type(row): row.pk for row in rows}
 
 

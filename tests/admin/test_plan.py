@@ -386,8 +386,14 @@ def test_changes_need_their_permission(db, path, permission):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("field", ["movie", "price_list"])
-def test_a_row_deleted_while_its_show_is_added_is_missed_on_the_form(staff, field):
+@pytest.mark.parametrize(
+    ("field", "error"),
+    [
+        ("movie", "This movie does not exist any more."),
+        ("price_list", "This price list was changed at the same time. Choose it again."),
+    ],
+)
+def test_a_row_deleted_while_its_show_is_added_is_missed_on_the_form(staff, field, error):
     movie, prices = make_movie(), make_price_list()
     pending = [{"movie": movie, "price_list": prices}[field].delete]
 
@@ -398,7 +404,7 @@ def test_a_row_deleted_while_its_show_is_added_is_missed_on_the_form(staff, fiel
 
     with connection.execute_wrapper(delete_first):
         response = staff.post(f"{PLAN}?day={DAY}", add_form(movie, make_screen(), price_list=prices.pk))
-    assert response.context["new"].errors == {field: [f"This {field.replace('_', ' ')} does not exist any more."]}
+    assert response.context["new"].errors == {field: [error]}
 
 
 # --- Prices ---

@@ -92,9 +92,21 @@ def test_the_hall_has_no_serious_fault(seen, boss, show):
     assert serious(seen) == []
 
 
+def prices():
+    return {("S", ticket_type): 12 for ticket_type in (make_ticket_type(), make_ticket_type())}
+
+
+@pytest.mark.parametrize("query", ["", "?percent=5&round_to=0.50&since=2099-06-01"])
+def test_the_prices_of_a_used_list_have_no_serious_fault(seen, boss, query):
+    price_list = make_price_list(prices())
+    make_show(price_list=price_list, screen=make_screen(price_list=price_list))
+    seen.goto(f"/admin/booking/pricelist/{price_list.pk}/change/{query}")
+    expect(seen.get_by_role("button", name="Make a new version")).to_have_count(1 if query else 0)
+    assert serious(seen) == []
+
+
 def test_the_hall_with_prices_has_no_serious_fault(seen, boss):
-    prices = {("S", ticket_type): 12 for ticket_type in (make_ticket_type(), make_ticket_type())}
-    show = make_show(layout="SS", price_list=make_price_list(prices))
+    show = make_show(layout="SS", price_list=make_price_list(prices()))
     seen.goto(f"/admin/booking/show/{show.pk}/change/")
     seen.locator("#hall-grid [role='gridcell']").first.click()
     expect(seen.locator("#hall-tickets select")).to_be_visible()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from booking.models import Booking, TicketType, currency_decimals, fits_currency, format_amount, represent_amount
 from booking.serializers import represent_order
-from booking.services import book_seats, change_prices, read_amounts, read_report
+from booking.services import book_seats, calculate_amounts, read_amounts, read_report
 from booking.services.programme.price_lists import HIGHEST_AMOUNT
 from tests.factories import NOW, STARTS_AT, make_price_list, make_show, make_ticket_type, make_user
 
@@ -50,6 +50,14 @@ def test_amounts_have_the_currency_s_decimals(settings, currency, texts):
     assert (currency_decimals(), f"{represent_amount(amount)} {format_amount(amount)}") == (CURRENCIES[currency], texts)
     assert fits_currency(Decimal(7)) is True
     assert fits_currency(amount) is (currency != "JPY")
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("1E+400", True), ("1." + "0" * 40, True), ("1." + "0" * 40 + "1", False), ("0.001", False)]
+)
+def test_any_number_either_fits_the_currency_or_not(settings, text, fits):
+    settings.CURRENCY = "EUR"
+    assert fits_currency(Decimal(text)) is fits
 
 
 def test_reports_separate_thousands(settings):
@@ -107,7 +115,7 @@ def test_no_amount_is_a_float(unit, data):
 def test_changed_prices_are_multiples_of_the_rounding(unit, data):
     old = make_price_list({("S", make_ticket_type()): data.draw(amounts_of(unit, highest=10**7))})
     percent, round_to = data.draw(st.decimals(-100, 1000, places=2)), unit * data.draw(st.integers(1, 500))
-    new, _ = change_prices(price_list_id=old.pk, percent=percent, round_to=round_to, since=None, now=NOW)
-    [before], [amount] = (read_amounts(price_list=of).values() for of in (old, new))
+    [[cell, before]] = read_amounts(price_list=old).items()
+    amount = calculate_amounts(amounts={cell: before}, percent=percent, round_to=round_to)[cell]
     assert (type(amount), amount % round_to, fits_currency(amount)) == (Decimal, 0, True)
     assert abs(amount - before * (100 + percent) / 100) <= round_to / 2

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
-from booking.models import Price, PriceList, Screen, SeatCategory, Show, TicketType
+from booking.models import Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
+from booking.services.programme.shows import lock_price_list
 from booking.services.refusals import InvalidInput, NotFound, Refusal
-from booking.services.transactions import lock_show, retried, write_transaction
+from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
 # By seat category and ticket type; without an amount the combination is not sold.
 Amounts = Mapping[tuple[int, int], Decimal]
@@ -44,12 +45,12 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
     NameTaken, NotFound, PriceListUsed or Busy.
     """
     with write_transaction():
-        old, screens = _lock(price_list_id) if price_list_id else None, []
+        screens = _lock_screens(price_list_id)
+        old = _lock(price_list_id) if price_list_id else None
         keeps_name = old is not None and old.name == name
         if not keeps_name and PriceList.objects.filter(name=name).exists():
             raise NameTaken
         if old:
-            screens = list(Screen.objects.filter(price_list=old).values_list("pk", flat=True))
             Screen.objects.filter(price_list=old).update(price_list=None)
             old.delete()
         price_list = PriceList.objects.create(name=name, version=old.version if old and keeps_name else 1)
@@ -58,52 +59,75 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
     return price_list
 
 
-def change_prices(
-    *, price_list_id: int, percent: Decimal, round_to: Decimal, since: datetime | None, now: datetime
-) -> tuple[PriceList, list[Show]]:
-    """Makes the next version of a price list, whose prices differ by `percent` and are multiples of `round_to`.
+def calculate_amounts(*, amounts: Amounts, percent: Decimal, round_to: Decimal) -> Amounts:
+    """Return the amounts changed by `percent`, as multiples of `round_to`. Raises PriceTooHigh."""
+    changed = {cell: _changed(amount, percent, round_to) for cell, amount in amounts.items()}
+    if any(amount >= HIGHEST_AMOUNT for amount in changed.values()):
+        raise PriceTooHigh
+    return changed
 
-    With `since` (UTC), shows that start then or later and use an earlier version get the new one, each in a transaction
-    of its own. Returns the new version and these shows. Raises NotFound, PriceTooHigh or Busy.
-    """
-    new = _make_version(price_list_id, percent, round_to)
-    if since is None:
-        return new, []
-    shows = Show.objects.upcoming(now).filter(price_list__name=new.name, starts_at__gte=since)
-    changed = [_give_version(show_id, new, now) for show_id in list(shows.values_list("pk", flat=True))]
-    return new, [show for show in changed if show]
+
+def shows_with_list(*, price_list: PriceList, since: datetime, now: datetime) -> ShowQuerySet:
+    """Return the upcoming shows that use a version of the list and start at `since` or later. Times are UTC."""
+    shows = Show.objects.upcoming(now).filter(price_list__name=price_list.name, starts_at__gte=since)
+    return shows.select_related("movie", "screen", "price_list")
+
+
+def screens_with_list(*, price_list: PriceList) -> QuerySet[Screen]:
+    """Return the screens whose new shows get a version of the list."""
+    return Screen.objects.filter(price_list__name=price_list.name).select_related("price_list")
 
 
 @retried
-def _make_version(price_list_id: int, percent: Decimal, round_to: Decimal) -> PriceList:
+def add_version(*, price_list_id: int, amounts: Amounts) -> PriceList:
+    """Adds the next version of a price list, with these amounts. No show uses it yet. Raises NotFound or Busy."""
     with write_transaction():
         # Race: two members of staff make a new version.
         old = _lock(price_list_id, may_be_used=True)
         latest = PriceList.objects.filter(name=old.name).aggregate(latest=Max("version"))["latest"]
-        amounts = {
-            (price.category_id, price.ticket_type_id): _changed(price.amount, percent, round_to)
-            for price in old.prices.all()
-        }
-        if any(amount >= HIGHEST_AMOUNT for amount in amounts.values()):
-            raise PriceTooHigh
         new = PriceList.objects.create(name=old.name, version=latest + 1)
         _add_prices(new, amounts)
     return new
 
 
 @retried
-def _give_version(show_id: int, new: PriceList, now: datetime) -> Show | None:
-    """Gives the show the new version, unless it is not on sale any more or has got another list or version."""
+def give_version(*, show_id: int, price_list: PriceList, now: datetime) -> Show | None:
+    """Gives a new version of its price list to a show; sold and held seats keep their prices.
+
+    Returns None and changes nothing if the show is not on sale at `now` (UTC) or does not use an earlier version.
+    Raises NotFound, PriceListChanged or Busy.
+    """
     with write_transaction():
         # Race: the show is sold, cancelled, or gets another price list.
         show = lock_show(show_id)
-        current = show.price_list
-        is_earlier = current and current.name == new.name and current.version < new.version
-        if show.is_cancelled or show.has_started(now) or not is_earlier:
+        if show.is_cancelled or show.has_started(now) or not _is_earlier(show.price_list, price_list):
             return None
-        show.price_list = new
+        lock_price_list(price_list)
+        show.price_list = price_list
         show.save(update_fields=["price_list"])
     return show
+
+
+@retried
+def give_version_to_screen(*, screen_id: int, price_list: PriceList) -> Screen | None:
+    """Makes a new version of its price list the default of a screen; shows that are planned keep theirs.
+
+    Returns None and changes nothing if the screen does not use an earlier version. Raises NotFound, PriceListChanged or
+    Busy.
+    """
+    with write_transaction():
+        # Race: the screen gets another price list.
+        screen = lock_screen(screen_id)
+        if not _is_earlier(screen.price_list, price_list):
+            return None
+        lock_price_list(price_list)
+        screen.price_list = price_list
+        screen.save(update_fields=["price_list"])
+    return screen
+
+
+def _is_earlier(current: PriceList | None, new: PriceList) -> bool:
+    return current is not None and current.name == new.name and current.version < new.version
 
 
 def read_amounts(*, price_list: PriceList) -> dict[tuple[int, int], Decimal]:
@@ -112,8 +136,14 @@ def read_amounts(*, price_list: PriceList) -> dict[tuple[int, int], Decimal]:
     return {(category, ticket_type): amount for category, ticket_type, amount in rows}
 
 
+def _lock_screens(price_list_id: int | None) -> list[int]:
+    """Locks the screens with this list and returns their ids; those who plan shows lock them before the list, too."""
+    screens = Screen.objects.select_for_update(no_key=True).filter(price_list=price_list_id or 0).order_by("pk")
+    return list(screens.values_list("pk", flat=True))
+
+
 def _lock(price_list_id: int, *, may_be_used: bool = False) -> PriceList:
-    # Race: a show begins to use the list. Its foreign key check waits for this lock.
+    # Race: a show begins to use the list; the service that gives it to the show waits for this lock.
     price_list = PriceList.objects.select_for_update().filter(pk=price_list_id).first()
     if price_list is None:
         raise NotFound

@@ -77,6 +77,16 @@ class ShowHasBookings(Refusal):
         self.field = field
 
 
+class PriceListChanged(Refusal):
+    """The price list was replaced by one with other prices, or deleted, since it was chosen."""
+
+    code = "price_list_changed"
+    field = "price_list"
+
+    def __init__(self) -> None:
+        super().__init__("This price list was changed at the same time. Choose it again.")
+
+
 @retried
 def plan_show(
     *,
@@ -92,7 +102,7 @@ def plan_show(
 
     The default of `ends_at` comes from the movie's length in minutes. The default of `price_list` is the screen's;
     without one, or if it `is_free`, the show is free. Raises MovieLengthUnknown, ShowInThePast,
-    ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, NotFound or Busy.
+    ShowTooFarAhead, ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged, NotFound or Busy.
     """
     check_start(starts_at, now)
     starts_at = in_utc(starts_at)
@@ -106,6 +116,7 @@ def plan_show(
     )
     with write_transaction():
         put_on_schedule(show)
+        lock_price_list(show.price_list)
     return show
 
 
@@ -134,7 +145,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
     movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
     start, only the end can be changed. Times have a zone.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
-    ShowEndsBeforeItStarts, ShowsOverlap or Busy.
+    ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged or Busy.
     """
     changes = {name: in_utc(value) if isinstance(value, datetime) else value for name, value in changes.items()}
     if unknown := changes.keys() - CHANGEABLE:
@@ -156,6 +167,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
             put_on_schedule(show)
         else:
             show.save()
+        lock_price_list(changes.get("price_list"))
     return show
 
 
@@ -248,6 +260,13 @@ def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) ->
     # On another screen, the blocked numbers would be different seats.
     if "screen" in fixed and of_show.filter(status=Booking.Status.BLOCKED).exists():
         raise ShowHasBookings("This show has blocked seats; put them back on sale first.", "screen")
+
+
+def lock_price_list(price_list: PriceList | None) -> None:
+    """Locks the price list that a show gets, after the show or its screen. Raises PriceListChanged."""
+    # Race: the list is replaced, because no show uses it yet.
+    if price_list and not PriceList.objects.select_for_update(no_key=True).filter(pk=price_list.pk).exists():
+        raise PriceListChanged
 
 
 def check_start(starts_at: datetime, now: datetime) -> None:

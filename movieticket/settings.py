@@ -269,6 +269,7 @@ LIMITS = {
     "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "booking": env("LIMIT_BOOKING", cast.rate, "60/minute"),
     "ticket": env("LIMIT_TICKET", cast.rate, "120/minute"),
+    "door": env("LIMIT_DOOR", cast.rate, "300/minute"),
 }
 # The proxies whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
@@ -307,6 +308,8 @@ MAX_SEATS_PER_USER = env("MAX_SEATS_PER_USER", cast.positive, 10)
 HOLD_MINUTES = env("HOLD_MINUTES", cast.positive, 10)
 # The longest time a customer can hold a seat, renewals included.
 MAX_HOLD_MINUTES = env("MAX_HOLD_MINUTES", cast.positive, 30)
+# How long before a show its tickets are admitted.
+DOORS_OPEN_MINUTES = env("DOORS_OPEN_MINUTES", cast.positive, 45)
 # How long the response to a request with an Idempotency-Key is stored.
 IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 # ISO 4217; all prices are in this currency.

@@ -1,0 +1,309 @@
+"""Admitting customers at the door, and undoing that.
+
+A booking is admitted while more of its scans admitted it than undid that: two devices that were offline may both have
+admitted it. An online scan admits a booking once. A scan that a device made offline is stored whatever the rules say,
+because the customer is in; `CheckIn.reason` then has the code of the refusal.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar, NamedTuple
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Case, Sum, Value, When
+from django.utils import timezone
+
+from booking.models import Booking, CheckIn, Show, User, represent_amount
+from booking.services.door.tickets import TicketInvalid, read_ticket
+from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
+from booking.services.seats.orders import amount_owed
+from booking.services.transactions import lock_booking, retried, write_transaction
+
+# Adds up to 1 or more for an admitted booking.
+ADMISSIONS = Sum(Case(When(action=CheckIn.Action.IN, then=Value(1)), default=Value(-1)))
+
+
+class WrongShow(Refusal):
+    code = "wrong_show"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "This ticket is for Seven Samurai, Wed 30 Jan 2030 20:00, Blue Room.",
+        "screen": "Blue Room",
+        "starts_at": "2030-01-30T20:00:00+01:00",
+    }
+
+    def __init__(self, show: Show) -> None:
+        super().__init__(f"This ticket is for {show}.", screen=show.screen.name, starts_at=_local(show.starts_at))
+
+
+class TicketCancelled(Refusal):
+    """The ticket is not valid any more; `why` is "moved", "cancelled" or "replaced", which is sent again."""
+
+    code = "ticket_cancelled"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "This booking was moved to C7 and has a newer ticket.",
+        "why": "moved",
+    }
+
+    def __init__(self, why: str, detail: str) -> None:
+        super().__init__(detail, why=why)
+
+
+class AlreadyCheckedIn(Refusal):
+    code = "already_checked_in"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "C7 was already admitted at 19:42.",
+        "admitted_at": "2030-01-30T19:42:07+01:00",
+    }
+
+    def __init__(self, booking: Booking, at: datetime) -> None:
+        time = f"{timezone.localtime(at):%H:%M}"
+        super().__init__(f"{booking.label} was already admitted at {time}.", admitted_at=_local(at))
+
+
+class NotYetOpen(Refusal):
+    code = "not_yet_open"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "The doors open at 19:15.",
+        "opens_at": "2030-01-30T19:15:00+01:00",
+    }
+
+    def __init__(self, opens_at: datetime, now: datetime) -> None:
+        local = timezone.localtime(opens_at)
+        day = "" if local.date() == timezone.localdate(now) else f" on {local:%a %d %b}"
+        super().__init__(f"The doors open at {local:%H:%M}{day}.", opens_at=_local(opens_at))
+
+
+class TicketUnpaid(Refusal):
+    code = "ticket_unpaid"
+    example: ClassVar[dict[str, Any]] = {"detail": "12.00 EUR is still to be paid for K7QXW4NA.", "due": "12.00"}
+
+    def __init__(self, booking: Booking, due: Decimal) -> None:
+        amount = represent_amount(due)
+        super().__init__(f"{amount} {settings.CURRENCY} is still to be paid for {booking.reference}.", due=amount)
+
+
+class NotCheckedIn(Refusal):
+    code = "not_checked_in"
+    example: ClassVar[dict[str, Any]] = {"detail": "C7 is not admitted."}
+
+
+class NonceReused(Refusal):
+    code = "nonce_reused"
+    kind = Kind.UNPROCESSABLE
+    example: ClassVar[dict[str, Any]] = {"detail": "This nonce was used for another scan."}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a door presents: a ticket's text, or an order's reference and the label of the seat.
+
+    The `nonce` is the device's own name for the scan: a scan that is sent again has the same one. `scanned_at` (UTC) is
+    for a scan that a device made offline, and that let the customer in.
+    """
+
+    nonce: str
+    device: str = ""
+    ticket: str = ""
+    reference: str = ""
+    seat_label: str = ""
+    scanned_at: datetime | None = None
+
+
+class Ticket(NamedTuple):
+    """The booking that a scan presents; with a reference instead of a ticket, its current seat."""
+
+    booking_id: int
+    serial: int | None = None
+    seat_number: int | None = None
+
+
+@dataclass(frozen=True)
+class StoredScan:
+    """A stored check-in with its booking."""
+
+    check_in: CheckIn
+    booking: Booking
+
+    @property
+    def conflict(self) -> str | None:
+        """The code of the refusal that an offline scan would have got, if any."""
+        return (self.check_in.reason or None) if self.check_in.action == CheckIn.Action.IN else None
+
+
+def opens_at(show: Show) -> datetime:
+    return show.starts_at - timedelta(minutes=settings.DOORS_OPEN_MINUTES)
+
+
+@retried
+def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
+    """Admits the booking of a ticket to a show. A repeated nonce gets the first result again.
+
+    `by` is the member of staff, `now` is UTC. Raises NotFound, TicketInvalid, WrongShow, InvalidInput and NonceReused;
+    for a scan that was not made offline also TicketCancelled, AlreadyCheckedIn, NotYetOpen and TicketUnpaid; and Busy.
+    """
+    show = _show(show_id)
+    ticket = _identify(show, scan)
+    with _new_nonce(show, scan.nonce), write_transaction():
+        # Race: the same ticket at another door; a move, a cancellation or a refund of the booking.
+        booking = lock_booking(show_id=show.pk, booking_id=ticket.booking_id)
+        if booking is None or not (booking.cancelled_at or booking.status == Booking.Status.BOOKED):
+            raise TicketInvalid("This seat is not booked.")
+        booking.show = show
+        if known := _repeated(booking, scan.nonce, CheckIn.Action.IN):
+            return known
+        # The clock of a device may be wrong.
+        scanned_at = min(max(scan.scanned_at or now, booking.created_at), now)
+        reason = ""
+        try:
+            _check(booking, ticket, scanned_at, now)
+        except Refusal as refusal:
+            if scan.scanned_at is None:
+                raise
+            reason = refusal.code
+        check_in = CheckIn.objects.create(
+            show=show,
+            booking_id=booking.pk,
+            action=CheckIn.Action.IN,
+            reason=reason,
+            device=scan.device,
+            nonce=scan.nonce,
+            by=by,
+            scanned_at=scanned_at,
+            at=now,
+        )
+    return StoredScan(check_in, booking)
+
+
+@retried
+def undo_admission(
+    *, show_id: int, booking_id: int, reason: str, by: User, nonce: str, now: datetime, device: str = ""
+) -> StoredScan:
+    """Undoes the admission of a booking, for example of a wrong ticket. A repeated nonce gets the first result again.
+
+    `now` is UTC. Raises NotFound, NotCheckedIn, NonceReused or Busy.
+    """
+    show = _show(show_id)
+    with _new_nonce(show, nonce), write_transaction():
+        # Race: another device undoes it, or admits the ticket.
+        booking = lock_booking(show_id=show.pk, booking_id=booking_id)
+        if booking is None:
+            raise NotFound
+        booking.show = show
+        if known := _repeated(booking, nonce, CheckIn.Action.UNDO):
+            return known
+        if not _admissions(booking):
+            raise NotCheckedIn(f"{booking.label} is not admitted.")
+        check_in = CheckIn.objects.create(
+            show=show,
+            booking_id=booking.pk,
+            action=CheckIn.Action.UNDO,
+            reason=reason,
+            device=device,
+            nonce=nonce,
+            by=by,
+            scanned_at=now,
+            at=now,
+        )
+    return StoredScan(check_in, booking)
+
+
+def _show(show_id: int) -> Show:
+    show = Show.objects.select_related("movie", "screen").filter(pk=show_id).first()
+    if show is None:
+        raise NotFound
+    return show
+
+
+def _identify(show: Show, scan: Scan) -> Ticket:
+    """Return what the scan presents. Raises TicketInvalid, WrongShow, and InvalidInput if the seat is not given."""
+    if not scan.ticket:
+        return Ticket(_booking_of_order(show, scan.reference, scan.seat_label).pk)
+    show_id, booking_id, seat_number, serial = read_ticket(scan.ticket)
+    if show_id != show.pk:
+        other = Show.objects.select_related("movie", "screen").filter(pk=show_id).first()
+        raise WrongShow(other) if other else TicketInvalid
+    return Ticket(booking_id, serial, seat_number)
+
+
+def _booking_of_order(show: Show, reference: str, seat_label: str) -> Booking:
+    """Return the booking of a seat of an order; the label may be left out if only one seat is booked."""
+    of_order = Booking.objects.filter(reference=reference).select_related("show__movie", "show__screen")
+    bookings = list(of_order.order_by("seat_number", "-pk"))
+    here = [booking for booking in bookings if booking.show_id == show.pk]
+    if not here:
+        raise WrongShow(bookings[0].show) if bookings else TicketInvalid("There is no order with this reference.")
+    booked = [booking for booking in here if booking.status == Booking.Status.BOOKED]
+    if not seat_label:
+        if len(booked) > 1:
+            labels = ", ".join(booking.label for booking in booked)
+            raise InvalidInput("seat_label", [f"Choose a seat of {reference}: {labels}."], ["required"])
+        return (booked or here)[0]
+    for booking in [*booked, *here]:
+        if booking.label == seat_label:
+            return booking
+    raise TicketInvalid(f"{reference} has no seat {seat_label}.")
+
+
+def _repeated(booking: Booking, nonce: str, action: str) -> StoredScan | None:
+    """Return the scan that has this nonce. Raises NonceReused if it is another one."""
+    known = CheckIn.objects.filter(show=booking.show, nonce=nonce).first()
+    if known is None:
+        return None
+    if (known.booking_id, known.action) != (booking.pk, action):
+        raise NonceReused
+    return StoredScan(known, booking)
+
+
+@contextmanager
+def _new_nonce(show: Show, nonce: str) -> Iterator[None]:
+    """Converts the database's error for a nonce that is used twice at the same time, for two bookings."""
+    try:
+        yield
+    except IntegrityError as error:
+        if CheckIn.objects.filter(show=show, nonce=nonce).exists():
+            raise NonceReused from error
+        # The account of the member of staff was deleted at the same time.
+        raise Busy from error
+
+
+def _admissions(booking: Booking) -> int:
+    """Return how many people the booking has admitted."""
+    of_booking = CheckIn.objects.order_by().filter(show=booking.show, booking_id=booking.pk)
+    return int(of_booking.aggregate(number=ADMISSIONS)["number"] or 0)
+
+
+def _check(booking: Booking, ticket: Ticket, at: datetime, now: datetime) -> None:
+    """Raises the reason why the ticket does not admit at this time."""
+    _check_is_valid(booking, ticket)
+    if _admissions(booking):
+        scans = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk, action=CheckIn.Action.IN)
+        raise AlreadyCheckedIn(booking, scans.latest("at", "id").scanned_at)
+    opening = opens_at(booking.show)
+    if at < opening:
+        raise NotYetOpen(opening, now)
+    if due := _amount_due(booking):
+        raise TicketUnpaid(booking, due)
+
+
+def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
+    if booking.cancelled_at:
+        cancelled = timezone.localtime(booking.cancelled_at)
+        raise TicketCancelled("cancelled", f"This booking was cancelled on {cancelled:%a %d %b at %H:%M}.")
+    if ticket.serial is None or ticket.serial == booking.ticket_serial:
+        return
+    if ticket.seat_number != booking.seat_number:
+        raise TicketCancelled("moved", f"This booking was moved to {booking.label} and has a newer ticket.")
+    raise TicketCancelled("replaced", f"This ticket of {booking.label} was sent again; only the newest one is valid.")
+
+
+def _amount_due(booking: Booking) -> Decimal:
+    of_order = Booking.objects.filter(show=booking.show, reference=booking.reference)
+    return amount_owed(bookings=list(of_order))
+
+
+def _local(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat(timespec="seconds")

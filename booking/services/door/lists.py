@@ -1,0 +1,140 @@
+"""What a door shows: the seats of a show and who of them is in, its recent scans, and the shows of the day."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from booking.models import Booking, CheckIn, Show
+from booking.services.door.check_ins import ADMISSIONS, opens_at
+from booking.services.refusals import NotFound
+from booking.services.reports import NIGHT, start_of
+
+EXPECTED, ADMITTED, UNPAID, CANCELLED = "expected", "admitted", "unpaid", "cancelled"
+DOOR_STATES = (EXPECTED, ADMITTED, UNPAID, CANCELLED)
+RECENT_SCANS = 20
+
+
+class DoorSeat(NamedTuple):
+    """What a door needs of a booking; `serial` is that of its valid ticket."""
+
+    booking_id: int
+    seat_label: str
+    serial: int
+    state: str
+
+
+@dataclass(frozen=True)
+class DoorList:
+    """The seats of a show that have been booked, by booking."""
+
+    show: Show
+    seats: list[DoorSeat]
+
+    @cached_property
+    def etag(self) -> str:
+        """A hash of the list, for the ETag header."""
+        parts = (self.show.pk, self.show.starts_at, self.seats)
+        return f'"{sha256(repr(parts).encode()).hexdigest()[:32]}"'
+
+    @property
+    def opens_at(self) -> datetime:
+        return opens_at(self.show)
+
+    @property
+    def sold(self) -> int:
+        return sum(seat.state != CANCELLED for seat in self.seats)
+
+    @property
+    def admitted(self) -> int:
+        return sum(seat.state == ADMITTED for seat in self.seats)
+
+
+@dataclass(frozen=True)
+class RecentScan:
+    """A stored scan with the seat's label; `can_undo` if the booking is admitted and this is its last scan."""
+
+    check_in: CheckIn
+    seat_label: str
+    can_undo: bool
+
+
+@dataclass(frozen=True)
+class DoorShow:
+    """A show of today with its number of sold and of admitted seats."""
+
+    show: Show
+    opens_at: datetime
+    sold: int
+    admitted: int
+
+
+def read_door_list(*, show_id: int) -> DoorList:
+    """Return the bookings that a show has or had, without names, so that a door can work offline. Raises NotFound."""
+    show = Show.objects.select_related("screen", "movie").filter(pk=show_id).first()
+    if show is None:
+        raise NotFound
+    bookings = list(
+        Booking.objects.filter(show=show, status__in=[Booking.Status.BOOKED, Booking.Status.CANCELLED], expires_at=None)
+        .only("show", "reference", "seat_number", "seat_label", "ticket_serial", "status", "price")
+        .order_by("pk")
+    )
+    admitted = _admitted(show)
+    unpaid = _unpaid_orders(bookings)
+    seats = []
+    for booking in bookings:
+        booking.show = show
+        if booking.status == Booking.Status.CANCELLED:
+            state = CANCELLED
+        elif booking.pk in admitted:
+            state = ADMITTED
+        else:
+            state = UNPAID if booking.reference in unpaid else EXPECTED
+        seats.append(DoorSeat(booking.pk, booking.label, booking.ticket_serial, state))
+    return DoorList(show, seats)
+
+
+def _admitted(show: Show) -> set[int]:
+    """Return the ids of the show's bookings that are admitted."""
+    by_booking = CheckIn.objects.order_by().filter(show=show).values_list("booking_id")
+    return set(by_booking.annotate(number=ADMISSIONS).filter(number__gt=0).values_list("booking_id", flat=True))
+
+
+def _unpaid_orders(bookings: list[Booking]) -> set[str]:
+    """Return the references of the show's orders of which something is still to be paid."""
+    due: dict[str, Decimal] = {}
+    for booking in bookings:
+        if booking.status == Booking.Status.BOOKED:
+            due[booking.reference] = due.get(booking.reference, Decimal(0)) + booking.price
+    return {reference for reference, amount in due.items() if amount}
+
+
+def read_recent_scans(*, show_id: int) -> list[RecentScan]:
+    """Return the newest scans of a show, the newest first."""
+    scans = list(CheckIn.objects.filter(show=show_id).select_related("by").order_by("-at", "-pk")[:RECENT_SCANS])
+    of_scans = Booking.objects.filter(show=show_id, pk__in={scan.booking_id for scan in scans})
+    bookings = {booking.pk: booking for booking in of_scans.select_related("show")}
+    recent, later = [], set()
+    for scan in scans:
+        is_last = scan.booking_id not in later
+        later.add(scan.booking_id)
+        can_undo = is_last and scan.action == CheckIn.Action.IN
+        recent.append(RecentScan(scan, bookings[scan.booking_id].label, can_undo))
+    return recent
+
+
+def read_door_shows(*, now: datetime) -> list[DoorShow]:
+    """Return the scheduled shows that run today or start in the night after it, by start. `now` is UTC."""
+    today = timezone.localdate(now)
+    begin, end = start_of(today), start_of(today + timedelta(days=1))
+    shows = Show.objects.scheduled().filter(starts_at__lt=end + NIGHT, ends_at__gt=begin)
+    rows = list(shows.select_related("movie", "screen").with_seats_sold().order_by("starts_at", "pk"))
+    admitted: dict[int, int] = {}
+    by_booking = CheckIn.objects.order_by().filter(show__in=rows).values_list("show", "booking_id")
+    for show_id, _booking, number in by_booking.annotate(number=ADMISSIONS):
+        admitted[show_id] = admitted.get(show_id, 0) + (number > 0)
+    return [DoorShow(show, opens_at(show), show.seats_sold, admitted.get(show.pk, 0)) for show in rows]  # type: ignore[attr-defined]

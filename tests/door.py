@@ -1,0 +1,59 @@
+"""Scans at the door."""
+
+from datetime import timedelta
+from itertools import count
+
+from django.contrib.auth.models import Group
+
+from booking import services
+from tests.factories import STARTS_AT, make_user
+
+# The doors are open.
+DOORS = STARTS_AT - timedelta(minutes=30)
+MINUTE = timedelta(minutes=1)
+_numbers = count(1)
+
+
+def make_door_staff(**fields):
+    """A member of the group Door."""
+    person = make_user(**({"username": "door"} | fields))
+    let_check_in(person)
+    return person
+
+
+def let_check_in(user):
+    """Makes the user a member of staff at the door."""
+    user.is_staff = True
+    user.save()
+    user.groups.add(Group.objects.get(name="Door"))
+
+
+def scan_of(booking, **fields):
+    """A scan of the booking by its reference and seat, with a nonce of its own."""
+    defaults = {"nonce": f"scan-{next(_numbers)}", "reference": booking.reference, "seat_label": booking.label}
+    return services.Scan(**(defaults | fields))
+
+
+def admit(booking, by, *, show=None, now=DOORS, **fields):
+    scan = fields.pop("scan", None) or scan_of(booking, **fields)
+    return services.admit(show_id=(show or booking.show).pk, scan=scan, by=by, now=now)
+
+
+def undo(booking, by, *, reason="Wrong ticket", now=DOORS, nonce=None):
+    nonce = nonce or f"undo-{next(_numbers)}"
+    return services.undo_admission(
+        show_id=booking.show_id, booking_id=booking.pk, reason=reason, by=by, nonce=nonce, now=now
+    )
+
+
+def offline(booking, by, *, scanned_at=DOORS, now=DOORS + 10 * MINUTE, **fields):
+    """A scan made without the network that is stored later."""
+    return admit(booking, by, now=now, scanned_at=scanned_at, **fields)
+
+
+def stored(booking):
+    """Action and reason of the booking's scans, in their order."""
+    from booking.models import CheckIn
+
+    rows = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk).order_by("pk")
+    return list(rows.values_list("action", "reason"))

@@ -1,0 +1,110 @@
+"""Scans of several doors at the same time, on connections of their own, with controls without the lock."""
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from booking import services
+from booking.models import Booking, BookingQuerySet, CheckIn, User
+from booking.services import admit, cancel_booking, undo_admission
+from booking.services.transactions import Busy
+from tests.door import DOORS, make_door_staff, scan_of, stored
+from tests.factories import make_booking
+from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
+UNKNOWN = 10**9
+
+
+@pytest.fixture
+def door(transactional_db):
+    return make_door_staff()
+
+
+@pytest.fixture
+def booking(show):
+    return make_booking(show=show, seat_number=5)
+
+
+@pytest.fixture
+def no_row_lock(monkeypatch):
+    """A booking is read without its lock."""
+    monkeypatch.setattr(BookingQuerySet, "select_for_update", lambda self, **_: self)
+
+
+def scanning(booking, by, **fields):
+    return partial(outcome, admit, show_id=booking.show_id, scan=scan_of(booking, **fields), by=by, now=DOORS)
+
+
+def undoing(booking, by, number):
+    call = {"show_id": booking.show_id, "booking_id": booking.pk, "by": by, "now": DOORS}
+    return partial(outcome, undo_admission, **call, reason="Wrong ticket", nonce=f"undo-{number}")
+
+
+def test_of_100_scans_of_one_ticket_at_the_same_time_one_admits(door, booking):
+    outcomes = at_once([scanning(booking, door) for _ in range(100)])
+    assert Counter(outcomes) == {"done": 1, "already_checked_in": 99}
+    assert stored(booking) == [("in", "")]
+
+
+def test_two_doors_admit_each_of_20_tickets_once(door, show):
+    bookings = [make_booking(show=show, seat_number=1 + n) for n in range(20)]
+    outcomes = at_once([scanning(booking, door) for booking in [*bookings, *bookings]])
+    assert Counter(outcomes) == {"done": 20, "already_checked_in": 20}
+    assert sorted(CheckIn.objects.values_list("booking_id", flat=True)) == sorted(one.pk for one in bookings)
+
+
+def test_a_scan_that_is_sent_30_times_at_the_same_time_is_stored_once(door, booking):
+    assert at_once([scanning(booking, door, nonce="same") for _ in range(30)]) == ["done"] * 30
+    assert stored(booking) == [("in", "")]
+
+
+def test_an_admission_that_10_devices_undo_at_the_same_time_is_undone_once(door, booking):
+    scanning(booking, door)()
+    outcomes = at_once([undoing(booking, door, number) for number in range(10)])
+    assert Counter(outcomes) == {"done": 1, "not_checked_in": 9}
+    assert stored(booking) == [("in", ""), ("undo", "Wrong ticket")]
+
+
+def test_a_booking_that_is_cancelled_meanwhile_is_admitted_before_or_not_at_all(door, show):
+    bookings = [make_booking(show=show, seat_number=1 + n) for n in range(10)]
+    cancelling = [partial(outcome, cancel_booking, booking_id=booking.pk, now=DOORS) for booking in bookings]
+    outcomes = at_once([*cancelling, *(scanning(booking, door) for booking in bookings)])
+    assert outcomes[:10] == ["done"] * 10
+    admitted = [end == "done" for end in outcomes[10:]]
+    assert [bool(stored(booking)) for booking in bookings] == admitted
+    assert set(outcomes[10:]) <= {"done", "ticket_cancelled"}
+    assert Booking.objects.cancelled().count() == 10
+
+
+@parallel_writers
+def test_a_nonce_that_two_bookings_use_at_the_same_time_is_stored_once(door, show):
+    bookings = [make_booking(show=show, seat_number=seat) for seat in (5, 6)]
+    outcomes = all_read_before_one_writes([scanning(booking, door, nonce="same") for booking in bookings])
+    assert Counter(outcomes) == {"done": 1, "nonce_reused": 1}
+    assert CheckIn.objects.count() == 1
+
+
+def test_nothing_is_stored_for_a_member_of_staff_who_was_deleted_meanwhile(door, booking):
+    with pytest.raises(Busy):
+        services.admit(show_id=booking.show_id, scan=scan_of(booking), by=User(pk=UNKNOWN), now=DOORS)
+    assert stored(booking) == []
+
+
+# --- Controls: without the lock, the races do happen ---------------------------------------------
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_row_lock")
+def test_without_the_lock_a_ticket_is_admitted_twice(door, booking):
+    assert all_read_before_one_writes([scanning(booking, door) for _ in range(2)]) == ["done", "done"]
+    assert stored(booking) == [("in", ""), ("in", "")]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_row_lock")
+def test_without_the_lock_an_admission_is_undone_twice(door, booking):
+    scanning(booking, door)()
+    assert all_read_before_one_writes([undoing(booking, door, number) for number in range(2)]) == ["done", "done"]
+    assert stored(booking) == [("in", ""), *[("undo", "Wrong ticket")] * 2]

@@ -109,5 +109,12 @@ class PasswordThrottle(UserThrottle):
     limit = "password"
 
 
+class DoorThrottle(Throttle):
+    """Counts requests by user and device, so that several doors can share an account."""
+
+    def count(self, request: Request) -> services.LimitState:
+        return services.count_attempt(limit="door", key=f"{request.user.pk} {body_field(request, 'device')}")
+
+
 class ExportThrottle(UserThrottle):
     limit = "export"

@@ -40,6 +40,14 @@ from booking.serializers.catalogue import (
     represent_seat_map,
     represent_seat_plan,
 )
+from booking.serializers.door import (
+    CheckInSerializer,
+    DoorListSerializer,
+    ScanSerializer,
+    UndoSerializer,
+    represent_check_in,
+    represent_door_list,
+)
 from booking.serializers.errors import ErrorSerializer, MessageSerializer
 from booking.serializers.queries import BookingQuery, ListQuery, MovieQuery, MovieShowQuery, ShowQuery
 from booking.serializers.root import RootSerializer
@@ -50,7 +58,9 @@ __all__ = [
     "BookedShowSerializer",
     "BookingQuery",
     "BookingSerializer",
+    "CheckInSerializer",
     "DeletionSerializer",
+    "DoorListSerializer",
     "ErrorSerializer",
     "ExportSerializer",
     "HoldSerializer",
@@ -68,6 +78,7 @@ __all__ = [
     "PasswordResetSerializer",
     "RefreshSerializer",
     "RootSerializer",
+    "ScanSerializer",
     "ScreenSerializer",
     "SeatMapSerializer",
     "SeatPlanSerializer",
@@ -80,7 +91,10 @@ __all__ = [
     "TokenPairSerializer",
     "TokenSerializer",
     "UnavailableSeatSerializer",
+    "UndoSerializer",
     "represent_booking",
+    "represent_check_in",
+    "represent_door_list",
     "represent_hold",
     "represent_only",
     "represent_order",

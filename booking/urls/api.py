@@ -4,7 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking.paths import POSITIVE_ID, REFERENCE
-from booking.views import account, bookings, catalogue, password_reset
+from booking.views import account, bookings, catalogue, door, password_reset
 from booking.views.common import NoSuchPathView
 from booking.views.root import RootView
 
@@ -25,6 +25,10 @@ urlpatterns = [
     re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/cancel/?$", bookings.CancelView.as_view(), name="booking-cancel"),
     re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/move/?$", bookings.MoveView.as_view(), name="booking-move"),
     re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/seats/?$", catalogue.SeatMapView.as_view(), name="show-seats"),
+    re_path(rf"^shows/(?P<pk>{POSITIVE_ID})/check-ins/?$", door.CheckInsView.as_view(), name="show-check-ins"),
+    re_path(
+        rf"^shows/(?P<pk>{POSITIVE_ID})/check-ins/undo/?$", door.UndoCheckInView.as_view(), name="show-check-ins-undo"
+    ),
     re_path(rf"^seat-plans/(?P<pk>{POSITIVE_ID})/?$", catalogue.SeatPlanView.as_view(), name="seat-plan"),
     re_path(rf"^orders/(?P<reference>{REFERENCE})/cancel/?$", bookings.CancelOrderView.as_view(), name="order-cancel"),
     re_path("^signup/?$", account.SignupView.as_view(), name="signup"),

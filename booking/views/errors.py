@@ -14,6 +14,7 @@ from booking.services import Refusal
 FRAMEWORK_REFUSALS = {
     **{code: (401, detail) for code, detail in DETAILS.items()},
     "no_active_account": (401, "No active account found with the given credentials"),
+    "permission_denied": (403, "Your account may not admit at the door."),
     "parse_error": (400, "JSON parse error - Expecting value: line 1 column 1 (char 0)"),
     "bad_request": (400, "Bad request."),
     "incomplete_body": (400, "The body is shorter than Content-Length says."),

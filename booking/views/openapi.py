@@ -92,6 +92,7 @@ TAGS = [
     {"name": "Shows", "description": "Times, screens and available seats"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
     {"name": "Orders", "description": "Seats that were booked together, and what they cost"},
+    {"name": "Door", "description": "Admit tickets; for devices of staff"},
 ]
 JOURNEY = [
     "/",
@@ -122,6 +123,8 @@ JOURNEY = [
     "/orders/",
     "/orders/{reference}/",
     "/orders/{reference}/cancel/",
+    "/shows/{id}/check-ins/",
+    "/shows/{id}/check-ins/undo/",
 ]
 
 

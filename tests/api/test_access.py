@@ -23,6 +23,7 @@ WHO = ["nobody", "owner", "another", "box office", "superuser", "deactivated"]
 PUBLIC = [200, 200, 200, 200, 200, 200]
 OWN = [401, 200, 404, 404, 404, 401]
 USERS = [401, 200, 200, 200, 200, 401]
+DOOR = [401, 403, 403, 200, 200, 401]
 TABLE = {
     ("root", "GET"): PUBLIC,
     ("signup", "POST"): [201] * 6,
@@ -54,6 +55,9 @@ TABLE = {
     ("order-list", "GET"): USERS,
     ("order-detail", "GET"): OWN,
     ("order-cancel", "POST"): OWN,
+    ("show-check-ins", "GET"): DOOR,
+    ("show-check-ins", "POST"): [401, 403, 403, 409, 409, 401],
+    ("show-check-ins-undo", "POST"): [401, 403, 403, 409, 409, 401],
 }
 BODIES = {
     "signup": lambda world, who: {"username": "newcomer", "password": PASSWORD},
@@ -68,6 +72,9 @@ BODIES = {
     "show-book-seats": lambda world, who: {"seat_numbers": [7, 8]},
     "show-hold": lambda world, who: {"seat_numbers": [7, 8]},
     "booking-move": lambda world, who: {"seat_number": 7},
+    # The doors are not open yet, and nobody is admitted.
+    "show-check-ins": lambda world, who: {"reference": world.booking.reference, "nonce": "n"},
+    "show-check-ins-undo": lambda world, who: {"booking": world.booking.pk, "reason": "x", "nonce": "n"},
 }
 
 

@@ -19,6 +19,7 @@ from booking.services.audit import find_breaches
 from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
 from tests.conftest import signed_in
+from tests.door import let_check_in
 from tests.factories import PASSWORD, make_booking
 from tests.hostile import Reply, ask, bounded, check, check_headers, page_requests, requests
 
@@ -28,6 +29,11 @@ SEAT = st.integers(1, 50)
 SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
     {"count": st.integers(1, 11)}, optional={"split": st.booleans()}
 )
+# The order of the test's booking.
+REFERENCE = "ACDEFGHJ"
+# Stored whatever the rules say, because it was made offline.
+SCAN = st.just({"reference": REFERENCE, "nonce": "n", "scanned_at": "2030-01-30T19:42:07Z"})
+UNDO = st.fixed_dictionaries({"booking": st.integers(1, 9), "reason": st.just("x"), "nonce": st.just("n")})
 # Bodies that get as far as the rules, by operation.
 GOOD = {
     "POST /signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
@@ -43,9 +49,12 @@ GOOD = {
     "POST /shows/{id}/book-seats/": SEATS,
     "POST /shows/{id}/hold/": SEATS,
     "POST /bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "POST /shows/{id}/check-ins/": SCAN,
+    "POST /shows/{id}/check-ins/undo/": UNDO,
 }
-# The good body has no token.
+# The good body has no token, and nobody is admitted.
 NEVER_CARRIED_OUT = ["POST /token/refresh/", "POST /token/blacklist/", "POST /password-reset/confirm/"]
+NEVER_CARRIED_OUT += ["POST /shows/{id}/check-ins/undo/"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +70,7 @@ def _one_long_visit(monkeypatch):
 
 @pytest.fixture
 def booking(user, show):
-    return make_booking(user=user, show=show, seat_number=1, created_at=timezone.now())
+    return make_booking(user=user, show=show, seat_number=1, reference=REFERENCE, created_at=timezone.now())
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +84,8 @@ def token_of(user):
 
 
 def check_data():
-    assert list(find_breaches()) == []
+    # Several offline scans of one ticket are stored.
+    assert [breach for breach in find_breaches() if "is admitted" not in breach] == []
 
 
 def methods_of(operations):
@@ -85,6 +95,8 @@ def methods_of(operations):
 # The API's own path takes nothing that a document could forbid.
 @pytest.mark.parametrize("path", [path for path in JOURNEY if path != "/"])
 def test_an_operation_survives_what_its_document_forbids(document, user, path):
+    if "check-ins" in path:
+        let_check_in(user)
     for method in methods_of(document[path]):
 
         @bounded(20)
@@ -133,6 +145,8 @@ def test_an_operation_survives_hostile_requests(document, user, booking, path):
     ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
     ids["seat-plans"] = booking.show.plan_id
     known = {"id": str(ids.get(path.split("/")[1])).encode(), "reference": booking.reference.encode()}
+    if "check-ins" in path:
+        let_check_in(user)
     for method in methods_of(document[path]):
         operation, names = f"{method.upper()} {path}", names_of(document[path][method])
         statuses = statuses_of(requests(path, method.upper(), known, GOOD.get(operation, st.just({})), names), user)

@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
+from tests.door import let_check_in
 from tests.factories import PASSWORD, make_booking, make_movie, make_screen, make_show
 
 pytestmark = pytest.mark.fuzz
@@ -53,7 +54,7 @@ def _connection_stays_open():
 @pytest.fixture
 def booking(user):
     show = make_show(movie=make_movie(title="Seven Samurai"), screen=make_screen(name="Hall 1"))
-    return make_booking(user=user, show=show, seat_number=1)
+    return make_booking(user=user, show=show, seat_number=1, reference=REFERENCE)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,11 @@ def document(django_db_setup, django_db_blocker):
 SEAT = st.integers(1, 60)
 SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_size=4)}) | st.fixed_dictionaries(
     {"count": st.integers(1, 11)}, optional={"split": st.booleans()}
+)
+REFERENCE = "ACDEFGHJ"
+SCANS = st.fixed_dictionaries(
+    {"reference": st.sampled_from([REFERENCE, "ACDEFGHK"]), "nonce": st.sampled_from("abc")},
+    optional={"scanned_at": st.just("2030-01-30T19:42:07Z"), "seat_label": st.sampled_from(["A1", "B2"])},
 )
 # Bodies that the rules take a look at, by path.
 SENSIBLE = {
@@ -78,6 +84,7 @@ SENSIBLE = {
     "/shows/{id}/book-seats/": SEATS,
     "/shows/{id}/hold/": SEATS,
     "/bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "/shows/{id}/check-ins/": SCANS,
 }
 
 
@@ -127,6 +134,8 @@ def unknown_names(document, path, response):
 
 @pytest.mark.parametrize("path", JOURNEY)
 def test_every_answer_stands_in_the_document(document, user, booking, path):
+    if "check-ins" in path:
+        let_check_in(user)
     for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):
         operation = document[path][method]
         # What the document allows, and what it doesn't.

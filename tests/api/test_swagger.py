@@ -46,6 +46,9 @@ OPERATIONS = {
     ("get", "/orders/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/orders/{reference}/"): (SIGNED_IN, [200, 401, 404, 503]),
     ("post", "/orders/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/shows/{id}/check-ins/"): (SIGNED_IN, [200, 304, 401, 403, 404, 429, 503]),
+    ("post", "/shows/{id}/check-ins/"): (SIGNED_IN, [201, 400, 401, 403, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/shows/{id}/check-ins/undo/"): (SIGNED_IN, [201, 400, 401, 403, 404, 409, *BODY, 422, 429, 503]),
 }
 
 
@@ -87,7 +90,7 @@ def test_every_body_has_an_example(schema):
         for parameter in operation["parameters"]
         if parameter["in"] == "body"
     ]
-    assert len(bodies) == 13
+    assert len(bodies) == 15
     assert all("example" in schema["definitions"][name] for name in bodies)
 
 
@@ -231,6 +234,7 @@ NAMES = {
     *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
     *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
     *("export_account", "list_orders", "get_order", "cancel_order", "get_seat_plan"),
+    *("admit_ticket", "list_admissions", "undo_admission"),
 }
 
 
@@ -292,7 +296,8 @@ def test_the_document_names_a_contact_and_a_licence(schema):
 
 
 def test_tags_and_operations_follow_the_journey(schema):
-    assert [tag["name"] for tag in schema["tags"]] == ["Start", "Account", "Movies", "Shows", "Bookings", "Orders"]
+    tags = ["Start", "Account", "Movies", "Shows", "Bookings", "Orders", "Door"]
+    assert [tag["name"] for tag in schema["tags"]] == tags
     assert list(schema["paths"]) == JOURNEY
 
 
@@ -349,6 +354,7 @@ def test_what_has_a_tag_says_so(schema):
         if "304" in operation["responses"]
     }
     paths = ["/movies/", "/movies/{id}/", "/movies/{id}/shows/", "/shows/", "/shows/{id}/seats/"]
+    paths.append("/shows/{id}/check-ins/")
     assert tagged == {path: [True, True] for path in paths}
 
 

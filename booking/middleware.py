@@ -23,7 +23,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# Browser features that no page uses.
+# Browser features that no page uses, but for the camera at the door (admin/door.py).
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 BODY_FAULTS = {
     INCOMPLETE: (400, "The body is shorter than Content-Length says."),
@@ -41,7 +41,8 @@ class SecurityHeaders:
         response = self._get_response(request)
         headers = response.headers
         headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-        headers["Permissions-Policy"] = PERMISSIONS_POLICY
+        # The page of the door allows the camera.
+        headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         if response.status_code in (204, 304):
             # CommonMiddleware adds a length of 0, which these must not have (RFC 9110, section 8.6).
             headers.pop("Content-Length", None)

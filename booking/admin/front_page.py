@@ -4,18 +4,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
+from booking.admin.door import sees_only_the_door
 from booking.models import Booking, Show
 
 _index = admin.site.index
 
 
-def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """Adds the day's figures to the admin's index, as far as the user may view shows and bookings."""
+    if sees_only_the_door(request):
+        return HttpResponseRedirect(reverse("admin:booking_show_doors"))
     now = timezone.now()
     figures: dict[str, Any] = {}
     if _may_view(request, Show):

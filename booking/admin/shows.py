@@ -16,6 +16,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.common import ExplainedDeletionAdmin, RefusalFormMixin, ValidSelectionMixin, carry_out, counted
 from booking.admin.copy_days import CopyDaysPage
+from booking.admin.door import DoorPage
 from booking.admin.forms import (
     BlockForm,
     CopyShowForm,
@@ -68,7 +69,9 @@ class WeekdayFilter(admin.SimpleListFilter):
 
 
 @admin.register(Show)
-class ShowAdmin(ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage):
+class ShowAdmin(
+    ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage, DoorPage
+):
     form = ShowForm
     formfield_overrides = LOCAL_TIMES
     fields = ("movie", "screen", "starts_at", "ends_at", "price_list")

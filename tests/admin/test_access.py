@@ -41,6 +41,13 @@ TABLE = {
     ("booking_show_hall_act", "show unblock", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_hall_act", "show cancel", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show move", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_doors", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_door", "show", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_show_door_list", "show", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    # The doors are not open yet, nobody is admitted, and the form has no picture.
+    ("booking_show_door_act", "show admit", "POST"): [SIGN_IN, SIGN_IN, 409, 409],
+    ("booking_show_door_act", "show undo", "POST"): [SIGN_IN, SIGN_IN, 409, 409],
+    ("booking_show_door_act", "show picture", "POST"): [SIGN_IN, SIGN_IN, 400, 400],
     ("booking_booking_cancel", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_cancel", "booking", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_booking_print", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
@@ -106,7 +113,8 @@ def form_of(page, arguments, booking):
         return {"file": SimpleUploadedFile("movies.csv", b"title\n", content_type="text/csv")}
     block = Booking.objects.get(status="blocked")
     seen = f"{block.pk}:6:blocked" if "unblock" in arguments else f"{booking.pk}:1:sold"
-    return {"seats": "5", "customer": "esha", "reason": "x", "seen": seen}
+    scan = {"text": booking.reference, "nonce": "n", "booking": booking.pk}
+    return {"seats": "5", "customer": "esha", "reason": "x", "seen": seen, **scan}
 
 
 def with_csrf_token(client, form):

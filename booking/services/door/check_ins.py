@@ -86,6 +86,14 @@ class TicketUnpaid(Refusal):
         super().__init__(f"{amount} {settings.CURRENCY} is still to be paid for {booking.reference}.", due=amount)
 
 
+class SeatNeeded(InvalidInput):
+    """The order has several seats; `labels` are theirs."""
+
+    def __init__(self, reference: str, labels: list[str]) -> None:
+        super().__init__("seat_label", [f"Choose a seat of {reference}: {', '.join(labels)}."], ["required"])
+        self.labels = labels
+
+
 class NotCheckedIn(Refusal):
     code = "not_checked_in"
     example: ClassVar[dict[str, Any]] = {"detail": "C7 is not admitted."}
@@ -239,8 +247,7 @@ def _booking_of_order(show: Show, reference: str, seat_label: str) -> Booking:
     booked = [booking for booking in here if booking.status == Booking.Status.BOOKED]
     if not seat_label:
         if len(booked) > 1:
-            labels = ", ".join(booking.label for booking in booked)
-            raise InvalidInput("seat_label", [f"Choose a seat of {reference}: {labels}."], ["required"])
+            raise SeatNeeded(reference, [booking.label for booking in booked])
         return (booked or here)[0]
     for booking in [*booked, *here]:
         if booking.label == seat_label:

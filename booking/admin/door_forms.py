@@ -1,0 +1,56 @@
+"""Forms of the door page."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from booking.paths import REFERENCE
+from booking.services.door.barcodes import MAX_PIXELS
+
+NONCE = r"^[!-~]{1,64}\Z"
+# A reference, and the label of a seat.
+TYPED = re.compile(rf"({REFERENCE})(?:[\s,]+(\S{{1,12}}))?", re.IGNORECASE)
+
+
+class ScanForm(forms.Form):
+    """What was scanned or typed: the text of a ticket, or a reference and, if it has several seats, the seat's label.
+
+    The cleaned `presented` has the fields of a Scan.
+    """
+
+    text = forms.CharField(max_length=2000)
+    nonce = forms.RegexField(NONCE)
+    device = forms.CharField(max_length=50, required=False)
+    scanned_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z"])
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        data = self.cleaned_data
+        text = data.get("text", "")
+        if typed := TYPED.fullmatch(text):
+            data["presented"] = {"reference": typed[1].upper(), "seat_label": (typed[2] or "").upper()}
+        else:
+            data["presented"] = {"ticket": text}
+        return data
+
+
+class UndoForm(forms.Form):
+    booking = forms.IntegerField(min_value=1, max_value=10**18 - 1)
+    reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason."})
+    nonce = forms.RegexField(NONCE)
+    device = forms.CharField(max_length=50, required=False)
+
+
+class PictureForm(forms.Form):
+    """A grey picture: one byte a pixel, row by row."""
+
+    width = forms.IntegerField(min_value=1, max_value=MAX_PIXELS)
+    pixels = forms.FileField()
+
+    def clean_pixels(self) -> bytes:
+        pixels: bytes = self.cleaned_data["pixels"].read(MAX_PIXELS + 1)
+        if len(pixels) > MAX_PIXELS or len(pixels) % self.cleaned_data.get("width", 1):
+            raise ValidationError("The picture can't be read.")
+        return pixels

@@ -1,0 +1,314 @@
+// The door of a show: checks scanned tickets, shows go or stop, and works without the network for a while.
+// A handheld scanner types the text of a ticket and Enter; so the field for it has the focus.
+
+import { Camera, canDetect, canUseCamera, readPhoto } from "./door-camera.js";
+import { checkOffline, Store } from "./door-offline.js";
+
+const REFRESH_MS = 3000;
+// Longer than an answer should take, and shorter than people wait.
+const TIMEOUT_MS = 3000;
+
+const find = (id) => document.getElementById(id);
+const door = find("door");
+const { list: listUrl, admit: admitUrl, undo: undoUrl, picture: pictureUrl, keys: keysUrl } = door.dataset;
+const advice = JSON.parse(door.dataset.advice);
+const store = new Store(door.dataset.show);
+const field = find("door-text");
+const device = find("door-device");
+const token = door.querySelector("[name='csrfmiddlewaretoken']").value;
+
+let list = store.read("list", null);
+let keys = store.read("keys", []);
+let etag = null;
+let isOffline = false;
+let undoing = null;
+// Scans are checked one after the other, so that the answers come in the order of the scans.
+let checking = Promise.resolve();
+
+const newNonce = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n) => n.toString(36)).join("");
+
+// --- Requests ---
+
+class NoNetwork extends Error {}
+class SignedOut extends Error {}
+
+async function ask(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
+  } catch {
+    throw new NoNetwork();
+  }
+  if (response.status >= 500) throw new NoNetwork();
+  if (response.status === 304) return null;
+  if (!response.headers.get("Content-Type")?.includes("json")) throw new SignedOut();
+  return { etag: response.headers.get("ETag"), ...(await response.json()) };
+}
+
+function post(url, fields) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(fields)) body.append(name, value);
+  return ask(url, { method: "POST", body, headers: { "X-CSRFToken": token } });
+}
+
+// --- Answers ---
+
+let audio = null;
+
+// Go is two high tones, stop a long low one.
+function sound(isGo) {
+  try {
+    audio ??= new AudioContext();
+    const tones = isGo ? [[880, 0, 0.12], [1320, 0.14, 0.16]] : [[180, 0, 0.6]];
+    for (const [pitch, from, length] of tones) {
+      const tone = new OscillatorNode(audio, { frequency: pitch, type: isGo ? "sine" : "square" });
+      const volume = new GainNode(audio, { gain: isGo ? 0.4 : 0.2 });
+      tone.connect(volume).connect(audio.destination);
+      tone.start(audio.currentTime + from);
+      tone.stop(audio.currentTime + from + length);
+    }
+  } catch {
+    // A device without sound shows the answer all the same.
+  }
+}
+
+function write(look, sign, word, { seat = "", detail = "", hint = "" }) {
+  find("door-answer").className = look;
+  const texts = { sign, name: word, seat, detail, advice: hint };
+  for (const [name, text] of Object.entries(texts)) find(`door-${name}`).textContent = text;
+}
+
+function show({ ok, seat, detail, code, advice: hint = advice[code], choices }) {
+  // The seat of an order is still to be chosen.
+  if (choices?.length) return write("is-waiting", "", "Which seat?", { detail });
+  if (ok) write("is-go", "✓", "Go", { seat, detail });
+  else write("is-stop", "✕", "Stop", { seat, detail, hint });
+  sound(ok);
+}
+
+function offerSeats(text, labels) {
+  const choices = find("door-choices");
+  choices.hidden = !labels?.length;
+  choices.replaceChildren(
+    ...(labels ?? []).map((label) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", className: "button" });
+      button.textContent = label;
+      button.addEventListener("click", () => {
+        button.disabled = true;
+        check(`${text.split(/[\s,]/)[0]} ${label}`, { keepChoices: true });
+        field.focus();
+      });
+      return button;
+    }),
+  );
+}
+
+// --- Scanning ---
+
+function check(text, { keepChoices = false } = {}) {
+  const scan = { text: text.trim(), nonce: newNonce(), device: device.value };
+  const pressed = performance.now();
+  checking = checking.then(async () => {
+    const answer = await answerTo(scan).catch(() => ({ ok: false, detail: "The answer can't be read. Try again." }));
+    if (!keepChoices) offerSeats(scan.text, answer.choices);
+    show(answer);
+    find("door-answer").dataset.ms = Math.round(performance.now() - pressed);
+    if (answer.ok) refresh();
+  });
+}
+
+async function answerTo(scan) {
+  if (isOffline) return answerOffline(scan);
+  try {
+    return await post(admitUrl, scan);
+  } catch (error) {
+    if (error instanceof SignedOut) return signedOut();
+    setOffline(true);
+    return answerOffline(scan);
+  }
+}
+
+function signedOut() {
+  return { ok: false, detail: "You are signed out, or may not admit.", advice: "Reload the page." };
+}
+
+async function answerOffline(scan) {
+  const answer = await checkOffline(scan.text, list, keys);
+  if (answer.ok) {
+    store.add({ ...scan, seat: answer.seat, scanned_at: new Date().toISOString() });
+    if (list.seats[answer.booking]) list.seats[answer.booking][2] = "admitted";
+    else list.seats[answer.booking] = ["", 0, "admitted"];
+    list.admitted += 1;
+    store.write("list", list);
+    drawCounts();
+  }
+  return answer;
+}
+
+// --- The list, and scans that wait ---
+
+let isRefreshing = false;
+
+async function refresh() {
+  if (isRefreshing) return;
+  isRefreshing = true;
+  try {
+    await upload();
+    const fresh = await ask(listUrl, etag ? { headers: { "If-None-Match": etag } } : {});
+    setOffline(false);
+    if (fresh) {
+      ({ etag } = fresh);
+      list = fresh;
+      store.write("list", list);
+      draw();
+    }
+    if (!keys.length && keysUrl) {
+      keys = (await ask(keysUrl)).keys ?? [];
+      store.write("keys", keys);
+    }
+  } catch (error) {
+    if (error instanceof SignedOut) find("door-network").textContent = signedOut().detail;
+    else setOffline(true);
+  } finally {
+    isRefreshing = false;
+  }
+}
+
+// Sends the scans that were made offline, with the same nonces, so that none is stored twice.
+async function upload() {
+  for (const { seat, ...scan } of store.waiting) {
+    const answer = await post(admitUrl, scan);
+    store.remove(scan);
+    if (answer.code) addProblem(`${answer.seat || seat || "A ticket"}: ${reasonOf(answer)}`, scan.scanned_at);
+  }
+}
+
+const reasonOf = ({ ok, code, detail }) => (ok ? `should have been stopped (${code.replaceAll("_", " ")})` : detail);
+
+function addProblem(text, at) {
+  const item = document.createElement("li");
+  const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+  item.textContent = `Let in at ${time} without the network. ${text}`;
+  find("door-problems").append(item);
+}
+
+function setOffline(now) {
+  isOffline = now;
+  const waiting = store.waiting.length;
+  const network = find("door-network");
+  const scans = waiting === 1 ? "1 scan waits" : `${waiting} scans wait`;
+  network.classList.toggle("is-offline", now);
+  const text = now ? `No network. Tickets are checked on this device; ${scans} to be sent.` : "";
+  if (network.textContent !== text) network.textContent = text;
+}
+
+// --- Drawing ---
+
+function drawCounts() {
+  find("door-admitted").textContent = list.admitted;
+  find("door-sold").textContent = list.sold;
+  setOffline(isOffline);
+}
+
+function draw() {
+  drawCounts();
+  const last = list.scans.find(({ what }) => what.startsWith("Admitted"));
+  find("door-last").textContent = last ? ` · last ${last.seat} at ${last.at}, ${last.where}` : "";
+  find("door-scans").replaceChildren(...list.scans.map(rowOf));
+}
+
+function rowOf(scan) {
+  const row = document.createElement("tr");
+  for (const text of [scan.seat, scan.at, scan.what, scan.where]) row.insertCell().textContent = text;
+  const cell = row.insertCell();
+  if (scan.undo) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "button" });
+    button.textContent = "Undo";
+    button.setAttribute("aria-label", `Undo ${scan.seat}`);
+    button.addEventListener("click", () => askReason(scan));
+    cell.append(button);
+  }
+  return row;
+}
+
+// --- Undo ---
+
+function askReason(scan) {
+  undoing = scan;
+  find("door-undone").textContent = scan ? scan.seat : "";
+  find("door-undo").hidden = !scan;
+  (scan ? find("door-reason") : field).focus();
+}
+
+find("door-undo").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { booking, seat } = undoing;
+  const fields = { booking, reason: find("door-reason").value, nonce: newNonce(), device: device.value };
+  let answer;
+  try {
+    answer = await post(undoUrl, fields);
+  } catch (error) {
+    answer = error instanceof SignedOut ? signedOut() : { ok: false, detail: "Undo needs the network." };
+  }
+  if (answer.ok) {
+    event.target.reset();
+    askReason(null);
+    write("is-waiting", "", "Undone", { seat, detail: answer.detail });
+  } else {
+    show(answer);
+  }
+  refresh();
+});
+
+find("door-keep").addEventListener("click", () => askReason(null));
+
+// --- The field, the camera and the device's name ---
+
+find("door-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (field.value.trim()) check(field.value);
+  field.value = "";
+});
+
+// A scanner's text goes into the field, wherever the focus is.
+document.addEventListener("keydown", (event) => {
+  const isText = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (isText && !event.target.closest("input")) field.focus();
+});
+
+const sendPicture = (picture) => post(pictureUrl, picture);
+const camera = new Camera(find("door-video"), sendPicture, check);
+
+find("door-camera").hidden = !(canUseCamera && (canDetect || pictureUrl));
+find("door-camera").addEventListener("click", async (event) => {
+  const button = event.currentTarget;
+  try {
+    if (camera.isOn) camera.stop();
+    else await camera.start();
+  } catch {
+    show({ ok: false, detail: "The camera can't be used. Allow it in the browser, or take a photo." });
+  }
+  find("door-video").hidden = !camera.isOn;
+  button.setAttribute("aria-pressed", String(camera.isOn));
+  field.focus();
+});
+
+find("door-photo").hidden = !(canDetect || pictureUrl);
+find("door-photo").addEventListener("change", async ({ target }) => {
+  const [file] = target.files;
+  target.value = "";
+  if (!file) return;
+  const text = await readPhoto(file, sendPicture).catch(() => null);
+  if (text) check(text);
+  else show({ ok: false, detail: "There is no QR code in this photo.", advice: "Take it again, closer." });
+  field.focus();
+});
+
+device.value = localStorage.getItem("door-device") ?? "";
+device.addEventListener("change", () => localStorage.setItem("door-device", device.value));
+
+if (list) draw();
+field.focus();
+await refresh();
+setInterval(refresh, REFRESH_MS);
+window.addEventListener("online", refresh);

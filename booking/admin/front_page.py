@@ -33,4 +33,4 @@ def _may_view(request: HttpRequest, model: type[Model]) -> bool:
 
 
 admin.site.index_template = "admin/booking/front_page.html"
-admin.site.index = front_page  # type: ignore[method-assign]
+admin.site.index = front_page  # type: ignore[method-assign, assignment]

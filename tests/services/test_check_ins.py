@@ -7,18 +7,21 @@ import pytest
 from booking.models import Booking, CheckIn
 from booking.services import (
     AlreadyCheckedIn,
-    InvalidInput,
     NonceReused,
     NotCheckedIn,
     NotFound,
     NotYetOpen,
     Refusal,
+    SeatNeeded,
     TicketCancelled,
     TicketInvalid,
     TicketUnpaid,
     WrongShow,
+    cancel_booking,
+    move_booking,
     undo_admission,
 )
+from booking.services.door.tickets import sign_ticket
 from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, scan_of, stored, undo
 from tests.factories import (
     NOW,
@@ -74,7 +77,7 @@ def test_a_reference_alone_is_enough_for_an_order_of_one_seat(door, booking):
 
 def test_of_an_order_of_several_seats_one_must_be_chosen(door, booking, pair):
     detail = f"Choose a seat of {booking.reference}: A5, A6."
-    assert refused(admit, booking, door, seat_label="")[:2] == (InvalidInput, detail)
+    assert refused(admit, booking, door, seat_label="")[:2] == (SeatNeeded, detail)
     assert admit(pair, door).booking == pair
 
 
@@ -150,6 +153,61 @@ def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking, pair):
     Booking.objects.update(price=Decimal("12.00"), ticket_type=make_ticket_type())
     detail = f"24.00 EUR is still to be paid for {booking.reference}."
     assert refused(admit, booking, door) == (TicketUnpaid, detail, {"due": "24.00"})
+
+
+# --- Tickets ----------------------------------------------------------------------------------
+
+
+def present(booking, by, ticket, **fields):
+    """Scans the text of a ticket at the door of the booking's show."""
+    return admit(booking, by, ticket=ticket, reference="", seat_label="", **fields)
+
+
+def test_a_ticket_is_admitted(door, booking, pair):
+    assert [present(one, door, sign_ticket(one)).booking for one in (booking, pair)] == [booking, pair]
+
+
+def test_a_text_that_nobody_signed_is_no_ticket(door, booking):
+    detail = "This is not a ticket of this cinema."
+    assert refused(present, booking, door, "a.b.c") == (TicketInvalid, detail, {})
+
+
+def test_a_ticket_of_a_booking_that_does_not_exist_is_invalid(door, booking):
+    ticket = sign_ticket(Booking(pk=UNKNOWN, show=booking.show, seat_number=5))
+    assert refused(present, booking, door, ticket)[:2] == (TicketInvalid, "This seat is not booked.")
+
+
+def test_a_ticket_of_another_show_says_which(door, booking):
+    ticket = sign_ticket(make_booking(show=make_show(screen=make_screen(name="Blue Room"))))
+    refusal, _, extra = refused(present, booking, door, ticket)
+    assert (refusal, extra["screen"]) == (WrongShow, "Blue Room")
+
+
+def test_a_ticket_of_a_show_that_was_deleted_is_invalid(door, booking):
+    ticket = sign_ticket(Booking(pk=1, show_id=UNKNOWN, seat_number=5))
+    assert refused(present, booking, door, ticket)[0] == TicketInvalid
+
+
+def test_the_ticket_of_a_seat_that_was_moved_is_not_valid_any_more(door, booking):
+    ticket = sign_ticket(booking)
+    moved = move_booking(user=booking.user, booking_id=booking.pk, seat_number=7, now=NOW)
+    detail = "This booking was moved to A7 and has a newer ticket."
+    assert refused(present, booking, door, ticket) == (TicketCancelled, detail, {"why": "moved"})
+    moved.refresh_from_db()
+    assert present(booking, door, sign_ticket(moved)).booking == moved
+
+
+def test_the_ticket_of_a_cancelled_booking_is_not_valid_any_more(door, booking):
+    ticket = sign_ticket(booking)
+    cancel_booking(user=booking.user, booking_id=booking.pk, now=NOW)
+    assert refused(present, booking, door, ticket)[2] == {"why": "cancelled"}
+
+
+def test_a_ticket_that_was_sent_again_replaces_the_earlier_one(door, booking):
+    ticket = sign_ticket(booking)
+    Booking.objects.update(ticket_serial=2)
+    detail = "This ticket of A5 was sent again; only the newest one is valid."
+    assert refused(present, booking, door, ticket) == (TicketCancelled, detail, {"why": "replaced"})
 
 
 # --- Repeated and offline scans ---------------------------------------------------------------

@@ -92,6 +92,8 @@ def _door(show_id: int) -> dict[str, Any]:
         "opens_at": door_list.opens_at.isoformat(),
         "opens": _time(door_list.opens_at),
         "seats": {seat.booking_id: [seat.seat_label, seat.serial, seat.state] for seat in door_list.seats},
+        # For checking tickets without the network.
+        "keys": services.public_keys(),
         "scans": [_scan(scan) for scan in services.read_recent_scans(show_id=show_id)],
     }
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from booking.models import Order
+from tests.door import admit
 from tests.factories import (
     make_block,
     make_booking,
@@ -32,6 +33,7 @@ STAFF_PAGES = {
     "orders": "/admin/booking/order/",
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
+    "doors": "/admin/booking/show/door/",
     "plan": "/admin/booking/show/plan/?day=2099-06-01",
     "copy": "/admin/booking/show/copy/?day=2099-06-01",
     "reports": "/admin/booking/booking/reports/?first_day=2099-06-01&last_day=2099-06-03",
@@ -120,6 +122,17 @@ def test_an_order_and_the_question_before_a_change_have_no_serious_fault(seen, b
     seen.get_by_role("button", name="Change ticket types").click()
     seen.get_by_text("The order will cost").wait_for()
     assert (found, serious(seen)) == ([], [])
+
+
+@pytest.mark.parametrize("text", ["", "nonsense"])
+def test_the_door_has_no_serious_fault(seen, boss, show, text):
+    admit(show.bookings.get(seat_number=1), boss)
+    seen.goto(f"/admin/booking/show/{show.pk}/door/")
+    seen.locator("#door-scans td").first.wait_for()
+    seen.keyboard.type(text)
+    seen.keyboard.press("Enter")
+    seen.locator("#door-answer.is-stop" if text else "#door-answer").wait_for()
+    assert serious(seen) == []
 
 
 @pytest.mark.parametrize("name", PUBLIC_PAGES)

@@ -26,17 +26,17 @@ async function isSigned(key, text, signature) {
 
 const stop = (code, detail, seat = "") => ({ ok: false, code, detail, seat });
 
-// Returns the answer to a scan. `list` is the last list of the show, `keys` are the public keys of tickets.
-export async function checkOffline(text, list, keys) {
+// Returns the answer to a scan; `list` is the last list of the show, which has the public keys of tickets.
+export async function checkOffline(text, list) {
   if (!list) return stop("offline", "There is no list of this show on the device. Wait for the network.");
   if (text.split(".").length !== 3) {
     return stop("offline", "Without the network only tickets can be checked, no references. Scan the ticket.");
   }
-  const ticket = await readTicket(text, keys);
+  const ticket = await readTicket(text, list.keys);
   if (!ticket) return stop("ticket_invalid", "This is not a ticket of this cinema.");
   if (ticket.s !== list.show) return stop("wrong_show", "This ticket is for another show.");
   // Without a row, the seat was sold after the list was loaded, which the signature proves.
-  const [seat, serial, state] = list.seats[ticket.b] ?? ["", ticket.v, crypto.subtle ? "expected" : "unknown"];
+  const [seat, serial, state] = list.seats[ticket.b] ?? [`Seat ${ticket.n}`, ticket.v, crypto.subtle ? "expected" : "unknown"];
   if (state === "unknown") return stop("ticket_invalid", "This ticket is not on the list of the show.");
   if (state === "cancelled") return stop("ticket_cancelled", "This booking was cancelled.", seat);
   if (ticket.v < serial) return stop("ticket_cancelled", "There is a newer ticket for this booking.", seat);

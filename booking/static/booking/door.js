@@ -10,7 +10,7 @@ const TIMEOUT_MS = 3000;
 
 const find = (id) => document.getElementById(id);
 const door = find("door");
-const { list: listUrl, admit: admitUrl, undo: undoUrl, picture: pictureUrl, keys: keysUrl } = door.dataset;
+const { list: listUrl, admit: admitUrl, undo: undoUrl, picture: pictureUrl } = door.dataset;
 const advice = JSON.parse(door.dataset.advice);
 const store = new Store(door.dataset.show);
 const field = find("door-text");
@@ -18,7 +18,6 @@ const device = find("door-device");
 const token = door.querySelector("[name='csrfmiddlewaretoken']").value;
 
 let list = store.read("list", null);
-let keys = store.read("keys", []);
 let etag = null;
 let isOffline = false;
 let undoing = null;
@@ -133,11 +132,11 @@ function signedOut() {
 }
 
 async function answerOffline(scan) {
-  const answer = await checkOffline(scan.text, list, keys);
+  const answer = await checkOffline(scan.text, list);
   if (answer.ok) {
     store.add({ ...scan, seat: answer.seat, scanned_at: new Date().toISOString() });
     if (list.seats[answer.booking]) list.seats[answer.booking][2] = "admitted";
-    else list.seats[answer.booking] = ["", 0, "admitted"];
+    else list.seats[answer.booking] = [answer.seat, 0, "admitted"];
     list.admitted += 1;
     store.write("list", list);
     drawCounts();
@@ -161,10 +160,6 @@ async function refresh() {
       list = fresh;
       store.write("list", list);
       draw();
-    }
-    if (!keys.length && keysUrl) {
-      keys = (await ask(keysUrl)).keys ?? [];
-      store.write("keys", keys);
     }
   } catch (error) {
     if (error instanceof SignedOut) find("door-network").textContent = signedOut().detail;

@@ -1,0 +1,321 @@
+"""The door of a show, in a browser: with a scanner, a camera, a photo, by hand, and without the network."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import segno
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from booking import services
+from booking.models import Booking, CheckIn
+from booking.services.door.tickets import sign_ticket
+from tests.browser.conftest import Watch, sign_in
+from tests.door import admit, make_door_staff
+from tests.factories import make_booking, make_show
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def base_url(live_server):
+    return live_server.url
+
+
+@pytest.fixture
+def show(live_server):
+    """Its doors are open."""
+    return make_show(starts_at=timezone.now() + timedelta(minutes=20))
+
+
+@pytest.fixture
+def booking(show):
+    return make_booking(show=show, seat_number=5, created_at=timezone.now())
+
+
+@pytest.fixture
+def pair(booking):
+    """The other seat of the booking's order."""
+    order = {"user": booking.user, "reference": booking.reference}
+    return make_booking(show=booking.show, seat_number=6, created_at=timezone.now(), **order)
+
+
+@pytest.fixture
+def person(context, live_server):
+    person = make_door_staff()
+    sign_in(context, person)
+    return person
+
+
+@pytest.fixture
+def door(page, person, show):
+    return open_door(page, show)
+
+
+@pytest.fixture
+def other_door(browser, base_url, person, show):
+    """The door of the same show on another device."""
+    context = browser.new_context(base_url=base_url)
+    sign_in(context, person)
+    page = context.new_page()
+    watch = Watch(page)
+    yield open_door(page, show)
+    assert watch.errors == []
+    context.close()
+
+
+def open_door(page, show):
+    page.goto(f"/admin/booking/show/{show.pk}/door/")
+    expect(page.locator("#door-sold")).to_have_text(re.compile(r"\d"))
+    return page
+
+
+def scan(page, text):
+    """What a handheld scanner does: it types fast, and then Enter."""
+    page.keyboard.type(text)
+    page.keyboard.press("Enter")
+
+
+def expect_answer(page, word, *texts):
+    expect(page.locator("#door-name")).to_have_text(word)
+    for text in texts:
+        expect(page.locator("#door-answer")).to_contain_text(text)
+
+
+def rows():
+    return list(CheckIn.objects.order_by("pk").values_list("booking_id", "action", "reason"))
+
+
+# --- Scanners and references ------------------------------------------------------------------
+
+
+def test_a_scanner_admits_a_ticket_once(door, booking):
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go", "✓", "A5")
+    expect(door.locator("#door-count")).to_contain_text("1 of 1 admitted · last A5 at ")
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Stop", "✕", "A5 was already admitted at ", "Somebody came in with this ticket.")
+    assert rows() == [(booking.pk, "in", "")]
+
+
+def test_go_and_stop_differ_in_colour(door, booking):
+    colours = []
+    for word in ("Go", "Stop"):
+        scan(door, sign_ticket(booking))
+        expect_answer(door, word)
+        colours.append(door.locator("#door-answer").evaluate("panel => getComputedStyle(panel).backgroundColor"))
+    assert colours == ["rgb(15, 122, 42)", "rgb(176, 0, 32)"]
+
+
+def test_two_scanners_admit_a_ticket_once(door, other_door, booking):
+    for page in (door, other_door):
+        page.keyboard.type(sign_ticket(booking))
+    for page in (door, other_door):
+        page.keyboard.press("Enter")
+    for page in (door, other_door):
+        expect(page.locator("#door-name")).not_to_have_text("Scan a ticket")
+    words = sorted(page.locator("#door-name").text_content() for page in (door, other_door))
+    assert (words, rows()) == (["Go", "Stop"], [(booking.pk, "in", "")])
+
+
+def test_a_scan_is_read_wherever_the_focus_is(door, booking):
+    door.get_by_role("button", name="Check").focus()
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go", "A5")
+
+
+def test_a_reference_is_typed_and_the_seat_is_chosen(door, booking, pair):
+    scan(door, booking.reference.lower())
+    expect_answer(door, "Which seat?")
+    door.get_by_role("button", name="A6", exact=True).click()
+    expect_answer(door, "Go", "A6")
+    door.get_by_role("button", name="A5", exact=True).click()
+    expect_answer(door, "Go", "A5")
+    expect(door.locator("#door-text")).to_be_focused()
+
+
+def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking):
+    Booking.objects.update(price=12)
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Stop", "12.00 EUR is still to be paid", "Send the customer to the box office to pay.")
+
+
+def test_an_admission_is_undone_with_a_reason(door, booking):
+    scan(door, sign_ticket(booking))
+    door.get_by_role("button", name="Undo A5").click()
+    door.get_by_label("Undo A5. Reason").fill("Wrong ticket")
+    door.keyboard.press("Enter")
+    expect_answer(door, "Undone", "A5")
+    expect(door.locator("#door-scans")).to_contain_text("Undone: Wrong ticket")
+    expect(door.locator("#door-text")).to_be_focused()
+    assert rows() == [(booking.pk, "in", ""), (booking.pk, "undo", "Wrong ticket")]
+
+
+def test_a_door_shows_what_another_one_admitted(door, person, booking):
+    admit(booking, person, now=timezone.now(), device="Left door")
+    expect(door.locator("#door-count")).to_contain_text("1 of 1 admitted")
+    expect(door.locator("#door-scans")).to_contain_text("Left door")
+
+
+def test_the_device_keeps_its_name(door, booking):
+    door.get_by_label("Name of this device").fill("Left door")
+    door.locator("#door-text").focus()
+    door.reload()
+    expect(door.get_by_label("Name of this device")).to_have_value("Left door")
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go")
+    assert CheckIn.objects.get().device == "Left door"
+
+
+def test_the_door_fits_on_a_phone(door, booking):
+    door.set_viewport_size(PHONE)
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go")
+    assert door.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    expect(door.locator("#door-text")).to_be_in_viewport()
+
+
+# --- Without the network ----------------------------------------------------------------------
+
+
+def test_a_door_goes_on_without_the_network_and_sends_its_scans_later(booking, door):
+    door.context.set_offline(True)
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go", "A5", "Checked without the network.")
+    expect(door.locator("#door-network")).to_contain_text("1 scan waits to be sent")
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Stop", "A5 was already admitted.")
+    assert rows() == []
+    door.context.set_offline(False)
+    expect(door.locator("#door-network")).to_have_text("", timeout=15_000)
+    assert rows() == [(booking.pk, "in", "")]
+    [row] = CheckIn.objects.all()
+    assert row.scanned_at < row.at
+
+
+def test_a_ticket_that_was_sold_after_the_list_was_loaded_is_let_in_once(door, show):
+    door.context.set_offline(True)
+    ticket = sign_ticket(make_booking(show=show, seat_number=5, created_at=timezone.now()))
+    scan(door, ticket)
+    expect_answer(door, "Go", "Seat 5")
+    scan(door, ticket)
+    expect_answer(door, "Stop", "Seat 5 was already admitted.")
+
+
+def test_a_ticket_that_both_doors_let_in_is_reported(booking, door, other_door):
+    door.context.set_offline(True)
+    scan(door, sign_ticket(booking))
+    expect_answer(door, "Go")
+    scan(other_door, sign_ticket(booking))
+    expect_answer(other_door, "Go")
+    door.context.set_offline(False)
+    problem = "A5: should have been stopped (already checked in)"
+    expect(door.locator("#door-problems")).to_contain_text(problem, timeout=15_000)
+    assert rows() == [(booking.pk, "in", ""), (booking.pk, "in", "already_checked_in")]
+
+
+def forged(booking):
+    """A ticket of the booking with the signature of another one."""
+    header, _, signature = sign_ticket(booking).split(".")
+    return ".".join([header, sign_ticket(Booking(pk=1, show=booking.show, seat_number=1)).split(".")[1], signature])
+
+
+def cancel(booking):
+    services.cancel_booking(user=booking.user, booking_id=booking.pk, now=timezone.now())
+
+
+def move(booking):
+    services.move_booking(user=booking.user, booking_id=booking.pk, seat_number=7, now=timezone.now())
+
+
+def owe(booking):
+    Booking.objects.update(price=12)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (cancel, "This booking was cancelled."),
+        (move, "There is a newer ticket for this booking."),
+        (owe, "Something is still to be paid for this order."),
+    ],
+)
+def test_without_the_network_tickets_are_stopped_as_with_it(page, person, show, booking, change, text):
+    ticket = sign_ticket(booking)
+    change(booking)
+    open_door(page, show)
+    page.context.set_offline(True)
+    scan(page, ticket)
+    expect_answer(page, "Stop", text)
+
+
+def test_without_the_network_a_ticket_nobody_signed_is_stopped(door, booking):
+    door.context.set_offline(True)
+    for text in (forged(booking), "a.b.c"):
+        scan(door, text)
+        expect_answer(door, "Stop", "This is not a ticket of this cinema.")
+    scan(door, booking.reference)
+    expect_answer(door, "Stop", "only tickets can be checked")
+
+
+def test_without_the_network_other_shows_and_early_customers_are_stopped(page, person, booking):
+    early = make_show(starts_at=timezone.now() + timedelta(hours=3))
+    ticket = sign_ticket(make_booking(show=early, created_at=timezone.now()))
+    open_door(page, early)
+    page.context.set_offline(True)
+    scan(page, sign_ticket(booking))
+    expect_answer(page, "Stop", "This ticket is for another show.")
+    scan(page, ticket)
+    expect_answer(page, "Stop", "The doors open at ")
+
+
+# --- Camera and photo -------------------------------------------------------------------------
+
+
+def grey_rows(text, scale=6):
+    """The pixels of a QR code, a byte each."""
+    return [bytes(16 if dark else 235 for dark in row) for row in segno.make(text).matrix_iter(scale=scale, border=4)]
+
+
+def video_of(text, path, width=640, height=480):
+    """Writes a video (YUV4MPEG2) that shows the QR code in the middle of a grey picture."""
+    code = grey_rows(text)
+    left, top = (width - len(code[0])) // 2, (height - len(code)) // 2
+    lines = [bytearray([128] * width) for _ in range(height)]
+    for number, row in enumerate(code):
+        lines[top + number][left : left + len(row)] = row
+    colour = bytes([128]) * (width * height // 2)
+    frame = b"FRAME\n" + b"".join(lines) + colour
+    path.write_bytes(f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode() + frame * 10)
+
+
+def test_the_camera_reads_a_ticket(browser, chromium, base_url, person, booking, tmp_path):
+    video_of(sign_ticket(booking), tmp_path / "ticket.y4m")
+    device = f"--use-file-for-fake-video-capture={tmp_path}/ticket.y4m"
+    fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", device]
+    with browser.browser_type.launch(executable_path=chromium, args=["--no-sandbox", *fake]) as with_camera:
+        context = with_camera.new_context(base_url=base_url)
+        sign_in(context, person)
+        page = context.new_page()
+        watch = Watch(page)
+        open_door(page, booking.show)
+        page.get_by_role("button", name="Camera").click()
+        expect(page.locator("#door-name")).to_have_text("Go", timeout=30_000)
+        expect(page.get_by_role("button", name="Camera")).to_have_attribute("aria-pressed", "true")
+        page.get_by_role("button", name="Camera").click()
+        expect(page.locator("#door-video")).to_be_hidden()
+        assert (watch.errors, rows()) == ([], [(booking.pk, "in", "")])
+
+
+def test_a_photo_of_a_ticket_is_read(door, booking, tmp_path):
+    segno.make(sign_ticket(booking)).save(str(tmp_path / "photo.png"), scale=8)
+    door.locator("#door-photo input").set_input_files(tmp_path / "photo.png")
+    expect_answer(door, "Go", "A5")
+
+
+def test_a_photo_without_a_ticket_says_so(door, tmp_path):
+    door.screenshot(path=tmp_path / "photo.png")
+    door.locator("#door-photo input").set_input_files(tmp_path / "photo.png")
+    expect_answer(door, "Stop", "There is no QR code in this photo.")

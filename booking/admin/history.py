@@ -13,8 +13,9 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
 
-from booking.models import Booking, BookingQuerySet, User
+from booking.models import Booking, BookingQuerySet, CheckIn, User
 from booking.services import CANCELLED
 
 ENTRIES_A_PAGE = 100
@@ -57,7 +58,18 @@ def with_bookings(
 
 def events_of_booking(booking: Booking) -> list[Event]:
     """Return the events that follow from the booking's row and are not in the log."""
-    return list(_events_of_row(booking, _entries(Booking.objects.filter(pk=booking.pk))))
+    events = _events_of_row(booking, _entries(Booking.objects.filter(pk=booking.pk)))
+    scans = CheckIn.objects.filter(show=booking.show_id, booking_id=booking.pk).select_related("by")
+    return [*events, *(Event(scan.at, scan.by, _scan_message(scan)) for scan in scans)]
+
+
+def _scan_message(scan: CheckIn) -> str:
+    where = f" at {scan.device}" if scan.device else ""
+    if scan.action == CheckIn.Action.UNDO:
+        return f"Admission undone{where}: {scan.reason}"
+    late = f", scanned at {timezone.localtime(scan.scanned_at):%H:%M:%S}" if scan.scanned_at != scan.at else ""
+    conflict = f", though {scan.reason.replace('_', ' ')}" if scan.reason else ""
+    return f"Admitted{where}{late}{conflict}."
 
 
 def events_of_bookings(bookings: BookingQuerySet) -> list[Event]:

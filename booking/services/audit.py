@@ -18,12 +18,14 @@ from django.db.models import (
     OuterRef,
     Q,
     RowRange,
+    Subquery,
     Value,
     Window,
 )
 from django.db.models.functions import Cast, Now
 
-from booking.models import Booking, Order, Price, Show, hall_of_plan
+from booking.models import Booking, CheckIn, Order, Price, Show, hall_of_plan
+from booking.services.door.check_ins import ADMISSIONS
 from booking.services.programme.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
@@ -68,6 +70,7 @@ def find_breaches() -> Iterator[str]:
     yield from _seats_sold_twice()
     for breach, condition in BOOKING_BREACHES.items():
         yield from _bookings(condition, breach)
+    yield from _wrong_admissions()
     yield from _seats_that_differ_from_their_plan()
     yield from _orders_without_bookings()
     yield from _shows_that_end_before_they_start()
@@ -90,6 +93,20 @@ def _bookings(condition: Q, breach: str) -> Iterator[str]:
     for booking in rows.iterator():
         label = booking.show.seat_label(booking.seat_number)
         yield f"Show {booking.show_id}: booking {booking.reference} of seat {label} {breach}"
+
+
+def _wrong_admissions() -> Iterator[str]:
+    """Yield bookings that are admitted several times, or although they are cancelled."""
+    scans = CheckIn.objects.order_by().filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
+    admissions = Subquery(scans.values("booking_id").annotate(number=ADMISSIONS).values("number"))
+    # Otherwise the scans of every booking would be counted.
+    scanned = Booking.objects.filter(Exists(scans)).annotate(admissions=admissions)
+    wrong = scanned.filter(Q(admissions__gt=1) | CANCELLED & Q(admissions__gt=0))
+    for booking in wrong.order_by("pk").select_related("show").iterator():
+        number: int = booking.admissions  # type: ignore[attr-defined]
+        times = f"{number} times" if number > 1 else "once"
+        name = f"Show {booking.show_id}: booking {booking.reference} of seat {booking.label}"
+        yield f"{name} is admitted {times}" + (", but is cancelled" if booking.cancelled_at else "")
 
 
 def _seats_that_differ_from_their_plan() -> Iterator[str]:

@@ -10,6 +10,7 @@ from booking import services
 from booking.models import Booking
 from tests.admin.hall import act, history, hold, seen
 from tests.conftest import signed_in
+from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, undo
 from tests.factories import make_booking, make_show
 from tests.staff import staff_with
 
@@ -102,3 +103,14 @@ def test_a_move_refused_leaves_no_line(box_office, show):
     make_booking(show=show, seat_number=2)
     act(box_office, show, "move", seen=seen(booking), seats="2")
     assert not LogEntry.objects.exists()
+
+
+def test_the_history_of_a_booking_lists_its_scans(staff, show, user):
+    booking, door = make_booking(show=show, user=user), make_door_staff()
+    admit(booking, door, device="Left door")
+    offline(booking, door, scanned_at=DOORS + MINUTE)
+    undo(booking, door, now=DOORS + 11 * MINUTE)
+    page = staff.get(f"/admin/booking/booking/{booking.pk}/history/")
+    scans = [(event.user, event.message) for event in page.context["action_list"]][1:]
+    late = "Admitted, scanned at 17:31:00, though already checked in."
+    assert scans == [(door, "Admitted at Left door."), (door, late), (door, "Admission undone: Wrong ticket")]

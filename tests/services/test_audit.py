@@ -10,6 +10,7 @@ from django.db.models import CheckConstraint
 from django.utils import timezone
 
 from booking.models import Booking, Order, Show
+from tests.door import admit, make_door_staff, offline, undo
 from tests.factories import (
     NOW,
     STARTS_AT,
@@ -74,7 +75,7 @@ def test_no_data_pass():
 def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
     for _ in range(3):
         make_booking(user=user, show=make_show())
-    with django_assert_num_queries(22):
+    with django_assert_num_queries(23):
         audit()
 
 
@@ -334,3 +335,24 @@ def test_every_breach_has_a_line(user):
     assert (status, len(lines), lines[-1]) == (1, 3, "2 breaches")
     assert booking.reference in lines[0]
     assert f"{show.pk} and {other.pk}" in lines[1]
+
+
+# --- Admissions -------------------------------------------------------------------------------
+
+
+def test_a_booking_that_is_admitted_several_times_until_one_is_undone(show, user):
+    booking, door = make_booking(show=show, user=user, seat_number=5), make_door_staff()
+    admit(booking, door)
+    assert audit()[0] == 0
+    offline(booking, door)
+    breach = f"Show {show.pk}: booking {booking.reference} of seat A5 is admitted 2 times"
+    assert audit() == (1, [breach, "1 breach"])
+    undo(booking, door)
+    assert audit()[0] == 0
+
+
+def test_a_booking_that_is_admitted_although_it_is_cancelled(show, user):
+    booking = make_booking(show=show, user=user, seat_number=5, status="cancelled")
+    offline(booking, make_door_staff())
+    breach = f"Show {show.pk}: booking {booking.reference} of seat A5 is admitted once, but is cancelled"
+    assert audit() == (1, [breach, "1 breach"])

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from booking import services
+from booking.admin.admissions import AdmissionsPage
 from booking.admin.booking_filters import CustomerFilter, DayFilter, ShowFilter, StatusFilter
 from booking.admin.booking_page import BookingPage, hall_url
 from booking.admin.cancelling import CancelPages
@@ -21,7 +22,7 @@ from booking.models import Booking, Movie, Order, Show, User
 
 
 @admin.register(Booking)
-class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPages, ReportsPage):
+class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPages, ReportsPage, AdmissionsPage):
     """Sells seats and cancels bookings; bookings can't be edited or deleted."""
 
     form = SellForm

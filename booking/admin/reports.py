@@ -85,7 +85,7 @@ def csv_response(name: str, rows: Iterable[Row]) -> HttpResponse:
     return response
 
 
-def _this_month() -> dict[str, date]:
+def this_month() -> dict[str, date]:
     first_day = timezone.localdate().replace(day=1)
     return {
         "first_day": first_day,
@@ -111,7 +111,7 @@ class ReportsPage(admin.ModelAdmin):
         if table is not None and table not in TABLES:
             raise Http404
         has_period = {"first_day", "last_day"} & request.GET.keys()
-        form = PeriodForm(request.GET if has_period else _this_month())
+        form = PeriodForm(request.GET if has_period else this_month())
         report = services.read_report(**form.cleaned_data) if form.is_valid() else None
         if report and table:
             period = "{first_day}-to-{last_day}".format(**form.cleaned_data)

@@ -57,6 +57,8 @@ TABLE = {
     ("booking_order_types", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_move", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_print", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_admissions", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_admissions_file", "shows", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
 }

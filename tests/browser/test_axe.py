@@ -34,6 +34,7 @@ STAFF_PAGES = {
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
     "doors": "/admin/booking/show/door/",
+    "admissions": "/admin/booking/booking/admissions/",
     "plan": "/admin/booking/show/plan/?day=2099-06-01",
     "copy": "/admin/booking/show/copy/?day=2099-06-01",
     "reports": "/admin/booking/booking/reports/?first_day=2099-06-01&last_day=2099-06-03",

@@ -155,3 +155,14 @@ def test_a_sale_over_the_seat_limit_is_noticed_before_and_after(page, seller, pr
     page.get_by_role("button", name="Sell").click()
     expect(page.get_by_role("status")).to_contain_text("esha has 3 seats in this show; the limit is 2.")
     expect(notice).to_be_empty()
+
+
+def test_the_bar_covers_no_field_that_has_the_focus(page, seller, priced):
+    page.set_viewport_size({"width": 390, "height": 700})
+    open_hall(page, priced)
+    choose(page, "A1", "A2")
+    page.get_by_role("button", name="Clear the selection").focus()
+    customer = page.get_by_role("combobox", name="Customer")
+    customer.focus()
+    bar, field = page.locator("#hall-bar").bounding_box(), customer.bounding_box()
+    assert field["y"] >= bar["y"] + bar["height"] or field["y"] + field["height"] <= bar["y"]

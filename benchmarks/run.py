@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from benchmarks.door import DOORS, scan_all
 from benchmarks.plots import plot_clients, plot_growth
 from benchmarks.service import PROJECT, header, memory_of_workers, pgbench, progress, serve, wrk
 from tests.postgres_server import PostgresServer, postgres_server
@@ -42,10 +43,11 @@ class Size:
     few_requests: int
     many_requests: int
     samples: int
+    people: int
 
 
-FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400)
-TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10)
+FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400, 1_000)
+TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10, 100)
 
 
 @dataclass
@@ -303,6 +305,14 @@ def growth(bench: Bench, images: Path) -> list[Row]:
     ]  # fmt: skip
 
 
+def doors(bench: Bench) -> Row:
+    people = bench.size.people
+    progress(f"{people:,} people at {DOORS} doors")
+    rate, p99 = scan_all(bench.port, bench.python("benchmarks.door", people))
+    figure = f"p99 of a scan, {people:,} people at {DOORS} doors of a show"
+    return Row(figure, "100 ms", "≤ 1", f"{p99:.1f} ms, {rate:,.0f} scans/s", p99 / 100)
+
+
 def clients(bench: Bench, images: Path) -> None:
     """Plots throughput and latency over the number of clients."""
     results = []
@@ -355,6 +365,7 @@ def measure(size: Size, images: Path) -> list[Row]:
         with serve(bench.environment) as (bench.port, _):
             rows = selling(bench) + reading(bench)
             clients(bench, images)
+            rows.append(doors(bench))
         rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
         with serve(bench.environment) as (bench.port, pid):
             rows.append(memory(bench, pid))

@@ -1,6 +1,7 @@
 """Transactions, row locks and retries for the services.
 
-Order of locks: shows by id, then a screen or an account (including a customer's). The door locks a booking alone.
+Order of locks: shows by id, then a screen or an account (including a customer's), then a price list. The door locks a
+booking alone.
 """
 
 import functools

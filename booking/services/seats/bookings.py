@@ -199,7 +199,8 @@ def _book(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     booked = [_book_hold.choose(_values(booking)) for booking in bookings if booking.pk]
 
     def log_sale() -> list[Call]:
-        message = f"Sold to {request.user or request.contact.name or 'a customer without an account'}."
+        # Without the name of the contact, which the order keeps for a limited time only.
+        message = f"Sold to {request.user or 'a customer without an account'}."
         return [log_entry(seller, booking, ADDITION, message) for booking in bookings] if seller else []
 
     before = [

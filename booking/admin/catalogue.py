@@ -14,6 +14,7 @@ from booking import services
 from booking.admin.common import LockedRowAdmin
 from booking.admin.forms import AccountCreationForm, ScreenForm
 from booking.admin.imports import MovieImportPages
+from booking.admin.plan_editor import PlanEditorPage
 from booking.admin.plan_switch import PlanSwitchPage
 from booking.models import Booking, Movie, Screen, SeatCategory, TicketType, User
 
@@ -92,7 +93,7 @@ class MovieAdmin(LockedRowAdmin, MovieImportPages):
 
 
 @admin.register(Screen)
-class ScreenAdmin(LockedRowAdmin, PlanSwitchPage):
+class ScreenAdmin(LockedRowAdmin, PlanEditorPage, PlanSwitchPage):
     form = ScreenForm
     fields = ("name", "layout", "price_list", "turnaround_minutes")
     list_display = ("name", "total_seats", "price_list", "turnaround_minutes")
@@ -105,6 +106,7 @@ class ScreenAdmin(LockedRowAdmin, PlanSwitchPage):
         super().save_model(request, obj, form, change)
         if change and "layout" in form.changed_data:
             obj.save(update_fields=["plan", "rows", "seats_per_row"])
+            self.report_other_plans(request, obj)
 
 
 @admin.register(SeatCategory)

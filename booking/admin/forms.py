@@ -12,9 +12,10 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from booking import services
+from booking.admin.plan_editor import LayoutEditor, layout_of
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import STANDARD, Booking, PriceList, Screen, Show, User, full_rows
+from booking.models import Booking, PriceList, Screen, Show, User
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -60,10 +61,11 @@ class ScreenForm(forms.ModelForm):
     layout = forms.CharField(
         label="Seat plan",
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 18, "cols": 60, "class": "vLargeTextField layout", "spellcheck": "false"}),
+        widget=LayoutEditor(attrs={"rows": 18, "class": "layout", "spellcheck": "false", "autocapitalize": "none"}),
         help_text=(
             "One line for each row, from the screen backwards: the row's label, a space, and one letter for each seat, "
-            "which is its category; a dot is a gap. An empty line is a gap between rows. Shows keep their seats."
+            "which is its category; a dot is a gap. An empty line is a gap between rows. Cells of a spreadsheet can be "
+            "pasted. Saving changes no show."
         ),
     )
 
@@ -73,11 +75,8 @@ class ScreenForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        screen = self.instance
-        if not screen._state.adding:
-            # A screen of version 1.0 has no plan yet.
-            rows = full_rows(screen.total_seats, screen.seats_per_row, STANDARD)
-            self.initial["layout"] = screen.plan.layout if screen.plan else rows
+        if not self.instance._state.adding:
+            self.initial["layout"] = layout_of(self.instance)
 
     def clean_layout(self) -> str:
         try:

@@ -8,8 +8,9 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from booking import services
 from booking.admin.common import counted
@@ -24,6 +25,26 @@ class PlanSwitchPage(admin.ModelAdmin):
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.switch_view)
         return [path("<str:object_id>/seat-plan/", view, name="booking_screen_switch"), *super().get_urls()]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if screen := context["original"]:
+            context["other_plans"] = self._other_plans(request, screen)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def report_other_plans(self, request: HttpRequest, screen: Screen) -> None:
+        if sentence := self._other_plans(request, screen):
+            messages.info(request, sentence)
+
+    def _other_plans(self, request: HttpRequest, screen: Screen) -> str:
+        """Return how many upcoming shows have another seat plan than the screen, with a link; empty if none has."""
+        number = services.shows_with_other_plans(screen=screen, now=timezone.now()).count()
+        if not number:
+            return ""
+        sentence = f"{counted(number, 'upcoming show')} still {'has' if number == 1 else 'have'} another seat plan."
+        if not request.user.has_perm("booking.change_show"):
+            return sentence
+        url = reverse("admin:booking_screen_switch", args=[screen.pk])
+        return format_html('{} <a href="{}">Change upcoming shows to the new seat plan</a>', sentence, url)
 
     @with_staff_deadline
     def switch_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -26,6 +26,7 @@ TABLE = {
     ("booking_movie_upload", "upload", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
     ("booking_movie_upload", "upload", "POST"): [SIGN_IN, SIGN_IN, 403, 404],
     ("booking_movie_upload_table", "upload refused", "GET"): [SIGN_IN, SIGN_IN, 403, 404],
+    ("booking_screen_layout", "", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_screen_switch", "screen", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_screen_switch", "screen", "POST"): [SIGN_IN, SIGN_IN, 403, 302],
     ("booking_show_plan", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
@@ -116,7 +117,7 @@ def form_of(page, arguments, booking):
     block = Booking.objects.get(status="blocked")
     seen = f"{block.pk}:6:blocked" if "unblock" in arguments else f"{booking.pk}:1:sold"
     scan = {"text": booking.reference, "nonce": "n", "booking": booking.pk}
-    return {"seats": "5", "customer": "esha", "reason": "x", "seen": seen, **scan}
+    return {"seats": "5", "customer": "esha", "reason": "x", "seen": seen, "layout": "SS", **scan}
 
 
 def with_csrf_token(client, form):

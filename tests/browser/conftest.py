@@ -184,7 +184,7 @@ class Watch:
 
     def _note_error(self, message):
         # A refusal is an answer; the browser puts it among the errors all the same.
-        if message.type == "error" and not re.search("/(api|hall|door)/", message.location["url"]):
+        if message.type == "error" and not re.search("/(api|hall|door|layout)/", message.location["url"]):
             self.errors.append(message.text)
 
 

@@ -28,6 +28,7 @@ STAFF_PAGES = {
     "index": "/admin/",
     "movies": "/admin/booking/movie/",
     "screens": "/admin/booking/screen/",
+    "add a screen": "/admin/booking/screen/add/",
     "shows": "/admin/booking/show/",
     "bookings": "/admin/booking/booking/",
     "orders": "/admin/booking/order/",
@@ -133,6 +134,16 @@ def test_the_door_has_no_serious_fault(seen, boss, show, text):
     seen.keyboard.type(text)
     seen.keyboard.press("Enter")
     seen.locator("#door-answer.is-stop" if text else "#door-answer").wait_for()
+    assert serious(seen) == []
+
+
+@pytest.mark.parametrize("wrong", ["", "?"])
+def test_the_editor_of_a_seat_plan_has_no_serious_fault(seen, boss, show, wrong):
+    seen.goto(f"/admin/booking/screen/{show.screen_id}/change/")
+    seen.get_by_role("gridcell", name="A1, Standard", exact=True).press(".")
+    seen.get_by_role("gridcell", name="Row A, column 1, gap").wait_for()
+    seen.locator("#id_layout").press_sequentially(wrong)
+    seen.locator(f"#id_layout[aria-invalid='{'true' if wrong else 'false'}']").wait_for()
     assert serious(seen) == []
 
 

@@ -27,6 +27,7 @@ export function rowsOf(plan) {
 export class Grid {
   #element;
   #rows = [];
+  #drawn = []; // by row, the line with its cells, and the text of the row that it shows
   #seats = new Map(); // by number, each with the index of its row and its cell
   #current = null; // the number of the seat with the keyboard focus
 
@@ -45,31 +46,27 @@ export class Grid {
     });
   }
 
+  // Draws the rows. Those that have not changed stay as they are.
   build(rows) {
+    const hadFocus = this.#element.contains(document.activeElement);
+    const before = this.#drawn;
     this.#rows = rows;
     this.#seats.clear();
-    this.#element.replaceChildren(...rows.map((row, index) => this.#newRow(row, index)));
+    this.#drawn = rows.map((row, index) => {
+      const text = JSON.stringify(row);
+      return before[index]?.text === text ? before[index] : { text, ...newRow(row) };
+    });
+    this.#drawn.forEach(({ line, cells }, index) => {
+      const old = this.#element.children[index];
+      if (!old) this.#element.append(line);
+      else if (old !== line) old.replaceWith(line);
+      rows[index].seats.forEach((seat, place) => this.#seats.set(seat.number, { ...seat, row: index, cell: cells[place] }));
+    });
+    while (this.#element.children.length > rows.length) this.#element.lastChild.remove();
     const [first] = this.numbers();
     this.#current = this.has(this.#current) ? this.#current : first;
     this.#cell(this.#current).tabIndex = 0;
-  }
-
-  #newRow(row, index) {
-    const line = document.createElement("div");
-    line.className = "hall-row";
-    line.setAttribute("role", "row");
-    if (row.gap) line.style.marginTop = `${row.gap * ROW_GAP_REM}rem`;
-    const header = document.createElement("span");
-    header.className = "hall-letters";
-    header.setAttribute("role", "rowheader");
-    header.textContent = row.label;
-    line.append(header);
-    for (const seat of row.seats) {
-      const cell = newCell(seat);
-      this.#seats.set(seat.number, { ...seat, row: index, cell });
-      line.append(cell);
-    }
-    return line;
+    if (hadFocus) this.focus();
   }
 
   has(number) {
@@ -147,6 +144,20 @@ export class Grid {
   }
 }
 
+function newRow(row) {
+  const line = document.createElement("div");
+  line.className = "hall-row";
+  line.setAttribute("role", "row");
+  if (row.gap) line.style.marginTop = `${row.gap * ROW_GAP_REM}rem`;
+  const header = document.createElement("span");
+  header.className = "hall-letters";
+  header.setAttribute("role", "rowheader");
+  header.textContent = row.label;
+  const cells = row.seats.map(newCell);
+  line.append(header, ...cells);
+  return { line, cells };
+}
+
 function newCell(seat) {
   const cell = document.createElement("button");
   cell.type = "button";
@@ -156,6 +167,7 @@ function newCell(seat) {
   cell.setAttribute("aria-selected", "false");
   cell.textContent = seat.text;
   cell.style.setProperty("--seat-colour", seat.colour);
+  if (seat.letter) cell.dataset.letter = seat.letter;
   if (seat.gap) cell.style.marginLeft = `calc(0.13rem + ${seat.gap * SEAT_WIDTH_REM}rem)`;
   return cell;
 }

@@ -40,6 +40,7 @@ STATUS_OF_KIND = {
     Kind.NOT_FOUND: 404,
     Kind.CONFLICT: 409,
     Kind.UNPROCESSABLE: 422,
+    Kind.PAYMENT: 402,
     Kind.BUSY: 503,
 }
 

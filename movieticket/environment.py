@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,7 +64,7 @@ class Env(environ.Env):
             cast = boolean
         try:
             return cast(value)
-        except (ValueError, LookupError, OSError, ImproperlyConfigured, ValidationError) as error:
+        except (ValueError, ArithmeticError, LookupError, OSError, ImproperlyConfigured, ValidationError) as error:
             raise ImproperlyConfigured(f"{var} must be {cast.wanted}.") from error
 
 
@@ -124,6 +125,8 @@ def _read_database(value: str) -> dict[str, Any]:
 text = Cast("text", is_valid=str.encode)
 boolean = Cast("true or false", lambda value: BOOLEANS[value.lower()])
 positive = Cast(f"a whole number from 1 to {MAX_NUMBER}", int, lambda number: 1 <= number <= MAX_NUMBER)
+minutes = Cast("a whole number of minutes", int, lambda number: 0 <= number <= MAX_NUMBER)
+percent = Cast("a number from 0 to 100", Decimal, lambda number: 0 <= number <= 100)
 seconds = Cast("a whole number of seconds", int, lambda number: 0 <= number < 10**9)
 rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
 key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_valid=lambda value: len(value.encode()) >= MIN_KEY_BYTES)

@@ -7,6 +7,7 @@ lists every variable. An invalid value stops the start with a message that names
 import secrets
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -314,6 +315,18 @@ DOORS_OPEN_MINUTES = env("DOORS_OPEN_MINUTES", cast.positive, 45)
 IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 # ISO 4217; all prices are in this currency.
 CURRENCY = env("CURRENCY", cast.currency, "EUR")
+# Whether seats can be booked before they are paid; otherwise customers hold them and pay.
+PAY_LATER = env.bool("PAY_LATER", True)
+# Until when before the start customers get their money back.
+REFUND_UNTIL_MINUTES = env("REFUND_UNTIL_MINUTES", cast.minutes, 60)
+# The tax that prices contain, for receipts.
+TAX_PERCENT = env("TAX_PERCENT", cast.percent, Decimal(0))
+# The origins of the pages that customers may return to from a payment provider, besides this service's own.
+PAYMENT_RETURN_ORIGINS = env.list("PAYMENT_RETURN_ORIGINS", cast.origin, CORS_ALLOWED_ORIGINS)
+PAYMENT_PROVIDERS = {"counter": "booking.services.money.providers.counter.Counter"}
+# A local page that stands for a payment provider.
+if DEBUG:
+    PAYMENT_PROVIDERS["demo"] = "booking.services.money.providers.demo.Demo"
 # How many days after a show names, e-mail addresses and phone numbers of customers without an account are kept.
 KEEP_CONTACTS_DAYS = env("KEEP_CONTACTS_DAYS", cast.positive, 90)
 

@@ -110,6 +110,15 @@ def make_booking(*, order: bool = True, **fields: Any) -> Booking:
     return booking
 
 
+def make_priced_booking(*, price: Any = 12, **fields: Any) -> Booking:
+    """A booking that costs something, of a show whose list has that price for Standard seats."""
+    adult = make_ticket_type()
+    show = fields.pop("show", None) or make_show()
+    show.price_list = make_price_list({("S", adult): price})
+    show.save()
+    return make_booking(show=show, ticket_type=adult, price=Decimal(str(price)), **fields)
+
+
 def make_hold(**fields: Any) -> Booking:
     """A hold that expires 10 minutes after NOW unless told otherwise, written past the services too."""
     defaults = {"status": Booking.Status.HELD, "held_since": NOW, "expires_at": NOW + timedelta(minutes=10)}

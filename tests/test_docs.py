@@ -47,7 +47,7 @@ def documented_endpoints():
 def route_of(path):
     """The route in the URL configuration that a path of the table leads to."""
     reference = REFERENCE_ALPHABET[0] * REFERENCE_LENGTH
-    return resolve(path.replace("<reference>", reference).replace("<id>", "1")).route
+    return resolve(path.replace("<reference>", reference).replace("<id>", "1").replace("<provider>", "demo")).route
 
 
 def methods_of(view):

@@ -36,16 +36,23 @@ def page_of(order: Order) -> str:
 
 
 def give_bookings(orders: Sequence[Order]) -> None:
-    """Sets `bookings` of the orders: all but holds that have ended."""
+    """Sets `bookings` of the orders, all but holds that have ended, and their `money`."""
+    money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
     for order, bookings in zip(orders, services.read_bookings(orders=orders, now=timezone.now()), strict=True):
         kept = [one for one in bookings if one.status != Booking.Status.CANCELLED or one.expires_at is None]
         order.bookings = kept  # type: ignore[attr-defined]
+        order.money = money.get((order.show_id, order.reference), services.NO_MONEY)  # type: ignore[attr-defined]
 
 
 def bookings_of(order: Order) -> list[Booking]:
     if not hasattr(order, "bookings"):
         give_bookings([order])
     return cast(list[Booking], order.bookings)  # type: ignore[attr-defined]
+
+
+def amounts_of(order: Order) -> services.OrderAmounts:
+    bookings = bookings_of(order)
+    return cast(services.OrderMoney, order.money).amounts(bookings)  # type: ignore[attr-defined]
 
 
 def active_bookings(order: Order) -> list[Booking]:

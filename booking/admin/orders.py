@@ -1,6 +1,5 @@
 """The admin of orders: the seats that were booked together, their customer, and what they cost."""
 
-from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import admin
@@ -18,7 +17,7 @@ from booking.admin.common import RefusalFormMixin
 from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
-from booking.admin.order_pages import OrderPages, active_bookings, bookings_of, buyer, give_bookings
+from booking.admin.order_pages import OrderPages, active_bookings, amounts_of, bookings_of, buyer, give_bookings
 from booking.models import Booking, Order, User, represent_amount
 
 
@@ -33,9 +32,9 @@ class OrderList(ChangeList):
 
 def _amounts(order: Order) -> dict[str, str]:
     """Return what the order costs, what is paid and what is due."""
-    total, paid = services.amount_owed(bookings=bookings_of(order)), Decimal(0)
-    amounts = {"total": total, "paid": paid, "due": total - paid}
-    return {name: represent_amount(amount) for name, amount in amounts.items()}
+    amounts = amounts_of(order)
+    named = {"total": amounts.total, "paid": amounts.paid, "refunded": amounts.refunded, "due": amounts.due}
+    return {name: represent_amount(amount) for name, amount in named.items()}
 
 
 @admin.register(Order)

@@ -379,7 +379,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="payment",
             constraint=models.UniqueConstraint(
-                fields=("provider", "provider_id"), name="one_payment_per_provider_and_provider_id"
+                condition=models.Q(("provider_id", ""), _negated=True),
+                fields=("provider", "provider_id"),
+                name="one_payment_per_provider_and_provider_id",
             ),
         ),
         migrations.AddConstraint(

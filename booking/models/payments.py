@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from booking.models.accounts import User
 from booking.models.cinema import REFERENCE_LENGTH, Show
+from booking.models.money import represent_amount
 from booking.models.prices import MONEY
 
 ZERO = Decimal(0)
@@ -107,7 +108,9 @@ class Payment(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_is_above_0"),
             models.UniqueConstraint(
-                fields=["provider", "provider_id"], name="one_payment_per_provider_and_provider_id"
+                fields=["provider", "provider_id"],
+                condition=~Q(provider_id=""),
+                name="one_payment_per_provider_and_provider_id",
             ),
             models.CheckConstraint(
                 condition=Q(status="pending", settled_at=None) | (~Q(status="pending") & Q(settled_at__isnull=False)),
@@ -118,6 +121,10 @@ class Payment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency} for {self.reference}"
+
+    @property
+    def amount_text(self) -> str:
+        return represent_amount(self.amount)
 
     @property
     def change(self) -> Decimal | None:

@@ -17,15 +17,11 @@ from booking.serializers.account import (
 from booking.serializers.bookings import (
     BookedShowSerializer,
     BookingSerializer,
-    HoldSerializer,
     MoveSerializer,
-    OrderSerializer,
     SeatSerializer,
     SeatsSerializer,
     represent_booking,
-    represent_hold,
     represent_only,
-    represent_order,
 )
 from booking.serializers.catalogue import (
     MovieBriefSerializer,
@@ -49,6 +45,15 @@ from booking.serializers.door import (
     represent_door_list,
 )
 from booking.serializers.errors import ErrorSerializer, MessageSerializer
+from booking.serializers.orders import (
+    HoldSerializer,
+    OrderSerializer,
+    PaySerializer,
+    StartedPaymentSerializer,
+    represent_hold,
+    represent_order,
+    represent_started_payment,
+)
 from booking.serializers.queries import BookingQuery, ListQuery, MovieQuery, MovieShowQuery, ShowQuery
 from booking.serializers.root import RootSerializer
 
@@ -76,6 +81,7 @@ __all__ = [
     "OrderSerializer",
     "PasswordChangeSerializer",
     "PasswordResetSerializer",
+    "PaySerializer",
     "RefreshSerializer",
     "RootSerializer",
     "ScanSerializer",
@@ -88,6 +94,7 @@ __all__ = [
     "ShowQuery",
     "ShowSerializer",
     "SignupSerializer",
+    "StartedPaymentSerializer",
     "TokenPairSerializer",
     "TokenSerializer",
     "UnavailableSeatSerializer",
@@ -101,4 +108,5 @@ __all__ = [
     "represent_prices",
     "represent_seat_map",
     "represent_seat_plan",
+    "represent_started_payment",
 ]

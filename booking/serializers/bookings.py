@@ -1,19 +1,14 @@
 """Serializers of bookings and holds."""
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from rest_framework import serializers
 
-from booking import services
-from booking.models import Booking, Order, Show, represent_amount
+from booking.models import Booking, Show, represent_amount
 from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
 from booking.serializers.common import (
     AmountField,
@@ -253,90 +248,12 @@ class SeatsSerializer(serializers.Serializer[Booking]):
             raise serializers.ValidationError({"ticket_types": reasons})
 
 
-class PaymentSerializer(serializers.Serializer[Any]):
-    """A payment of an order."""
-
-    amount = AmountField()
-
-
-ORDER_EXAMPLE = {
-    "reference": BOOKING_EXAMPLE["reference"],
-    "show": BOOKING_EXAMPLE["show"],
-    "created_at": BOOKING_EXAMPLE["created_at"],
-    "bookings": [BOOKING_EXAMPLE],
-    "currency": settings.CURRENCY,
-    "total": "12.00",
-    "paid": "0.00",
-    "due": "12.00",
-    "payments": [],
-}
-
-
-class OrderSerializer(serializers.Serializer[Any]):
-    """Seats that were booked together, what they cost and what is still to be paid."""
-
-    reference = ReferenceField()
-    show = BookedShowSerializer()
-    created_at = serializers.DateTimeField()
-    bookings = BookingSerializer(many=True)
-    currency = serializers.CharField(help_text="The code of the currency (ISO 4217).")
-    total = AmountField(help_text="The sum of the prices of the seats that are not cancelled.")
-    paid = AmountField()
-    due = AmountField(help_text="The total without what is paid.")
-    payments = PaymentSerializer(many=True)
-
-    class Meta:
-        swagger_schema_fields = example(**ORDER_EXAMPLE)
-
-
-class HoldSerializer(OrderSerializer):
-    """Seats that are held together."""
-
-    expires_at = serializers.DateTimeField(help_text="When the first of the holds expires.")
-    expires_in_seconds = serializers.IntegerField(min_value=0)
-
-    class Meta:
-        swagger_schema_fields = example(
-            **ORDER_EXAMPLE
-            | {"bookings": [HOLD_EXAMPLE], "expires_at": HOLD_EXAMPLE["expires_at"], "expires_in_seconds": 600}
-        )
-
-
 # --- Response bodies --------------------------------------------------------------------------
 
 # One shared instance, because creating a serializer takes longer than using it.
 represent_booking = BookingSerializer().to_representation
 
 
-def represent_order(bookings: Sequence[Booking], order: Order | None = None) -> dict[str, Any]:
-    """Return the order of the bookings; one that was just made was created with its first seat."""
-    zone, first = timezone.get_current_timezone(), bookings[0]
-    represented = [represent_booking(booking) for booking in bookings]
-    created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)
-    total = services.amount_owed(bookings=bookings)
-    return {
-        "reference": first.reference,
-        "show": represented[0]["show"],
-        "created_at": represent_time(created_at, zone),
-        "bookings": represented,
-        "currency": settings.CURRENCY,
-        "total": represent_amount(total),
-        # Payments can't be recorded yet.
-        "paid": represent_amount(Decimal(0)),
-        "due": represent_amount(total),
-        "payments": [],
-    }
-
-
 def represent_only(bookings: Sequence[Booking]) -> dict[str, Any]:
     [booking] = bookings
     return represent_booking(booking)
-
-
-def represent_hold(holds: Sequence[Booking], now: datetime) -> dict[str, Any]:
-    expires_at = min(hold.expires_at for hold in holds if hold.expires_at)
-    return {
-        **represent_order(holds),
-        "expires_at": represent_time(expires_at, timezone.get_current_timezone()),
-        "expires_in_seconds": math.ceil((expires_at - now).total_seconds()),
-    }

@@ -39,6 +39,18 @@ from booking.services.door.lists import (
     read_recent_scans,
 )
 from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket
+from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
+from booking.services.money.payments import (
+    NothingDue,
+    PaymentFailed,
+    StartedOrderPayment,
+    pay_order,
+    receive_event,
+    record_payment,
+)
+from booking.services.money.receipts import issue_receipt, tax_contained
+from booking.services.money.refunds import RefundEnded, carry_out_refund, refund_overpaid, retry_refund, settle_refund
+from booking.services.money.tills import close_till, expected_cash, open_till, read_till
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder
@@ -117,7 +129,7 @@ from booking.services.seats.order_changes import (
     preview_ticket_types,
     split_order,
 )
-from booking.services.seats.orders import amount_owed, orders_of, read_bookings, read_names
+from booking.services.seats.orders import orders_of, read_bookings, read_names
 from booking.services.seats.prices import (
     PriceChanged,
     UnknownTicketType,
@@ -126,7 +138,7 @@ from booking.services.seats.prices import (
     read_ticket_types,
 )
 from booking.services.seats.rules import refusals_for
-from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted
 from booking.services.seats.rules.seats import SeatTaken
 from booking.services.seats.seat_limit import ExceededLimit, find_exceeded_limit
 from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
@@ -139,6 +151,7 @@ __all__ = [
     "EXPORTED",
     "IMPORT_COLUMNS",
     "NIGHT",
+    "NO_MONEY",
     "Action",
     "AlreadyCancelled",
     "AlreadyCheckedIn",
@@ -166,10 +179,15 @@ __all__ = [
     "NotCheckedIn",
     "NotFound",
     "NotYetOpen",
+    "NothingDue",
+    "OrderAmounts",
+    "OrderMoney",
+    "PaymentFailed",
     "PlanSwitch",
     "PriceChanged",
     "Programme",
     "RecentScan",
+    "RefundEnded",
     "Refusal",
     "Replay",
     "Report",
@@ -181,9 +199,11 @@ __all__ = [
     "SeatsChanged",
     "SeatsDiffer",
     "SeenSeat",
+    "ShowCancelled",
     "ShowFigures",
     "ShowStarted",
     "StaffAccount",
+    "StartedOrderPayment",
     "StoredScan",
     "TakenSeat",
     "TakingsLine",
@@ -205,12 +225,14 @@ __all__ = [
     "cancel_bookings",
     "cancel_order",
     "cancel_show",
+    "carry_out_refund",
     "change_contact",
     "change_password",
     "change_show",
     "change_ticket_types",
     "check_layout",
     "clean_up",
+    "close_till",
     "copy_show",
     "count_attempt",
     "count_holds",
@@ -220,6 +242,7 @@ __all__ = [
     "delete_account",
     "delete_show",
     "draw_layout",
+    "expected_cash",
     "expired_uploads",
     "export_account",
     "find_account",
@@ -235,10 +258,14 @@ __all__ = [
     "import_movie_upload",
     "import_movies",
     "is_transient_error",
+    "issue_receipt",
     "lock_account",
     "move_booking",
     "offset_of",
+    "open_till",
+    "order_amounts",
     "orders_of",
+    "pay_order",
     "plan_of_layout",
     "plan_show",
     "preview_copies",
@@ -253,6 +280,7 @@ __all__ = [
     "read_door_list",
     "read_door_shows",
     "read_local_time",
+    "read_money",
     "read_movie_upload",
     "read_names",
     "read_prices",
@@ -264,16 +292,22 @@ __all__ = [
     "read_taken_seats",
     "read_ticket",
     "read_ticket_types",
+    "read_till",
+    "receive_event",
+    "record_payment",
     "refresh_session",
+    "refund_overpaid",
     "refusals_for",
     "release_expired_holds",
     "reset_password",
+    "retry_refund",
     "revoke_all_sessions",
     "revoke_session",
     "save_price_list",
     "screens_with_list",
     "send_reset_links_later",
     "set_plan",
+    "settle_refund",
     "shows_with_list",
     "shows_with_other_plans",
     "sign_up",
@@ -281,6 +315,7 @@ __all__ = [
     "start_of",
     "store_movie_upload",
     "switch_plan",
+    "tax_contained",
     "trust_address",
     "unblock_seats",
     "undo_admission",

@@ -12,6 +12,7 @@ class Kind(Enum):
     NOT_FOUND = "not found"
     CONFLICT = "conflict"
     UNPROCESSABLE = "unprocessable"
+    PAYMENT = "payment"
     BUSY = "busy"
 
 

@@ -1,7 +1,7 @@
 """Transactions, row locks and retries for the services.
 
-Order of locks: shows by id, then a screen or an account (including a customer's), then a price list. The door locks a
-booking alone.
+Order of locks: shows by id, then a screen, an account (including a customer's), a till or the receipts, then a price
+list. The door locks a booking alone.
 """
 
 import functools
@@ -24,6 +24,9 @@ from movieticket.deadline import seconds_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# The key of an advisory lock: an arbitrary number ("receipt" in ASCII).
+RECEIPTS_LOCK = 0x72656365697074
 
 # How long a service is retried while the database is unavailable.
 RETRY_SECONDS = 4.0
@@ -207,6 +210,13 @@ def lock_screen(screen_id: int) -> Screen:
             return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
     except Screen.DoesNotExist:
         raise NotFound from None
+
+
+def lock_receipts() -> None:
+    """Serialises the numbering of receipts until the transaction ends; SQLite has one writer at a time anyway."""
+    if connection.vendor == "postgresql":
+        with LOCK_WAITS.time(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RECEIPTS_LOCK])
 
 
 def lock_account(user_id: int) -> User | None:

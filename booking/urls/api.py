@@ -4,7 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking.paths import POSITIVE_ID, REFERENCE
-from booking.views import account, bookings, catalogue, door, password_reset
+from booking.views import account, bookings, catalogue, door, password_reset, payments
 from booking.views.common import NoSuchPathView
 from booking.views.root import RootView
 
@@ -31,6 +31,10 @@ urlpatterns = [
     ),
     re_path(rf"^seat-plans/(?P<pk>{POSITIVE_ID})/?$", catalogue.SeatPlanView.as_view(), name="seat-plan"),
     re_path(rf"^orders/(?P<reference>{REFERENCE})/cancel/?$", bookings.CancelOrderView.as_view(), name="order-cancel"),
+    re_path(rf"^orders/(?P<reference>{REFERENCE})/pay/?$", payments.PayOrderView.as_view(), name="order-pay"),
+    re_path(
+        "^payments/(?P<provider>[a-z]{1,20})/events/?$", payments.PaymentEventsView.as_view(), name="payment-events"
+    ),
     re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
     re_path("^token/?$", account.TokenView.as_view(), name="token"),
     re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 
 from booking.views.documents import DocumentView
 from booking.views.password_reset import NewPasswordPage
+from booking.views.payments import DemoPaymentPage, PaymentDonePage
 from booking.views.root import BareRootView
 from booking.views.start import StartPage
 
@@ -14,6 +15,8 @@ urlpatterns = [
     path("swagger/", DocumentView.with_ui("swagger"), name="swagger"),
     path("redoc/", DocumentView.with_ui("redoc"), name="redoc"),
     re_path(r"^swagger\.(?P<format>json|yaml)$", DocumentView.without_ui(), name="schema"),
+    path("demo-payment/<str:token>/", DemoPaymentPage.as_view(), name="demo-payment"),
+    path("payment-done/", PaymentDonePage.as_view(), name="payment-done"),
     # Django's views and templates refer to these two by these names.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
     path(

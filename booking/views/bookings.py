@@ -193,7 +193,7 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         return super().get_object().as_of(timezone.now())
 
 
-CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted]
+CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted, services.RefundEnded]
 
 
 class CancelView(LimitedView):
@@ -219,7 +219,7 @@ class MoveView(LimitedView):
         request=MoveSerializer,
         responses={200: BookingSerializer},
         invalid=("seat_number", "invalid", "A whole number is required."),
-        refusals=refusals(services.Action.MOVE),
+        refusals=[*refusals(services.Action.MOVE), services.RefundEnded],
         repeatable=True,
     )
     def post(self, request: Request, pk: str) -> ApiResponse:
@@ -233,7 +233,12 @@ class MoveView(LimitedView):
 
 def represent_orders(orders: Sequence[Order]) -> list[dict[str, Any]]:
     bookings = services.read_bookings(orders=orders, now=timezone.now())
-    return [represent_order(own, order) for order, own in zip(orders, bookings, strict=True) if own]
+    money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
+    return [
+        represent_order(own, order, money.get((order.show_id, order.reference), services.NO_MONEY))
+        for order, own in zip(orders, bookings, strict=True)
+        if own
+    ]
 
 
 def own_order(request: Request, reference: str) -> dict[str, Any]:

@@ -122,6 +122,7 @@ JOURNEY = [
     "/bookings/{id}/cancel/",
     "/orders/",
     "/orders/{reference}/",
+    "/orders/{reference}/pay/",
     "/orders/{reference}/cancel/",
     "/shows/{id}/check-ins/",
     "/shows/{id}/check-ins/undo/",

@@ -87,7 +87,7 @@ def test_the_list_takes_the_same_queries_for_any_number_of_orders(box_office, sh
         make_booking(show=show, seat_number=seat)
     box_office.get(ORDERS)
     # Session, account, permissions twice, number of orders, orders, bookings, and shows and screens of the filters.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         assert len(listed(box_office)) == number
 
 
@@ -151,7 +151,7 @@ def test_an_order_leads_to_all_that_staff_do_next(box_office, sale):
         "History": f"{ORDERS}{sale.pk}/history/",
     }
     assert f'<a href="{BOOKINGS}{booking.pk}/change/">A1</a>' in page.content.decode()
-    assert "Total 24.00 Paid 0.00 Due 24.00" in text_of(page)
+    assert "Total 24.00 Paid 0.00 Refunded 0.00 Due 24.00" in text_of(page)
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -162,7 +162,7 @@ def test_the_page_of_an_order_takes_the_same_queries_for_any_number_of_seats(
     Booking.objects.filter(seat_number__gt=number).delete()
     box_office.get(page_of(sale))
     # Session, account, permissions twice, order, bookings, active ticket types.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(9):
         box_office.get(page_of(sale))
 
 

@@ -16,7 +16,7 @@ from booking.infrastructure.tokens import RefreshToken
 from booking.models import Booking, User
 from booking.urls.api import urlpatterns
 from tests.conftest import signed_in
-from tests.factories import PASSWORD, make_booking, make_show, make_user
+from tests.factories import PASSWORD, make_priced_booking, make_show, make_user
 
 WHO = ["nobody", "owner", "another", "box office", "superuser", "deactivated"]
 #                nobody owner another box office superuser deactivated
@@ -58,6 +58,8 @@ TABLE = {
     ("show-check-ins", "GET"): DOOR,
     ("show-check-ins", "POST"): [401, 403, 403, 409, 409, 401],
     ("show-check-ins-undo", "POST"): [401, 403, 403, 409, 409, 401],
+    ("order-pay", "POST"): [401, 201, 404, 404, 404, 401],
+    ("payment-events", "POST"): [400] * 6,
 }
 BODIES = {
     "signup": lambda world, who: {"username": "newcomer", "password": PASSWORD},
@@ -108,6 +110,7 @@ class World:
             "booking": self.booking.pk,
             "order": self.booking.reference,
             "seat-plan": show.plan_id,
+            "payment-events": "counter",
         }
 
 
@@ -126,7 +129,7 @@ def make_person(who):
 def world(db):
     people = {who: make_person(who) for who in WHO[1:]}
     start = timezone.now() + timedelta(days=1)
-    booking = make_booking(user=people["owner"], show=make_show(starts_at=start), created_at=timezone.now())
+    booking = make_priced_booking(user=people["owner"], show=make_show(starts_at=start), created_at=timezone.now())
     clients = {"nobody": APIClient()} | {who: signed_in(person) for who, person in people.items()}
     refresh = {who: str(RefreshToken.for_user(person)) for who, person in people.items()}
     User.objects.filter(username="deactivated").update(is_active=False)

@@ -20,7 +20,7 @@ from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
 from tests.conftest import signed_in
 from tests.door import let_check_in
-from tests.factories import PASSWORD, make_booking
+from tests.factories import PASSWORD, make_priced_booking
 from tests.hostile import Reply, ask, bounded, check, check_headers, page_requests, requests
 
 pytestmark = pytest.mark.fuzz
@@ -70,7 +70,8 @@ def _one_long_visit(monkeypatch):
 
 @pytest.fixture
 def booking(user, show):
-    return make_booking(user=user, show=show, seat_number=1, reference=REFERENCE, created_at=timezone.now())
+    fields = {"user": user, "show": show, "seat_number": 1, "reference": REFERENCE}
+    return make_priced_booking(**fields, created_at=timezone.now())
 
 
 @pytest.fixture(scope="module")

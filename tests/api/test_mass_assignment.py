@@ -19,7 +19,7 @@ from booking.models import Booking, User
 from booking.views.openapi import JOURNEY
 from tests.conftest import signed_in
 from tests.door import admit, let_check_in
-from tests.factories import PASSWORD, make_booking, make_show, make_user
+from tests.factories import PASSWORD, make_priced_booking, make_show, make_user
 
 # Known again wherever they turn up.
 NUMBER, TEXT, TIME = 987_654_321, "POISONED", "1999-09-09T09:09:09Z"
@@ -42,13 +42,24 @@ BODIES = {
     "POST /shows/{id}/hold/": {"seat_numbers": [7, 8]},
     "POST /bookings/{id}/move/": {"seat_number": 7},
     "POST /bookings/{id}/cancel/": {},
+    "POST /orders/{reference}/pay/": {},
     "POST /orders/{reference}/cancel/": {},
     "POST /shows/{id}/check-ins/": SCAN,
     "POST /shows/{id}/check-ins/undo/": {"booking": "…", "reason": "Wrong ticket", "nonce": "n", "device": "left"},
 }
 # Of random or of the clock; that such a value changed is compared, and the value isn't.
 VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField)
-VOLATILE_NAMES = {"reference", "password", "jti", "token", "answer", "object_id", "object_repr", "session_key"}
+VOLATILE_NAMES = {
+    "provider_id",
+    "reference",
+    "password",
+    "jti",
+    "token",
+    "answer",
+    "object_id",
+    "object_repr",
+    "session_key",
+}
 
 
 @dataclass
@@ -71,7 +82,7 @@ class World:
 @pytest.fixture
 def world(user):
     show = make_show(starts_at=timezone.now() + timedelta(days=1))
-    booking = make_booking(user=user, show=show, created_at=timezone.now())
+    booking = make_priced_booking(user=user, show=show, created_at=timezone.now())
     answer = APIClient().post("/api/token/", {"username": user.username, "password": PASSWORD})
     link = (urlsafe_base64_encode(str(user.pk).encode()), default_token_generator.make_token(user))
     return World(signed_in(user), booking, make_user(username="victim"), answer.json()["refresh"], *link)
@@ -85,8 +96,9 @@ def poison(world):
             fields |= dict.fromkeys([column.name, column.attname], poison_for(column))
     more = {"seat_label": TEXT, "groups": [NUMBER], "user_permissions": [NUMBER], "is_admin": True, "role": TEXT}
     whose = {"user": world.victim.pk, "user_id": world.victim.pk, "customer": "victim", "status": "cancelled"}
-    # The ticket type is an input; test_prices.py tests it.
-    return {name: value for name, value in (fields | more | whose).items() if name != "ticket_type"}
+    # The ticket type and the provider are inputs; test_prices.py and test_payments.py test them.
+    inputs = {"ticket_type", "provider"}
+    return {name: value for name, value in (fields | more | whose).items() if name not in inputs}
 
 
 def poison_for(column):

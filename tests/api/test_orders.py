@@ -78,10 +78,10 @@ def test_the_list_refuses_parameters_that_it_does_not_have(client, name):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_the_list_of_orders_takes_4_queries(client, user, django_assert_num_queries, rows):
+def test_the_list_of_orders_takes_6_queries(client, user, django_assert_num_queries, rows):
     for _ in range(rows):
         make_booking(user=user)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         assert len(orders(client)) == rows
 
 
@@ -106,11 +106,11 @@ def test_an_order_has_its_seats_and_what_they_cost(client, order):
 
 
 @pytest.mark.parametrize("seats", [1, 3])
-def test_an_order_takes_3_queries(client, user, show, seats, django_assert_num_queries):
+def test_an_order_takes_5_queries(client, user, show, seats, django_assert_num_queries):
     reference = make_booking(user=user, show=show).reference
     for seat_number in range(2, seats + 1):
         make_booking(user=user, show=show, seat_number=seat_number, reference=reference)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(5):
         assert len(client.get(f"/api/orders/{reference}/").json()["bookings"]) == seats
 
 

@@ -93,7 +93,7 @@ def booking_body(booking):
 def group_body(*bookings):
     bodies = [booking_body(booking) for booking in bookings]
     created_at = Order.objects.get(reference=bodies[0]["reference"]).created_at
-    free = {"currency": "EUR", "total": "0.00", "paid": "0.00", "due": "0.00", "payments": []}
+    free = {"currency": "EUR", "total": "0.00", "paid": "0.00", "refunded": "0.00", "due": "0.00", "payments": []}
     order = {"reference": bodies[0]["reference"], "show": bodies[0]["show"], "created_at": as_text(created_at)}
     return order | {"bookings": bodies} | free
 

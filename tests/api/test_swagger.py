@@ -35,16 +35,17 @@ OPERATIONS = {
     ("get", "/shows/"): (PUBLIC, [200, 304, 400, 404, 503]),
     ("get", "/shows/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/shows/{id}/seats/"): (EITHER, [200, 304, 401, 404, 503]),
-    ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
-    ("post", "/shows/{id}/book-seats/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/shows/{id}/book/"): (SIGNED_IN, [201, 400, 401, 402, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/shows/{id}/book-seats/"): (SIGNED_IN, [201, 400, 401, 402, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/shows/{id}/hold/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 422, 429, 503]),
     ("get", "/my-bookings/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/bookings/{id}/"): (SIGNED_IN, [200, 401, 404, 503]),
-    ("post", "/bookings/{id}/move/"): (SIGNED_IN, [200, 400, 401, 404, 409, *BODY, 422, 429, 503]),
+    ("post", "/bookings/{id}/move/"): (SIGNED_IN, [200, 400, 401, 402, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/bookings/{id}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
     ("get", "/seat-plans/{id}/"): (PUBLIC, [200, 404, 503]),
     ("get", "/orders/"): (SIGNED_IN, [200, 400, 401, 404, 503]),
     ("get", "/orders/{reference}/"): (SIGNED_IN, [200, 401, 404, 503]),
+    ("post", "/orders/{reference}/pay/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 429, 503]),
     ("post", "/orders/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
     ("get", "/shows/{id}/check-ins/"): (SIGNED_IN, [200, 304, 401, 403, 404, 429, 503]),
     ("post", "/shows/{id}/check-ins/"): (SIGNED_IN, [201, 400, 401, 403, 404, 409, *BODY, 422, 429, 503]),
@@ -90,7 +91,7 @@ def test_every_body_has_an_example(schema):
         for parameter in operation["parameters"]
         if parameter["in"] == "body"
     ]
-    assert len(bodies) == 15
+    assert len(bodies) == 16
     assert all("example" in schema["definitions"][name] for name in bodies)
 
 
@@ -233,7 +234,7 @@ NAMES = {
     *("get_account", "update_account", "delete_account", "change_password", "request_password_reset", "reset_password"),
     *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
     *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
-    *("export_account", "list_orders", "get_order", "cancel_order", "get_seat_plan"),
+    *("export_account", "list_orders", "get_order", "pay_order", "cancel_order", "get_seat_plan"),
     *("admit_ticket", "list_admissions", "undo_admission"),
 }
 
@@ -361,7 +362,7 @@ def test_what_has_a_tag_says_so(schema):
 def test_what_is_limited_says_so(schema):
     of_booking = operations(schema)["post", "/shows/{id}/book/"]["responses"]
     limited = [status for status, response in of_booking.items() if "RateLimit-Reset" in response.get("headers", {})]
-    assert limited == ["201", "400", "404", "409", "422", "429"]
+    assert limited == ["201", "400", "402", "404", "409", "422", "429"]
 
 
 # --- Examples that work -----------------------------------------------------------------------

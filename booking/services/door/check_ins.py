@@ -19,8 +19,8 @@ from django.utils import timezone
 
 from booking.models import Booking, CheckIn, Show, User, represent_amount
 from booking.services.door.tickets import TicketInvalid, read_ticket
+from booking.services.money.amounts import order_amounts
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
-from booking.services.seats.orders import amount_owed
 from booking.services.transactions import lock_booking, retried, write_transaction
 
 # Adds up to 1 or more for an admitted booking.
@@ -309,7 +309,7 @@ def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
 
 def _amount_due(booking: Booking) -> Decimal:
     of_order = Booking.objects.filter(show=booking.show, reference=booking.reference)
-    return amount_owed(bookings=list(of_order))
+    return order_amounts(show_id=booking.show_id, reference=booking.reference, bookings=of_order).due
 
 
 def _local(moment: datetime) -> str:

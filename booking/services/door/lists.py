@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from booking.models import Booking, CheckIn, Show
 from booking.services.door.check_ins import ADMISSIONS, opens_at
+from booking.services.money.amounts import NO_MONEY, OrderKey, read_money
 from booking.services.refusals import NotFound
 from booking.services.reports import NIGHT, start_of
 
@@ -106,11 +106,12 @@ def _admitted(show: Show) -> set[int]:
 
 def _unpaid_orders(bookings: list[Booking]) -> set[str]:
     """Return the references of the show's orders of which something is still to be paid."""
-    due: dict[str, Decimal] = {}
+    orders: dict[OrderKey, list[Booking]] = {}
     for booking in bookings:
         if booking.status == Booking.Status.BOOKED:
-            due[booking.reference] = due.get(booking.reference, Decimal(0)) + booking.price
-    return {reference for reference, amount in due.items() if amount}
+            orders.setdefault((booking.show_id, booking.reference), []).append(booking)
+    money = read_money(keys=orders.keys())
+    return {key[1] for key, seats in orders.items() if money.get(key, NO_MONEY).amounts(seats).due > 0}
 
 
 def read_recent_scans(*, show_id: int) -> list[RecentScan]:

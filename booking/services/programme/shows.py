@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from booking.models import Booking, Movie, Order, PriceList, Screen, Show, User
+from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
+from booking.services.money.refunds import refund_overpaid
 from booking.services.programme.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
@@ -191,7 +192,9 @@ def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None
         of_show.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
         of_show.filter(status=Booking.Status.HELD).update(**cancelled)
-        return of_show.sold().update(**cancelled, ticket_serial=F("ticket_serial") + 1)
+        number = of_show.sold().update(**cancelled, ticket_serial=F("ticket_serial") + 1)
+        refund_overpaid(show=show, references=None, now=now, reason="The show was cancelled.", by=cancelled_by)
+        return number
 
 
 @retried
@@ -201,7 +204,7 @@ def delete_show(*, show_id: int, now: datetime) -> None:
         # Race: the first seat is booked.
         show = lock_show(show_id)
         of_show = Booking.objects.filter(show=show)
-        if of_show.of_customers(now).exists():
+        if of_show.of_customers(now).exists() or Payment.objects.filter(show=show).exists():
             raise ShowHasBookings("A show with bookings can't be deleted; cancel it instead.")
         of_show.delete()
         Order.objects.filter(show=show).delete()

@@ -13,6 +13,7 @@ from django.db.models import F
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
+from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
@@ -307,7 +308,20 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
     change_seat = _change_seat.choose(_values(booking))
     # It is read from the database where it is needed.
     booking.__dict__.pop("ticket_serial", None)
-    return Change([booking], [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat])
+
+    def refund_difference() -> list[Call]:
+        refund_overpaid(
+            show=show,
+            references=[booking.reference],
+            now=request.now,
+            reason=message,
+            by=mover,
+            by_customer=mover is None,
+        )
+        return []
+
+    before = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]
+    return Change([booking], before, refund_difference if ticket.price < row.price else None)
 
 
 @retried
@@ -372,6 +386,14 @@ def _cancel_active(
         for booking in active:
             booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
             booking.cancelled_by = cancelled_by
+        refund_overpaid(
+            show=show,
+            references={booking.reference for booking in active},
+            now=now,
+            reason=CANCELLED,
+            by=cancelled_by,
+            by_customer=cancelled_by is None,
+        )
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
     return active

@@ -29,12 +29,14 @@ class Action(Enum):
     HOLD = "hold"
     MOVE = "move"
     BLOCK = "block"
+    # Held seats become booked because they were paid for.
+    SETTLE = "settle"
     SPLIT = "split"
     CHANGE_TYPES = "change ticket types"
 
 
 # These need seats that are free; the others change seats that an order has.
-SEAT_REQUESTS = (Action.BOOK, Action.HOLD, Action.MOVE, Action.BLOCK)
+SEAT_REQUESTS = (Action.BOOK, Action.HOLD, Action.MOVE, Action.BLOCK, Action.SETTLE)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 
-from booking.models import Booking, Order, Show, User, represent_amount
+from booking.models import Booking, Order, Payment, Show, User, represent_amount
+from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
 from booking.services.seats.prices import Ticket, tickets_for
@@ -27,6 +28,13 @@ class CustomerHasAccount(Refusal):
     example: ClassVar[dict[str, Any]] = {
         "detail": "The customer of this order has an account; change the name and the e-mail address there."
     }
+
+
+class OrderPaid(Refusal):
+    """A payment belongs to one order."""
+
+    code = "order_paid"
+    example: ClassVar[dict[str, Any]] = {"detail": "This order is paid, so it can't be split any more."}
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def change_contact(
 def split_order(*, order_id: int, seat_numbers: Sequence[int], now: datetime, split_by: User) -> Order:
     """Moves some active seats of an order to a new order of the same customer, and returns that order.
 
-    `now` is UTC. Raises NotFound, NotInOrder, WholeOrder, ShowStarted, ShowCancelled or Busy.
+    `now` is UTC. Raises NotFound, NotInOrder, WholeOrder, OrderPaid, ShowStarted, ShowCancelled or Busy.
     """
     order = _find(order_id)
     request = SeatRequest(
@@ -92,6 +100,8 @@ def split_order(*, order_id: int, seat_numbers: Sequence[int], now: datetime, sp
         facts = lock_and_read(request, wait=True)
         seats = choose_seats(facts, request)
         order = _find(order_id)
+        if Payment.objects.of_order(order.show_id, order.reference).received().exists():
+            raise OrderPaid
         customer = {field: getattr(order, field) for field in ("user", "name", "email", "phone")}
         new = Order.objects.create(reference=request.reference, show=facts.show, created_at=now, **customer)
         _rows_of(facts, request).update(reference=new.reference)
@@ -125,7 +135,11 @@ def change_ticket_types(
         for change in changes:
             of_booking = Booking.objects.filter(show=facts.show, pk=change.booking.pk)
             of_booking.update(**change.ticket.columns)
-        _log(changed_by, order, CHANGE, f"Changed {'; '.join(map(str, changes))}.")
+        message = f"Changed {'; '.join(map(str, changes))}."
+        _log(changed_by, order, CHANGE, message)
+        refund_overpaid(
+            show=facts.show, references=[order.reference], now=now, reason="Other ticket types.", by=changed_by
+        )
     for change in changes:
         for name, value in change.ticket.columns.items():
             setattr(change.booking, name, value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 
 from django.db.models import Exists, OuterRef
 
@@ -62,11 +61,6 @@ def remove_empty_orders(facts: Facts, holds: dict[int, SeatRow], reference: str)
 def orders_of(*, user: User) -> OrderQuerySet:
     """Return the user's orders, newest first."""
     return Order.objects.filter(user=user).with_bookings()
-
-
-def amount_owed(*, bookings: Sequence[Booking]) -> Decimal:
-    """Return the sum of the prices of the seats that are booked or held."""
-    return sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
 
 
 def read_bookings(*, orders: Sequence[Order], now: datetime) -> list[list[Booking]]:

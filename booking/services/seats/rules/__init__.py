@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
-from booking.services.seats.rules.amounts import Priced, TotalExpected
+from booking.services.seats.rules.amounts import PaidFirst, Priced, TotalExpected
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
 from booking.services.seats.rules.orders import SeatsOfOrder, SomeSeatsStay
@@ -31,6 +31,7 @@ RULES: list[Rule] = [
     WholeSofas(),
     Priced(),
     TotalExpected(),
+    PaidFirst(),
 ]
 
 

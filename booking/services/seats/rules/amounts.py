@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.conf import settings
+
 from booking.models import Show
-from booking.services.refusals import Refusal
+from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
 from booking.services.seats.prices import PriceChanged, UnknownTicketType, seats_without_price, tickets_for
 from booking.services.seats.rules.base import Rule, SeatRule
@@ -21,6 +23,11 @@ class NotForSale(Refusal):
         super().__init__(f"{verb.format(labels)} not for sale in this show.", seats=list(seats))
 
 
+def total_price(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Decimal:
+    """Raises UnknownTicketType."""
+    return sum((ticket.price for ticket in tickets_for(facts, request, seats).values()), Decimal(0))
+
+
 class Priced(SeatRule):
     """On a show with a price list, a seat is sold only if its category has a price for an active ticket type."""
 
@@ -34,6 +41,29 @@ class Priced(SeatRule):
         return NotForSale(facts.show, seats)
 
 
+class PaymentRequired(Refusal):
+    code = "payment_required"
+    kind = Kind.PAYMENT
+    example: ClassVar[dict[str, Any]] = {"detail": "These seats have to be paid: hold them, then pay the order."}
+
+
+class PaidFirst(Rule):
+    """Without PAY_LATER, customers book seats that cost something by holding them and paying."""
+
+    refusals = (PaymentRequired,)
+    actions = (Action.BOOK, Action.MOVE)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        """The prices depend on the seats."""
+
+    def check_chosen(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> None:
+        if settings.PAY_LATER or request.staff:
+            return
+        price_before = sum((row.price for row in facts.rows if row.pk == request.booking_id), Decimal(0))
+        if total_price(facts, request, seats) > price_before:
+            raise PaymentRequired
+
+
 class TotalExpected(Rule):
     """The ticket types have prices, and the sum is the one that the customer was shown."""
 
@@ -44,6 +74,6 @@ class TotalExpected(Rule):
         """The prices depend on the seats."""
 
     def check_chosen(self, facts: Facts, request: SeatRequest, seats: Sequence[int]) -> None:
-        total = sum((ticket.price for ticket in tickets_for(facts, request, seats).values()), Decimal(0))
+        total = total_price(facts, request, seats)
         if request.expected_total is not None and request.expected_total != total:
             raise PriceChanged(total)

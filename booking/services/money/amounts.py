@@ -1,0 +1,70 @@
+"""What an order costs, what was paid for it and what is due. Nothing of it is stored."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from booking.models import Booking, Payment, Refund
+
+OrderKey = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class OrderAmounts:
+    """Amounts of an order; `refunded` includes refunds that are not carried out yet. `due` below 0 is overpaid."""
+
+    total: Decimal = Decimal(0)
+    paid: Decimal = Decimal(0)
+    refunded: Decimal = Decimal(0)
+
+    @property
+    def due(self) -> Decimal:
+        return self.total - self.paid + self.refunded
+
+
+def amount_owed(*, bookings: Iterable[Booking]) -> Decimal:
+    """Return the sum of the prices of the seats that are booked or held."""
+    return sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
+
+
+def amounts_of(bookings: Iterable[Booking], payments: Iterable[Payment], refunds: Iterable[Refund]) -> OrderAmounts:
+    paid = sum((payment.amount for payment in payments if payment.status == Payment.Status.PAID), Decimal(0))
+    return OrderAmounts(amount_owed(bookings=bookings), paid, sum((refund.amount for refund in refunds), Decimal(0)))
+
+
+@dataclass(frozen=True)
+class OrderMoney:
+    """The payments of an order, oldest first, and their refunds."""
+
+    payments: Sequence[Payment] = ()
+    refunds: Sequence[Refund] = ()
+
+    def amounts(self, bookings: Iterable[Booking]) -> OrderAmounts:
+        return amounts_of(bookings, self.payments, self.refunds)
+
+
+NO_MONEY = OrderMoney()
+
+
+def read_money(*, keys: Collection[OrderKey]) -> dict[OrderKey, OrderMoney]:
+    """Return the money of the orders with these shows and references, in two queries; none for orders without."""
+    of_orders: dict[str, Any] = {
+        "show__in": {show for show, _ in keys},
+        "reference__in": {reference for _, reference in keys},
+    }
+    payments, refunds = _by_order(Payment, of_orders), _by_order(Refund, of_orders)
+    return {key: OrderMoney(payments[key], refunds.get(key, [])) for key in keys if key in payments}
+
+
+def _by_order(model: Any, of_orders: dict[str, Any]) -> dict[OrderKey, list[Any]]:
+    rows: dict[OrderKey, list[Any]] = {}
+    for row in model.objects.filter(**of_orders).order_by("created_at", "pk"):
+        rows.setdefault((row.show_id, row.reference), []).append(row)
+    return rows
+
+
+def order_amounts(*, show_id: int, reference: str, bookings: Iterable[Booking]) -> OrderAmounts:
+    """Return the amounts of one order, whose `bookings` are as of now."""
+    key = (show_id, reference)
+    return read_money(keys=[key]).get(key, NO_MONEY).amounts(bookings)

@@ -1,0 +1,292 @@
+"""Payments of orders: started online or recorded at the counter, and settled under the show's lock.
+
+Order of locks: the show, then the till.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db.models import F
+
+from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
+from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
+from booking.services.money.providers import default_provider, provider_named
+from booking.services.money.providers.base import Event, EventKind, ProviderRefused, ProviderUnavailable, StartedPayment
+from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
+from booking.services.money.tills import lock_open_till
+from booking.services.refusals import Kind, NotFound, Refusal
+from booking.services.seats.facts import Action, SeatRequest, lock_and_read
+from booking.services.seats.prices import PriceChanged
+from booking.services.seats.rules import choose_seats
+from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
+from booking.services.transactions import lock_show, retried, write_transaction
+
+
+class NothingDue(Refusal):
+    code = "nothing_due"
+    example: ClassVar[dict[str, Any]] = {"detail": "Nothing is due for this order."}
+
+
+class PaymentFailed(Refusal):
+    code = "payment_failed"
+    example: ClassVar[dict[str, Any]] = {"detail": "The payment provider can't take the payment now; try again."}
+
+
+class UnknownPayment(Refusal):
+    """An event for a payment that is not ours."""
+
+    code = "unknown_payment"
+    kind = Kind.NOT_FOUND
+    example: ClassVar[dict[str, Any]] = {"detail": "There is no such payment."}
+
+
+class NotEnoughGiven(Refusal):
+    code = "not_enough_given"
+    kind = Kind.INVALID
+    field = "given"
+    example: ClassVar[dict[str, Any]] = {"detail": "12.00 is due."}
+
+
+# Why money goes back.
+REASONS = {
+    "gone": "The seats were not available any more when the payment arrived.",
+    "overpaid": "More was paid than the seats cost.",
+}
+
+
+@dataclass(frozen=True)
+class StartedOrderPayment:
+    """A payment and what the client needs to let the customer pay it."""
+
+    payment: Payment
+    started: StartedPayment
+
+
+def pay_order(
+    *, user: User, reference: str, return_url: str, now: datetime, provider: str | None = None
+) -> StartedOrderPayment:
+    """Starts an online payment of what is due for an order of `user`; the same again while it is pending.
+
+    `now` is UTC. Raises NotFound, NothingDue, ShowStarted, ShowCancelled, InvalidInput, PaymentFailed or Busy.
+    """
+    name = provider or default_provider()
+    payments = provider_named(name)
+    payment = _pending_payment(user, reference, name, now)
+    try:
+        # Outside of the transaction, because the provider may take long.
+        started = payments.create_payment(payment, return_url)
+    except (ProviderUnavailable, ProviderRefused) as error:
+        raise PaymentFailed from error
+    # The provider's event may have arrived first.
+    Payment.objects.filter(pk=payment.pk, provider_id="").update(provider_id=started.provider_id)
+    payment.provider_id = started.provider_id
+    return StartedOrderPayment(payment, started)
+
+
+@retried
+def _pending_payment(user: User, reference: str, provider: str, now: datetime) -> Payment:
+    order = Order.objects.filter(user=user, reference=reference).first()
+    if order is None:
+        raise NotFound
+    with write_transaction():
+        # Race: a cancellation, another payment of the order.
+        show = lock_show(order.show_id)
+        _check_payable(show, now)
+        money, due = _due(show, reference, now)
+        pending = [payment for payment in money.payments if payment.status == Payment.Status.PENDING]
+        for payment in pending:
+            if (payment.amount, payment.provider) == (due, provider):
+                return payment
+        return Payment.objects.create(
+            show=show,
+            reference=reference,
+            provider=provider,
+            amount=due,
+            currency=settings.CURRENCY,
+            created_at=now,
+        )
+
+
+def _check_payable(show: Show, now: datetime) -> None:
+    if show.is_cancelled:
+        raise ShowCancelled
+    if show.has_started(now):
+        raise ShowStarted
+
+
+def _due(show: Show, reference: str, now: datetime) -> tuple[OrderMoney, Decimal]:
+    """Return the money of the order and what is due; the show is locked. Raises NothingDue."""
+    money = read_money(keys=[(show.pk, reference)]).get((show.pk, reference), NO_MONEY)
+    due = money.amounts(Booking.objects.active(now).filter(show=show, reference=reference)).due
+    if due <= 0:
+        raise NothingDue
+    return money, due
+
+
+@retried
+def record_payment(
+    *,
+    show_id: int,
+    reference: str,
+    method: str,
+    expected: Decimal,
+    by: User,
+    now: datetime,
+    given: Decimal | None = None,
+) -> Payment:
+    """Records that a clerk with an open till took what is due for an order, in cash or by card.
+
+    `expected` is the amount that the clerk was shown, `given` the cash that the customer gave. `now` is UTC. Raises
+    NotFound, NothingDue, NoOpenTill, PriceChanged, NotEnoughGiven, ShowCancelled or Busy.
+    """
+    with write_transaction():
+        # Race: a second clerk, an online payment, a cancellation, the closing of the till.
+        show = lock_show(show_id)
+        if not Order.objects.filter(show=show, reference=reference).exists():
+            raise NotFound
+        if show.is_cancelled:
+            raise ShowCancelled
+        till = lock_open_till(by)
+        _, due = _due(show, reference, now)
+        if due != expected:
+            raise PriceChanged(due)
+        if given is not None and given < due:
+            raise NotEnoughGiven(f"{represent_amount(due)} is due.")
+        payment = Payment.objects.create(
+            show=show,
+            reference=reference,
+            provider=COUNTER,
+            method=method,
+            amount=due,
+            currency=settings.CURRENCY,
+            given=given if method == Payment.Method.CASH else None,
+            created_by=by,
+            till=till,
+            created_at=now,
+            status=Payment.Status.PAID,
+            settled_at=now,
+        )
+        _give_seats(show, payment, now)
+        return payment
+
+
+# --- Events -----------------------------------------------------------------------------------
+
+
+def receive_event(*, provider: str, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
+    """Verifies an event of a provider and applies it once, whatever the order in which events arrive.
+
+    `now` is UTC. Raises EventRejected, InvalidInput, UnknownPayment or Busy; then the provider sends the event again.
+    """
+    event = provider_named(provider).parse_event(body, headers)
+    if event is not None:
+        _apply(provider, event, now)
+
+
+@retried
+def _apply(provider: str, event: Event, now: datetime) -> None:
+    found = _find_payment(provider, event)
+    with write_transaction():
+        # Race: the same event twice, another event of the payment, expiry of the hold, a cancellation.
+        show = lock_show(found.show_id)
+        if PaymentEvent.objects.filter(provider=provider, event_id=event.id).exists():
+            return
+        problem = _change_payment(show, Payment.objects.get(pk=found.pk), event, now)
+        PaymentEvent.objects.create(
+            provider=provider,
+            event_id=event.id,
+            payload=event.payload,
+            received_at=now,
+            processed_at=None if problem else now,
+            problem=problem,
+        )
+
+
+def _find_payment(provider: str, event: Event) -> Payment:
+    """Return the payment of the event: by our id, or by the provider's."""
+    payments = Payment.objects.filter(provider=provider)
+    payment = payments.filter(pk=event.payment_id).first() if event.payment_id else None
+    if payment is None and event.provider_id:
+        payment = payments.filter(provider_id=event.provider_id).first()
+    if payment is None:
+        raise UnknownPayment
+    return payment
+
+
+def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -> str:
+    """Applies the event to the payment of a locked show; returns why it changes nothing, or ""."""
+    if payment.provider_id not in {"", event.provider_id}:
+        return "The event names another payment of the provider."
+    if event.kind in {EventKind.REFUNDED, EventKind.REFUND_FAILED}:
+        refund = Refund.objects.filter(payment=payment, pk=event.refund_id or 0).first()
+        if refund is None:
+            return "There is no such refund."
+        mark_refund(refund, "", event.problem if event.kind == EventKind.REFUND_FAILED else "", now)
+        return ""
+    if payment.status == Payment.Status.PAID:
+        return ""
+    if event.kind == EventKind.PAID:
+        if (event.amount, event.currency) != (payment.amount, payment.currency):
+            return f"The event is about {event.amount} {event.currency}."[:200]
+        payment.status = Payment.Status.PAID
+    else:
+        payment.status = Payment.Status.FAILED
+    payment.settled_at, payment.provider_id = now, payment.provider_id or event.provider_id
+    payment.save(update_fields=["status", "settled_at", "provider_id"])
+    if payment.status == Payment.Status.PAID:
+        _give_seats(show, payment, now)
+    return ""
+
+
+def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
+    """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
+    reason = "overpaid"
+    holds = _holds_of(show, payment.reference)
+    if holds:
+        if _covers(show, payment, holds) and _are_available(show, holds, now):
+            _book(show, holds, now)
+        else:
+            reason = "gone"
+    refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
+
+
+def _holds_of(show: Show, reference: str) -> list[Booking]:
+    """Return the order's holds, expired and released ones too, but not those that the customer cancelled."""
+    of_order = Booking.objects.filter(show=show, reference=reference, user__isnull=False)
+    held = of_order.filter(status=Booking.Status.HELD)
+    released = of_order.filter(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}
+    return list(by_seat.values())
+
+
+def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
+    """Return whether what was paid for the order is enough for its booked seats and the holds."""
+    key = (show.pk, payment.reference)
+    booked = Booking.objects.sold().filter(show=show, reference=payment.reference)
+    due = read_money(keys=[key])[key].amounts(booked).due + sum((hold.price for hold in holds), Decimal(0))
+    return due <= 0
+
+
+def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
+    """Return whether the rules allow the customer to get the seats although the holds may have expired."""
+    seats = [hold.seat_number for hold in holds]
+    request = SeatRequest(Action.SETTLE, show.pk, holds[0].user, now, seats)
+    try:
+        choose_seats(lock_and_read(request, wait=True), request)
+    except Refusal:
+        return False
+    # The customer's own seats under another reference are not free either.
+    active = Booking.objects.active(now).filter(show=show, seat_number__in=seats)
+    return not active.exclude(pk__in=[hold.pk for hold in holds]).exists()
+
+
+def _book(show: Show, holds: list[Booking], now: datetime) -> None:
+    pks, seats = [hold.pk for hold in holds], [hold.seat_number for hold in holds]
+    others = Booking.objects.expired(now).filter(show=show, seat_number__in=seats).exclude(pk__in=pks)
+    others.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    booked = {"status": Booking.Status.BOOKED, "expires_at": None, "cancelled_at": None, "created_at": now}
+    Booking.objects.filter(show=show, pk__in=pks).update(**booked)

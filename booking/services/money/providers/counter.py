@@ -1,0 +1,21 @@
+"""Payments at the counter: staff record them, and pay refunds out themselves."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from booking.models import Payment, Refund
+from booking.services.money.providers.base import Event, EventRejected, ProviderRefused, StartedPayment
+
+
+class Counter:
+    is_online: ClassVar[bool] = False
+
+    def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
+        raise ProviderRefused("Staff record payments at the counter.")
+
+    def refund(self, refund: Refund) -> str:
+        """Return "", because a member of staff has to pay it out."""
+        return ""
+
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
+        raise EventRejected("The counter sends no events.")

@@ -1,0 +1,57 @@
+"""A provider for trying the service out, with DEBUG on: a local page with the buttons Pay and Decline."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import ClassVar
+
+from django.core import signing
+from django.urls import reverse
+from django.utils.crypto import constant_time_compare, get_random_string, salted_hmac
+
+from booking.models import Payment, Refund
+from booking.services.money.providers.base import Event, EventKind, EventRejected, StartedPayment
+
+SALT = "booking.demo-payment"
+SIGNATURE = "Demo-Signature"
+
+
+def sign(body: bytes) -> str:
+    return salted_hmac(SALT, body, algorithm="sha256").hexdigest()
+
+
+def make_event(payment: Payment, kind: EventKind) -> bytes:
+    """Return the body of a new event about the payment."""
+    event = {
+        "id": f"demo-{get_random_string(12)}",
+        "kind": kind.value,
+        "payment": payment.pk,
+        "amount": str(payment.amount),
+        "currency": payment.currency,
+    }
+    return json.dumps(event).encode()
+
+
+class Demo:
+    is_online: ClassVar[bool] = True
+
+    def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
+        token = signing.dumps({"payment": payment.pk, "return_url": return_url}, salt=SALT)
+        return StartedPayment(f"demo-{payment.pk}", url=reverse("demo-payment", args=[token]))
+
+    def refund(self, refund: Refund) -> str:
+        return f"demo-refund-{refund.pk}"
+
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
+        if not constant_time_compare(headers.get(SIGNATURE, ""), sign(body)):
+            raise EventRejected
+        event = json.loads(body)
+        return Event(
+            event["id"],
+            EventKind(event["kind"]),
+            body.decode(),
+            event["payment"],
+            f"demo-{event['payment']}",
+            Decimal(event["amount"]),
+            event["currency"],
+        )

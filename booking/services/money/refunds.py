@@ -1,0 +1,176 @@
+"""Refunds: a row first, in the transaction that frees the seats; then a task carries it out."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.conf import settings
+
+from booking.models import Booking, Payment, Refund, Show, Till, User
+from booking.services.money.amounts import amount_owed
+from booking.services.money.providers import provider_named
+from booking.services.money.providers.base import ProviderRefused
+from booking.services.refusals import NotFound, Refusal
+from booking.services.transactions import lock_show, retried, write_transaction
+
+COUNTER = "counter"
+
+
+class RefundEnded(Refusal):
+    """Customers get no refund shortly before the show; staff can still refund."""
+
+    code = "refund_ended"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "Paid seats can be cancelled or exchanged for cheaper ones until 60 minutes before the start; "
+        "ask the cinema."
+    }
+
+    def __init__(self) -> None:
+        minutes = settings.REFUND_UNTIL_MINUTES
+        super().__init__(
+            f"Paid seats can be cancelled or exchanged for cheaper ones until {minutes} minutes before the start; "
+            "ask the cinema."
+        )
+
+
+class AlreadyRefunded(Refusal):
+    code = "already_refunded"
+    example: ClassVar[dict[str, Any]] = {"detail": "This refund is already carried out."}
+
+
+def customers_get_refund(*, show: Show, now: datetime) -> bool:
+    """Return whether customers who give paid seats back at `now` (UTC) get their money back."""
+    return now <= show.starts_at - timedelta(minutes=settings.REFUND_UNTIL_MINUTES)
+
+
+def refund_overpaid(
+    *,
+    show: Show,
+    references: Collection[str] | None,
+    now: datetime,
+    reason: str,
+    by: User | None = None,
+    by_customer: bool = False,
+) -> list[Refund]:
+    """Stores the refunds that orders of a locked show have to get, and returns them; `references` None means all.
+
+    An order gets back what was paid beyond the prices of its active seats, newest payments first. Raises RefundEnded
+    for a change that is made `by_customer` within REFUND_UNTIL_MINUTES before the start.
+    """
+    # Sorted, so that the oldest payment of an order keeps its money.
+    received = Payment.objects.filter(show=show).received().with_refunded()
+    if references is not None:
+        received = received.filter(reference__in=references)
+    by_order: dict[str, list[Payment]] = {}
+    for payment in received.order_by("settled_at", "pk"):
+        by_order.setdefault(payment.reference, []).append(payment)
+    if not by_order:
+        return []
+    prices: dict[str, list[Booking]] = {}
+    for booking in Booking.objects.active(now).filter(show=show, reference__in=by_order):
+        prices.setdefault(booking.reference, []).append(booking)
+    refunds = [
+        Refund(
+            payment=payment,
+            show=show,
+            reference=reference,
+            provider=payment.provider,
+            amount=amount,
+            currency=payment.currency,
+            reason=reason,
+            created_by=by,
+            created_at=now,
+        )
+        for reference, payments in by_order.items()
+        for payment, amount in _excess(payments, amount_owed(bookings=prices.get(reference, [])))
+    ]
+    if refunds and by_customer and not customers_get_refund(show=show, now=now):
+        raise RefundEnded
+    Refund.objects.bulk_create(refunds)
+    return refunds
+
+
+def _excess(payments: list[Payment], owed: Decimal) -> list[tuple[Payment, Decimal]]:
+    """Return what each payment has to give back so that the rest is what is owed."""
+    left = [(payment, payment.amount - payment.refunded) for payment in payments]  # type: ignore[attr-defined]
+    excess = sum((amount for _, amount in left), Decimal(0)) - owed
+    given = []
+    for payment, amount in reversed(left):
+        share = min(amount, excess)
+        if share > 0:
+            given.append((payment, share))
+            excess -= share
+    return given
+
+
+def carry_out_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Asks the provider to send the money back, unless that is done. It may be repeated.
+
+    Raises NotFound and ProviderUnavailable; a refusal of the provider is stored with the refund.
+    """
+    refund = Refund.objects.select_related("payment").filter(pk=refund_id).first()
+    if refund is None:
+        raise NotFound
+    if refund.status != Refund.Status.PENDING:
+        return refund
+    try:
+        provider_id = provider_named(refund.provider).refund(refund)
+    except ProviderRefused as refused:
+        return settle_refund(refund_id=refund_id, problem=str(refused), now=now)
+    return settle_refund(refund_id=refund_id, provider_id=provider_id, now=now) if provider_id else refund
+
+
+@retried
+def settle_refund(
+    *,
+    refund_id: int,
+    now: datetime,
+    provider_id: str = "",
+    problem: str = "",
+    by: User | None = None,
+    till: Till | None = None,
+) -> Refund:
+    """Stores that a refund is done, or with a `problem` that it failed. A refund that is done stays so.
+
+    `now` is UTC. Raises NotFound and Busy.
+    """
+    found = Refund.objects.filter(pk=refund_id).first()
+    if found is None:
+        raise NotFound
+    with write_transaction():
+        # Race: the task and an event of the provider report the same refund.
+        lock_show(found.show_id)
+        return mark_refund(Refund.objects.get(pk=refund_id), provider_id, problem, now, by, till)
+
+
+def mark_refund(
+    refund: Refund, provider_id: str, problem: str, now: datetime, by: User | None = None, till: Till | None = None
+) -> Refund:
+    """Changes the refund as `settle_refund` says; the caller holds the show's lock."""
+    if refund.status == Refund.Status.DONE:
+        return refund
+    refund.problem = problem[:200]
+    refund.status = Refund.Status.FAILED if problem else Refund.Status.DONE
+    refund.settled_at = None if problem else now
+    refund.provider_id = provider_id or refund.provider_id
+    refund.created_by, refund.till = refund.created_by or by, till
+    refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "created_by", "till"])
+    return refund
+
+
+@retried
+def retry_refund(*, refund_id: int) -> Refund:
+    """Makes a failed refund pending again, so that it is carried out. Raises NotFound, AlreadyRefunded and Busy."""
+    found = Refund.objects.filter(pk=refund_id).first()
+    if found is None:
+        raise NotFound
+    with write_transaction():
+        # Race: two members of staff.
+        lock_show(found.show_id)
+        refund = Refund.objects.get(pk=refund_id)
+        if refund.status == Refund.Status.DONE:
+            raise AlreadyRefunded
+        refund.status, refund.problem = Refund.Status.PENDING, ""
+        refund.save(update_fields=["status", "problem"])
+        return refund

@@ -1,0 +1,104 @@
+"""Tills: a clerk opens one with a float, takes payments with it, and closes it with a count."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db import IntegrityError
+from django.db.models import Count, Sum
+
+from booking.models import Payment, Refund, Till, User
+from booking.services.refusals import NotFound, Refusal
+from booking.services.transactions import retried, write_transaction
+
+
+class NoOpenTill(Refusal):
+    code = "no_open_till"
+    example: ClassVar[dict[str, Any]] = {"detail": "Open your till first."}
+
+
+class TillAlreadyOpen(Refusal):
+    code = "till_already_open"
+    example: ClassVar[dict[str, Any]] = {"detail": "Your till is already open."}
+
+
+class TillClosed(Refusal):
+    code = "till_closed"
+    example: ClassVar[dict[str, Any]] = {"detail": "This till is already closed."}
+
+
+class OtherClerksTill(Refusal):
+    code = "other_clerks_till"
+    example: ClassVar[dict[str, Any]] = {"detail": "This is another clerk's till; only they can close it."}
+
+
+@dataclass(frozen=True)
+class TillLine:
+    """The payments or refunds of a till by one method."""
+
+    method: str
+    payments: int
+    paid: Decimal
+    refunds: int
+    refunded: Decimal
+
+
+@retried
+def open_till(*, clerk: User, opening_float: Decimal, now: datetime) -> Till:
+    """Opens the clerk's till. `now` is UTC. Raises TillAlreadyOpen and Busy."""
+    try:
+        with write_transaction():
+            return Till.objects.create(clerk=clerk, opening_float=opening_float, opened_at=now)
+    except IntegrityError as error:
+        # The constraint one_open_till_per_clerk.
+        raise TillAlreadyOpen from error
+
+
+def lock_open_till(clerk: User) -> Till:
+    """Locks the clerk's open till until the transaction ends. Raises NoOpenTill."""
+    till = Till.objects.select_for_update(no_key=True).filter(clerk=clerk, closed_at=None).first()
+    if till is None:
+        raise NoOpenTill
+    return till
+
+
+@retried
+def close_till(*, till_id: int, clerk: User, counted_cash: Decimal, note: str, now: datetime) -> Till:
+    """Closes the clerk's own till with the counted cash. `now` is UTC.
+
+    Raises NotFound, OtherClerksTill, TillClosed and Busy.
+    """
+    with write_transaction():
+        # Race: a payment that is recorded in this till.
+        till = Till.objects.select_for_update(no_key=True).filter(pk=till_id).first()
+        if till is None:
+            raise NotFound
+        if till.clerk_id != clerk.pk:
+            raise OtherClerksTill
+        if till.closed_at is not None:
+            raise TillClosed
+        till.expected_cash = expected_cash(till=till)
+        till.counted_cash, till.note, till.closed_at = counted_cash, note, now
+        till.save(update_fields=["expected_cash", "counted_cash", "note", "closed_at"])
+    return till
+
+
+def read_till(*, till: Till) -> list[TillLine]:
+    """Return what the till took and paid out by method of payment, in two queries."""
+    paid = till.payments.received().order_by().values_list("method").annotate(Count("pk"), Sum("amount"))
+    done = till.refunds.filter(status=Refund.Status.DONE).order_by()
+    refunded = done.values_list("payment__method").annotate(Count("pk"), Sum("amount"))
+    payments = {method: (count, amount) for method, count, amount in paid}
+    refunds = {method: (count, amount) for method, count, amount in refunded}
+    nothing = (0, Decimal(0))
+    return [
+        TillLine(method, *payments.get(method, nothing), *refunds.get(method, nothing))
+        for method in (Payment.Method.CASH, Payment.Method.CARD)
+    ]
+
+
+def expected_cash(*, till: Till) -> Decimal:
+    """Return the cash that should be in the drawer: the float, and what was paid in and out in cash."""
+    [cash] = [line for line in read_till(till=till) if line.method == Payment.Method.CASH]
+    return till.opening_float + cash.paid - cash.refunded

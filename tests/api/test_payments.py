@@ -1,0 +1,132 @@
+"""Paying over the API, the events of providers, and the page of the demo provider."""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import override_settings
+from django.utils import timezone
+
+from booking.models import Booking, Payment
+from tests.factories import make_hold, make_priced_booking, make_show, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def order(user):
+    """The reference of a booked seat that costs 12.00."""
+    return make_priced_booking(user=user, created_at=timezone.now()).reference
+
+
+def pay(client, reference, **body):
+    return client.post(f"/api/orders/{reference}/pay/", body)
+
+
+def page_of(answer):
+    return urlsplit(answer.json()["next_url"]).path
+
+
+def due(client, reference):
+    body = client.get(f"/api/orders/{reference}/").json()
+    return body["due"], [payment["status"] for payment in body["payments"]]
+
+
+def test_a_payment_says_where_the_customer_pays(client, order):
+    answer = pay(client, order)
+    body = answer.json()
+    assert (answer.status_code, answer["Location"]) == (201, f"/api/orders/{order}/")
+    assert [body[name] for name in ("provider", "status", "amount", "client_secret")] == [
+        "demo",
+        "pending",
+        "12.00",
+        None,
+    ]
+    assert body["next_url"].startswith("http://testserver/demo-payment/")
+
+
+@pytest.mark.parametrize(
+    ("action", "due_after", "status"),
+    [("pay", "0.00", "paid"), ("twice", "0.00", "paid"), ("decline", "12.00", "failed")],
+)
+def test_the_demo_page_pays_or_declines(client, order, action, due_after, status):
+    page = page_of(pay(client, order))
+    answer = client.post(page, {"action": action}, format="multipart")
+    assert (answer.status_code, answer["Location"]) == (302, "http://testserver/payment-done/")
+    assert due(client, order) == (due_after, [status])
+
+
+def test_the_demo_page_can_report_the_payment_later(client, order):
+    page = page_of(pay(client, order))
+    assert b"Tell the cinema now" in client.post(page, {"action": "late"}, format="multipart").content
+    assert due(client, order) == ("12.00", ["pending"])
+
+
+def test_the_demo_page_shows_the_amount(client, order):
+    assert b"Pay 12.00 EUR" in client.get(page_of(pay(client, order))).content
+    assert client.get("/payment-done/").status_code == 200
+
+
+def test_a_held_seat_is_booked_by_its_payment(client, user):
+    hold = make_hold(user=user, price=12, expires_at=timezone.now() + timedelta(minutes=5))
+    client.post(page_of(pay(client, hold.reference)), {"action": "pay"}, format="multipart")
+    assert Booking.objects.get().status == "booked"
+
+
+@pytest.mark.parametrize("token", ["x", "x:y:z"])
+def test_an_invalid_address_of_the_demo_page_is_not_found(client, db, token):
+    assert client.get(f"/demo-payment/{token}/").status_code == 404
+
+
+@override_settings(PAYMENT_PROVIDERS={})
+def test_the_demo_page_is_only_there_with_the_demo_provider(client, db):
+    assert client.get("/demo-payment/x/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/",
+        "http://testserver.evil.example/",
+        "http://testserver@evil.example/",
+        "http://[",
+        "http://testserver/ x",
+        "/",
+    ],
+)
+def test_a_return_address_at_a_foreign_host_is_refused(client, order, url):
+    answer = pay(client, order, return_url=url)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "return_url")
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize("url", ["http://testserver/done", "https://shop.example/done?order=1"])
+def test_a_return_address_of_an_allowed_origin_is_used(client, order, settings, url):
+    settings.PAYMENT_RETURN_ORIGINS = ["https://shop.example"]
+    answer = client.post(page_of(pay(client, order, return_url=url)), {"action": "decline"}, format="multipart")
+    assert answer["Location"] == url
+
+
+def test_the_order_of_somebody_else_is_not_found(client):
+    other = make_priced_booking(user=make_user(), show=make_show(), created_at=timezone.now())
+    assert pay(client, other.reference).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "code"),
+    [("demo", 400, "event_rejected"), ("counter", 400, "event_rejected"), ("gold", 404, "not_found")],
+)
+def test_an_event_that_is_not_signed_is_refused(anyone, db, provider, status, code):
+    answer = anyone.post(f"/api/payments/{provider}/events/", {"kind": "paid"})
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_an_event_over_http_settles_the_payment(client, anyone, order):
+    from booking.services.money.providers import demo
+    from booking.services.money.providers.base import EventKind
+
+    pay(client, order)
+    body = demo.make_event(Payment.objects.get(), EventKind.PAID)
+    headers = {demo.SIGNATURE: demo.sign(body)}
+    answer = anyone.generic("POST", "/api/payments/demo/events/", body, "application/json", headers=headers)
+    assert (answer.status_code, due(client, order)) == (200, ("0.00", ["paid"]))

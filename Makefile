@@ -1,5 +1,5 @@
-# make run          the service on this machine, with demo data, on http://127.0.0.1:$(PORT)/
-# make serve        the service for production, on $(HOST):$(PORT)
+# make run          the service and its task worker on this machine, with demo data, on http://127.0.0.1:$(PORT)/
+# make serve        the service and its task worker for production, on $(HOST):$(PORT)
 # make test         the whole suite on PostgreSQL, and on SQLite what uses the database (with CI set, measures coverage)
 # make test-fast    the inner loop: on SQLite, without servers and fuzz tests
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
@@ -62,14 +62,15 @@ run: $(VENV)/.installed
 	@echo "  Swagger  http://127.0.0.1:$(PORT)/swagger/"
 	@echo "  Admin    http://127.0.0.1:$(PORT)/admin/"
 	@echo
-	@$(MANAGE) runserver $(PORT)
+	@PUBLIC_URL=$${PUBLIC_URL:-http://127.0.0.1:$(PORT)} $(MANAGE) db_worker --with-parent & exec $(MANAGE) runserver $(PORT)
 
 serve: export DEBUG = false
 serve: $(VENV)/.installed
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --retire
 	@PATH="$(abspath $(BIN)):$$PATH" deploy/build
-	PATH="$(abspath $(BIN)):$$PATH" HOST=$(HOST) PORT=$(PORT) WORKERS=$(WORKERS) THREADS=$(THREADS) exec deploy/start
+	@$(MANAGE) db_worker --with-parent & \
+	  PATH="$(abspath $(BIN)):$$PATH" HOST=$(HOST) PORT=$(PORT) WORKERS=$(WORKERS) THREADS=$(THREADS) exec deploy/start
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -147,6 +148,7 @@ currency = Cast(
     "the code of a currency with at most 3 decimals, such as EUR", str.upper, lambda code: 0 <= _decimals(code) <= 3
 )
 sender = Cast("an e-mail address", _read_sender)
+folder = Cast("an existing folder", is_valid=lambda value: Path(value).is_dir())
 reset_url = Cast(
     "an address such as https://example.com/reset?uid={uid}&token={token}",
     is_valid=lambda value: value.startswith(HTTP) and "{uid}" in value and "{token}" in value,

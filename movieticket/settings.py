@@ -83,6 +83,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "corsheaders",
+    "django_tasks",
+    "django_tasks_db",
     "drf_yasg",
     "rest_framework",
     "rest_framework_simplejwt.token_blacklist",
@@ -120,6 +122,17 @@ TEMPLATES = [
         },
     }
 ]
+# The texts of mail. Files in MAIL_TEMPLATES_DIR replace those of the same name in booking/templates/booking/mail/.
+MAIL_TEMPLATES_DIR: str = env("MAIL_TEMPLATES_DIR", cast.folder, "")
+for _kind in ("text", "html"):
+    TEMPLATES.append(
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "NAME": f"mail_{_kind}",
+            "DIRS": [*filter(None, [MAIL_TEMPLATES_DIR]), BASE_DIR / "booking" / "templates" / "booking" / "mail"],
+            "OPTIONS": {"autoescape": _kind == "html"},
+        }
+    )
 # In requests the path of the proxy is removed. WhiteNoise is set up before Django knows that path.
 WHITENOISE_STATIC_PREFIX = "/static/"
 STATIC_URL = f"{FORCE_SCRIPT_NAME or ''}{WHITENOISE_STATIC_PREFIX}"
@@ -205,6 +218,11 @@ CACHES = {
     },
 }
 
+# --- Tasks ------------------------------------------------------------------------------------
+
+# Worked by `manage.py db_worker`. A task is a row that is written in the transaction of its change.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
 # --- Time and language ------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"
@@ -289,8 +307,12 @@ PASSWORD_RESET_URL: str = env("PASSWORD_RESET_URL", cast.reset_url, "")
 
 # EMAIL_URL sets EMAIL_BACKEND, EMAIL_HOST etc. Without it, mail is printed with DEBUG on and discarded with DEBUG off.
 _no_server = {"EMAIL_BACKEND": f"django.core.mail.backends.{'console' if DEBUG else 'dummy'}.EmailBackend"}
-vars().update(env("EMAIL_URL", cast.mail_server, _no_server))
+_mail_server: dict[str, Any] = env("EMAIL_URL", cast.mail_server, _no_server)
+vars().update(_mail_server)
+# The seconds that the mail server may take for each step.
 EMAIL_TIMEOUT = 10
+# Whether tasks are written for mail. No old mail is sent later, when EMAIL_URL gets set.
+SENDS_MAIL = DEBUG or _mail_server is not _no_server
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", cast.sender, "tickets@localhost")
 
 # --- API --------------------------------------------------------------------------------------

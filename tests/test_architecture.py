@@ -36,6 +36,7 @@ TOP_LEVEL = {
     "paths",
     "permissions",
     "renderers",
+    "tasks",
     "throttling",
 }
 

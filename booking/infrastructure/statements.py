@@ -15,7 +15,7 @@ from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
 from django.db import NotSupportedError, connection
-from django.db.models import AutoField, Expression, Field, Model, QuerySet, sql
+from django.db.models import AutoField, Expression, Field, JSONField, Model, QuerySet, UUIDField, sql
 from django.db.models.constants import OnConflict
 from django.db.models.query import ModelIterable, get_related_populators
 
@@ -274,7 +274,7 @@ class Delete(Statement):
 class Insert(Statement):
     """Inserts one instance of a model and returns its id, for `mark_saved`. Signals are not sent.
 
-    Fields that convert their value for the database, such as JSONField, are not supported.
+    Of the fields that convert their value for the database, JSONField and UUIDField are supported.
 
     `replace_where_equal` lists the fields of a unique constraint; a conflicting row is updated.
     """
@@ -303,11 +303,18 @@ class Insert(Statement):
 
     def of(self, instance: Model) -> Call:
         """Return the call that inserts this instance."""
-        return Call(self, [_plain(getattr(instance, name)) for name in self._attributes])
+        values = [_plain(getattr(instance, name)) for name in self._attributes]
+        for position, field in self._converted:
+            values[position] = field.get_db_prep_save(values[position], connection)
+        return Call(self, values)
 
     @cached_property
     def _attributes(self) -> list[str]:
         return [field.attname for field in self._fields]
+
+    @cached_property
+    def _converted(self) -> "list[tuple[int, Field[Any, Any]]]":
+        return [(n, field) for n, field in enumerate(self._fields) if isinstance(field, JSONField | UUIDField)]
 
 
 def _plain(value: Any) -> Any:

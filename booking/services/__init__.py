@@ -51,6 +51,10 @@ from booking.services.money.payments import (
 from booking.services.money.receipts import issue_receipt, tax_contained
 from booking.services.money.refunds import RefundEnded, carry_out_refund, refund_overpaid, retry_refund, settle_refund
 from booking.services.money.tills import close_till, expected_cash, open_till, read_till
+from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
+from booking.services.mail.links import find_mailed_order
+from booking.services.mail.outbox import Mail, count_reachable, report_payment, report_refund
+from booking.services.mail.sending import send_order_mail
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder
@@ -115,6 +119,7 @@ from booking.services.seats.bookings import (
     book_seats,
     cancel_booking,
     cancel_bookings,
+    cancel_mailed_order,
     cancel_order,
     move_booking,
 )
@@ -172,9 +177,11 @@ __all__ = [
     "InvalidInput",
     "InvalidLayout",
     "Kind",
+    "Letter",
     "LimitState",
     "Line",
     "LocalTimeTwice",
+    "Mail",
     "NonceReused",
     "NotCheckedIn",
     "NotFound",
@@ -207,6 +214,7 @@ __all__ = [
     "StoredScan",
     "TakenSeat",
     "TakingsLine",
+    "TemplateBroken",
     "TicketCancelled",
     "TicketChange",
     "TicketInvalid",
@@ -223,6 +231,7 @@ __all__ = [
     "calculate_amounts",
     "cancel_booking",
     "cancel_bookings",
+    "cancel_mailed_order",
     "cancel_order",
     "cancel_show",
     "carry_out_refund",
@@ -237,6 +246,7 @@ __all__ = [
     "count_attempt",
     "count_holds",
     "count_password_reset",
+    "count_reachable",
     "count_sign_in",
     "count_taken_seats",
     "delete_account",
@@ -248,6 +258,7 @@ __all__ = [
     "find_account",
     "find_account_and_count",
     "find_exceeded_limit",
+    "find_mailed_order",
     "find_movie_upload",
     "find_offsets",
     "give_lowest_prices",
@@ -270,6 +281,7 @@ __all__ = [
     "plan_show",
     "preview_copies",
     "preview_import",
+    "preview_letter",
     "preview_move",
     "preview_switch",
     "preview_ticket_types",
@@ -299,12 +311,15 @@ __all__ = [
     "refund_overpaid",
     "refusals_for",
     "release_expired_holds",
+    "report_payment",
+    "report_refund",
     "reset_password",
     "retry_refund",
     "revoke_all_sessions",
     "revoke_session",
     "save_price_list",
     "screens_with_list",
+    "send_order_mail",
     "send_reset_links_later",
     "set_plan",
     "settle_refund",

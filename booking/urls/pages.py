@@ -4,6 +4,7 @@ from django.contrib.auth.views import PasswordResetCompleteView
 from django.urls import path, re_path
 
 from booking.views.documents import DocumentView
+from booking.views.order_links import OrderCancelPage, OrderKeepPage
 from booking.views.password_reset import NewPasswordPage
 from booking.views.payments import DemoPaymentPage, PaymentDonePage
 from booking.views.root import BareRootView
@@ -17,6 +18,9 @@ urlpatterns = [
     re_path(r"^swagger\.(?P<format>json|yaml)$", DocumentView.without_ui(), name="schema"),
     path("demo-payment/<str:token>/", DemoPaymentPage.as_view(), name="demo-payment"),
     path("payment-done/", PaymentDonePage.as_view(), name="payment-done"),
+    # Mail about a new time leads here.
+    path("orders/<token>/keep/", OrderKeepPage.as_view(), name="order_keep"),
+    path("orders/<token>/cancel/", OrderCancelPage.as_view(), name="order_cancel"),
     # Django's views and templates refer to these two by these names.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
     path(

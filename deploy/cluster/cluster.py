@@ -15,7 +15,7 @@ from typing import Any
 
 from deploy.cluster.files import Plan, Ports, write_files
 from deploy.cluster.network import Loopback
-from deploy.cluster.node import PATH, PROGRAMS, SERVICE, UNPRIVILEGED, Network, Node, wait_until
+from deploy.cluster.node import PATH, PROGRAMS, SERVICE, UNPRIVILEGED, WORKER, Network, Node, wait_until
 
 # The timeout of HTTP requests to programs on the same machine.
 ASK_SECONDS = 3.0
@@ -48,7 +48,7 @@ class Cluster:
     def start_services(self) -> None:
         """Starts the service on all nodes; returns when all of them respond."""
         for node in self.nodes:
-            node.start(SERVICE)
+            node.start(SERVICE, WORKER)
         for node in self.nodes:
             self.wait_for_service(node)
 

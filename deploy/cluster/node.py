@@ -26,6 +26,7 @@ PROGRAMS = {
     "pgbouncer": (["pgbouncer", "{etc}/pgbouncer.ini"], "pgbouncer"),
 }
 SERVICE = "service"
+WORKER = "worker"
 # Like deploy/start, which can't be used because it changes the working directory, by which processes are found.
 GRANIAN = (
     "-m granian --interface wsgi --host {host} --port {port} --workers {workers} --blocking-threads {threads} --no-ws "
@@ -86,7 +87,7 @@ class Node:
 
     def start(self, *names: str) -> None:
         """Starts these programs, by default all."""
-        for name in names or [*PROGRAMS, SERVICE]:
+        for name in names or [*PROGRAMS, SERVICE, WORKER]:
             self._started[name] = self._run(name)
 
     def _run(self, name: str) -> subprocess.Popen[bytes]:
@@ -107,12 +108,14 @@ class Node:
         if name == SERVICE:
             values = {"host": self.door, "port": self.port, "workers": self.workers, "threads": self.threads}
             return [*drop, sys.executable, *GRANIAN.format(**values).split()]
+        if name == WORKER:
+            return [*drop, sys.executable, str(PROJECT / "manage.py"), "db_worker"]
         if os.getuid() == 0:
             drop += [f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
         return [*drop, *(part.format(etc=self.folder) for part in PROGRAMS[name][0])]
 
     def _environment(self, name: str) -> dict[str, str]:
-        if name == SERVICE:
+        if name in (SERVICE, WORKER):
             return self.service_environment()
         return {"PATH": PATH, "LANG": "C.UTF-8", "HOME": str(self.folder)}
 
@@ -190,7 +193,7 @@ class Node:
     def repair(self) -> None:
         """Continues stopped processes and starts missing programs."""
         self.signal(signal.SIGCONT)
-        stopped = [name for name in (*PROGRAMS, SERVICE) if name not in self._started or name in self.ended()]
+        stopped = [name for name in (*PROGRAMS, SERVICE, WORKER) if name not in self._started or name in self.ended()]
         if stopped:
             self.start(*stopped)
 

@@ -67,7 +67,8 @@ def _strictest(states: list[LimitState]) -> LimitState:
 _count_signed_in = Text(
     """
     INSERT INTO booking_ratelimitwindow AS counted (key, number, ends_at)
-    SELECT {window}, 1, {now} + {seconds} FROM ({account}) AS account WHERE true {count_on}
+    SELECT {window}, 1, {now} + {seconds} FROM ({account}) AS account WHERE true {count_on},
+      (SELECT email FROM booking_user WHERE id = {user_id})
     """,
     now=NOW,
     account=Query(lambda p: User.objects.signed_in(p.user_id, p.session_id, p.key).values_list("pk")),
@@ -76,7 +77,7 @@ _count_signed_in = Text(
 
 
 class Found(NamedTuple):
-    """A user with only the id loaded, and the state of the rate limit."""
+    """A user with only the id and the e-mail address loaded, and the state of the rate limit."""
 
     user: User
     limit_state: LimitState
@@ -88,8 +89,9 @@ def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
     rows = count_with(_count_signed_in.bind(window=key, seconds=seconds, **claims._asdict()), key=key)
     if not rows:
         return None
-    user = User.from_db(DEFAULT_DB_ALIAS, ["id"], [claims.user_id])
-    return Found(user, _state(limit, Count(*rows[0])))
+    [[number, seconds_left, email]] = rows
+    user = User.from_db(DEFAULT_DB_ALIAS, ["id", "email"], [claims.user_id, email])
+    return Found(user, _state(limit, Count(number, seconds_left)))
 
 
 def count_sign_in(*, username: str, address: str, page: str = "token") -> LimitState:

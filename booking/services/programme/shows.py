@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
 from booking.services.money.refunds import refund_overpaid
+from booking.services.mail.outbox import booked_references, report_cancelled_show, report_new_time
 from booking.services.programme.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
@@ -139,12 +140,12 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 
 
 @retried
-def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
+def change_show(*, show_id: int, now: datetime, note: str = "", **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, price_list.
 
     A new start keeps the length. A new movie also sets the length, unless `ends_at` is given; None resets it to the
     movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
-    start, only the end can be changed. Times have a zone.
+    start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged or Busy.
     """
@@ -160,7 +161,7 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
             raise ShowStarted
         if "starts_at" in changes:
             check_start(changes["starts_at"], now)
-        changes = _with_dependent_fields(show, changes)
+        changes, old_start = _with_dependent_fields(show, changes), show.starts_at
         _check_bookings_allow(show, changes, now)
         for name, value in changes.items():
             setattr(show, name, value)
@@ -169,15 +170,18 @@ def change_show(*, show_id: int, now: datetime, **changes: Any) -> Show:
         else:
             show.save()
         lock_price_list(changes.get("price_list"))
+        if show.starts_at != old_start:
+            booked = booked_references(show)
+            report_new_time(show=show, old_start=old_start, references=booked, note=note, now=now)
     return show
 
 
 @retried
-def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None) -> int:
+def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None, note: str = "") -> int:
     """Cancels a show and all its bookings and holds; returns the number of bookings.
 
-    `now` is UTC. `cancelled_by` is the member of staff. A show can still be cancelled while it runs. Raises NotFound,
-    ShowCancelled, ShowOver or Busy.
+    `now` is UTC. `cancelled_by` is the member of staff. Customers are told, with `note`. A show can still be cancelled
+    while it runs. Raises NotFound, ShowCancelled, ShowOver or Busy.
     """
     with write_transaction():
         # Race: a seat is booked or cancelled.
@@ -192,6 +196,7 @@ def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None
         of_show.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
         of_show.filter(status=Booking.Status.HELD).update(**cancelled)
+        report_cancelled_show(show=show, references=booked_references(show), note=note, now=now)
         number = of_show.sold().update(**cancelled, ticket_serial=F("ticket_serial") + 1)
         refund_overpaid(show=show, references=None, now=now, reason="The show was cancelled.", by=cancelled_by)
         return number

@@ -14,6 +14,7 @@ from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.money.refunds import refund_overpaid
+from booking.services.mail.outbox import confirm_order, report_cancelled_seats
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
@@ -209,8 +210,13 @@ def _book(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
         *write_order(request, facts, holds),
         *booked,
         *remove_empty_orders(facts, holds, reference),
+        *confirm_order(show_id=show.pk, reference=reference, address=_address(request), now=now),
     ]
     return Change(bookings, before, log_sale if seller else None)
+
+
+def _address(request: SeatRequest) -> str:
+    return request.contact.email or (request.user.email if request.user else "")
 
 
 def _values(booking: Booking) -> dict[str, Any]:
@@ -360,6 +366,15 @@ def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
 
 
 @retried
+def cancel_mailed_order(*, show_id: int, reference: str, now: datetime) -> list[Booking]:
+    """Cancels all active bookings of an order whose signed link the customer followed, and returns them.
+
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    """
+    return _cancel_active(Booking.objects.filter(show=show_id, reference=reference), show_id, now)
+
+
+@retried
 def _find(bookings: BookingQuerySet) -> Booking:
     booking = bookings.select_related("show__movie", "show__screen", "ticket_type").first()
     if booking is None:
@@ -396,6 +411,8 @@ def _cancel_active(
         )
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
+        booked = [booking for booking in active if booking.expires_at is None]
+        report_cancelled_seats(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None)
     return active
 
 

@@ -1,0 +1,88 @@
+"""Tasks: work that `manage.py db_worker` does after the commit, such as sending mail.
+
+A task is a row of django-tasks-db, written in the transaction of the change: it is lost only with the change. The
+functions are in booking/tasks.py. Their arguments are ids, because rows of finished tasks are kept for a while.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Min, Q
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
+
+from booking.infrastructure.statements import Call, Insert, send
+
+BACKEND = "default"
+# A task that waits for longer than this has no worker, or its worker has too much to do.
+LATE_AFTER = timedelta(minutes=5)
+KEEP_SUCCESSFUL = timedelta(days=1)
+KEEP_FAILED = timedelta(days=30)
+
+_insert = Insert(DBTaskResult)
+
+
+class GivenUp(Exception):
+    """Raised by a task that would fail again: it is not retried."""
+
+
+def new_task(path: str, *, now: datetime, priority: int = 0, **arguments: Any) -> Any:
+    """Return the unsaved row of a task. `path` is the dotted name of its function, `now` is UTC."""
+    return DBTaskResult(
+        task_path=path,
+        backend_name=BACKEND,
+        priority=priority,
+        args_kwargs={"args": [], "kwargs": arguments},
+        enqueued_at=now,
+        run_after=now,
+    )
+
+
+def insert_task(task: Any) -> Call:
+    """Return the statement that enqueues the task, for the last round trip of a transaction."""
+    return _insert.of(task)
+
+
+def enqueue(*tasks: Any) -> None:
+    """Writes the tasks in one round trip, in the current transaction."""
+    send(*map(_insert.of, tasks))
+
+
+def due_tasks(now: datetime) -> Any:
+    """Return the tasks that wait for a worker, the most urgent first. `now` is UTC."""
+    waiting = DBTaskResult.objects.filter(status=TaskResultStatus.READY, backend_name=BACKEND)
+    return waiting.filter(run_after__lte=now).order_by("-priority", "run_after", "enqueued_at")
+
+
+class Backlog(NamedTuple):
+    # Tasks that should have been started by now.
+    waiting: int
+    # The longest of these waits, in seconds.
+    oldest_seconds: float
+    failed: int
+
+    @property
+    def is_late(self) -> bool:
+        return self.oldest_seconds > LATE_AFTER.total_seconds()
+
+
+def read_backlog(now: datetime) -> Backlog:
+    """Return the number of tasks that wait and that have failed. `now` is UTC."""
+    due = due_tasks(now)
+    waiting, oldest = due.aggregate(number=Count("pk"), oldest=Min("run_after")).values()
+    failed = DBTaskResult.objects.filter(status=TaskResultStatus.FAILED).count()
+    return Backlog(waiting, max((now - oldest).total_seconds(), 0) if oldest else 0, failed)
+
+
+def retry(task_id: Any, now: datetime) -> bool:
+    """Makes a failed task due again, for another day of attempts. Return whether it had failed. `now` is UTC."""
+    failed = DBTaskResult.objects.filter(pk=task_id, status=TaskResultStatus.FAILED)
+    fresh = {"status": TaskResultStatus.READY, "run_after": now, "enqueued_at": now, "worker_ids": []}
+    return bool(failed.update(**fresh, started_at=None, finished_at=None))
+
+
+def expired_tasks(now: datetime) -> Any:
+    """Return the rows that are no longer needed. `now` is UTC."""
+    successful = Q(status=TaskResultStatus.SUCCESSFUL, finished_at__lt=now - KEEP_SUCCESSFUL)
+    failed = Q(status=TaskResultStatus.FAILED, finished_at__lt=now - KEEP_FAILED)
+    return DBTaskResult.objects.filter(successful | failed).order_by("pk")

@@ -1,0 +1,36 @@
+"""manage.py db_worker"""
+
+import logging
+import signal
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from booking.infrastructure.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+NO_MAIL = "EMAIL_URL is not set, so the service sends no mail."
+
+
+class Command(BaseCommand):
+    """Replaces the command of django-tasks-db, whose worker does not retry."""
+
+    help = "Runs tasks, such as sending mail. Several workers can run at the same time."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--due", action="store_true", help="runs the tasks that are due, and ends")
+        parser.add_argument("--with-parent", action="store_true", help="ends when its parent process has ended")
+
+    def handle(self, *args: Any, due: bool, with_parent: bool, **options: Any) -> None:
+        if not settings.SENDS_MAIL:
+            logger.warning(NO_MAIL)
+        worker = Worker(ends_with_parent=with_parent)
+        if due:
+            self.stdout.write(f"Attempts: {worker.run_due()}")
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, worker.stop)
+        worker.run()

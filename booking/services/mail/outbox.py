@@ -1,0 +1,118 @@
+"""Mail that the services enqueue in the transaction of a change; booking/tasks.py sends it after the commit.
+
+Orders whose customer has no e-mail address get no task. The rows contain no address: it is read when mail is sent.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+
+from booking.infrastructure.statements import Call
+from booking.infrastructure.tasks import enqueue, insert_task, new_task
+from booking.models import Booking, Order, Show, represent_amount
+
+SEND_ORDER_MAIL = "booking.tasks.send_order_mail"
+# Refunds and other work for money come first.
+PRIORITY = -10
+
+
+class Mail(Enum):
+    """The kinds of mail; the values are the names of the templates."""
+
+    CONFIRMED = "order_confirmed"
+    CANCELLED = "order_cancelled"
+    SHOW_CANCELLED = "show_cancelled"
+    TIME_CHANGED = "time_changed"
+    PAID = "payment_received"
+    REFUNDED = "payment_refunded"
+
+    @property
+    def title(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
+    """Return the statement that enqueues the confirmation of an order whose customer has this address or none.
+
+    It belongs into the last round trip of a sale. `now` is UTC.
+    """
+    if not (address and settings.SENDS_MAIL):
+        return []
+    return [insert_task(_task(Mail.CONFIRMED, show_id, reference, now))]
+
+
+def report_cancelled_seats(*, show: Show, bookings: Iterable[Booking], now: datetime, by_staff: bool = False) -> None:
+    """Enqueues a mail for each order with one of these bookings, which were cancelled at `now` (UTC)."""
+    ids: dict[str, list[int]] = {}
+    for booking in bookings:
+        ids.setdefault(booking.reference, []).append(booking.pk)
+    _enqueue(
+        _task(Mail.CANCELLED, show.pk, reference, now, bookings=ids[reference], by_staff=by_staff)
+        for reference in _reachable(show, ids)
+    )
+
+
+def report_cancelled_show(*, show: Show, references: Sequence[str], note: str, now: datetime) -> None:
+    """Enqueues a mail for each of these orders of a show that was cancelled at `now` (UTC); `note` is by staff."""
+    _enqueue(
+        _task(Mail.SHOW_CANCELLED, show.pk, reference, now, note=note) for reference in _reachable(show, references)
+    )
+
+
+def report_new_time(*, show: Show, old_start: datetime, references: Sequence[str], note: str, now: datetime) -> None:
+    """Enqueues a mail for each of these orders of a show whose start was moved at `now` (UTC); `note` is by staff."""
+    _enqueue(
+        _task(Mail.TIME_CHANGED, show.pk, reference, now, note=note, old_start=old_start.isoformat())
+        for reference in _reachable(show, references)
+    )
+
+
+def report_payment(*, show: Show, reference: str, amount: Decimal, now: datetime) -> None:
+    """Enqueues a mail about a payment for an order that was received at `now` (UTC)."""
+    _enqueue(
+        _task(Mail.PAID, show.pk, reference, now, amount=represent_amount(amount))
+        for reference in _reachable(show, [reference])
+    )
+
+
+def report_refund(*, show: Show, reference: str, amount: Decimal, reason: str, now: datetime) -> None:
+    """Enqueues a mail about money that went back to the customer at `now` (UTC); `reason` is a sentence or empty."""
+    _enqueue(
+        _task(Mail.REFUNDED, show.pk, reference, now, amount=represent_amount(amount), reason=reason)
+        for reference in _reachable(show, [reference])
+    )
+
+
+def count_reachable(*, show: Show) -> int:
+    """Return the number of orders with booked seats of the show whose customer will be told of a change."""
+    return len(_reachable(show, booked_references(show)))
+
+
+def booked_references(show: Show) -> list[str]:
+    """Return the references of orders with booked seats."""
+    booked = Booking.objects.filter(show=show, status=Booking.Status.BOOKED)
+    return sorted(set(booked.order_by().values_list("reference", flat=True)))
+
+
+def _reachable(show: Show, references: Iterable[str]) -> list[str]:
+    """Return those of the orders whose customer has an e-mail address."""
+    if not settings.SENDS_MAIL:
+        return []
+    with_address = ~Q(email="") | Q(user__is_active=True) & ~Q(user__email="")
+    orders = Order.objects.filter(with_address, show=show, reference__in=[*references])
+    return list(orders.order_by("reference").values_list("reference", flat=True))
+
+
+def _task(mail: Mail, show_id: int, reference: str, now: datetime, **details: Any) -> Any:
+    arguments = {"mail": mail.value, "show_id": show_id, "reference": reference, **details}
+    return new_task(SEND_ORDER_MAIL, now=now, priority=PRIORITY, **arguments)
+
+
+def _enqueue(tasks: Iterable[Any]) -> None:
+    if waiting := list(tasks):
+        enqueue(*waiting)

@@ -1,0 +1,71 @@
+"""Sending mail, in a task."""
+
+import smtplib
+from contextlib import suppress
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+
+from booking.infrastructure.tasks import GivenUp
+from booking.models import Order
+from booking.services.mail.letters import write_letter
+from booking.services.mail.outbox import Mail
+
+
+class AddressRefused(GivenUp):
+    """The mail server says that the customer's address does not exist or takes no mail."""
+
+
+def send_order_mail(
+    *, mail: str, show_id: int, reference: str, details: dict[str, Any], message_id: str, now: datetime
+) -> None:
+    """Mails the customer of an order, if it still has an address. `now` is UTC.
+
+    Raises AddressRefused, and the exceptions of the mail server. A mail that is sent again after a crash has the same
+    `message_id`, by which mail programs recognise it.
+    """
+    orders = Order.objects.select_related("user", "show__movie", "show__screen")
+    order = orders.filter(show=show_id, reference=reference).first()
+    address = address_of(order) if order else ""
+    if not order or not address:
+        return
+    letter = write_letter(mail=Mail(mail), order=order, details=details, now=now)
+    if letter is None:
+        return
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
+    headers = {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
+    message = EmailMultiAlternatives(letter.subject, letter.text, to=[address], headers=headers)
+    message.attach_alternative(letter.html, "text/html")
+    send(message)
+
+
+def address_of(order: Order) -> str:
+    """Return the address of the order's customer, or nothing."""
+    if order.email:
+        return order.email
+    return order.user.email if order.user and order.user.is_active else ""
+
+
+def send(message: EmailMultiAlternatives) -> None:
+    """Sends a mail. Raises AddressRefused, and the exceptions of the mail server."""
+    connection = get_connection()
+    try:
+        connection.open()
+        connection.send_messages([message])
+    except smtplib.SMTPRecipientsRefused as refusal:
+        [(code, reason)] = refusal.recipients.values()
+        if code < 500:
+            # For the time being, such as a full mailbox.
+            raise
+        text = reason.decode(errors="replace")
+        for address in message.to:
+            # The reason is stored for longer than the address may be.
+            text = text.replace(address, "the address")
+        raise AddressRefused(f"{code} {text}") from None
+    finally:
+        # The mail has been accepted or not; saying goodbye changes nothing.
+        with suppress(Exception):
+            connection.close()

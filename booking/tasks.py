@@ -1,0 +1,25 @@
+"""Tasks that `manage.py db_worker` runs after the commit. Each one calls one service, and may run more than once.
+
+The services enqueue them by the names of these functions, which rows of waiting tasks contain: rename none.
+"""
+
+from typing import Any
+
+from django.utils import timezone
+from django_tasks import task
+from django_tasks.base import TaskContext
+
+from booking import services
+
+
+@task(takes_context=True)  # type: ignore[arg-type]  # positional-only, which its check of `context` would not find
+def send_order_mail(context: TaskContext, mail: str, show_id: int, reference: str, **details: Any) -> None:
+    """Mails the customer of an order; `details` are those of services/mail/outbox.py."""
+    services.send_order_mail(
+        mail=mail,
+        show_id=show_id,
+        reference=reference,
+        details=details,
+        message_id=context.task_result.id,
+        now=timezone.now(),
+    )

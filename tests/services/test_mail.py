@@ -1,0 +1,322 @@
+"""Mail to customers: what is enqueued by which change, what it says, and mail servers that refuse, fail or hang."""
+
+import socket
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.core import mail
+from django.db import transaction
+from django_tasks_db.models import DBTaskResult
+
+from booking.infrastructure.worker import Worker
+from booking.models import Booking, Order
+from booking.services import (
+    Contact,
+    Mail,
+    NotFound,
+    book_seat,
+    book_seats,
+    cancel_booking,
+    cancel_bookings,
+    cancel_mailed_order,
+    cancel_show,
+    change_show,
+    count_reachable,
+    find_mailed_order,
+    hold_seats,
+    preview_letter,
+    report_payment,
+    report_refund,
+)
+from booking.services.mail.links import sign_order
+from booking.services.seats.seen_seats import SeenSeat
+from tests.factories import NOW, make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.smtp import Inbox, mail_server
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "ann@example.com"
+LATER = NOW + timedelta(minutes=1)
+
+
+@pytest.fixture
+def ann():
+    return make_user(username="ann", email=ADDRESS)
+
+
+@pytest.fixture
+def show(db):
+    prices = make_price_list({("S", make_ticket_type(name="Adult")): Decimal("9.5")})
+    return make_show(price_list=prices)
+
+
+def kinds():
+    return [task.args_kwargs["kwargs"]["mail"] for task in DBTaskResult.objects.order_by("enqueued_at", "pk")]
+
+
+def sent(now=NOW):
+    """Runs the tasks that are due; the mails that Django's backend of the tests then has."""
+    Worker(clock=lambda: now).run_due()
+    return mail.outbox
+
+
+def booked(user, show, seats=(3, 4), **options):
+    return book_seats(user=user, show_id=show.pk, seat_numbers=seats, now=NOW, **options)
+
+
+# --- Which change enqueues which mail ---------------------------------------------------------
+
+
+def test_a_sale_is_confirmed(ann, show):
+    [booking, _] = booked(ann, show)
+    [message] = sent()
+    assert (message.to, message.subject) == ([ADDRESS], f"Your seats for {show.movie.title}")
+    assert message.body == (
+        "Dear ann,\n\nyour seats are booked.\n\n"
+        f"{show.movie.title}\nMonday 1 June 2099, 18:00\n{show.screen.name}\nReference {booking.reference}\n\n"
+        "Seat A3, Adult: 9.50 EUR\nSeat A4, Adult: 9.50 EUR\nTotal: 19.00 EUR\n\n"
+        "Please have the reference ready at the cinema.\n"
+    )
+
+
+def test_a_customer_without_an_account_gets_mail_too(show):
+    booked(None, show, sold_by=make_user(is_staff=True), contact=Contact("Bo", "bo@example.com"))
+    [message] = sent()
+    assert (message.to, message.body.splitlines()[0]) == (["bo@example.com"], "Dear Bo,")
+
+
+def test_a_customer_without_an_address_gets_no_task(user, show):
+    booked(user, show)
+    cancel_show(show_id=show.pk, now=NOW)
+    assert kinds() == []
+
+
+def test_where_no_mail_is_sent_there_is_no_task(ann, show, settings):
+    settings.SENDS_MAIL = False
+    [booking, _] = booked(ann, show)
+    cancel_booking(booking_id=booking.pk, now=NOW)
+    assert kinds() == []
+
+
+def test_a_hold_is_confirmed_once_it_is_booked(ann, show):
+    hold_seats(user=ann, show_id=show.pk, seat_numbers=[3], now=NOW)
+    assert kinds() == []
+    booked(ann, show, seats=[3])
+    assert kinds() == ["order_confirmed"]
+
+
+def test_a_cancelled_hold_is_not_reported(ann, show):
+    [hold] = hold_seats(user=ann, show_id=show.pk, seat_numbers=[3], now=NOW)
+    cancel_booking(booking_id=hold.pk, now=NOW)
+    assert kinds() == []
+
+
+def test_nothing_is_confirmed_that_is_cancelled_meanwhile(ann, show):
+    [booking] = booked(ann, show, seats=[3])
+    cancel_booking(booking_id=booking.pk, now=LATER)
+    assert [message.subject for message in sent(LATER)] == [f"Cancelled: your seats for {show.movie.title}"]
+
+
+def test_a_cancelled_seat_is_reported_with_the_seats_that_are_left(ann, show):
+    [booking, _] = booked(ann, show)
+    cancel_booking(booking_id=booking.pk, now=LATER)
+    [_, message] = sent(LATER)
+    assert message.body.endswith("Seat A3, Adult: 9.50 EUR\nTotal: 9.50 EUR\n\nStill booked: A4.\n")
+    assert "you have cancelled these seats" in message.body
+
+
+def test_staff_who_cancel_seats_of_two_orders_cause_a_mail_for_each(ann, show):
+    staff, bob = make_user(is_staff=True), make_user(email="bob@example.com")
+    bookings = [book_seat(user=user, show_id=show.pk, seat_number=n, now=NOW) for n, user in ((1, ann), (2, bob))]
+    seen = [SeenSeat(booking.pk, booking.seat_number, booking.status) for booking in bookings]
+    cancel_bookings(show_id=show.pk, seen=seen, now=LATER, cancelled_by=staff)
+    messages = sent(LATER)
+    assert sorted(message.to[0] for message in messages) == [ADDRESS, "bob@example.com"]
+    assert all("the cinema has cancelled these seats" in message.body for message in messages)
+
+
+def test_a_cancelled_show_is_reported_with_the_sentence_of_the_staff(ann, show):
+    booked(ann, show)
+    assert count_reachable(show=show) == 1
+    cancel_show(show_id=show.pk, now=LATER, note="The projector broke.")
+    [message] = sent(LATER)
+    assert message.subject == f"The show is cancelled: {show.movie.title}"
+    assert "The projector broke." in message.body
+    assert "Total: 19.00 EUR" in message.body
+
+
+def test_a_new_time_is_reported_with_links_to_keep_and_to_cancel(ann, show, settings):
+    settings.PUBLIC_URL = "https://tickets.example.com"
+    booked(ann, show)
+    change_show(show_id=show.pk, starts_at=show.starts_at + timedelta(hours=1), note="Sorry & thanks.", now=LATER)
+    [_, message] = sent(LATER)
+    assert "on Monday 1 June 2099 at 18:00;\nit now starts on Monday 1 June 2099 at 19:00.\n\nSorry" in message.body
+    token = sign_order(Order.objects.get())
+    for answer in ("keep", "cancel"):
+        assert f"https://tickets.example.com/orders/{token.split(':')[0]}" in message.body
+        assert f"/{answer}/\n" in message.body
+    [html] = [content for content, _ in message.alternatives]
+    assert "Sorry &amp; thanks." in html
+
+
+def test_a_new_end_is_not_reported(ann, show):
+    booked(ann, show)
+    change_show(show_id=show.pk, ends_at=show.ends_at + timedelta(hours=1), now=NOW)
+    assert kinds() == ["order_confirmed"]
+
+
+def test_payments_and_refunds_are_reported(ann, show):
+    [booking, _] = booked(ann, show)
+    with transaction.atomic():
+        report_payment(show=show, reference=booking.reference, amount=Decimal(19), now=LATER)
+        report_refund(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
+    bodies = "".join(message.body for message in sent(LATER))
+    assert "we have received 19.00 EUR for your seats" in bodies
+    assert "5.00 EUR go back to where your payment came from. Sorry." in bodies
+
+
+def test_an_order_that_lost_its_address_gets_no_mail(ann, show):
+    booked(ann, show)
+    ann.is_active = False
+    ann.save()
+    assert (sent(), DBTaskResult.objects.get().status) == ([], "SUCCESSFUL")
+
+
+def test_an_order_that_was_removed_gets_no_mail(ann, show):
+    booked(ann, show)
+    Booking.objects.all().delete()
+    Order.objects.all().delete()
+    assert (sent(), DBTaskResult.objects.get().status) == ([], "SUCCESSFUL")
+
+
+# --- Templates --------------------------------------------------------------------------------
+
+
+def test_every_mail_can_be_previewed(ann, show):
+    booked(ann, show)
+    order = Order.objects.select_related("show__movie", "show__screen", "user").get()
+    letters = {kind: preview_letter(mail=kind, order=order, now=NOW) for kind in Mail}
+    assert all(letter.subject and letter.text and "<html" in letter.html for letter in letters.values())
+
+
+def test_a_cinema_replaces_a_template(ann, show, settings, tmp_path):
+    (tmp_path / "order_confirmed.txt").write_text("Subject: Yours: {{ movie }}\n\nBring {{ reference }}.\n")
+    text, html = settings.TEMPLATES[1], settings.TEMPLATES[2]
+    folders = [tmp_path, *text["DIRS"]]
+    settings.TEMPLATES = [settings.TEMPLATES[0], text | {"DIRS": folders}, html | {"DIRS": folders}]
+    [booking, _] = booked(ann, show)
+    [message] = sent()
+    assert (message.subject, message.body) == (f"Yours: {show.movie.title}", f"Bring {booking.reference}.\n")
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("Hello", 'The first line of order_confirmed.txt must begin with "Subject:".'),
+        ("{% nonsense %}", "The template order_confirmed.txt can't be used: Invalid block tag"),
+    ],
+)
+def test_a_broken_template_is_reported_with_its_name(ann, show, settings, tmp_path, template, reason):
+    (tmp_path / "order_confirmed.txt").write_text(template)
+    settings.TEMPLATES = [settings.TEMPLATES[0], settings.TEMPLATES[1] | {"DIRS": [tmp_path]}, settings.TEMPLATES[2]]
+    booked(ann, show)
+    sent()
+    assert f"TemplateBroken: {reason}" in DBTaskResult.objects.get().traceback
+
+
+# --- Links ------------------------------------------------------------------------------------
+
+
+def test_a_link_finds_its_order_and_cancels_it():
+    booking = make_booking()
+    order = Order.objects.get()
+    assert find_mailed_order(token=sign_order(order)) == order
+    cancel_mailed_order(show_id=order.show_id, reference=order.reference, now=NOW)
+    booking.refresh_from_db()
+    assert booking.status == "cancelled"
+
+
+def test_a_link_that_was_changed_or_whose_order_is_gone_finds_nothing():
+    make_booking()
+    order = Order.objects.get()
+    token = sign_order(order)
+    order.delete()
+    for wrong in (token, f"{token}x", "nonsense"):
+        with pytest.raises(NotFound):
+            find_mailed_order(token=wrong)
+
+
+# --- Mail servers -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def smtp(settings):
+    """Sends by SMTP to this port."""
+
+    def use(port):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 0.3
+
+    return use
+
+
+def orders_of(show, *addresses):
+    for number, address in enumerate(addresses, start=1):
+        book_seat(user=make_user(email=address), show_id=show.pk, seat_number=number, now=NOW)
+
+
+def test_a_mail_arrives_with_text_and_html_and_an_id_that_stays_the_same(ann, show, smtp):
+    booked(ann, show)
+    with mail_server(inbox := Inbox()) as port:
+        smtp(port)
+        sent()
+    [message] = inbox.messages
+    parts = [part.get_content_type() for part in message.iter_parts()]
+    assert (message["To"], parts) == (ADDRESS, ["text/plain", "text/html"])
+    assert message["Message-ID"] == f"<{DBTaskResult.objects.get().pk}@localhost>"
+
+
+def test_a_refused_address_holds_nobody_up_and_is_not_tried_again(show, smtp):
+    orders_of(show, "a@example.com", "gone@example.com", "b@example.com")
+    refuse = {"gone@example.com": "550 No mailbox gone@example.com here"}
+    with mail_server(inbox := Inbox(refuse)) as port:
+        smtp(port)
+        sent()
+    failed = DBTaskResult.objects.get(status="FAILED")
+    assert sorted(inbox.recipients) == ["a@example.com", "b@example.com"]
+    # Without the address, because the row is kept for longer.
+    assert failed.traceback.splitlines()[-1].endswith("AddressRefused: 550 No mailbox the address here")
+    assert "gone@" not in failed.traceback
+
+
+def test_a_full_mailbox_is_tried_again(show, smtp):
+    orders_of(show, "full@example.com")
+    with mail_server(inbox := Inbox({"full@example.com": "452 Full"})) as port:
+        smtp(port)
+        sent()
+        inbox.refuse = {}
+        sent(LATER)
+    assert inbox.recipients == ["full@example.com"]
+
+
+def test_a_server_that_is_down_loses_no_mail(show, smtp):
+    orders_of(show, "a@example.com", "b@example.com")
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    smtp(port)
+    sent()
+    assert [task.status for task in DBTaskResult.objects.all()] == ["READY", "READY"]
+    with mail_server(inbox := Inbox()) as port:
+        smtp(port)
+        sent(LATER)
+    assert sorted(inbox.recipients) == ["a@example.com", "b@example.com"]
+
+
+def test_a_server_that_does_not_answer_delays_no_sale(ann, show, smtp):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        smtp(silent.getsockname()[1])
+        booked(ann, show)
+        sent()
+    task = DBTaskResult.objects.get()
+    assert (task.status, task.run_after) == ("READY", LATER)

@@ -1,0 +1,41 @@
+"""A real mail server for the tests, on a socket."""
+
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+
+from aiosmtpd.controller import Controller
+
+from tests.service import free_port
+
+
+class Inbox:
+    """Accepts mail; `refuse` has the answers for addresses that it refuses."""
+
+    def __init__(self, refuse=None):
+        self.refuse = refuse or {}
+        self.messages = []
+
+    async def handle_RCPT(self, server, session, envelope, address, rcpt_options):  # noqa: N802 (aiosmtpd's name)
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+    @property
+    def recipients(self):
+        return [message["To"] for message in self.messages]
+
+
+@contextmanager
+def mail_server(inbox):
+    """The port of a mail server that gives its mail to `inbox`."""
+    controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield controller.port
+    finally:
+        controller.stop()

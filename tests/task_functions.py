@@ -1,0 +1,34 @@
+"""Tasks of the tests, which the worker finds by their dotted names."""
+
+import time
+
+from django_tasks import task
+
+from booking.infrastructure.tasks import GivenUp
+
+# The arguments of each call.
+calls = []
+
+
+@task
+def succeed(**arguments):
+    calls.append(arguments)
+
+
+@task
+def fail():
+    calls.append("fail")
+    raise ValueError("No luck.")
+
+
+@task
+def give_up():
+    raise GivenUp("It makes no sense.")
+
+
+@task
+def hang():
+    time.sleep(30)
+
+
+not_a_task = fail.func

@@ -12,6 +12,12 @@ from django_tasks.base import TaskContext
 from booking import services
 
 
+@task()
+def carry_out_refund(refund_id: int) -> None:
+    """Sends the money of a refund back; fails while the provider is unavailable, so that it is retried."""
+    services.carry_out_refund(refund_id=refund_id, now=timezone.now())
+
+
 @task(takes_context=True)  # type: ignore[arg-type]  # positional-only, which its check of `context` would not find
 def send_order_mail(context: TaskContext, mail: str, show_id: int, reference: str, **details: Any) -> None:
     """Mails the customer of an order; `details` are those of services/mail/outbox.py."""

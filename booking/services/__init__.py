@@ -39,6 +39,10 @@ from booking.services.door.lists import (
     read_recent_scans,
 )
 from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket
+from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
+from booking.services.mail.links import find_mailed_order
+from booking.services.mail.outbox import Mail, count_reachable, report_payment, report_refund
+from booking.services.mail.sending import send_order_mail
 from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
 from booking.services.money.payments import (
     NothingDue,
@@ -51,10 +55,6 @@ from booking.services.money.payments import (
 from booking.services.money.receipts import issue_receipt, tax_contained
 from booking.services.money.refunds import RefundEnded, carry_out_refund, refund_overpaid, retry_refund, settle_refund
 from booking.services.money.tills import close_till, expected_cash, open_till, read_till
-from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
-from booking.services.mail.links import find_mailed_order
-from booking.services.mail.outbox import Mail, count_reachable, report_payment, report_refund
-from booking.services.mail.sending import send_order_mail
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder

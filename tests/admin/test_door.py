@@ -215,7 +215,7 @@ def test_the_list_takes_the_same_queries_for_1_and_3_scans(door, person, show, s
         booking = make_booking(show=show, seat_number=1 + number, created_at=timezone.now())
         admit(booking, person, now=timezone.now())
     # Session, user, permissions of the user and of its groups; show, bookings, who is in; scans and their bookings.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         door.get(path(show, "list/"))
 
 

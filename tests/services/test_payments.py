@@ -4,7 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import call_command
 from django.test import override_settings
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund
 from booking.services import (
@@ -364,12 +367,20 @@ def test_a_refund_is_carried_out_once(refund):
     assert [(one.status, one.settled_at) for one in done] == [("done", NOW)] * 2
 
 
+def test_the_worker_carries_out_a_refund(refund):
+    # The worker has the real clock.
+    DBTaskResult.objects.update(run_after=timezone.now())
+    call_command("db_worker", "--due")
+    refund.refresh_from_db()
+    assert (refund.status, refund.provider_id) == ("done", f"demo-refund-{refund.pk}")
+
+
 def test_a_refund_that_failed_is_tried_again_by_hand(refund):
     settle_refund(refund_id=refund.pk, problem="The card was closed.", now=NOW)
-    assert retry_refund(refund_id=refund.pk).status == "pending"
+    assert retry_refund(refund_id=refund.pk, now=NOW).status == "pending"
     carry_out_refund(refund_id=refund.pk, now=NOW)
     with pytest.raises(AlreadyRefunded):
-        retry_refund(refund_id=refund.pk)
+        retry_refund(refund_id=refund.pk, now=NOW)
 
 
 def test_a_refund_that_the_provider_refuses_is_visible(refund):
@@ -382,7 +393,7 @@ def test_an_unknown_refund_is_not_found(db, service):
     with pytest.raises(NotFound):
         service(refund_id=1, now=NOW)
     with pytest.raises(NotFound):
-        retry_refund(refund_id=1)
+        retry_refund(refund_id=1, now=NOW)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("refunded", "done"), ("refund_failed", "pending")])

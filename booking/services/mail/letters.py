@@ -12,7 +12,8 @@ from django.urls import reverse
 from booking.models import Booking, Order, represent_amount
 from booking.services.mail.links import sign_order
 from booking.services.mail.outbox import Mail
-from booking.services.seats.orders import amount_owed, read_bookings
+from booking.services.money.amounts import amount_owed
+from booking.services.seats.orders import read_bookings
 
 # Locally, with neither PUBLIC_URL nor a request.
 LOCAL_URL = "http://127.0.0.1:8000"

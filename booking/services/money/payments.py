@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db.models import F
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
+from booking.services.mail.outbox import report_payment
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
 from booking.services.money.providers import default_provider, provider_named
 from booking.services.money.providers.base import Event, EventKind, ProviderRefused, ProviderUnavailable, StartedPayment
@@ -244,6 +245,7 @@ def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -
 
 def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
     """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
+    report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
     reason = "overpaid"
     holds = _holds_of(show, payment.reference)
     if holds:

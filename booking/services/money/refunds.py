@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 
+from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import Booking, Payment, Refund, Show, Till, User
+from booking.services.mail.outbox import report_refund
 from booking.services.money.amounts import amount_owed
 from booking.services.money.providers import provider_named
 from booking.services.money.providers.base import ProviderRefused
@@ -15,6 +17,7 @@ from booking.services.refusals import NotFound, Refusal
 from booking.services.transactions import lock_show, retried, write_transaction
 
 COUNTER = "counter"
+CARRY_OUT = "booking.tasks.carry_out_refund"
 
 
 class RefundEnded(Refusal):
@@ -87,8 +90,15 @@ def refund_overpaid(
     ]
     if refunds and by_customer and not customers_get_refund(show=show, now=now):
         raise RefundEnded
-    Refund.objects.bulk_create(refunds)
+    for refund in Refund.objects.bulk_create(refunds):
+        _carry_out_later(refund, now)
     return refunds
+
+
+def _carry_out_later(refund: Refund, now: datetime) -> None:
+    """Enqueues the task; refunds at the counter are paid out by staff."""
+    if refund.provider != COUNTER:
+        enqueue(new_task(CARRY_OUT, now=now, refund_id=refund.pk))
 
 
 def _excess(payments: list[Payment], owed: Decimal) -> list[tuple[Payment, Decimal]]:
@@ -156,12 +166,17 @@ def mark_refund(
     refund.provider_id = provider_id or refund.provider_id
     refund.created_by, refund.till = refund.created_by or by, till
     refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "created_by", "till"])
+    if refund.status == Refund.Status.DONE:
+        report_refund(show=refund.show, reference=refund.reference, amount=refund.amount, reason=refund.reason, now=now)
     return refund
 
 
 @retried
-def retry_refund(*, refund_id: int) -> Refund:
-    """Makes a failed refund pending again, so that it is carried out. Raises NotFound, AlreadyRefunded and Busy."""
+def retry_refund(*, refund_id: int, now: datetime) -> Refund:
+    """Makes a failed refund pending again, so that it is carried out. `now` is UTC.
+
+    Raises NotFound, AlreadyRefunded and Busy.
+    """
     found = Refund.objects.filter(pk=refund_id).first()
     if found is None:
         raise NotFound
@@ -173,4 +188,5 @@ def retry_refund(*, refund_id: int) -> Refund:
             raise AlreadyRefunded
         refund.status, refund.problem = Refund.Status.PENDING, ""
         refund.save(update_fields=["status", "problem"])
+        _carry_out_later(refund, now)
         return refund

@@ -8,8 +8,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
-from booking.services.money.refunds import refund_overpaid
 from booking.services.mail.outbox import booked_references, report_cancelled_show, report_new_time
+from booking.services.money.refunds import refund_overpaid
 from booking.services.programme.local_time import in_utc
 from booking.services.refusals import Refusal
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted

@@ -13,8 +13,8 @@ from django.db.models import F
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, Show, User
-from booking.services.money.refunds import refund_overpaid
 from booking.services.mail.outbox import confirm_order, report_cancelled_seats
+from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest

@@ -35,8 +35,8 @@ from booking.services import (
     tax_contained,
 )
 from booking.services.money.payments import NotEnoughGiven, UnknownPayment
-from booking.services.money.providers.base import EventRejected
-from booking.services.money.providers.demo import SIGNATURE, sign
+from booking.services.money.providers.base import EventRejected, ProviderRefused
+from booking.services.money.providers.demo import SIGNATURE, Demo, sign
 from booking.services.money.receipts import NothingPaid
 from booking.services.money.refunds import AlreadyRefunded
 from booking.services.money.tills import NoOpenTill, OtherClerksTill, TillAlreadyOpen, TillClosed
@@ -509,3 +509,41 @@ def test_an_unpaid_order_has_no_receipt(user, show):
 def test_the_price_contains_the_tax(settings, percent, tax):
     settings.TAX_PERCENT = Decimal(percent)
     assert tax_contained(amount=Decimal(12)) == Decimal(tax)
+
+
+# --- What providers report about refunds ------------------------------------------------------
+
+
+class RefusingProvider(Demo):
+    """A provider that refuses refunds, as one does whose customer closed the card."""
+
+    def refund(self, refund):
+        raise ProviderRefused("The card was closed.")
+
+
+def test_a_refund_that_the_provider_refuses_keeps_the_reason(refund, settings):
+    settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.RefusingProvider"}
+    failed = carry_out_refund(refund_id=refund.pk, now=NOW)
+    assert (failed.status, failed.problem) == ("failed", "The card was closed.")
+
+
+def test_a_refund_that_is_done_stays_done(refund):
+    event(refund.payment, "refunded", refund=refund.pk)
+    event(refund.payment, "refund_failed", refund=refund.pk, problem="Too late.")
+    refund.refresh_from_db()
+    assert (refund.status, refund.problem) == ("done", "")
+
+
+def test_an_event_of_another_kind_changes_nothing(user, show):
+    event(pay(user, hold(user, show, 1)), "opened")
+    assert (seats(), PaymentEvent.objects.count()) == ([(1, "held")], 0)
+
+
+def test_the_rows_of_money_have_names(user, show, clerk, refund):
+    payment = take(clerk, show, book(user, show, 2), 12)
+    assert [str(row) for row in (payment, refund, PaymentEvent.objects.get(), payment.till)] == [
+        f"12.000 EUR for {payment.reference}",
+        f"12.000 EUR of {refund.reference}",
+        f"paid-{refund.payment_id}",
+        f"Till {payment.till_id} of clerk",
+    ]

@@ -46,6 +46,8 @@ class Demo:
         if not constant_time_compare(headers.get(SIGNATURE, ""), sign(body)):
             raise EventRejected
         event = json.loads(body)
+        if event["kind"] not in {kind.value for kind in EventKind}:
+            return None
         return Event(
             event["id"],
             EventKind(event["kind"]),
@@ -54,4 +56,6 @@ class Demo:
             f"demo-{event['payment']}",
             Decimal(event["amount"]),
             event["currency"],
+            event.get("refund"),
+            event.get("problem", ""),
         )

@@ -101,7 +101,8 @@ def test_no_query_string_breaks_a_page(staff, ids):
     @given(path=paths, query=QUERIES, posts=st.integers(0, 9))
     def ask(path, query, posts):
         address = f"{path}?{'&'.join(f'{encoded(name)}={encoded(value)}' for name, value in query)}"
-        if posts == 0:
+        # A deletion is carried out by any post, and groups are needed by other tests.
+        if posts == 0 and not path.endswith("/delete/"):
             response = staff.post(address, {"action": "copy", "_selected_action": ids[Show]})
         else:
             response = staff.get(address)

@@ -53,7 +53,14 @@ from booking.services.money.payments import (
     record_payment,
 )
 from booking.services.money.receipts import issue_receipt, tax_contained
-from booking.services.money.refunds import RefundEnded, carry_out_refund, refund_overpaid, retry_refund, settle_refund
+from booking.services.money.refunds import (
+    RefundEnded,
+    carry_out_refund,
+    pay_out_refund,
+    refund_overpaid,
+    retry_refund,
+    settle_refund,
+)
 from booking.services.money.tills import close_till, expected_cash, open_till, read_till
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
@@ -277,6 +284,7 @@ __all__ = [
     "order_amounts",
     "orders_of",
     "pay_order",
+    "pay_out_refund",
     "plan_of_layout",
     "plan_show",
     "preview_copies",

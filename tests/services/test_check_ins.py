@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from booking.models import Booking, CheckIn
+from booking.models import Booking, CheckIn, Payment
 from booking.services import (
     AlreadyCheckedIn,
     NonceReused,
@@ -153,6 +153,25 @@ def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking, pair):
     Booking.objects.update(price=Decimal("12.00"), ticket_type=make_ticket_type())
     detail = f"24.00 EUR is still to be paid for {booking.reference}."
     assert refused(admit, booking, door) == (TicketUnpaid, detail, {"due": "24.00"})
+
+
+def paid(booking, amount):
+    Booking.objects.update(price=Decimal("12.00"), ticket_type=make_ticket_type())
+    fields = {"provider": "demo", "provider_id": "demo-1", "status": "paid", "currency": "EUR"}
+    where = {"show": booking.show, "reference": booking.reference, "amount": Decimal(amount)}
+    Payment.objects.create(**where, **fields, created_at=NOW, settled_at=NOW)
+
+
+@pytest.mark.parametrize("amount", ["12.00", "24.00"])
+def test_a_paid_order_is_admitted(door, booking, amount):
+    paid(booking, amount)
+    assert admit(booking, door).booking == booking
+
+
+def test_a_seat_of_the_order_that_is_only_held_stops_nobody(door, booking):
+    make_hold(show=booking.show, user=booking.user, reference=booking.reference, seat_number=8)
+    paid(booking, "12.00")
+    assert admit(booking, door).booking == booking
 
 
 # --- Tickets ----------------------------------------------------------------------------------

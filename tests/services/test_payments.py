@@ -1,5 +1,6 @@
 """Payments settle under the show's lock: seats for money, or the money back."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -27,6 +28,7 @@ from booking.services import (
     move_booking,
     open_till,
     pay_order,
+    pay_out_refund,
     read_till,
     receive_event,
     record_payment,
@@ -35,7 +37,8 @@ from booking.services import (
     tax_contained,
 )
 from booking.services.money.payments import NotEnoughGiven, UnknownPayment
-from booking.services.money.providers.base import EventRejected, ProviderRefused
+from booking.services.money.providers.base import EventRejected, ProviderRefused, ProviderUnavailable
+from booking.services.money.providers.counter import Counter
 from booking.services.money.providers.demo import SIGNATURE, Demo, sign
 from booking.services.money.receipts import NothingPaid
 from booking.services.money.refunds import AlreadyRefunded
@@ -81,8 +84,6 @@ def pay(user, reference, now=NOW):
 
 def event(payment, kind="paid", now=NOW, **changes):
     """Sends an event of the demo provider."""
-    import json
-
     body = {
         "id": f"{kind}-{payment.pk}",
         "kind": kind,
@@ -146,10 +147,9 @@ def test_an_order_of_another_customer_is_not_paid(user, show):
         pay(make_user(), book(user, show, 1))
 
 
-@pytest.mark.parametrize(("now", "refusal"), [(STARTS_AT, ShowStarted)])
-def test_an_order_is_paid_before_the_show(user, show, now, refusal):
-    with pytest.raises(refusal):
-        pay(user, book(user, show, 1), now)
+def test_an_order_is_paid_before_the_show_starts(user, show):
+    with pytest.raises(ShowStarted):
+        pay(user, book(user, show, 1), STARTS_AT)
 
 
 def test_an_order_of_a_cancelled_show_is_not_paid(user, show, clerk):
@@ -161,14 +161,25 @@ def test_an_order_of_a_cancelled_show_is_not_paid(user, show, clerk):
         take(clerk, show, reference, 12)
 
 
-def test_an_unknown_provider_is_refused(user, show):
-    with pytest.raises(InvalidInput):
-        pay_order(user=user, reference=book(user, show, 1), return_url="", now=NOW, provider="gold")
+@pytest.mark.parametrize("provider", ["gold", "counter"])
+def test_customers_pay_with_online_providers_only(user, show, provider):
+    with pytest.raises(InvalidInput, match="Choose one of demo"):
+        pay_order(user=user, reference=book(user, show, 1), return_url="", now=NOW, provider=provider)
+    assert not Payment.objects.exists()
 
 
-def test_customers_cannot_pay_at_the_counter_by_themselves(user, show):
-    with pytest.raises(PaymentFailed):
-        pay_order(user=user, reference=book(user, show, 1), return_url="", now=NOW, provider="counter")
+def test_the_counter_starts_no_payment():
+    with pytest.raises(ProviderRefused):
+        Counter().create_payment(Payment(), "")
+
+
+def test_a_provider_that_is_unavailable_can_be_tried_again(user, show, settings):
+    settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.UnavailableProvider"}
+    reference = book(user, show, 1)
+    for _ in range(2):
+        with pytest.raises(PaymentFailed):
+            pay(user, reference)
+    assert [payment.status for payment in Payment.objects.all()] == ["pending"]
 
 
 @override_settings(PAYMENT_PROVIDERS={"counter": "booking.services.money.providers.counter.Counter"})
@@ -273,11 +284,18 @@ def test_a_payment_goes_back_if_the_customer_holds_the_seat_in_another_order(use
 
 
 def test_a_payment_that_does_not_cover_the_holds_goes_back(user, show):
-    reference = hold(user, show, 1)
-    payment = pay(user, reference)
+    payment = pay(user, hold(user, show, 1))
     Booking.objects.update(price=13)
     event(payment)
-    assert (seats(), refunds()) == ([(1, "held")], [])
+    assert (seats(), refunds()) == ([(1, "held")], [Decimal(12)])
+
+
+def test_a_payment_goes_back_as_a_whole_if_one_of_its_seats_is_gone(user, show):
+    payment = pay(user, hold(user, show, 1, 2))
+    book(make_user(), show, 2, now=LATER)
+    hold_seats(user=user, show_id=show.pk, seat_numbers=[1], now=LATER)
+    event(payment, now=LATER)
+    assert (refunds(), balance()) == ([Decimal(24)], (Decimal(0), Decimal(12)))
 
 
 def test_a_second_payment_of_an_order_goes_back(user, show, clerk):
@@ -383,9 +401,24 @@ def test_a_refund_that_failed_is_tried_again_by_hand(refund):
         retry_refund(refund_id=refund.pk, now=NOW)
 
 
-def test_a_refund_that_the_provider_refuses_is_visible(refund):
-    Refund.objects.update(provider="counter")
+def test_a_refund_at_the_counter_waits_for_a_clerk_with_an_open_till(user, show, clerk):
+    reference = book(user, show, 1)
+    till = take(clerk, show, reference, 12).till
+    cancel_order(user=user, reference=reference, now=NOW)
+    refund = Refund.objects.get()
     assert carry_out_refund(refund_id=refund.pk, now=NOW).status == "pending"
+    pay_out_refund(refund_id=refund.pk, by=clerk, now=NOW)
+    assert [(line.method, line.refunded) for line in read_till(till=till)] == [
+        ("cash", Decimal(12)),
+        ("card", Decimal(0)),
+    ]
+    with pytest.raises(AlreadyRefunded):
+        pay_out_refund(refund_id=refund.pk, by=clerk, now=NOW)
+
+
+def test_a_refund_online_is_not_paid_out_at_the_counter(refund, clerk):
+    with pytest.raises(NotFound):
+        pay_out_refund(refund_id=refund.pk, by=clerk, now=NOW)
 
 
 @pytest.mark.parametrize("service", [carry_out_refund, settle_refund])
@@ -396,8 +429,8 @@ def test_an_unknown_refund_is_not_found(db, service):
         retry_refund(refund_id=1, now=NOW)
 
 
-@pytest.mark.parametrize(("kind", "status"), [("refunded", "done"), ("refund_failed", "pending")])
-def test_an_event_about_an_unknown_refund_changes_nothing(refund, kind, status):
+@pytest.mark.parametrize("kind", ["refunded", "refund_failed"])
+def test_an_event_about_an_unknown_refund_changes_nothing(refund, kind):
     event(refund.payment, kind)
     refund.refresh_from_db()
     assert (refund.status, PaymentEvent.objects.filter(processed_at=None).count()) == ("pending", 1)
@@ -512,6 +545,11 @@ def test_the_price_contains_the_tax(settings, percent, tax):
 
 
 # --- What providers report about refunds ------------------------------------------------------
+
+
+class UnavailableProvider(Demo):
+    def create_payment(self, payment, return_url):
+        raise ProviderUnavailable
 
 
 class RefusingProvider(Demo):

@@ -292,7 +292,8 @@ def _check(booking: Booking, ticket: Ticket, at: datetime, now: datetime) -> Non
     opening = opens_at(booking.show)
     if at < opening:
         raise NotYetOpen(opening, now)
-    if due := _amount_due(booking):
+    due = _amount_due(booking)
+    if due > 0:
         raise TicketUnpaid(booking, due)
 
 
@@ -308,8 +309,9 @@ def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
 
 
 def _amount_due(booking: Booking) -> Decimal:
-    of_order = Booking.objects.filter(show=booking.show, reference=booking.reference)
-    return order_amounts(show_id=booking.show_id, reference=booking.reference, bookings=of_order).due
+    """Return what is due for the booked seats of the order; seats that are only held let nobody in."""
+    booked = Booking.objects.sold().filter(show=booking.show, reference=booking.reference)
+    return order_amounts(show_id=booking.show_id, reference=booking.reference, bookings=booked).due
 
 
 def _local(moment: datetime) -> str:

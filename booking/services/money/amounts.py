@@ -28,11 +28,6 @@ def amount_owed(*, bookings: Iterable[Booking]) -> Decimal:
     return sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
 
 
-def amounts_of(bookings: Iterable[Booking], payments: Iterable[Payment], refunds: Iterable[Refund]) -> OrderAmounts:
-    paid = sum((payment.amount for payment in payments if payment.status == Payment.Status.PAID), Decimal(0))
-    return OrderAmounts(amount_owed(bookings=bookings), paid, sum((refund.amount for refund in refunds), Decimal(0)))
-
-
 @dataclass(frozen=True)
 class OrderMoney:
     """The payments of an order, oldest first, and their refunds."""
@@ -41,7 +36,10 @@ class OrderMoney:
     refunds: Sequence[Refund] = ()
 
     def amounts(self, bookings: Iterable[Booking]) -> OrderAmounts:
-        return amounts_of(bookings, self.payments, self.refunds)
+        """Return what is due for these bookings of the order."""
+        received = [payment.amount for payment in self.payments if payment.status == Payment.Status.PAID]
+        refunded = [refund.amount for refund in self.refunds]
+        return OrderAmounts(amount_owed(bookings=bookings), sum(received, Decimal(0)), sum(refunded, Decimal(0)))
 
 
 NO_MONEY = OrderMoney()

@@ -15,7 +15,7 @@ from django.db.models import F
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
 from booking.services.mail.outbox import report_payment
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
-from booking.services.money.providers import default_provider, provider_named
+from booking.services.money.providers import online_provider, provider_named
 from booking.services.money.providers.base import Event, EventKind, ProviderRefused, ProviderUnavailable, StartedPayment
 from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
 from booking.services.money.tills import lock_open_till
@@ -74,12 +74,11 @@ def pay_order(
 
     `now` is UTC. Raises NotFound, NothingDue, ShowStarted, ShowCancelled, InvalidInput, PaymentFailed or Busy.
     """
-    name = provider or default_provider()
-    payments = provider_named(name)
+    name = online_provider(provider)
     payment = _pending_payment(user, reference, name, now)
     try:
         # Outside of the transaction, because the provider may take long.
-        started = payments.create_payment(payment, return_url)
+        started = provider_named(name).create_payment(payment, return_url)
     except (ProviderUnavailable, ProviderRefused) as error:
         raise PaymentFailed from error
     # The provider's event may have arrived first.
@@ -181,7 +180,7 @@ def record_payment(
 def receive_event(*, provider: str, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
     """Verifies an event of a provider and applies it once, whatever the order in which events arrive.
 
-    `now` is UTC. Raises EventRejected, InvalidInput, UnknownPayment or Busy; then the provider sends the event again.
+    `now` is UTC. Raises EventRejected, UnknownPayment or Busy; then the provider sends the event again.
     """
     event = provider_named(provider).parse_event(body, headers)
     if event is not None:

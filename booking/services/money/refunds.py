@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from booking.infrastructure.tasks import enqueue, new_task
-from booking.models import Booking, Payment, Refund, Show, Till, User
+from booking.models import Booking, Payment, Refund, Show, User
 from booking.services.mail.outbox import report_refund
 from booking.services.money.amounts import amount_owed
 from booking.services.money.providers import provider_named
 from booking.services.money.providers.base import ProviderRefused
+from booking.services.money.tills import lock_open_till
 from booking.services.refusals import NotFound, Refusal
 from booking.services.transactions import lock_show, retried, write_transaction
 
@@ -58,26 +59,15 @@ def refund_overpaid(
 ) -> list[Refund]:
     """Stores the refunds that orders of a locked show have to get, and returns them; `references` None means all.
 
-    An order gets back what was paid beyond the prices of its active seats, newest payments first. Raises RefundEnded
-    for a change that is made `by_customer` within REFUND_UNTIL_MINUTES before the start.
+    An order gets back what was paid beyond the prices of its booked seats, newest payments first. Money for seats that
+    are only held goes back too: a payment that could not book them would be lost when the hold expires. Raises
+    RefundEnded for a change that is made `by_customer` within REFUND_UNTIL_MINUTES before the start.
     """
-    # Sorted, so that the oldest payment of an order keeps its money.
-    received = Payment.objects.filter(show=show).received().with_refunded()
-    if references is not None:
-        received = received.filter(reference__in=references)
-    by_order: dict[str, list[Payment]] = {}
-    for payment in received.order_by("settled_at", "pk"):
-        by_order.setdefault(payment.reference, []).append(payment)
-    if not by_order:
-        return []
-    prices: dict[str, list[Booking]] = {}
-    for booking in Booking.objects.active(now).filter(show=show, reference__in=by_order):
-        prices.setdefault(booking.reference, []).append(booking)
     refunds = [
         Refund(
             payment=payment,
             show=show,
-            reference=reference,
+            reference=payment.reference,
             provider=payment.provider,
             amount=amount,
             currency=payment.currency,
@@ -85,8 +75,7 @@ def refund_overpaid(
             created_by=by,
             created_at=now,
         )
-        for reference, payments in by_order.items()
-        for payment, amount in _excess(payments, amount_owed(bookings=prices.get(reference, [])))
+        for payment, amount in _overpaid(show, references)
     ]
     if refunds and by_customer and not customers_get_refund(show=show, now=now):
         raise RefundEnded
@@ -99,6 +88,27 @@ def _carry_out_later(refund: Refund, now: datetime) -> None:
     """Enqueues the task; refunds at the counter are paid out by staff."""
     if refund.provider != COUNTER:
         enqueue(new_task(CARRY_OUT, now=now, refund_id=refund.pk))
+
+
+def _overpaid(show: Show, references: Collection[str] | None) -> list[tuple[Payment, Decimal]]:
+    """Return the payments that have to give money back, and how much."""
+    received = Payment.objects.filter(show=show).received().with_refunded()
+    if references is not None:
+        received = received.filter(reference__in=references)
+    by_order: dict[str, list[Payment]] = {}
+    # The oldest payment of an order keeps its money.
+    for payment in received.order_by("settled_at", "pk"):
+        by_order.setdefault(payment.reference, []).append(payment)
+    if not by_order:
+        return []
+    seats: dict[str, list[Booking]] = {}
+    for booking in Booking.objects.sold().filter(show=show, reference__in=by_order):
+        seats.setdefault(booking.reference, []).append(booking)
+    return [
+        excess
+        for reference, payments in by_order.items()
+        for excess in _excess(payments, amount_owed(bookings=seats.get(reference, [])))
+    ]
 
 
 def _excess(payments: list[Payment], owed: Decimal) -> list[tuple[Payment, Decimal]]:
@@ -132,15 +142,7 @@ def carry_out_refund(*, refund_id: int, now: datetime) -> Refund:
 
 
 @retried
-def settle_refund(
-    *,
-    refund_id: int,
-    now: datetime,
-    provider_id: str = "",
-    problem: str = "",
-    by: User | None = None,
-    till: Till | None = None,
-) -> Refund:
+def settle_refund(*, refund_id: int, now: datetime, provider_id: str = "", problem: str = "") -> Refund:
     """Stores that a refund is done, or with a `problem` that it failed. A refund that is done stays so.
 
     `now` is UTC. Raises NotFound and Busy.
@@ -151,12 +153,10 @@ def settle_refund(
     with write_transaction():
         # Race: the task and an event of the provider report the same refund.
         lock_show(found.show_id)
-        return mark_refund(Refund.objects.get(pk=refund_id), provider_id, problem, now, by, till)
+        return mark_refund(Refund.objects.get(pk=refund_id), provider_id, problem, now)
 
 
-def mark_refund(
-    refund: Refund, provider_id: str, problem: str, now: datetime, by: User | None = None, till: Till | None = None
-) -> Refund:
+def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -> Refund:
     """Changes the refund as `settle_refund` says; the caller holds the show's lock."""
     if refund.status == Refund.Status.DONE:
         return refund
@@ -164,11 +164,30 @@ def mark_refund(
     refund.status = Refund.Status.FAILED if problem else Refund.Status.DONE
     refund.settled_at = None if problem else now
     refund.provider_id = provider_id or refund.provider_id
-    refund.created_by, refund.till = refund.created_by or by, till
-    refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "created_by", "till"])
+    refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "till"])
     if refund.status == Refund.Status.DONE:
         report_refund(show=refund.show, reference=refund.reference, amount=refund.amount, reason=refund.reason, now=now)
     return refund
+
+
+@retried
+def pay_out_refund(*, refund_id: int, by: User, now: datetime) -> Refund:
+    """Stores that a clerk with an open till gave the money of a refund at the counter back. `now` is UTC.
+
+    Raises NotFound, NoOpenTill, AlreadyRefunded and Busy.
+    """
+    found = Refund.objects.filter(pk=refund_id, provider=COUNTER).first()
+    if found is None:
+        raise NotFound
+    with write_transaction():
+        # Race: a second clerk, the closing of the till.
+        lock_show(found.show_id)
+        till = lock_open_till(by)
+        refund = Refund.objects.get(pk=refund_id)
+        if refund.status == Refund.Status.DONE:
+            raise AlreadyRefunded
+        refund.till = till
+        return mark_refund(refund, "", "", now)
 
 
 @retried

@@ -19,15 +19,18 @@ def _load(path: str) -> Provider:
 
 
 def provider_named(name: str) -> Provider:
-    """Raises InvalidInput for a provider that is not configured."""
-    if name not in settings.PAYMENT_PROVIDERS:
-        raise InvalidInput("provider", [f"There is no payment provider {name}."], ["unknown_provider"])
+    """Return the provider; one that has payments must stay in PAYMENT_PROVIDERS."""
     return _load(settings.PAYMENT_PROVIDERS[name])
 
 
-def default_provider() -> str:
-    """Return the name of the provider that customers pay with unless they name one; the first that is online."""
-    for name, path in settings.PAYMENT_PROVIDERS.items():
-        if _load(path).is_online:
-            return name
-    raise InvalidInput("provider", ["Online payment is not available; pay at the counter."], ["no_provider"])
+def online_provider(name: str | None) -> str:
+    """Return the name if customers can pay with this provider; without a name, the first such provider's.
+
+    Raises InvalidInput.
+    """
+    online = [own for own, path in settings.PAYMENT_PROVIDERS.items() if _load(path).is_online]
+    if not online:
+        raise InvalidInput("provider", ["Online payment is not available; pay at the counter."], ["no_provider"])
+    if name is not None and name not in online:
+        raise InvalidInput("provider", [f"Choose one of {', '.join(online)}."], ["unknown_provider"])
+    return name or online[0]

@@ -1,18 +1,15 @@
 """The report on admissions: a page, and CSV files."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from booking.admin.forms import PeriodForm
-from booking.admin.reports import SHOWS_A_PAGE, Row, csv_response, this_month
+from booking.admin.reports import Row, period_view
 from booking.services.door.reports import AdmissionsReport, read_admissions
 from movieticket.deadline import with_staff_deadline
 
@@ -46,24 +43,14 @@ class AdmissionsPage(admin.ModelAdmin):
 
     @with_staff_deadline
     def admissions_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if table is not None and table not in TABLES:
-            raise Http404
-        has_period = {"first_day", "last_day"} & request.GET.keys()
-        form = PeriodForm(request.GET if has_period else this_month())
-        report = read_admissions(**form.cleaned_data, now=timezone.now()) if form.is_valid() else None
-        if report and table:
-            period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
-            return csv_response(f"admissions-{table}-{period}", TABLES[table](report))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Admissions",
-            "opts": self.opts,
-            "form": form,
-            "report": report,
-        }
-        if report:
-            context["page"] = Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page"))
-            context["period"] = "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data)
-        return TemplateResponse(request, "admin/booking/booking/admissions.html", context)
+        return period_view(
+            self,
+            request,
+            table,
+            read=partial(read_admissions, now=timezone.now()),
+            tables=TABLES,
+            context=lambda _report: {},
+            title="Admissions",
+            template="admin/booking/booking/admissions.html",
+            prefix="admissions-",
+        )

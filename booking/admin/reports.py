@@ -2,7 +2,7 @@
 
 import csv
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -93,6 +93,41 @@ def this_month() -> dict[str, date]:
     }
 
 
+def period_view(
+    model_admin: Any,
+    request: HttpRequest,
+    table: str | None,
+    *,
+    read: Callable[..., Any],
+    tables: Mapping[str, Callable[[Any], Iterable[Row]]],
+    context: Callable[[Any], dict[str, Any]],
+    title: str,
+    template: str,
+    prefix: str = "",
+) -> HttpResponse:
+    """Return the page of a report on a period, or one of its `tables` as CSV.
+
+    `read` returns the report of `first_day` and `last_day`; `prefix` begins the names of the files.
+    """
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    if table is not None and table not in tables:
+        raise Http404
+    has_period = {"first_day", "last_day"} & request.GET.keys()
+    form = PeriodForm(request.GET if has_period else this_month())
+    report = read(**form.cleaned_data) if form.is_valid() else None
+    if report and table:
+        period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
+        return csv_response(f"{prefix}{table}-{period}", tables[table](report))
+    shown = {"title": title, "opts": model_admin.opts, "form": form, "report": report}
+    if report:
+        shown |= context(report) | {
+            "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
+            "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),
+        }
+    return TemplateResponse(request, template, model_admin.admin_site.each_context(request) | shown)
+
+
 class ReportsPage(admin.ModelAdmin):
     """The page with the sales of a period; the default is the current month."""
 
@@ -106,29 +141,20 @@ class ReportsPage(admin.ModelAdmin):
 
     @with_staff_deadline
     def reports_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if table is not None and table not in TABLES:
-            raise Http404
-        has_period = {"first_day", "last_day"} & request.GET.keys()
-        form = PeriodForm(request.GET if has_period else this_month())
-        report = services.read_report(**form.cleaned_data) if form.is_valid() else None
-        if report and table:
-            period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
-            return csv_response(f"{table}-{period}", TABLES[table](report))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Reports",
-            "opts": self.opts,
-            "form": form,
-            **(self._tables(request, report, form) if report else {}),
-        }
-        return TemplateResponse(request, "admin/booking/booking/reports.html", context)
+        return period_view(
+            self,
+            request,
+            table,
+            read=services.read_report,
+            tables=TABLES,
+            context=self._tables,
+            title="Reports",
+            template="admin/booking/booking/reports.html",
+        )
 
     @staticmethod
-    def _tables(request: HttpRequest, report: services.Report, form: PeriodForm) -> dict[str, Any]:
+    def _tables(report: services.Report) -> dict[str, Any]:
         return {
-            "report": report,
             "chart": draw_chart(report.days),
             "groups": [("movies", "By movie", report.movies), ("screens", "By screen", report.screens)],
             "kinds": [
@@ -137,6 +163,4 @@ class ReportsPage(admin.ModelAdmin):
                 ("clerks", "By clerk", "Clerk", report.clerks),
             ],
             "currency": settings.CURRENCY,
-            "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
-            "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),
         }

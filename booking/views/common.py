@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from django.http import Http404
+from django.conf import settings
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
@@ -37,6 +38,11 @@ def _reader(serializer_class: Any) -> Any:
 def account(request: Request) -> User:
     """Return the user of a view that requires authentication."""
     return cast(User, request.user)
+
+
+def own_address(request: HttpRequest | Request, path: str) -> str:
+    """Return the absolute address of a path of this service: under PUBLIC_URL, or where the request came."""
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
 class Public:

@@ -16,7 +16,7 @@ from booking import services
 from booking.models import User
 from booking.serializers import MessageSerializer, NewPasswordSerializer, PasswordResetSerializer
 from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of, set_limit_headers
-from booking.views.common import Public, validated
+from booking.views.common import Public, own_address, validated
 from booking.views.openapi import operation
 
 SENT = "If an account has this e-mail address, a link has been sent to it."
@@ -41,13 +41,11 @@ class PasswordResetView(Public, APIView):
 
 def _link(request: Request) -> Callable[[str, str], str]:
     """Return a function that builds the link to the page for a new password: PASSWORD_RESET_URL or this service's."""
-    # Locally, the address at which the request came.
-    host = settings.PUBLIC_URL or request.build_absolute_uri("/").removesuffix("/")
 
     def link(uid: str, token: str) -> str:
         if settings.PASSWORD_RESET_URL:
             return settings.PASSWORD_RESET_URL.replace("{uid}", uid).replace("{token}", token)
-        return host + reverse("password_reset_confirm", args=[uid, token])
+        return own_address(request, reverse("password_reset_confirm", args=[uid, token]))
 
     return link
 

@@ -21,13 +21,8 @@ from booking.serializers import PaySerializer, StartedPaymentSerializer, represe
 from booking.services.money.providers import demo
 from booking.services.money.providers.base import EventKind
 from booking.views.bookings import LimitedView, created
-from booking.views.common import Public, account, validated
+from booking.views.common import Public, account, own_address, validated
 from booking.views.openapi import operation
-
-
-def own_address(request: HttpRequest | Request, path: str) -> str:
-    """Return the absolute address of a path of this service."""
-    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
 def _origin(url: str) -> str:

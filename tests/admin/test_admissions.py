@@ -20,7 +20,7 @@ def show(db):
 
 
 def came(show, door, *minutes_before):
-    """Sells a seat for each of the numbers, which comes so many minutes before the start."""
+    """Sells a seat for each number and admits it that number of minutes before the start."""
     first = show.bookings.count()
     for number, minutes in enumerate(minutes_before, first + 1):
         booking = make_booking(show=show, seat_number=number, created_at=START - timedelta(days=1))

@@ -233,6 +233,21 @@ def test_a_show_deleted_meanwhile_is_reported_and_the_others_change(staff, regul
     assert versions(changed) == [2]
 
 
+def test_a_show_that_gets_another_list_meanwhile_keeps_that_one(staff, regular, adult):
+    show, other, pending = show_on(1, regular), make_price_list({("S", adult): 6}, name="Other"), ["change"]
+    form = fields(staff, regular)
+
+    def change_first(execute, sql, params, many, context):
+        if sql.startswith('INSERT INTO "booking_pricelist"') and pending:
+            pending.clear()
+            Show.objects.filter(pk=show.pk).update(price_list=other)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(change_first):
+        staff.post(path(regular), form)
+    assert Show.objects.get(pk=show.pk).price_list == other
+
+
 @parallel_writers
 @pytest.mark.django_db(transaction=True)
 def test_a_list_that_is_locked_for_long_is_refused_on_the_form(staff, regular):

@@ -1,10 +1,11 @@
-"""The worker as a process: it ends when it is told to, and when its parent has ended."""
+"""The worker as a process: it ends after a signal, and after its parent has ended."""
 
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from subprocess import PIPE
 from time import monotonic
 
 import pytest
@@ -13,22 +14,46 @@ pytestmark = pytest.mark.server
 SECONDS = 30
 
 
+@pytest.fixture
+def environment(tmp_path):
+    return os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+
+
+def wait_for(condition):
+    deadline = monotonic() + SECONDS
+    while not condition():
+        assert monotonic() < deadline
+
+
 def handles_sigterm(pid):
+    """Whether the process has installed its handlers of signals, which it does before its first task."""
     status = Path(f"/proc/{pid}/status").read_text()
     [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
     return int(caught, 16) >> (signal.SIGTERM - 1) & 1
 
 
+def has_ended(pid):
+    """Whether the process has ended; in a container, nobody may collect its status."""
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_ends_when_it_is_told_to(tmp_path, number):
-    environment = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+def test_a_worker_ends_after_a_signal(environment, number):
     worker = subprocess.Popen([sys.executable, "manage.py", "db_worker"], env=environment)
     try:
-        deadline = monotonic() + SECONDS
-        while not handles_sigterm(worker.pid) and monotonic() < deadline:
-            assert worker.poll() is None
+        wait_for(lambda: handles_sigterm(worker.pid))
         worker.send_signal(number)
         assert worker.wait(SECONDS) == 0
     finally:
         worker.kill()
         worker.wait()
+
+
+def test_a_worker_ends_after_its_parent(environment):
+    command = f"{sys.executable} manage.py db_worker --with-parent & echo $!; exec cat"
+    parent = subprocess.Popen(["sh", "-c", command], env=environment, stdin=PIPE, stdout=PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    wait_for(lambda: handles_sigterm(worker))
+    parent.communicate()
+    wait_for(lambda: has_ended(worker))

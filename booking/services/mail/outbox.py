@@ -31,10 +31,6 @@ class Mail(Enum):
     PAID = "payment_received"
     REFUNDED = "payment_refunded"
 
-    @property
-    def title(self) -> str:
-        return self.value.replace("_", " ").capitalize()
-
 
 def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
     """Return the statement that enqueues the confirmation of an order whose customer has this address or none.

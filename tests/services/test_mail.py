@@ -73,7 +73,7 @@ def test_a_sale_is_confirmed(ann, show):
     [message] = sent()
     assert (message.to, message.subject) == ([ADDRESS], f"Your seats for {show.movie.title}")
     assert message.body == (
-        "Dear ann,\n\nyour seats are booked.\n\n"
+        "Dear ann,\n\nYour seats are booked.\n\n"
         f"{show.movie.title}\nMonday 1 June 2099, 18:00\n{show.screen.name}\nReference {booking.reference}\n\n"
         "Seat A3, Adult: 9.50 EUR\nSeat A4, Adult: 9.50 EUR\nTotal: 19.00 EUR\n\n"
         "Please have the reference ready at the cinema.\n"
@@ -123,7 +123,7 @@ def test_a_cancelled_seat_is_reported_with_the_seats_that_are_left(ann, show):
     cancel_booking(booking_id=booking.pk, now=LATER)
     [_, message] = sent(LATER)
     assert message.body.endswith("Seat A3, Adult: 9.50 EUR\nTotal: 9.50 EUR\n\nStill booked: A4.\n")
-    assert "you have cancelled these seats" in message.body
+    assert "You have cancelled these seats" in message.body
 
 
 def test_staff_who_cancel_seats_of_two_orders_cause_a_mail_for_each(ann, show):
@@ -133,7 +133,7 @@ def test_staff_who_cancel_seats_of_two_orders_cause_a_mail_for_each(ann, show):
     cancel_bookings(show_id=show.pk, seen=seen, now=LATER, cancelled_by=staff)
     messages = sent(LATER)
     assert sorted(message.to[0] for message in messages) == [ADDRESS, "bob@example.com"]
-    assert all("the cinema has cancelled these seats" in message.body for message in messages)
+    assert all("The cinema has cancelled these seats" in message.body for message in messages)
 
 
 def test_a_cancelled_show_is_reported_with_the_sentence_of_the_staff(ann, show):

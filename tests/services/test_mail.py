@@ -172,7 +172,7 @@ def test_payments_and_refunds_are_reported(ann, show):
         report_payment(show=show, reference=booking.reference, amount=Decimal(19), now=LATER)
         report_refund(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
     bodies = "".join(message.body for message in sent(LATER))
-    assert "we have received 19.00 EUR for your seats" in bodies
+    assert "We have received 19.00 EUR for your seats" in bodies
     assert "5.00 EUR go back to where your payment came from. Sorry." in bodies
 
 

@@ -10,12 +10,18 @@ class BookingConfig(AppConfig):
     def ready(self) -> None:
         # These modules import models, so they need the app registry.
         from booking import services
+        from booking.infrastructure.tasks import read_backlog
         from booking.infrastructure.triggers import create_missing_triggers, drop_guards
         from movieticket.probes import add_gauge
 
         pre_migrate.connect(drop_guards, sender=self)
         post_migrate.connect(create_missing_triggers, sender=self)
         add_gauge("active_holds", "Seats that are currently held.", lambda: services.count_holds(now=timezone.now()))
+        add_gauge("tasks_waiting", "Tasks that are due.", lambda: read_backlog(timezone.now()).waiting)
+        add_gauge(
+            "oldest_task_seconds", "The longest wait.", lambda: read_backlog(timezone.now()).oldest_seconds
+        )
+        add_gauge("tasks_failed", "Tasks that were given up.", lambda: read_backlog(timezone.now()).failed)
 
     def prepare_to_serve(self) -> None:
         """Does work that the first request of a worker would otherwise have to wait for."""

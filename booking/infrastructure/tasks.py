@@ -14,8 +14,6 @@ from django_tasks_db.models import DBTaskResult
 from booking.infrastructure.statements import Call, Insert, send
 
 BACKEND = "default"
-# A task that waits for longer than this has no worker, or its worker has too much to do.
-LATE_AFTER = timedelta(minutes=5)
 KEEP_SUCCESSFUL = timedelta(days=1)
 KEEP_FAILED = timedelta(days=30)
 
@@ -60,10 +58,6 @@ class Backlog(NamedTuple):
     # The longest of these waits, in seconds.
     oldest_seconds: float
     failed: int
-
-    @property
-    def is_late(self) -> bool:
-        return self.oldest_seconds > LATE_AFTER.total_seconds()
 
 
 def read_backlog(now: datetime) -> Backlog:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
+from booking.infrastructure.tasks import expired_tasks
 from booking.models import IdempotencyKey, Movie, Order, RevokedSession
 from booking.models.folding import fold_rows
 from booking.services.accounts.counters import sweep
@@ -56,6 +57,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "missing seat plans and orders", filter(None, complete_old_rows())
     yield "contacts", _repeated(partial(_forget_contacts, now - timedelta(days=settings.KEEP_CONTACTS_DAYS)))
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
+    yield "finished tasks", _deleted(expired_tasks(now))
     # Last, because only this step waits for locks: a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
     yield "holds", _repeated(release)

@@ -86,7 +86,8 @@ def own_pages():
 
 def own_actions():
     for model, model_admin in admin.site._registry.items():
-        for action in model_admin.actions:
+        # test_tasks.py has the action on tasks, which are of another app.
+        for action in model_admin.actions if model._meta.app_label == "booking" else ():
             yield model._meta.model_name, action
 
 

@@ -208,7 +208,6 @@ def test_the_backlog_has_what_is_due_and_what_has_failed(worker, clock):
     assert read_backlog(NOW + 2 * MINUTE)[:] == (3, 120, 0)
     worker.run_due()
     assert read_backlog(NOW)[:] == (0, 0, 1)
-    assert read_backlog(NOW + 10 * MINUTE).is_late
 
 
 def test_a_failed_task_gets_another_day(worker, clock):

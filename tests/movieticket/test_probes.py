@@ -101,4 +101,9 @@ def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, mon
     # No worker has counted anything in this folder.
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     figures = [line for line in probe.get("/metrics").content.decode().splitlines() if line[0] != "#"]
-    assert figures == ["active_holds 0.0"]
+    assert [figure.split()[0] for figure in figures] == [
+        "active_holds",
+        "tasks_waiting",
+        "oldest_task_seconds",
+        "tasks_failed",
+    ]

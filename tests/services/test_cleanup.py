@@ -145,6 +145,7 @@ def test_every_kind_is_reported_where_nothing_has_expired():
         "missing seat plans and orders",
         "contacts",
         "uploaded files",
+        "finished tasks",
         "holds",
     ]
     assert list(clean_up(now=NOW)) == [(kind, 0) for kind in kinds]
@@ -239,6 +240,7 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
         "Missing seat plans and orders removed: 0",
         "Contacts removed: 0",
         "Uploaded files removed: 0",
+        "Finished tasks removed: 0",
         "Holds removed: 0",
     ]
     assert capsys.readouterr().err == ""

@@ -1,0 +1,32 @@
+"""Tasks in the admin."""
+
+import pytest
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from booking.infrastructure.tasks import enqueue, new_task
+from tests.staff import page_messages
+
+PAGE = "/admin/django_tasks_database/dbtaskresult/"
+
+
+@pytest.fixture
+def failed(db):
+    enqueue(new_task("booking.tasks.carry_out_refund", now=timezone.now(), refund_id=1))
+    DBTaskResult.objects.update(status="FAILED", finished_at=timezone.now(), traceback="ValueError: No luck.")
+    return DBTaskResult.objects.get()
+
+
+def test_a_failed_task_is_shown_with_its_reason(staff, failed):
+    assert b"No luck." in staff.get(f"{PAGE}{failed.pk}/change/").content
+
+
+def test_a_failed_task_is_retried_once(staff, failed):
+    action = {"action": "retry_tasks", "_selected_action": str(failed.pk)}
+    answers = [page_messages(staff.post(PAGE, action, follow=True)) for _ in range(2)]
+    assert answers == [["1 failed task will be retried."], ["0 failed tasks will be retried."]]
+    assert DBTaskResult.objects.get().status == "READY"
+
+
+def test_the_box_office_sees_no_tasks(box_office, failed):
+    assert box_office.get(PAGE).status_code == 403

@@ -84,7 +84,7 @@ test-fast: $(VENV)/.installed-dev
 	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz"
 
 test-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile
 
 test-clients: $(VENV)/.installed-dev
 	@if command -v npm >/dev/null; then \

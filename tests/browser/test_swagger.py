@@ -160,7 +160,11 @@ def test_operations_stand_in_the_order_of_the_journey(swagger):
         "Cancel a booking",
         "List your orders",
         "See an order",
+        "Pay an order",
         "Cancel an order",
+        "See who is admitted",
+        "Admit a ticket",
+        "Undo an admission",
     ]
 
 

@@ -47,6 +47,13 @@ class Till(models.Model):
     def __str__(self) -> str:
         return f"Till {self.pk} of {self.clerk}"
 
+    @property
+    def difference(self) -> Decimal | None:
+        """The counted cash without the expected cash: below 0 if some is missing; None while the till is open."""
+        if self.counted_cash is None or self.expected_cash is None:
+            return None
+        return self.counted_cash - self.expected_cash
+
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
     def of_order(self, show_id: int, reference: str) -> PaymentQuerySet:

@@ -61,7 +61,7 @@ from booking.services.money.refunds import (
     retry_refund,
     settle_refund,
 )
-from booking.services.money.tills import close_till, expected_cash, open_till, read_till
+from booking.services.money.tills import TillLine, close_till, expected_cash, find_open_till, open_till, read_till
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder
@@ -226,6 +226,7 @@ __all__ = [
     "TicketChange",
     "TicketInvalid",
     "TicketUnpaid",
+    "TillLine",
     "UnknownTicketType",
     "WrongShow",
     "add_copies",
@@ -268,6 +269,7 @@ __all__ = [
     "find_mailed_order",
     "find_movie_upload",
     "find_offsets",
+    "find_open_till",
     "give_lowest_prices",
     "give_plans",
     "give_version",

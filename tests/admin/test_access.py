@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from booking.models import Booking, Order, Show, User
 from tests.factories import make_block, make_booking, make_movie, make_price_list, make_upload, make_user
+from tests.tills import till_of
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
@@ -62,6 +63,8 @@ TABLE = {
     ("booking_booking_admissions_file", "shows", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    # The till of another clerk.
+    ("booking_till_print", "till", "GET"): [SIGN_IN, SIGN_IN, 404, 200],
 }
 # What becomes of the show and of the seat that is booked when an action is carried out.
 ACTIONS = {
@@ -130,6 +133,7 @@ def send(client, page, arguments, method, booking, *, token=True):
     ids = {"show": booking.show_id, "screen": booking.show.screen_id}
     order = Order.objects.get(reference=booking.reference)
     ids |= {"booking": booking.pk, "order": order.pk, "upload": make_upload().pk}
+    ids |= {"till": till_of(make_user(is_staff=True)).pk}
     path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)

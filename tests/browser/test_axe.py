@@ -34,6 +34,8 @@ STAFF_PAGES = {
     "orders": "/admin/booking/order/",
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
+    "tills": "/admin/booking/till/",
+    "open a till": "/admin/booking/till/add/",
     "doors": "/admin/booking/show/door/",
     "admissions": "/admin/booking/booking/admissions/",
     "plan": "/admin/booking/show/plan/?day=2099-06-01",

@@ -43,6 +43,16 @@ class TillLine:
     refunds: int
     refunded: Decimal
 
+    @property
+    def net(self) -> Decimal:
+        """What is left after the refunds."""
+        return self.paid - self.refunded
+
+
+def find_open_till(*, clerk: User) -> Till | None:
+    """Return the clerk's open till, if there is one."""
+    return Till.objects.filter(clerk=clerk, closed_at=None).first()
+
 
 @retried
 def open_till(*, clerk: User, opening_float: Decimal, now: datetime) -> Till:

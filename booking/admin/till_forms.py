@@ -1,0 +1,36 @@
+"""Forms of a till's page. The services check the rules."""
+
+from typing import Any
+
+from django import forms
+
+from booking.admin.price_forms import AmountField
+from booking.models import Till
+
+
+class TillForm(forms.ModelForm):
+    """The base class: validates the fields and not the model's constraints, which hold once the service has run."""
+
+    class Meta:
+        model = Till
+        fields: tuple[str, ...] = ()
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # Django skips a constraint if one of its fields is excluded.
+        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return exclusions | set(self.fields)
+
+
+class OpenTillForm(TillForm):
+    opening_float: Any = AmountField(label="Float", help_text="The cash in the drawer now.")
+
+    class Meta(TillForm.Meta):
+        fields = ("opening_float",)
+
+
+class CloseTillForm(TillForm):
+    counted_cash: Any = AmountField(label="Counted cash", help_text="All cash in the drawer, with the float.")
+
+    class Meta(TillForm.Meta):
+        fields = ("counted_cash", "note")
+        help_texts = {"note": "For example, why cash is missing."}

@@ -1,0 +1,175 @@
+"""Tills in the admin: a clerk opens one, sees what it took, and closes it with the counted cash."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from booking.models import Till
+from booking.services import close_till
+from tests.admin.orders import links_of, text_of
+from tests.factories import make_user
+from tests.staff import page_messages, signed_in_as, staff_with
+from tests.tills import TILLS, make_clerk, make_priced_show, sell, take, till_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clerk():
+    return make_clerk()
+
+
+@pytest.fixture
+def desk(clerk):
+    """The browser of the clerk."""
+    return signed_in_as(clerk)
+
+
+def page_of(till):
+    return f"{TILLS}{till.pk}/change/"
+
+
+def close(client, till, **form):
+    return client.post(page_of(till), {"counted_cash": "50", "note": ""} | form, follow=True)
+
+
+def test_a_clerk_opens_a_till_with_a_float(desk, clerk):
+    response = desk.post(f"{TILLS}add/", {"opening_float": "50.50"}, follow=True)
+    till = Till.objects.get()
+    assert (till.clerk, till.opening_float, page_messages(response)) == (clerk, Decimal("50.5"), ["Your till is open."])
+    assert response.redirect_chain[-1][0] == page_of(till)
+
+
+def test_a_clerk_has_one_open_till(desk, clerk):
+    till = till_of(clerk)
+    assert f'Your till is already open. <a href="{page_of(till)}">' in desk.get(f"{TILLS}add/").content.decode()
+    response = desk.post(f"{TILLS}add/", {"opening_float": "1"})
+    assert "Your till is already open." in text_of(response)
+    assert Till.objects.count() == 1
+
+
+@pytest.mark.parametrize("value", ["", "-1", "x", "0.001", "9" * 15])
+def test_a_float_that_is_no_amount_is_refused(desk, value):
+    assert desk.post(f"{TILLS}add/", {"opening_float": value}).context["adminform"].form.errors.keys() == {
+        "opening_float"
+    }
+    assert not Till.objects.exists()
+
+
+def test_the_page_counts_by_kind_of_payment(desk, clerk):
+    till, show = till_of(clerk), make_priced_show()
+    take(sell(show, 1), clerk)
+    take(sell(show, 2, 3), clerk, "card")
+    text = text_of(desk.get(page_of(till)))
+    assert "Cash 12.00 1 payment 0.00 0 refunds 12.00 Card 24.00 1 payment 0.00 0 refunds 24.00 Total 36.00" in text
+    assert "Expected cash in EUR 62.00" in text
+
+
+def test_a_till_is_closed_with_the_counted_cash(desk, clerk):
+    till = till_of(clerk)
+    response = close(desk, till, counted_cash="48", note="Change given twice")
+    till.refresh_from_db()
+    assert (till.counted_cash, till.expected_cash, till.note) == (48, 50, "Change given twice")
+    assert page_messages(response) == ["Your till is closed. Difference: 2.00 short."]
+    assert "Note: Change given twice" in text_of(response)
+
+
+@pytest.mark.parametrize(("counted", "difference"), [("50", "none"), ("50.01", "0.01 over")])
+def test_the_difference_is_in_words(desk, clerk, counted, difference):
+    response = close(desk, till_of(clerk), counted_cash=counted)
+    assert page_messages(response) == [f"Your till is closed. Difference: {difference}."]
+
+
+def test_without_a_count_the_till_stays_open(desk, clerk):
+    response = close(desk, till_of(clerk), counted_cash="")
+    assert response.context["adminform"].form.errors.keys() == {"counted_cash"}
+    assert Till.objects.get().closed_at is None
+
+
+def test_a_closed_till_offers_nothing_to_change(desk, clerk):
+    till = till_of(clerk)
+    close(desk, till)
+    assert close(desk, till, counted_cash="1").status_code == 403
+    assert "Close the till" not in desk.get(page_of(till)).content.decode()
+    till.refresh_from_db()
+    assert till.counted_cash == 50
+
+
+def test_a_clerk_sees_no_till_of_another_clerk(desk):
+    other = till_of(make_clerk("other"))
+    assert desk.get(TILLS).context["cl"].result_count == 0
+    assert close(desk, other).redirect_chain[0][0] == "/admin/"
+    other.refresh_from_db()
+    assert other.closed_at is None
+
+
+def test_a_manager_sees_all_tills_and_closes_none(clerk):
+    till, manager = till_of(clerk), staff_with("view_till", "close_till")
+    assert manager.get(TILLS).context["cl"].result_count == 1
+    assert "Close the till" not in manager.get(page_of(till)).content.decode()
+    assert close(manager, till).status_code == 403
+
+
+def test_without_the_permission_there_are_no_tills(clerk):
+    till, viewer = till_of(clerk), staff_with("view_show", "take_payment")
+    paths = [TILLS, f"{TILLS}add/", page_of(till), f"{TILLS}{till.pk}/print/"]
+    assert [viewer.get(path).status_code for path in paths] == [403] * 4
+
+
+def test_who_may_only_see_tills_opens_none(clerk):
+    assert staff_with("view_till").get(f"{TILLS}add/").status_code == 403
+
+
+def test_a_till_is_never_deleted(staff, clerk):
+    till = till_of(clerk)
+    assert staff.post(f"{TILLS}{till.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert Till.objects.exists()
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_list_leads_to_the_clerk_s_own_till(desk, clerk, is_open):
+    till = till_of(clerk) if is_open else None
+    links = links_of(desk.get(TILLS))
+    assert links == ({"Your till": page_of(till)} if till else {"Open a till": f"{TILLS}add/"})
+
+
+def test_the_print_has_the_counts(desk, clerk):
+    till = till_of(clerk)
+    take(sell(make_priced_show(), 1), clerk)
+    assert "Closed still open" in text_of(desk.get(f"{TILLS}{till.pk}/print/"))
+    close(desk, till, counted_cash="62", note="All right")
+    text = text_of(desk.get(f"{TILLS}{till.pk}/print/"))
+    for part in ("Clerk clerk", "Expected cash 62.00 EUR", "Counted cash 62.00 EUR", "Difference none", "All right"):
+        assert part in text
+
+
+def test_a_till_that_does_not_exist_is_not_printed(desk):
+    assert desk.get(f"{TILLS}999/print/").status_code == 404
+
+
+def test_the_history_says_when_it_was_opened_and_closed(desk, clerk):
+    desk.post(f"{TILLS}add/", {"opening_float": "50"})
+    till = Till.objects.get()
+    close(desk, till)
+    history = desk.get(f"{TILLS}{till.pk}/history/").context["action_list"]
+    assert [entry.get_change_message() for entry in history] == ["Opened.", "Closed."]
+
+
+@pytest.mark.parametrize(("state", "expected"), [("open", [None]), ("closed", [3]), ("", [None, 3]), ("x", [None, 3])])
+def test_the_list_is_filtered_by_state(staff, clerk, state, expected):
+    till_of(clerk)
+    closed = till_of(make_clerk("other"), 5)
+    now = timezone.now() + timedelta(hours=1)
+    close_till(till_id=closed.pk, clerk=closed.clerk, counted_cash=Decimal(3), note="", now=now)
+    rows = staff.get(TILLS, {"state": state}).context["cl"].result_list
+    assert sorted((row.counted_cash for row in rows), key=lambda count: count is not None) == expected
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_list_costs_the_same_queries_for_1_and_3_rows(staff, rows, django_assert_num_queries):
+    for _ in range(rows):
+        till_of(make_user(is_staff=True))
+    with django_assert_num_queries(6):
+        assert staff.get(TILLS).context["cl"].result_count == rows

@@ -1,0 +1,57 @@
+"""What the tests of tills and payments at the counter share."""
+
+from decimal import Decimal
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from booking.models import Booking, Order, Payment, Till, User
+from booking.services import book_seats, open_till, record_payment
+from tests.factories import make_price_list, make_show, make_ticket_type, make_user
+
+TILLS = "/admin/booking/till/"
+
+
+def make_clerk(username: str = "clerk", **fields) -> User:
+    """A member of the box office."""
+    clerk = make_user(username=username, is_staff=True, **fields)
+    clerk.groups.add(Group.objects.get(name="Box office"))
+    return clerk
+
+
+def till_of(clerk: User, opening_float=50) -> Till:
+    return open_till(clerk=clerk, opening_float=Decimal(opening_float), now=timezone.now())
+
+
+def make_priced_show(**fields):
+    """Row A costs 12.00, or 8.00 for children, row B 15.00."""
+    adult, child = make_ticket_type(name="Adult"), make_ticket_type(name="Child")
+    prices = {("S", adult): 12, ("S", child): 8, ("P", adult): 15}
+    return make_show(**({"layout": "SSSSSSSSSS\nPPPPPPPPPP", "price_list": make_price_list(prices)} | fields))
+
+
+def sell(show, *seats, clerk: User | None = None, **more) -> Order:
+    """Sells the seats to a customer without an account, who owes the money."""
+    [booking, *_] = book_seats(
+        user=None,
+        show_id=show.pk,
+        seat_numbers=seats,
+        now=timezone.now(),
+        sold_by=clerk,
+        **more,
+    )
+    return Order.objects.get(show=show, reference=booking.reference)
+
+
+def take(order: Order, clerk: User, method="cash", given=None) -> Payment:
+    """Takes all that the order costs."""
+    prices = Booking.objects.sold().filter(show=order.show, reference=order.reference).values_list("price", flat=True)
+    return record_payment(
+        show_id=order.show_id,
+        reference=order.reference,
+        method=method,
+        expected=sum(prices, Decimal(0)),
+        given=given,
+        by=clerk,
+        now=timezone.now(),
+    )

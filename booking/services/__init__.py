@@ -41,7 +41,7 @@ from booking.services.door.lists import (
 from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order
-from booking.services.mail.outbox import Mail, count_reachable, report_payment, report_refund
+from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
 from booking.services.mail.sending import send_order_mail
 from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
 from booking.services.money.payments import (
@@ -200,6 +200,7 @@ __all__ = [
     "PlanSwitch",
     "PriceChanged",
     "Programme",
+    "Reach",
     "RecentScan",
     "RefundEnded",
     "Refusal",

@@ -10,7 +10,7 @@ from django.db import transaction
 from django_tasks_db.models import DBTaskResult
 
 from booking.infrastructure.worker import Worker
-from booking.models import Booking, Order
+from booking.models import Booking, Order, Refund
 from booking.services import (
     Contact,
     Mail,
@@ -25,7 +25,10 @@ from booking.services import (
     count_reachable,
     find_mailed_order,
     hold_seats,
+    open_till,
+    pay_out_refund,
     preview_letter,
+    record_payment,
     report_payment,
     report_refund,
 )
@@ -76,6 +79,7 @@ def test_a_sale_is_confirmed(ann, show):
         "Dear ann,\n\nYour seats are booked.\n\n"
         f"{show.movie.title}\nMonday 1 June 2099, 18:00\n{show.screen.name}\nReference {booking.reference}\n\n"
         "Seat A3, Adult: 9.50 EUR\nSeat A4, Adult: 9.50 EUR\nTotal: 19.00 EUR\n\n"
+        "19.00 EUR is still to pay. You can pay at the cinema until the show starts.\n\n"
         "Please have the reference ready at the cinema.\n"
     )
 
@@ -138,7 +142,6 @@ def test_staff_who_cancel_seats_of_two_orders_cause_a_mail_for_each(ann, show):
 
 def test_a_cancelled_show_is_reported_with_the_sentence_of_the_staff(ann, show):
     booked(ann, show)
-    assert count_reachable(show=show) == 1
     cancel_show(show_id=show.pk, now=LATER, note="The projector broke.")
     [message] = sent(LATER)
     assert message.subject == f"The show is cancelled: {show.movie.title}"
@@ -173,7 +176,35 @@ def test_payments_and_refunds_are_reported(ann, show):
         report_refund(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
     bodies = "".join(message.body for message in sent(LATER))
     assert "We have received 19.00 EUR for your seats" in bodies
-    assert "5.00 EUR go back to where your payment came from. Sorry." in bodies
+    assert "We are sending 5.00 EUR back to where your payment came from." in bodies
+    assert "\n\nReason: Sorry.\n" in bodies
+
+
+def paid_at_the_counter(show, booking):
+    clerk = make_user(is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)
+    money = {"expected": Decimal(19), "method": "cash", "given": Decimal(20)}
+    record_payment(show_id=show.pk, reference=booking.reference, by=clerk, now=NOW, **money)
+    return clerk
+
+
+def test_a_confirmation_asks_for_no_money_that_is_paid(ann, show):
+    [booking, _] = booked(ann, show)
+    paid_at_the_counter(show, booking)
+    assert "still to pay" not in sent()[0].body
+
+
+def test_a_customer_who_paid_at_the_counter_is_asked_to_collect_the_money(ann, show):
+    [booking, _] = booked(ann, show)
+    clerk = paid_at_the_counter(show, booking)
+    cancel_booking(booking_id=booking.pk, now=LATER)
+    cancel_show(show_id=show.pk, now=LATER + timedelta(minutes=1))
+    bodies = [message.body for message in sent(LATER + timedelta(minutes=2))[-2:]]
+    assert ["Please collect 19.00 EUR at the cinema." in body for body in bodies] == [True, True]
+    mail.outbox.clear()
+    pay_out_refund(refund_id=Refund.objects.first().pk, by=clerk, now=LATER + timedelta(minutes=2))
+    [message] = sent(LATER + timedelta(minutes=2))
+    assert "We have given you 9.50 EUR back at the cinema." in message.body
 
 
 def test_an_order_that_lost_its_address_gets_no_mail(ann, show):
@@ -188,6 +219,24 @@ def test_an_order_that_was_removed_gets_no_mail(ann, show):
     Booking.objects.all().delete()
     Order.objects.all().delete()
     assert (sent(), DBTaskResult.objects.get().status) == ([], "SUCCESSFUL")
+
+
+# --- How many customers will be told ----------------------------------------------------------
+
+
+def test_staff_see_how_many_orders_are_told_of_a_change(ann, show, django_assert_num_queries):
+    booked(ann, show)
+    booked(make_user(), show, seats=[5, 6])
+    booked(make_user(email="gone@example.com", is_active=False), show, seats=[7])
+    hold_seats(user=make_user(email="bob@example.com"), show_id=show.pk, seat_numbers=[8], now=NOW)
+    with django_assert_num_queries(1):
+        assert count_reachable(bookings=Booking.objects.filter(show=show)) == (1, 2)
+
+
+def test_where_no_mail_is_sent_nobody_is_told(ann, show, settings):
+    booked(ann, show)
+    settings.SENDS_MAIL = False
+    assert count_reachable(bookings=Booking.objects.all()) == (0, 1)
 
 
 # --- Templates --------------------------------------------------------------------------------

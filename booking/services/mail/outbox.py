@@ -7,18 +7,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q
 
 from booking.infrastructure.statements import Call
 from booking.infrastructure.tasks import enqueue, insert_task, new_task
-from booking.models import Booking, Order, Show, represent_amount
+from booking.models import Booking, BookingQuerySet, Order, Show, represent_amount
 
 SEND_ORDER_MAIL = "booking.tasks.send_order_mail"
 # Refunds and other work for money come first.
 PRIORITY = -10
+# As address_of() in sending.py.
+_WITH_ADDRESS = ~Q(email="") | Q(user__is_active=True) & ~Q(user__email="")
 
 
 class Mail(Enum):
@@ -42,13 +44,18 @@ def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) 
     return [insert_task(_task(Mail.CONFIRMED, show_id, reference, now))]
 
 
-def report_cancelled_seats(*, show: Show, bookings: Iterable[Booking], now: datetime, by_staff: bool = False) -> None:
-    """Enqueues a mail for each order with one of these bookings, which were cancelled at `now` (UTC)."""
+def report_cancelled_seats(
+    *, show: Show, bookings: Iterable[Booking], now: datetime, by_staff: bool = False, note: str = ""
+) -> None:
+    """Enqueues a mail for each order with one of these bookings, which were cancelled at `now` (UTC).
+
+    `note` is by staff.
+    """
     ids: dict[str, list[int]] = {}
     for booking in bookings:
         ids.setdefault(booking.reference, []).append(booking.pk)
     _enqueue(
-        _task(Mail.CANCELLED, show.pk, reference, now, bookings=ids[reference], by_staff=by_staff)
+        _task(Mail.CANCELLED, show.pk, reference, now, bookings=ids[reference], by_staff=by_staff, note=note)
         for reference in _reachable(show, ids)
     )
 
@@ -76,17 +83,29 @@ def report_payment(*, show: Show, reference: str, amount: Decimal, now: datetime
     )
 
 
-def report_refund(*, show: Show, reference: str, amount: Decimal, reason: str, now: datetime) -> None:
+def report_refund(
+    *, show: Show, reference: str, amount: Decimal, reason: str, now: datetime, at_counter: bool = False
+) -> None:
     """Enqueues a mail about money that went back to the customer at `now` (UTC); `reason` is a sentence or empty."""
-    _enqueue(
-        _task(Mail.REFUNDED, show.pk, reference, now, amount=represent_amount(amount), reason=reason)
-        for reference in _reachable(show, [reference])
-    )
+    details = {"amount": represent_amount(amount), "reason": reason, "at_counter": at_counter}
+    _enqueue(_task(Mail.REFUNDED, show.pk, reference, now, **details) for reference in _reachable(show, [reference]))
 
 
-def count_reachable(*, show: Show) -> int:
-    """Return the number of orders with booked seats of the show whose customer will be told of a change."""
-    return len(_reachable(show, booked_references(show)))
+class Reach(NamedTuple):
+    """The numbers of orders whose customers will be told of a change by mail, and of the others."""
+
+    told: int
+    untold: int
+
+
+def count_reachable(*, bookings: BookingQuerySet) -> Reach:
+    """Return how many orders have booked ones of these bookings, by whether their customers get mail; in one query."""
+    booked = bookings.filter(status=Booking.Status.BOOKED).order_by()
+    of_order = booked.filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    orders = Order.objects.filter(Exists(of_order), show__in=booked.values("show"))
+    numbers = orders.aggregate(all=Count("pk"), told=Count("pk", filter=_WITH_ADDRESS))
+    told = numbers["told"] if settings.SENDS_MAIL else 0
+    return Reach(told, numbers["all"] - told)
 
 
 def booked_references(show: Show) -> list[str]:
@@ -99,8 +118,7 @@ def _reachable(show: Show, references: Iterable[str]) -> list[str]:
     """Return those of the orders whose customer has an e-mail address."""
     if not settings.SENDS_MAIL:
         return []
-    with_address = ~Q(email="") | Q(user__is_active=True) & ~Q(user__email="")
-    orders = Order.objects.filter(with_address, show=show, reference__in=[*references])
+    orders = Order.objects.filter(_WITH_ADDRESS, show=show, reference__in=[*references])
     return list(orders.order_by("reference").values_list("reference", flat=True))
 
 

@@ -166,7 +166,14 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
     refund.provider_id = provider_id or refund.provider_id
     refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "till"])
     if refund.status == Refund.Status.DONE:
-        report_refund(show=refund.show, reference=refund.reference, amount=refund.amount, reason=refund.reason, now=now)
+        report_refund(
+            show=refund.show,
+            reference=refund.reference,
+            amount=refund.amount,
+            reason=refund.reason,
+            at_counter=refund.provider == COUNTER,
+            now=now,
+        )
     return refund
 
 

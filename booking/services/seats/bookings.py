@@ -344,14 +344,16 @@ def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) 
 
 
 @retried
-def cancel_bookings(*, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User) -> list[Booking]:
+def cancel_bookings(
+    *, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User, note: str = ""
+) -> list[Booking]:
     """Cancels bookings and holds of a show that are still as they were seen, all or none, and returns them.
 
-    `now` is UTC. `cancelled_by` is the member of staff who cancels them. Raises NotFound, SeatsChanged,
-    AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. `cancelled_by` is the member of staff who cancels them. Customers are told, with `note`. Raises
+    NotFound, SeatsChanged, AlreadyCancelled, ShowStarted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk__in=[one.booking_id for one in seen])
-    return _cancel_active(bookings.select_related("user"), show_id, now, cancelled_by, seen)
+    return _cancel_active(bookings.select_related("user"), show_id, now, cancelled_by, seen, note)
 
 
 @retried
@@ -388,6 +390,7 @@ def _cancel_active(
     now: datetime,
     cancelled_by: User | None = None,
     seen: Sequence[SeenSeat] = (),
+    note: str = "",
 ) -> list[Booking]:
     """Cancels those of the bookings that are active in the show."""
     with write_transaction():
@@ -412,7 +415,7 @@ def _cancel_active(
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
         booked = [booking for booking in active if booking.expires_at is None]
-        report_cancelled_seats(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None)
+        report_cancelled_seats(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None, note=note)
     return active
 
 

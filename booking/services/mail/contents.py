@@ -1,0 +1,176 @@
+"""What the kinds of mail say: one class for each, with the variables of its templates.
+
+The templates are in booking/templates/booking/mail/, named by the values of Mail; docs/mail.md lists the variables.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from booking.models import Booking, Order, Payment, Refund, represent_amount
+from booking.services.mail.links import sign_order
+from booking.services.mail.outbox import Mail
+from booking.services.money.amounts import NO_MONEY, OrderMoney
+
+# Locally, with neither PUBLIC_URL nor a request.
+LOCAL_URL = "http://127.0.0.1:8000"
+COUNTER = "counter"
+
+
+def link(name: str, *arguments: str) -> str:
+    """Return the address of a page, for mail."""
+    return f"{settings.PUBLIC_URL or LOCAL_URL}{reverse(name, args=arguments)}"
+
+
+class Contents:
+    """What a mail about an order says. `details` are those that the change stored with the task."""
+
+    def __init__(
+        self, order: Order, bookings: Sequence[Booking], details: dict[str, Any], money: OrderMoney = NO_MONEY
+    ) -> None:
+        self.order = order
+        self.bookings = bookings
+        self.booked = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
+        self.details = details
+        self.money = money
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is something to tell; meanwhile another mail may have said more."""
+        return True
+
+    @property
+    def seats(self) -> Sequence[Booking]:
+        """The seats that the mail lists."""
+        return self.booked
+
+    def own_variables(self) -> dict[str, Any]:
+        """Return the variables that only this mail has."""
+        return {}
+
+    def sample_details(self) -> dict[str, Any]:
+        """Return details for a preview, real ones as far as the order has them."""
+        return {}
+
+    def to_collect(self) -> str:
+        """Return the amount that the customer gets back at the counter, or ""; of other refunds, another mail tells."""
+        open_refunds = [one for one in self.money.refunds if one.status != Refund.Status.DONE]
+        amount = sum((one.amount for one in open_refunds if one.provider == COUNTER), Decimal(0))
+        return represent_amount(amount) if amount else ""
+
+    def variables(self) -> dict[str, Any]:
+        """Return the variables of the templates."""
+        order, show, seats = self.order, self.order.show, self.seats
+        return {
+            "name": order.name or (order.user.get_full_name() or order.user.username if order.user else ""),
+            "reference": order.reference,
+            "movie": show.movie.title,
+            "screen": show.screen.name,
+            "starts_at": show.starts_at,
+            "seats": [_seat(booking) for booking in seats],
+            "booked": [_seat(booking) for booking in self.booked],
+            "total": represent_amount(sum((seat.price for seat in seats), Decimal(0))),
+            "is_free": not any(seat.price for seat in seats),
+            "currency": settings.CURRENCY,
+            "note": self.details.get("note", ""),
+            **self.own_variables(),
+        }
+
+
+def _seat(booking: Booking) -> dict[str, str]:
+    return {
+        "label": booking.label,
+        "ticket_type": booking.ticket_type.name if booking.ticket_type else "",
+        "price": represent_amount(booking.price),
+    }
+
+
+class OrderConfirmed(Contents):
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.booked) and not self.order.show.is_cancelled
+
+    def own_variables(self) -> dict[str, Any]:
+        due = self.money.amounts(self.bookings).due
+        return {"due": represent_amount(due) if due > 0 else ""}
+
+
+class PaymentReceived(Contents):
+    def own_variables(self) -> dict[str, Any]:
+        return {"amount": self.details["amount"]}
+
+    def sample_details(self) -> dict[str, Any]:
+        amounts = [payment.amount for payment in self.money.payments if payment.status == Payment.Status.PAID]
+        return {"amount": represent_amount(amounts[-1] if amounts else self.money.amounts(self.bookings).total)}
+
+
+class OrderCancelled(Contents):
+    @property
+    def seats(self) -> Sequence[Booking]:
+        return [booking for booking in self.bookings if booking.pk in self.details["bookings"]]
+
+    def own_variables(self) -> dict[str, Any]:
+        return {"by_staff": self.details["by_staff"], "collect": self.to_collect()}
+
+    def sample_details(self) -> dict[str, Any]:
+        cancelled = [booking for booking in self.bookings if booking.status == Booking.Status.CANCELLED]
+        return {"bookings": [booking.pk for booking in cancelled or self.booked], "by_staff": True}
+
+
+class PaymentRefunded(Contents):
+    def own_variables(self) -> dict[str, Any]:
+        return {
+            "amount": self.details["amount"],
+            "reason": self.details["reason"],
+            "at_counter": self.details.get("at_counter", False),
+        }
+
+    def sample_details(self) -> dict[str, Any]:
+        if not self.money.refunds:
+            return {"amount": represent_amount(self.money.amounts(self.bookings).total), "reason": ""}
+        refund = self.money.refunds[-1]
+        amount, at_counter = represent_amount(refund.amount), refund.provider == COUNTER
+        return {"amount": amount, "reason": refund.reason, "at_counter": at_counter}
+
+
+class ShowCancelled(Contents):
+    @property
+    def seats(self) -> Sequence[Booking]:
+        cancelled_at = self.order.show.cancelled_at
+        if cancelled_at is None:
+            return self.booked
+        return [booking for booking in self.bookings if booking.cancelled_at == cancelled_at]
+
+    def own_variables(self) -> dict[str, Any]:
+        return {"collect": self.to_collect()}
+
+
+class TimeChanged(Contents):
+    @property
+    def is_needed(self) -> bool:
+        return bool(self.booked) and not self.order.show.is_cancelled
+
+    def own_variables(self) -> dict[str, Any]:
+        token = sign_order(self.order)
+        return {
+            "old_start": datetime.fromisoformat(self.details["old_start"]),
+            "keep_url": link("order_keep", token),
+            "cancel_url": link("order_cancel", token),
+        }
+
+    def sample_details(self) -> dict[str, Any]:
+        return {"old_start": (self.order.show.starts_at - timedelta(hours=1)).isoformat()}
+
+
+CONTENTS: dict[Mail, type[Contents]] = {
+    Mail.CONFIRMED: OrderConfirmed,
+    Mail.PAID: PaymentReceived,
+    Mail.CANCELLED: OrderCancelled,
+    Mail.REFUNDED: PaymentRefunded,
+    Mail.SHOW_CANCELLED: ShowCancelled,
+    Mail.TIME_CHANGED: TimeChanged,
+}

@@ -19,6 +19,7 @@ class BookingConfig(AppConfig):
         add_gauge("active_holds", "Seats that are currently held.", lambda: services.count_holds(now=timezone.now()))
         add_gauge("tasks_waiting", "Tasks that are due.", lambda: read_backlog(timezone.now()).waiting)
         add_gauge("oldest_task_seconds", "The longest wait.", lambda: read_backlog(timezone.now()).oldest_seconds)
+        add_gauge("tasks_retrying", "Tasks that failed and wait.", lambda: read_backlog(timezone.now()).retrying)
         add_gauge("tasks_failed", "Tasks that were given up.", lambda: read_backlog(timezone.now()).failed)
 
     def prepare_to_serve(self) -> None:

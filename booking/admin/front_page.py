@@ -1,5 +1,6 @@
-"""The admin's index page with today's shows, today's sales and shows that are nearly full."""
+"""The admin's index page with today's shows and sales, shows that are nearly full, and the backlog of tasks."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -7,12 +8,18 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from booking import services
+from booking.admin.common import counted
 from booking.admin.door import sees_only_the_door
+from booking.infrastructure.tasks import read_backlog
 from booking.models import Booking, Show
 
 _index = admin.site.index
+MINUTE = 60
+# A worker looks for tasks every second, so after this long none runs, or not enough of them.
+LATE_SECONDS = 2 * MINUTE
 
 
 def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -25,7 +32,16 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
         figures["programme"] = services.read_programme(now=now)
     if _may_view(request, Booking):
         figures["sales"] = services.read_sales(now=now)
+    if _may_view(request, DBTaskResult):
+        figures["tasks"] = _tasks(now)
     return _index(request, figures | (extra_context or {}))
+
+
+def _tasks(now: datetime) -> dict[str, Any]:
+    """Return the backlog of tasks, and the minutes of the longest wait if it is too long."""
+    backlog = read_backlog(now)
+    late = round(backlog.oldest_seconds / MINUTE) if backlog.oldest_seconds >= LATE_SECONDS else 0
+    return {**backlog._asdict(), "late": counted(late, "minute") if late else ""}
 
 
 def _may_view(request: HttpRequest, model: type[Model]) -> bool:

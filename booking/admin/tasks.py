@@ -18,7 +18,32 @@ admin.site.unregister(DBTaskResult)
 
 @admin.register(DBTaskResult)
 class TaskAdmin(DBTaskResultAdmin):
+    list_display = ("work", "order", "status", "reason", "attempts", "enqueued_at")  # type: ignore[assignment]
+    list_filter = ("status",)  # type: ignore[assignment]
+    search_fields = ("args_kwargs",)
+    search_help_text = "Search by the reference of an order"
     actions = ("retry_tasks",)
+
+    @admin.display(description="task")
+    def work(self, task: DBTaskResult[..., Any]) -> str:
+        """Return what the task does: "Mail: time changed"."""
+        if mail := task.args_kwargs["kwargs"].get("mail"):
+            return f"Mail: {mail.replace('_', ' ')}"
+        return str(task.task_path.rpartition(".")[2].replace("_", " ").capitalize())
+
+    @admin.display(description="order")
+    def order(self, task: DBTaskResult[..., Any]) -> str:
+        return str(task.args_kwargs["kwargs"].get("reference", "-"))
+
+    @admin.display(description="attempts")
+    def attempts(self, task: DBTaskResult[..., Any]) -> int:
+        return len(task.worker_ids)
+
+    @admin.display(description="why it failed")
+    def reason(self, task: DBTaskResult[..., Any]) -> str:
+        """Return the last line of the traceback without the modules of the exception."""
+        kind, _, text = (task.traceback.strip().splitlines() or ["-"])[-1].partition(": ")
+        return f"{kind.rpartition('.')[2]}: {text}" if text else str(kind)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may change tasks; the library's has_change_permission is always false."""

@@ -57,15 +57,23 @@ class Backlog(NamedTuple):
     waiting: int
     # The longest of these waits, in seconds.
     oldest_seconds: float
+    # Tasks whose last attempt failed and that wait for the next one.
+    retrying: int
     failed: int
 
 
 def read_backlog(now: datetime) -> Backlog:
     """Return the number of tasks that wait and that have failed. `now` is UTC."""
-    due = due_tasks(now)
-    waiting, oldest = due.aggregate(number=Count("pk"), oldest=Min("run_after")).values()
-    failed = DBTaskResult.objects.filter(status=TaskResultStatus.FAILED).count()
-    return Backlog(waiting, max((now - oldest).total_seconds(), 0) if oldest else 0, failed)
+    ready, is_due = Q(status=TaskResultStatus.READY, backend_name=BACKEND), Q(run_after__lte=now)
+    failed = Q(status=TaskResultStatus.FAILED)
+    numbers = DBTaskResult.objects.filter(ready | failed).aggregate(
+        waiting=Count("pk", filter=ready & is_due),
+        oldest=Min("run_after", filter=ready & is_due),
+        retrying=Count("pk", filter=ready & ~is_due),
+        failed=Count("pk", filter=failed),
+    )
+    oldest = numbers.pop("oldest")
+    return Backlog(**numbers, oldest_seconds=(now - oldest).total_seconds() if oldest else 0)
 
 
 def retry(task_id: Any, now: datetime) -> bool:

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from django.test import Client
 from django.utils import timezone as django_timezone
+from django.utils.html import strip_tags
+from django_tasks_db.models import DBTaskResult
 
 from booking import services
+from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import User
 from tests.factories import make_booking, make_movie, make_show
 from tests.staff import staff_with
@@ -159,11 +162,58 @@ def test_it_leads_to_the_plan_and_the_reports(staff):
     assert 'href="/admin/booking/booking/reports/"' in page
 
 
+# --- Tasks ---
+
+
+def add_task(**fields):
+    enqueue(new_task("booking.tasks.carry_out_refund", now=django_timezone.now(), refund_id=1))
+    DBTaskResult.objects.filter(status="READY", worker_ids=[]).update(**fields)
+
+
+def tasks_text(client):
+    section = client.get("/admin/").content.decode().partition('id="tasks"')[2].partition("</section>")[0]
+    return " ".join(strip_tags(f"<h2 {section}").split()[3:])
+
+
+def test_tasks_that_failed_wait_or_are_retried_are_counted(staff):
+    now = django_timezone.now()
+    add_task(status="FAILED", finished_at=now)
+    add_task(run_after=now + HOUR, worker_ids=["a"])
+    add_task(run_after=now - HOUR)
+    assert tasks_text(staff) == (
+        "1 failed for good. See why, and retry. "
+        "1 waiting, the oldest for 60 minutes. Does manage.py db_worker run? "
+        "1 did not work and will be tried again."
+    )
+
+
+def test_a_task_that_has_just_been_written_is_no_reason_for_care(staff):
+    add_task()
+    assert tasks_text(staff) == "1 waiting for a moment."
+    assert "needs-care" not in staff.get("/admin/").content.decode()
+
+
+def test_where_all_tasks_are_done_it_says_so(staff):
+    assert tasks_text(staff) == "All done."
+
+
+def test_failed_tasks_lead_to_the_list_that_retries_them(staff):
+    add_task(status="FAILED", finished_at=django_timezone.now())
+    path = "/admin/django_tasks_database/dbtaskresult/?status__exact=FAILED"
+    assert f'href="{path}"' in staff.get("/admin/").content.decode()
+    assert "Retry failed tasks" in staff.get(path).content.decode()
+
+
+def test_tasks_are_for_those_who_may_see_them():
+    assert "tasks" not in staff_with("view_show").get("/admin/").context
+    assert "tasks" in staff_with("view_dbtaskresult").get("/admin/").context
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         with_seats_sold(9, starts_at=django_timezone.now() + HOUR)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         staff.get("/admin/")
 
 

@@ -11,7 +11,15 @@ from django.db import OperationalError, connection
 from django_tasks_db.models import DBTaskResult
 
 from booking.infrastructure import worker as workers
-from booking.infrastructure.tasks import KEEP_FAILED, KEEP_SUCCESSFUL, enqueue, expired_tasks, new_task, read_backlog
+from booking.infrastructure.tasks import (
+    KEEP_FAILED,
+    KEEP_SUCCESSFUL,
+    Backlog,
+    enqueue,
+    expired_tasks,
+    new_task,
+    read_backlog,
+)
 from booking.infrastructure.tasks import retry as retry_task
 from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from tests import task_functions
@@ -205,9 +213,9 @@ class Vanishing:
 def test_the_backlog_has_what_is_due_and_what_has_failed(worker, clock):
     for name in ("give_up", "fail", "succeed"):
         add(name)
-    assert read_backlog(NOW + 2 * MINUTE)[:] == (3, 120, 0)
+    assert read_backlog(NOW + 2 * MINUTE) == Backlog(waiting=3, oldest_seconds=120, retrying=0, failed=0)
     worker.run_due()
-    assert read_backlog(NOW)[:] == (0, 0, 1)
+    assert read_backlog(NOW) == Backlog(waiting=0, oldest_seconds=0, retrying=1, failed=1)
 
 
 def test_a_failed_task_gets_another_day(worker, clock):

@@ -105,5 +105,6 @@ def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, mon
         "active_holds",
         "tasks_waiting",
         "oldest_task_seconds",
+        "tasks_retrying",
         "tasks_failed",
     ]

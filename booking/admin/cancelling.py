@@ -5,7 +5,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
@@ -18,13 +17,14 @@ from django.utils import timezone
 from booking import services
 from booking.admin.common import counted, orders_text
 from booking.admin.hall_forms import SeenSeatsField, seen_text
+from booking.admin.notes import NoteForm, note_context
 from booking.models import Booking, User
 
 # So that the page can list them all.
 MAX_BOOKINGS = 500
 
 
-class CancelForm(forms.Form):
+class CancelForm(NoteForm):
     seen = SeenSeatsField()
 
 
@@ -62,6 +62,7 @@ class CancelQuestion(admin.ModelAdmin):
             "seen": ",".join(seen_text(one.pk, one.seat_number, one.status) for one in active),
             "action": action,
             "back": back,
+            **note_context(request, Booking.objects.filter(pk__in=[one.pk for one in active])),
         }
         return TemplateResponse(request, self.cancel_template, context)
 
@@ -71,22 +72,33 @@ class CancelQuestion(admin.ModelAdmin):
         groups = [list(group) for _, group in groupby(ordered, key=lambda one: one.show_id)]
         return [{"show": group[0].show, "number": len(group), "seats": orders_text(group)} for group in groups]
 
-    @staticmethod
-    def _cancel(request: HttpRequest, bookings: QuerySet[Booking], seen: Sequence[services.SeenSeat]) -> None:
+    def _cancel(self, request: HttpRequest, bookings: QuerySet[Booking], form: CancelForm) -> None:
         """Cancels each booking that is still as it was seen, and reports the others."""
+        seen, note = form.cleaned_data["seen"], form.cleaned_data["note"]
         chosen = bookings.in_bulk([one.booking_id for one in seen])
-        done = 0
-        for one in (one for one in seen if one.booking_id in chosen):
-            booking = chosen[one.booking_id]
-            try:
-                services.cancel_bookings(
-                    show_id=booking.show_id, seen=[one], now=timezone.now(), cancelled_by=cast(User, request.user)
-                )
-                done += 1
-            except services.Refusal as refusal:
-                messages.error(request, f"{booking}: {refusal.detail}")
+        # The customer of several seats gets one mail.
+        of_orders: dict[tuple[int, str], list[services.SeenSeat]] = {}
+        for one in seen:
+            if booking := chosen.get(one.booking_id):
+                of_orders.setdefault((booking.show_id, booking.reference), []).append(one)
+        done = sum(self._cancel_seen(request, chosen, group, note) for group in of_orders.values())
         if done:
             messages.success(request, f"{counted(done, 'booking')} cancelled.")
+
+    def _cancel_seen(
+        self, request: HttpRequest, chosen: dict[int, Booking], seen: Sequence[services.SeenSeat], note: str
+    ) -> int:
+        """Cancels bookings of one order together, or one by one if that is refused. Return how many are cancelled."""
+        booking, now = chosen[seen[0].booking_id], timezone.now()
+        staff = cast(User, request.user)
+        try:
+            services.cancel_bookings(show_id=booking.show_id, seen=seen, now=now, cancelled_by=staff, note=note)
+        except services.Refusal as refusal:
+            if len(seen) > 1:
+                return sum(self._cancel_seen(request, chosen, [one], note) for one in seen)
+            messages.error(request, f"{booking}: {refusal.detail}")
+            return 0
+        return len(seen)
 
 
 class CancelPages(CancelQuestion):
@@ -103,7 +115,7 @@ class CancelPages(CancelQuestion):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Booking]) -> HttpResponse | None:
         form = CancelForm(request.POST)
         if form.is_valid():
-            self._cancel(request, queryset, form.cleaned_data["seen"])
+            self._cancel(request, queryset, form)
             return None
         if queryset.count() > MAX_BOOKINGS:
             messages.error(
@@ -124,7 +136,7 @@ class CancelPages(CancelQuestion):
         of_order: Any = self.get_queryset(request).filter(show=booking.show, reference=booking.reference)
         form = CancelForm(request.POST)
         if form.is_valid():
-            self._cancel(request, of_order, form.cleaned_data["seen"])
+            self._cancel(request, of_order, form)
             return HttpResponseRedirect(page)
         bookings = of_order.active(timezone.now()) if "all" in request.GET else of_order.filter(pk=booking.pk)
         return self._ask(request, bookings, action=request.path, back=page) or HttpResponseRedirect(page)

@@ -127,11 +127,11 @@ class OrderPages(CancelQuestion):
         of_order = Booking.objects.filter(show=order.show, reference=order.reference)
         form = CancelForm(request.POST)
         if form.is_valid():
-            self._cancel(request, of_order.select_related("show"), form.cleaned_data["seen"])
+            self._cancel(request, of_order.select_related("show"), form)
             return HttpResponseRedirect(page_of(order))
         bookings = active_bookings(order)
         if request.method == "POST":
-            chosen = self._chosen(request)
+            chosen = form.cleaned_data.get("seen") or self._chosen(request)
             bookings = [one for one in bookings_of(order) if one.pk in {seen.booking_id for seen in chosen}]
         elif not bookings:
             messages.error(request, services.AlreadyCancelled().detail)

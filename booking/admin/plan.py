@@ -15,9 +15,10 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.forms import DayForm
+from booking.admin.notes import has_valid_note, note_context, note_of
 from booking.admin.plan_forms import MoveShowForm, PlanShowForm
 from booking.admin.time_fields import FIRST_DAY, LAST_DAY
-from booking.models import Screen, Show
+from booking.models import Booking, Screen, Show
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -234,12 +235,13 @@ class PlanPage(admin.ModelAdmin):
             messages.error(request, "The show was not moved: it, or the screen, is not there any more.")
             return HttpResponseRedirect(plan_url(day))
         show, screen, starts_at = (form.cleaned_data[name] for name in ("show", "screen", "starts_at"))
-        if show.seats_sold and starts_at != show.starts_at and "start_confirmed" not in request.POST:
+        is_confirmed = "start_confirmed" in request.POST and has_valid_note(request)
+        if show.seats_sold and starts_at != show.starts_at and not is_confirmed:
             return self._ask_to_move(request, day, form)
         changes = {"screen": screen} if screen != show.screen else {}
         changes |= {"starts_at": starts_at} if starts_at != show.starts_at else {}
         try:
-            moved = services.change_show(show_id=show.pk, now=timezone.now(), **changes)
+            moved = services.change_show(show_id=show.pk, now=timezone.now(), note=note_of(request), **changes)
         except services.Refusal as refusal:
             messages.error(request, f"{show} was not moved. {refusal.detail}")
             return HttpResponseRedirect(plan_url(day, show))
@@ -256,6 +258,7 @@ class PlanPage(admin.ModelAdmin):
             "starts_at": form.cleaned_data["starts_at"],
             "form_fields": [(field.html_name, field.data) for field in form],
             "back": plan_url(day, form.cleaned_data["show"]),
+            **note_context(request, Booking.objects.filter(show=form.cleaned_data["show"])),
         }
         return TemplateResponse(request, "admin/booking/show/move_start.html", context)
 

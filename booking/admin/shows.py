@@ -26,6 +26,7 @@ from booking.admin.forms import (
 )
 from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, events_of_bookings, with_bookings
+from booking.admin.notes import has_valid_note, note_context, note_of
 from booking.admin.plan import PlanPage
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show, User
@@ -134,9 +135,10 @@ class ShowAdmin(
                 "form_fields": [
                     (name, value)
                     for name, values in request.POST.lists()
-                    if name != "csrfmiddlewaretoken"
+                    if name not in ("csrfmiddlewaretoken", "note")
                     for value in values
                 ],
+                **note_context(request, Booking.objects.filter(show=question.show)),
             }
             return TemplateResponse(request, "admin/booking/show/move_start.html", context)
 
@@ -145,13 +147,14 @@ class ShowAdmin(
         if change:
             self._check_start_is_confirmed(request, obj, form)
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            services.change_show(show_id=obj.pk, now=now, **changes)
+            services.change_show(show_id=obj.pk, now=now, note=note_of(request), **changes)
         else:
             obj.pk = services.plan_show(now=now, **form.cleaned_data).pk
         obj.refresh_from_db()
 
     def _check_start_is_confirmed(self, request: HttpRequest, obj: Show, form: Any) -> None:
-        if "starts_at" in form.changed_data and "start_confirmed" not in request.POST:
+        is_confirmed = "start_confirmed" in request.POST and has_valid_note(request)
+        if "starts_at" in form.changed_data and not is_confirmed:
             show: Any = self.get_queryset(request).filter(pk=obj.pk).first()
             if show and show.seats_sold:
                 raise StartNotConfirmed(show, obj.starts_at)
@@ -186,13 +189,15 @@ class ShowAdmin(
 
     @admin.action(description="Cancel selected shows and their bookings", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Show]) -> HttpResponse | None:
-        if "confirmed" not in request.POST:
-            return self._ask(request, queryset, "cancel", "Cancel shows")
+        if "confirmed" not in request.POST or not has_valid_note(request):
+            of_shows = Booking.objects.filter(show__in=queryset.order_by().values("pk"))
+            context = note_context(request, of_shows)
+            return self._ask(request, queryset, "cancel", "Cancel shows", more=context)
 
-        staff = cast(User, request.user)
+        staff, note = cast(User, request.user), note_of(request)
 
         def cancel(show: Show) -> None:
-            count = services.cancel_show(show_id=show.pk, now=timezone.now(), cancelled_by=staff)
+            count = services.cancel_show(show_id=show.pk, now=timezone.now(), cancelled_by=staff, note=note)
             self.log_change(request, show, f"Cancelled; {counted(count, 'booking')} cancelled.")
 
         carry_out(request, queryset, "show", "cancelled", cancel)
@@ -283,7 +288,13 @@ class ShowAdmin(
         return False
 
     def _ask(
-        self, request: HttpRequest, queryset: QuerySet[Show], action: str, title: str, form: Form | None = None
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Show],
+        action: str,
+        title: str,
+        form: Form | None = None,
+        more: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Return the intermediate page of an action."""
         context = {
@@ -294,5 +305,6 @@ class ShowAdmin(
             "shows": queryset,
             "form": form,
             "media": self.media,
+            **(more or {}),
         }
         return TemplateResponse(request, "admin/booking/show/ask.html", context)

@@ -159,6 +159,8 @@ class Refund(models.Model):
     # Why the money goes back, and why the provider refused.
     reason = models.CharField(max_length=200, editable=False)
     problem = models.CharField(max_length=200, blank=True, editable=False)
+    # How often staff asked for it again after it had failed.
+    retries = models.SmallIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     till = models.ForeignKey(Till, models.PROTECT, related_name="refunds", null=True, editable=False)
     created_at = models.DateTimeField(editable=False)

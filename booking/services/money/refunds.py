@@ -157,8 +157,12 @@ def settle_refund(*, refund_id: int, now: datetime, provider_id: str = "", probl
 
 
 def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -> Refund:
-    """Changes the refund as `settle_refund` says; the caller holds the show's lock."""
-    if refund.status == Refund.Status.DONE:
+    """Changes the refund as `settle_refund` says; the caller holds the show's lock.
+
+    The exception is a refund that the provider itself takes back later, because the customer's bank did not accept it.
+    """
+    failed_later = bool(problem) and provider_id != "" and provider_id == refund.provider_id
+    if refund.status == Refund.Status.DONE and not failed_later:
         return refund
     refund.problem = problem[:200]
     refund.status = Refund.Status.FAILED if problem else Refund.Status.DONE
@@ -213,6 +217,7 @@ def retry_refund(*, refund_id: int, now: datetime) -> Refund:
         if refund.status == Refund.Status.DONE:
             raise AlreadyRefunded
         refund.status, refund.problem = Refund.Status.PENDING, ""
-        refund.save(update_fields=["status", "problem"])
+        refund.retries += 1
+        refund.save(update_fields=["status", "problem", "retries"])
         _carry_out_later(refund, now)
         return refund

@@ -1,8 +1,11 @@
 # The service as an image: everything it needs, run by a user who may write nowhere but to /tmp.
 FROM python:3.13-slim AS build
 WORKDIR /app
-COPY requirements.txt .
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement requirements.txt
+# With STRIPE=true, the package of that payment provider too.
+ARG STRIPE=
+COPY requirements.txt requirements-stripe.txt ./
+RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement requirements.txt \
+      ${STRIPE:+--requirement requirements-stripe.txt}
 COPY . .
 RUN PATH=/venv/bin:$PATH deploy/build
 

@@ -1,6 +1,6 @@
-"""Keeps threads of a worker free while the database is slow, frozen or gone.
+"""Keeps threads of a worker free while the database or a payment provider is slow, frozen or gone.
 
-When threads wait for the database, other threads must still serve probes, reads while commits hang, and requests for
+When threads wait for them, other threads must still serve probes, reads while commits hang, and requests for
 other shows while one show is locked. So each kind of waiting has a Section with fewer places than the worker has
 threads. This applies to requests only; management commands wait without a limit.
 """
@@ -21,7 +21,7 @@ MAX_WAIT_SECONDS = 0.25
 
 
 class NoPlace(OperationalError):
-    """The request was refused before any statement was sent to the database."""
+    """The request was refused before anything was sent to the database or the payment provider."""
 
 
 class Section:
@@ -41,7 +41,7 @@ class Section:
         if not self._is_stalled and self._places.acquire(timeout=MAX_WAIT_SECONDS):
             return
         self._is_stalled = True
-        raise NoPlace("The maximum number of threads is already waiting for the database.")
+        raise NoPlace("The maximum number of threads is already waiting.")
 
     def leave(self) -> None:
         self._is_stalled = False
@@ -52,6 +52,20 @@ class Section:
 database_work = Section(settings.THREADS - 1)
 # A transaction may hang in its commit or wait for SQLite's write lock; one more thread stays free for reads.
 transactions = Section(settings.THREADS - 2)
+
+
+# A payment provider may be as slow as a database.
+provider_calls = Section(settings.THREADS - 1)
+
+
+@contextmanager
+def calling_provider() -> Iterator[None]:
+    """Takes a place for a request to a payment provider. Raises NoPlace."""
+    provider_calls.enter()
+    try:
+        yield
+    finally:
+        provider_calls.leave()
 
 
 class Places(threading.local):

@@ -8,6 +8,7 @@ import secrets
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -345,6 +346,18 @@ TAX_PERCENT = env("TAX_PERCENT", cast.percent, Decimal(0))
 # The origins of the pages that customers may return to from a payment provider, besides this service's own.
 PAYMENT_RETURN_ORIGINS = env.list("PAYMENT_RETURN_ORIGINS", cast.origin, CORS_ALLOWED_ORIGINS)
 PAYMENT_PROVIDERS = {"counter": "booking.services.money.providers.counter.Counter"}
+# Both or neither; see docs/payments.md.
+STRIPE_SECRET_KEY: str = env("STRIPE_SECRET_KEY", cast.provider_key, "")
+STRIPE_WEBHOOK_SECRET: str = env("STRIPE_WEBHOOK_SECRET", cast.provider_key, "")
+STRIPE_API_BASE = env("STRIPE_API_BASE", cast.origin, "https://api.stripe.com").rstrip("/")
+if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be set together.")
+if STRIPE_SECRET_KEY:
+    if not find_spec("stripe"):
+        raise ImproperlyConfigured(
+            "STRIPE_SECRET_KEY is set, but the package stripe is not installed: pip install -r requirements-stripe.txt"
+        )
+    PAYMENT_PROVIDERS["stripe"] = "booking.services.money.providers.stripe.Stripe"
 # A local page that stands for a payment provider.
 if DEBUG:
     PAYMENT_PROVIDERS["demo"] = "booking.services.money.providers.demo.Demo"
@@ -414,6 +427,8 @@ LOGGING = {
         "django": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # Client errors are reported to the client; only server errors are logged.
         "django.request": {"level": "ERROR"},
+        # The provider itself logs what went wrong, without what Stripe says about the payment.
+        "stripe": {"level": "WARNING"},
         "django.security.DisallowedHost": {"handlers": ["null"], "propagate": False},
         "movieticket.requests": {
             "handlers": ["stdout"],

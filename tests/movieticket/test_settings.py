@@ -136,6 +136,9 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("EMAIL_URL", "smtp+tls://user:secret@mail.example:port"),
         ("EMAIL_URL", "filemail:///tmp/mail"),
         ("DEFAULT_FROM_EMAIL", "tickets"),
+        ("STRIPE_SECRET_KEY", "sk_test_é"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec a"),
+        ("STRIPE_API_BASE", "stripe.example"),
     ],
 )
 def test_an_unreadable_value_is_refused_by_its_name_and_not_repeated(load, name, value):
@@ -233,6 +236,27 @@ def test_a_client_may_have_a_page_of_its_own_for_new_passwords(load):
 def test_a_sender_may_have_a_name(load):
     settings = load(DEFAULT_FROM_EMAIL="Cinema <tickets@example.com>")
     assert settings["DEFAULT_FROM_EMAIL"] == "Cinema <tickets@example.com>"
+
+
+STRIPE = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
+
+
+@pytest.mark.parametrize(("environment", "providers"), [({}, ["counter"]), (STRIPE, ["counter", "stripe"])])
+def test_the_keys_of_stripe_switch_it_on(load, environment, providers):
+    assert list(load(**PRODUCTION, **environment)["PAYMENT_PROVIDERS"]) == providers
+
+
+@pytest.mark.parametrize("name", STRIPE)
+def test_one_key_of_stripe_alone_stops_the_start(load, name):
+    with pytest.raises(ImproperlyConfigured) as error:
+        load(**{name: STRIPE[name]})
+    assert str(error.value) == "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be set together."
+
+
+def test_keys_of_stripe_without_its_package_stop_the_start(load, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ImproperlyConfigured, match=r"not installed: pip install -r requirements-stripe\.txt$"):
+        load(**STRIPE)
 
 
 def test_keys_of_tokens_are_taken_apart_from_the_secret_key(load):

@@ -13,6 +13,7 @@ from booking.infrastructure.worker import Worker
 logger = logging.getLogger(__name__)
 
 NO_MAIL = "EMAIL_URL is not set, so the service sends no mail."
+NO_STRIPE = "STRIPE_SECRET_KEY is not set, so nobody can pay with Stripe."
 
 
 class Command(BaseCommand):
@@ -27,6 +28,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, due: bool, with_parent: bool, **options: Any) -> None:
         if not settings.SENDS_MAIL:
             logger.warning(NO_MAIL)
+        if "stripe" not in settings.PAYMENT_PROVIDERS:
+            logger.info(NO_STRIPE)
         worker = Worker(ends_with_parent=with_parent)
         if due:
             self.stdout.write(f"Attempts: {worker.run_due()}")

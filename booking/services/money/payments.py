@@ -19,12 +19,13 @@ from booking.services.money.providers import online_provider, provider_named
 from booking.services.money.providers.base import Event, EventKind, ProviderRefused, ProviderUnavailable, StartedPayment
 from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
 from booking.services.money.tills import lock_open_till
-from booking.services.refusals import Kind, NotFound, Refusal
+from booking.services.refusals import Busy, Kind, NotFound, Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
 from booking.services.seats.prices import PriceChanged
 from booking.services.seats.rules import choose_seats
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_show, retried, write_transaction
+from movieticket.admission import NoPlace, calling_provider
 
 
 class NothingDue(Refusal):
@@ -78,13 +79,31 @@ def pay_order(
     payment = _pending_payment(user, reference, name, now)
     try:
         # Outside of the transaction, because the provider may take long.
-        started = provider_named(name).create_payment(payment, return_url)
-    except (ProviderUnavailable, ProviderRefused) as error:
+        with calling_provider():
+            started = provider_named(name).create_payment(payment, return_url)
+    except ProviderUnavailable as error:
         raise PaymentFailed from error
-    # The provider's event may have arrived first.
-    Payment.objects.filter(pk=payment.pk, provider_id="").update(provider_id=started.provider_id)
-    payment.provider_id = started.provider_id
+    except ProviderRefused as error:
+        _fail(payment, now)
+        raise PaymentFailed from error
+    except NoPlace as error:
+        raise Busy from error
+    _store_provider_id(payment, started.provider_id)
     return StartedOrderPayment(payment, started)
+
+
+@retried
+def _store_provider_id(payment: Payment, provider_id: str) -> None:
+    # Unless the provider's event arrived first.
+    Payment.objects.filter(pk=payment.pk, provider_id="").update(provider_id=provider_id)
+    payment.provider_id = provider_id
+
+
+@retried
+def _fail(payment: Payment, now: datetime) -> None:
+    """Stores that the provider does not know the payment, so that the next request starts another one."""
+    pending = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, provider_id="")
+    pending.update(status=Payment.Status.FAILED, settled_at=now)
 
 
 @retried
@@ -209,6 +228,8 @@ def _apply(provider: str, event: Event, now: datetime) -> None:
 def _find_payment(provider: str, event: Event) -> Payment:
     """Return the payment of the event: by our id, or by the provider's."""
     payments = Payment.objects.filter(provider=provider)
+    if event.reference:
+        payments = payments.filter(reference=event.reference)
     payment = payments.filter(pk=event.payment_id).first() if event.payment_id else None
     if payment is None and event.provider_id:
         payment = payments.filter(provider_id=event.provider_id).first()
@@ -222,16 +243,12 @@ def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -
     if payment.provider_id not in {"", event.provider_id}:
         return "The event names another payment of the provider."
     if event.kind in {EventKind.REFUNDED, EventKind.REFUND_FAILED}:
-        refund = Refund.objects.filter(payment=payment, pk=event.refund_id or 0).first()
-        if refund is None:
-            return "There is no such refund."
-        mark_refund(refund, "", event.problem if event.kind == EventKind.REFUND_FAILED else "", now)
-        return ""
+        return _change_refund(payment, event, now)
     if payment.status == Payment.Status.PAID:
         return ""
     if event.kind == EventKind.PAID:
         if (event.amount, event.currency) != (payment.amount, payment.currency):
-            return f"The event is about {event.amount} {event.currency}."[:200]
+            return _other_amount(event)
         payment.status = Payment.Status.PAID
     else:
         payment.status = Payment.Status.FAILED
@@ -240,6 +257,24 @@ def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -
     if payment.status == Payment.Status.PAID:
         _give_seats(show, payment, now)
     return ""
+
+
+def _change_refund(payment: Payment, event: Event, now: datetime) -> str:
+    """Applies the event to the refund of a locked show; returns why it changes nothing, or ""."""
+    refund = Refund.objects.filter(payment=payment, pk=event.refund_id or 0).first()
+    if refund is None:
+        return "There is no such refund."
+    if (event.amount, event.currency) != (refund.amount, refund.currency):
+        return _other_amount(event)
+    problem = ""
+    if event.kind == EventKind.REFUND_FAILED:
+        problem = event.problem or "The provider gave no reason."
+    mark_refund(refund, event.provider_refund_id, problem, now)
+    return ""
+
+
+def _other_amount(event: Event) -> str:
+    return f"The event is about {event.amount} {event.currency}."[:200]
 
 
 def _give_seats(show: Show, payment: Payment, now: datetime) -> None:

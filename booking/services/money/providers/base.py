@@ -36,7 +36,11 @@ class EventKind(Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """What a provider reports. `payment_id` and `refund_id` are the ids of our rows, which the provider repeats."""
+    """What a provider reports.
+
+    `payment_id`, `reference` (of the order) and `refund_id` are ours, which the provider repeats; `provider_id` and
+    `provider_refund_id` are its own.
+    """
 
     id: str
     kind: EventKind
@@ -47,6 +51,9 @@ class Event:
     currency: str
     refund_id: int | None = None
     problem: str = ""
+    # An account that another installation uses too reports its payments, whose ids may be the same.
+    reference: str = ""
+    provider_refund_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,19 +67,26 @@ class StartedPayment:
 
 
 class Provider(Protocol):
-    """Calls to one provider. Each may be repeated: the id of the row is the provider's idempotency key.
+    """Calls to one provider. Each may be repeated and then does nothing more, for which the id of the row is a key.
 
-    All raise ProviderUnavailable and ProviderRefused.
+    `create_payment` and `refund` raise ProviderUnavailable and ProviderRefused. A refused payment has failed: the next
+    request of the customer starts another one. An unavailable one is asked for again.
     """
 
     # Whether customers can pay with it by themselves.
     is_online: ClassVar[bool]
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
-        """Asks the provider for a payment; the customer returns to `return_url`."""
+        """Asks the provider for a payment; the customer returns to `return_url`.
+
+        It runs in a request, so it ends within DATABASE_SECONDS. A payment that has a `provider_id` exists already.
+        """
 
     def refund(self, refund: Refund) -> str:
-        """Sends the money back and returns the provider's id of the refund, or "" if it is not carried out yet."""
+        """Sends the money back and returns the provider's id of the refund, or "" if it is not carried out yet.
+
+        With "", an event reports the end. `refund.retries` counts how often staff asked again for a failed refund.
+        """
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
         """Verifies and reads an event; None for an event that changes nothing. Raises EventRejected."""

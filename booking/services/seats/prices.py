@@ -38,13 +38,18 @@ class PriceChanged(Refusal):
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a seat is sold as; `ticket_type` is None on a free show."""
+    """What a seat is sold as; `type_id` is None on a free show."""
 
     seat_number: int
     label: str
     category: str
-    ticket_type: TicketType | None
+    type_id: int | None
+    type_name: str
     price: Decimal
+
+    @property
+    def ticket_type(self) -> TicketType | None:
+        return TicketType(pk=self.type_id, name=self.type_name) if self.type_id else None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -120,9 +125,8 @@ def _type_and_price(facts: Facts, request: SeatRequest, seat: Seat, wanted: int 
 
 
 def _ticket_of_type(facts: Facts, seat: Seat, ticket_type: int | None, price: Decimal) -> Ticket:
-    names = {pk: name for pk, name, _ in facts.ticket_types}
-    sold_as = TicketType(pk=ticket_type, name=names[ticket_type]) if ticket_type else None
-    return Ticket(seat.number, seat.label, seat.category, sold_as, price)
+    name = next((name for pk, name, _ in facts.ticket_types if pk == ticket_type), "")
+    return Ticket(seat.number, seat.label, seat.category, ticket_type, name, price)
 
 
 def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:

@@ -120,19 +120,18 @@ from booking.services.reports import (
     start_of,
 )
 from booking.services.seats.blocks import block_seats, unblock_seats
-from booking.services.seats.bookings import (
+from booking.services.seats.bookings import book_seat, book_seats
+from booking.services.seats.cancellations import (
     CANCELLED,
-    book_seat,
-    book_seats,
     cancel_booking,
     cancel_bookings,
     cancel_mailed_order,
     cancel_order,
-    move_booking,
 )
 from booking.services.seats.facts import Action, Contact
 from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
+from booking.services.seats.moves import move_booking
 from booking.services.seats.order_changes import (
     TicketChange,
     change_contact,

@@ -1,0 +1,111 @@
+"""Cancelling bookings, holds and orders, which frees their seats."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import F
+
+from booking.models import Booking, BookingQuerySet, Show, User
+from booking.services.mail.outbox import report_cancelled_seats
+from booking.services.money.refunds import refund_overpaid
+from booking.services.seats.bookings import find_booking
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
+from booking.services.seats.seen_seats import SeenSeat, check_unchanged
+from booking.services.transactions import lock_show, retried, write_transaction
+
+# The message in the admin's history when staff cancel a booking.
+CANCELLED = "Cancelled."
+
+
+@retried
+def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
+    """Cancels a booking or a hold, which frees its seat, and returns it. With `user`, only one of that user.
+
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    """
+    bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
+    if user is not None:
+        bookings = bookings.filter(user=user)
+    [booking] = _cancel_active(bookings, find_booking(bookings).show_id, now)
+    return booking
+
+
+@retried
+def cancel_bookings(
+    *, show_id: int, seen: Sequence[SeenSeat], now: datetime, cancelled_by: User, note: str = ""
+) -> list[Booking]:
+    """Cancels bookings and holds of a show that are still as they were seen, all or none, and returns them.
+
+    `now` is UTC. `cancelled_by` is the member of staff who cancels them. Customers are told, with `note`. Raises
+    NotFound, SeatsChanged, AlreadyCancelled, ShowStarted or Busy.
+    """
+    bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk__in=[one.booking_id for one in seen])
+    return _cancel_active(bookings.select_related("user"), show_id, now, cancelled_by, seen, note)
+
+
+@retried
+def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
+    """Cancels all active bookings of an order of `user`, all or none, and returns them.
+
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    """
+    bookings = Booking.objects.filter(user=user, reference=reference)
+    # With a probability of 1 in 10¹¹ two shows share a reference; then the newest booking's show is chosen.
+    return _cancel_active(bookings, find_booking(bookings).show_id, now)
+
+
+@retried
+def cancel_mailed_order(*, show_id: int, reference: str, now: datetime) -> list[Booking]:
+    """Cancels all active bookings of an order whose signed link the customer followed, and returns them.
+
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    """
+    return _cancel_active(Booking.objects.filter(show=show_id, reference=reference), show_id, now)
+
+
+def _cancel_active(
+    bookings: BookingQuerySet,
+    show_id: int,
+    now: datetime,
+    cancelled_by: User | None = None,
+    seen: Sequence[SeenSeat] = (),
+    note: str = "",
+) -> list[Booking]:
+    """Cancels those of the bookings that are active in the show."""
+    with write_transaction():
+        # Race: a second cancellation, a move, a booking under the same reference, the show's cancellation.
+        show = lock_show(show_id)
+        check_unchanged(show, seen, now)
+        active = _active(bookings, show, now)
+        pks = [booking.pk for booking in active]
+        cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
+        Booking.objects.filter(show=show, pk__in=pks).update(**cancelled, ticket_serial=F("ticket_serial") + 1)
+        for booking in active:
+            booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
+            booking.cancelled_by = cancelled_by
+        refund_overpaid(
+            show=show,
+            references={booking.reference for booking in active},
+            now=now,
+            reason=CANCELLED,
+            by=cancelled_by,
+            by_customer=cancelled_by is None,
+        )
+        if cancelled_by:
+            LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
+        booked = [booking for booking in active if booking.expires_at is None]
+        report_cancelled_seats(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None, note=note)
+    return active
+
+
+def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Booking]:
+    """Return those that are active; the show is locked. Raises AlreadyCancelled or ShowStarted."""
+    active = list(bookings.active(now).filter(show=show).select_related("ticket_type").order_by("seat_number"))
+    if not active:
+        raise AlreadyCancelled
+    if show.has_started(now):
+        raise ShowStarted
+    for booking in active:
+        booking.show = show
+    return active

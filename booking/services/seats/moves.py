@@ -1,0 +1,121 @@
+"""Moving a booking to another seat of its show."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+from django.contrib.admin.models import CHANGE
+from django.db.models import F
+
+from booking.infrastructure.statements import Call, Update
+from booking.models import Booking, User
+from booking.services.money.refunds import refund_overpaid
+from booking.services.seats.bookings import find_booking, log_entry, update_values
+from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.idempotency import IdempotentRequest
+from booking.services.seats.orders import own_holds
+from booking.services.seats.prices import tickets_for
+from booking.services.seats.sales import Change, Sale, release_expired
+from booking.services.seats.seen_seats import SeatsChanged, moved
+
+_cancel_hold = Update(
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {"status": Booking.Status.CANCELLED, "cancelled_at": p.now, "cancelled_by": p.cancelled_by},
+    )
+)
+_change_seat = Update(
+    lambda p: (
+        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
+        {
+            "seat_number": p.seat_number,
+            "seat_label": p.seat_label,
+            "category": p.category,
+            "ticket_type": p.ticket_type_id,
+            "price": p.price,
+            "moved_by": p.moved_by,
+            # The ticket of the old seat is not valid any more.
+            "ticket_serial": F("ticket_serial") + 1,
+        },
+    )
+)
+
+
+def move_booking(
+    *,
+    user: User | None,
+    booking_id: int,
+    seat_number: int,
+    now: datetime,
+    idempotency: IdempotentRequest[list[Booking]] | None = None,
+    expected_total: Decimal | None = None,
+    moved_by: User | None = None,
+    seen_seat: int | None = None,
+) -> Booking:
+    """Moves a booking of `user` to another seat of its show and returns it.
+
+    `now` is UTC. The new seat may be one that the user holds. In the same category the booking keeps its price; in
+    another one it costs what its ticket type costs there, which `expected_total` may confirm. `moved_by` is the member
+    of staff who moves it. With `seen_seat`, only a booking on that seat is moved. Raises NotFound, the refusals of
+    the rules, SeatsChanged, IdempotencyKeyReused, Busy or Replay.
+    """
+    booking = find_booking(Booking.objects.filter(user=user, pk=booking_id))
+    request = SeatRequest(
+        Action.MOVE,
+        booking.show_id,
+        user,
+        now,
+        [seat_number],
+        is_for_one_seat=True,
+        expected_total=expected_total,
+        staff=moved_by,
+        booking_id=booking_id,
+        idempotency=idempotency,
+    )
+    [moved_booking] = Sale(request, partial(_move, booking, seen_seat)).carry_out()
+    return moved_booking
+
+
+def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, [seat] = facts.show, seats
+    [row] = [row for row in facts.rows if row.pk == booking.pk]
+    # Race: the booking was moved since the page showed it.
+    if seen_seat is not None and seen_seat != row.seat_number:
+        raise SeatsChanged([moved(show, row.reference, seen_seat, row.seat_number)])
+    # The values that were read under the lock.
+    booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
+    booking.status, booking.created_at = row.status, row.created_at
+    booking.held_since, booking.expires_at = row.held_since, row.expires_at
+    if seat == row.seat_number:
+        return Change([booking], [])
+    holds, ticket = own_holds(request, facts, seats), tickets_for(facts, request, seats)[seat]
+    mover = request.staff
+    cancelled = [
+        _cancel_hold.bind(
+            show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover.pk if mover else None
+        )
+        for hold in holds.values()
+    ]
+    by = mover or request.user
+    message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
+    log = [log_entry(by, booking, CHANGE, message)] if by else []
+    booking.seat_number, booking.moved_by = seat, mover
+    for name, value in ticket.columns.items():
+        setattr(booking, name, value)
+    change_seat = _change_seat.choose(update_values(booking))
+    # It is read from the database where it is needed.
+    booking.__dict__.pop("ticket_serial", None)
+
+    def refund_difference() -> list[Call]:
+        refund_overpaid(
+            show=show,
+            references=[booking.reference],
+            now=request.now,
+            reason=message,
+            by=mover,
+            by_customer=mover is None,
+        )
+        return []
+
+    before = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]
+    return Change([booking], before, refund_difference if ticket.price < row.price else None)

@@ -306,6 +306,15 @@ def test_a_second_payment_of_an_order_goes_back(user, show, clerk):
     assert (refunds(), balance()) == ([Decimal(12)], (Decimal(12), Decimal(12)))
 
 
+def test_a_second_payment_books_no_seat_whose_hold_had_expired_before_it(user, show, clerk):
+    reference = hold(user, show, 1, 2)
+    book(user, show, 1)
+    payment = pay(user, reference, LATER)
+    take(clerk, show, reference, 12, now=LATER)
+    event(payment, now=LATER)
+    assert (refunds(), balance()) == ([Decimal(12)], (Decimal(12), Decimal(12)))
+
+
 # --- Refunds ----------------------------------------------------------------------------------
 
 
@@ -458,9 +467,9 @@ def test_a_booking_moves_to_a_seat_that_is_not_dearer(user, show):
 # --- At the counter ---------------------------------------------------------------------------
 
 
-def take(clerk, show, reference, expected, method="cash", **more):
+def take(clerk, show, reference, expected, method="cash", now=NOW, **more):
     paid = {"show_id": show.pk, "reference": reference, "method": method, "expected": Decimal(expected)}
-    return record_payment(**paid, by=clerk, now=NOW, **more)
+    return record_payment(**paid, by=clerk, now=now, **more)
 
 
 def test_a_clerk_takes_cash_and_gives_change(user, show, clerk):

@@ -279,20 +279,26 @@ def _other_amount(event: Event) -> str:
 
 def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
     """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
-    report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
     reason = "overpaid"
-    holds = _holds_of(show, payment.reference)
+    holds = _holds_of(show, payment)
     if holds:
         if _covers(show, payment, holds) and _are_available(show, holds, now):
             _book(show, holds, now)
         else:
             reason = "gone"
-    refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
+    refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
+    # A customer whose whole payment goes back is told so when it is refunded.
+    if payment.amount > sum(refund.amount for refund in refunds if refund.payment_id == payment.pk):
+        report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
 
 
-def _holds_of(show: Show, reference: str) -> list[Booking]:
-    """Return the order's holds, expired and released ones too, but not those that the customer cancelled."""
-    of_order = Booking.objects.filter(show=show, reference=reference, user__isnull=False)
+def _holds_of(show: Show, payment: Payment) -> list[Booking]:
+    """Return the holds that the payment was asked for, expired and released ones too.
+
+    Holds that had expired before, and those that the customer cancelled, are not among them.
+    """
+    of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
+    of_order = of_order.filter(expires_at__gt=payment.created_at)
     held = of_order.filter(status=Booking.Status.HELD)
     released = of_order.filter(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}

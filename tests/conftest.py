@@ -28,6 +28,7 @@ PRODUCTION_PATH = {
     "api/test_seats_input.py",
     "api/test_strict_input.py",
     "services/test_fuzz_hall.py",
+    "services/test_fuzz_money.py",
     "services/test_personal_data.py",
 }
 # Tables with rows that migrations write and no test changes.
@@ -53,21 +54,22 @@ def _deletions():
     return [f"DO $$ BEGIN {deletions} END $$"]
 
 
-def _delete_rows(test_case):
+def delete_rows(_test_case=None):
     """Replaces Django's flush, which takes 0.1 s and removes what the migrations wrote."""
     with transaction.atomic(), connection.cursor() as cursor:
         for deletion in _deletions():
             cursor.execute(deletion)
 
 
-TransactionTestCase._fixture_teardown = _delete_rows
+TransactionTestCase._fixture_teardown = delete_rows
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         uses_database = "db" in item.fixturenames or item.get_closest_marker("django_db")
-        if not uses_database or item.get_closest_marker("fuzz"):
+        fuzz = item.get_closest_marker("fuzz")
+        if not uses_database or (fuzz and not fuzz.kwargs.get("both")):
             item.add_marker("once")
         commits = item.path.relative_to(TESTS).as_posix() in PRODUCTION_PATH
         if connection.vendor == "postgresql" and commits and uses_database:
@@ -89,6 +91,10 @@ def _fast_and_unlimited(settings):
 @pytest.fixture(autouse=True)
 def _no_plans_of_other_tests():
     """A test's rows disappear with it, and the next one's may get the same ids."""
+    forget_plans()
+
+
+def forget_plans():
     hall_of_plan.cache_clear()
     prices_of_list.cache_clear()
 

@@ -1,0 +1,107 @@
+"""A payment provider that remembers the money that it moved and fails as it is told; and orders that it is paid for."""
+
+import json
+from decimal import Decimal
+from typing import ClassVar
+
+from booking.models import Booking, Payment, Refund
+from booking.services import book_seats, hold_seats, pay_order, receive_event
+from booking.services.money.providers.base import ProviderRefused, ProviderUnavailable
+from booking.services.money.providers.demo import SIGNATURE, Demo, sign
+from tests.factories import NOW, make_price_list, make_show, make_ticket_type
+
+
+class Killed(BaseException):
+    """The process ended here."""
+
+
+class Bank(Demo):
+    """The settings name it as the provider `demo`."""
+
+    # What customers paid, by payment, and what was sent back to them, by refund.
+    received: ClassVar[dict[int, Decimal]] = {}
+    sent: ClassVar[dict[int, Decimal]] = {}
+    # What happens to refunds: "works", "unavailable", "refuses", "later" (an event says how it ended), "loses answer",
+    # "killed before" and "killed after" it has sent the money.
+    mode: ClassVar[str] = "works"
+
+    @classmethod
+    def open(cls):
+        cls.received.clear()
+        cls.sent.clear()
+        cls.mode = "works"
+
+    def refund(self, refund):
+        if self.mode == "killed before":
+            raise Killed
+        if self.mode == "unavailable":
+            raise ProviderUnavailable
+        if self.mode == "refuses" and refund.pk not in self.sent:
+            raise ProviderRefused("The card was closed.")
+        if self.mode == "later" and refund.pk not in self.sent:
+            return ""
+        # The refund's id is the idempotency key: the same refund is sent once.
+        assert self.sent.setdefault(refund.pk, refund.amount) == refund.amount
+        if self.mode == "killed after":
+            raise Killed
+        if self.mode == "loses answer":
+            raise ProviderUnavailable
+        return f"refund-{refund.pk}"
+
+    @classmethod
+    def pay(cls, payment):
+        """The customer pays; the bank takes the money of a payment once."""
+        cls.received.setdefault(payment, Payment.objects.get(pk=payment).amount)
+
+
+def report(payment_id, kind="paid", *, now, number=0, **changes):
+    """Sends an event of the bank; the same number is the same event."""
+    payment = Payment.objects.get(pk=payment_id)
+    event = {
+        "id": f"{kind}-{payment_id}-{changes.get('refund', number)}",
+        "kind": kind,
+        "payment": payment_id,
+        "amount": str(payment.amount),
+        "currency": payment.currency,
+    }
+    body = json.dumps(event | changes).encode()
+    receive_event(provider="demo", body=body, headers={SIGNATURE: sign(body)}, now=now)
+
+
+def make_paid_show(**fields):
+    """A show with Standard seats 1 to 10 for 12.00 and Premium seats 11 to 20 for 15.00."""
+    adult = make_ticket_type(name="Adult")
+    prices = make_price_list({("S", adult): 12, ("P", adult): 15})
+    return make_show(layout="A SSSSSSSSSS\nB PPPPPPPPPP", price_list=prices, **fields)
+
+
+def hold(user, show, *seats, now=NOW):
+    return hold_seats(user=user, show_id=show.pk, seat_numbers=seats, now=now)[0].reference
+
+
+def book(user, show, *seats, now=NOW):
+    return book_seats(user=user, show_id=show.pk, seat_numbers=seats, now=now)[0].reference
+
+
+def ask(user, reference, now=NOW):
+    """The id of the payment that the customer starts."""
+    return pay_order(user=user, reference=reference, return_url="http://testserver/", now=now).payment.pk
+
+
+def pay(user, reference, now=NOW):
+    """The customer pays what is due, and the bank reports it."""
+    payment = ask(user, reference, now)
+    report(payment, now=now)
+    return payment
+
+
+def refunds():
+    """The amounts and the states of the refunds."""
+    return [(refund.amount, str(refund.status)) for refund in Refund.objects.order_by("pk")]
+
+
+def kept():
+    """The money that was received and does not go back, and the prices of the booked seats."""
+    received = sum((payment.amount for payment in Payment.objects.received()), Decimal(0))
+    back = sum((refund.amount for refund in Refund.objects.all()), Decimal(0))
+    return received - back, sum((booking.price for booking in Booking.objects.sold()), Decimal(0))

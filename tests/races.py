@@ -80,6 +80,38 @@ def all_read_before_one_writes(calls: list[Callable]) -> list:
     return at_once([partial(run, call) for call in calls])
 
 
+def all_decide_before_one_commits(calls: list[Callable]) -> list:
+    """The results of all `calls`; none commits before all are about to, so none sees what another one wrote.
+
+    They must not change the same rows: the second one would wait for the first one's commit.
+    """
+    barrier = Barrier(len(calls), timeout=30)
+
+    def run(call):
+        met = []
+        connection.ensure_connection()
+        session = connection.connection
+        send, commit = session.run, session.commit
+
+        def meet():
+            if not met:
+                met.append(barrier.wait())
+
+        def meet_and_send(statements, **how):
+            if how.get("commit"):
+                meet()
+            return send(statements, **how)
+
+        def meet_and_commit():
+            meet()
+            commit()
+
+        session.run, session.commit = meet_and_send, meet_and_commit
+        return call()
+
+    return at_once([partial(run, call) for call in calls])
+
+
 # --- Locks ------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,209 @@
+"""Payments, refunds, expiry and cancellations at the same time, and what happens without the show's lock."""
+
+from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.db import IntegrityError
+from django_tasks_db.models import DBTaskResult
+
+from booking.models import Booking, PaymentEvent, Refund
+from booking.services import (
+    book_seat,
+    cancel_booking,
+    cancel_order,
+    cancel_show,
+    carry_out_refund,
+    open_till,
+    record_payment,
+    release_expired_holds,
+)
+from booking.services.audit import find_breaches
+from tests.bank import Bank, ask, book, hold, kept, make_paid_show, pay, refunds, report
+from tests.factories import NOW, make_user
+from tests.races import (
+    all_decide_before_one_commits,
+    all_read_before_one_writes,
+    at_once,
+    outcome,
+    parallel_writers,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
+LATER = NOW + timedelta(hours=1)
+NOTHING = (Decimal(0), Decimal(0))
+
+
+@pytest.fixture(autouse=True)
+def _bank(settings):
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+    Bank.open()
+
+
+@pytest.fixture
+def show(db):
+    return make_paid_show()
+
+
+@pytest.fixture
+def user(db):
+    return make_user(email="esha@example.com")
+
+
+def reporting(payment, now=NOW, **event):
+    return partial(outcome, report, payment_id=payment, now=now, **event)
+
+
+def mails(kind):
+    tasks = DBTaskResult.objects.values_list("args_kwargs", flat=True)
+    return [task for task in tasks if task["kwargs"].get("mail") == kind]
+
+
+# --- Two events -------------------------------------------------------------------------------
+
+
+def test_an_event_that_comes_20_times_at_the_same_time_is_applied_once(user, show):
+    payment = ask(user, hold(user, show, 1))
+    assert at_once([reporting(payment)] * 20) == ["done"] * 20
+    assert (PaymentEvent.objects.count(), len(mails("payment_received"))) == (1, 1)
+    assert (kept(), refunds()) == ((Decimal(12), Decimal(12)), [])
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_only_the_constraint_stops_an_event_that_comes_twice(user, show):
+    payment = ask(user, hold(user, show, 1))
+    with pytest.raises(IntegrityError, match="one_event_per_provider_and_event_id"):
+        all_read_before_one_writes([reporting(payment)] * 2)
+
+
+def two_payments(user, show):
+    """The ids of two payments that the customer started for one seat: for it alone, and for two seats before."""
+    reference = book(user, show, 1, 2)
+    first = ask(user, reference)
+    cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=2).pk, now=NOW)
+    return first, ask(user, reference)
+
+
+def test_of_two_payments_at_the_same_time_what_is_too_much_goes_back(user, show):
+    assert at_once([reporting(payment) for payment in two_payments(user, show)]) == ["done"] * 2
+    assert kept() == (Decimal(12), Decimal(12))
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_the_money_of_two_payments_is_kept(user, show):
+    all_decide_before_one_commits([reporting(payment) for payment in two_payments(user, show)])
+    assert kept() == (Decimal(24), Decimal(12))
+
+
+def test_an_order_is_paid_online_and_at_the_counter_at_the_same_time(user, show):
+    clerk = make_user(username="clerk", is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)
+    reference = book(user, show, 1)
+    taking = {"show_id": show.pk, "reference": reference, "method": "cash", "expected": Decimal(12)}
+    calls = [reporting(ask(user, reference)), partial(outcome, record_payment, **taking, by=clerk, now=NOW)]
+    assert at_once(calls)[1] in {"done", "nothing_due"}
+    assert kept() == (Decimal(12), Decimal(12))
+
+
+# --- An event and the end of the hold ---------------------------------------------------------
+
+
+@pytest.fixture
+def late_payment(user, show):
+    """A payment whose hold has expired."""
+    payment = ask(user, hold(user, show, 1))
+    release_expired_holds(expired_by=LATER)
+    return payment
+
+
+def buying(show, customer):
+    return partial(outcome, book_seat, user=customer, show_id=show.pk, seat_number=1, now=LATER)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_seat_whose_hold_expired_is_the_payers_or_another_customers(user, show, late_payment, turn):
+    other = make_user()
+    outcomes = at_once([reporting(late_payment, now=LATER), buying(show, other)])
+    [owner] = Booking.objects.sold().values_list("user", flat=True)
+    if outcomes == ["done", "done"]:
+        assert (owner, refunds()) == (other.pk, [(Decimal(12), "pending")])
+    else:
+        assert (outcomes, owner, refunds()) == (["done", "seat_taken"], user.pk, [])
+    assert list(find_breaches()) == []
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock", "no_constraint")
+def test_without_the_guards_the_seat_is_sold_twice(user, show, late_payment):
+    calls = [reporting(late_payment, now=LATER), buying(show, make_user())]
+    assert all_decide_before_one_commits(calls) == ["done"] * 2
+    assert Booking.objects.sold().filter(seat_number=1).count() == 2
+
+
+# --- An event and a cancellation --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("cancel", ["seats", "show"])
+def test_a_cancelled_order_that_is_paid_at_the_same_time_gets_its_money_back(user, show, cancel, turn):
+    reference = book(user, show, 1)
+    cancelling = (
+        partial(outcome, cancel_order, user=user, reference=reference, now=NOW)
+        if cancel == "seats"
+        else partial(outcome, cancel_show, show_id=show.pk, now=NOW)
+    )
+    assert at_once([reporting(ask(user, reference)), cancelling]) == ["done"] * 2
+    assert (kept(), refunds()) == (NOTHING, [(Decimal(12), "pending")])
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_cancelled_order_stays_paid(user, show):
+    reference = book(user, show, 1)
+    cancelling = partial(outcome, cancel_order, user=user, reference=reference, now=NOW)
+    assert all_decide_before_one_commits([reporting(ask(user, reference)), cancelling]) == ["done"] * 2
+    assert (kept(), refunds()) == ((Decimal(12), Decimal(0)), [])
+
+
+# --- Two refunds ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def refund(user, show):
+    reference = book(user, show, 1)
+    pay(user, reference)
+    cancel_order(user=user, reference=reference, now=NOW)
+    return Refund.objects.get()
+
+
+def refunding(refund):
+    return partial(outcome, carry_out_refund, refund_id=refund.pk, now=NOW)
+
+
+def test_a_refund_that_10_workers_carry_out_at_the_same_time_is_sent_and_reported_once(refund):
+    assert at_once([refunding(refund)] * 10) == ["done"] * 10
+    assert (Bank.sent, refunds()) == ({refund.pk: Decimal(12)}, [(Decimal(12), "done")])
+    assert len(mails("payment_refunded")) == 1
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_refund_is_reported_twice(refund):
+    assert all_read_before_one_writes([refunding(refund)] * 2) == ["done"] * 2
+    assert len(mails("payment_refunded")) == 2
+
+
+def test_an_order_that_is_cancelled_with_its_show_is_refunded_once(user, show):
+    reference = book(user, show, 1, 2)
+    pay(user, reference)
+    calls = [
+        partial(outcome, cancel_order, user=user, reference=reference, now=NOW),
+        partial(outcome, cancel_show, show_id=show.pk, now=NOW),
+    ]
+    outcomes = Counter(at_once(calls))
+    assert outcomes["done"] + outcomes["already_cancelled"] == 2
+    assert (kept(), refunds()) == (NOTHING, [(Decimal(24), "pending")])

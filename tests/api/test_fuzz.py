@@ -14,14 +14,26 @@ from hypothesis import strategies as st
 from rest_framework.views import APIView
 from schemathesis.generation import GenerationMode
 
-from booking.models import User
+from booking.models import PaymentEvent, User
 from booking.services.audit import find_breaches
 from booking.views.openapi import JOURNEY
 from movieticket.wsgi import application
 from tests.conftest import signed_in
 from tests.door import let_check_in
 from tests.factories import PASSWORD, make_priced_booking
-from tests.hostile import Reply, ask, bounded, check, check_headers, page_requests, requests
+from tests.hostile import (
+    BAD_BYTES,
+    HEADER_VALUES,
+    VALUES,
+    Hostile,
+    Reply,
+    ask,
+    bounded,
+    check,
+    check_headers,
+    page_requests,
+    requests,
+)
 
 pytestmark = pytest.mark.fuzz
 
@@ -31,6 +43,7 @@ SEATS = st.fixed_dictionaries({"seat_numbers": st.lists(SEAT, min_size=1, max_si
 )
 # The order of the test's booking.
 REFERENCE = "ACDEFGHJ"
+RETURN_URL = "http://testserver/done"
 # Stored whatever the rules say, because it was made offline.
 SCAN = st.just({"reference": REFERENCE, "nonce": "n", "scanned_at": "2030-01-30T19:42:07Z"})
 UNDO = st.fixed_dictionaries({"booking": st.integers(1, 9), "reason": st.just("x"), "nonce": st.just("n")})
@@ -49,6 +62,7 @@ GOOD = {
     "POST /shows/{id}/book-seats/": SEATS,
     "POST /shows/{id}/hold/": SEATS,
     "POST /bookings/{id}/move/": st.fixed_dictionaries({"seat_number": SEAT}),
+    "POST /orders/{reference}/pay/": st.fixed_dictionaries({}, optional={"return_url": st.just(RETURN_URL)}),
     "POST /shows/{id}/check-ins/": SCAN,
     "POST /shows/{id}/check-ins/undo/": UNDO,
 }
@@ -154,6 +168,28 @@ def test_an_operation_survives_hostile_requests(document, user, booking, path):
         # Most are refused; where all were, little would have been tried.
         assert min(statuses) < 300 or operation in NEVER_CARRIED_OUT
     check_data()
+
+
+SIGNATURES = [*HEADER_VALUES, "t=1,v1=0", "t=1", "v1=0", "t=٤,v1=é", f"t={'9' * 5000},v1=x"]
+
+
+@pytest.mark.parametrize("provider", ["counter", "demo", "stripe"])
+def test_the_address_of_a_provider_s_events_survives_hostile_requests(booking, settings, provider):
+    stripe = {"stripe": "booking.services.money.providers.stripe.Stripe"}
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | stripe
+    settings.STRIPE_WEBHOOK_SECRET = "whsec_only_for_tests"
+    path = f"/api/payments/{provider}/events/".encode()
+
+    @bounded(60)
+    @given(st.sampled_from(SIGNATURES), st.sampled_from(BAD_BYTES) | VALUES.map(str.encode))
+    def send(signature, body):
+        headers = dict.fromkeys(["HTTP_STRIPE_SIGNATURE", "HTTP_DEMO_SIGNATURE"], signature)
+        reply = ask(Hostile("POST", path, b"", {"HTTP_HOST": "testserver"} | headers, body), "")
+        check(reply)
+        assert reply.status >= 400, reply
+
+    send()
+    assert not PaymentEvent.objects.exists()
 
 
 DOCUMENTS = ["/swagger.json", "/swagger.yaml"]

@@ -44,6 +44,7 @@ def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
         ("bookings/77/cancel", 404),
         ("bookings/77/move", 400),
         ("orders/ACDEFGHJ/cancel", 404),
+        ("orders/ACDEFGHJ/pay", 404),
         ("me/password", 400),
     ],
 )

@@ -18,7 +18,19 @@ def carry_out_refund(refund_id: int) -> None:
     services.carry_out_refund(refund_id=refund_id, now=timezone.now())
 
 
-@task(takes_context=True)  # type: ignore[arg-type]  # positional-only, which its check of `context` would not find
+@task(takes_context=True)
+def enqueue_reset_links(context: TaskContext, email: str, origin: str) -> None:
+    """Enqueues a mail with a link for a new password for each account with this address."""
+    services.enqueue_reset_links(email=email, origin=origin, request_id=context.task_result.id, now=timezone.now())
+
+
+@task(takes_context=True)
+def send_reset_link(context: TaskContext, user_id: int, origin: str) -> None:
+    """Mails the user a link for a new password."""
+    services.send_reset_link(user_id=user_id, origin=origin, message_id=context.task_result.id)
+
+
+@task(takes_context=True)  # type: ignore[arg-type]
 def send_order_mail(context: TaskContext, mail: str, show_id: int, reference: str, **details: Any) -> None:
     """Mails the customer of an order; `details` are those of services/mail/outbox.py."""
     services.send_order_mail(

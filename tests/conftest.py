@@ -216,3 +216,14 @@ def no_constraint(transactional_db):
     Booking.objects.all().delete()
     with connection.schema_editor() as editor:
         editor.add_constraint(Booking, constraint)
+
+
+@pytest.fixture
+def smtp(settings):
+    """Sends by SMTP to this port."""
+
+    def use(port):
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 0.3
+
+    return use

@@ -4,6 +4,7 @@ A task is a row of django-tasks-db, written in the transaction of the change: it
 functions are in booking/tasks.py. Their arguments are ids, because rows of finished tasks are kept for a while.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -44,6 +45,11 @@ def insert_task(task: Any) -> Call:
 def enqueue(*tasks: Any) -> None:
     """Writes the tasks in one round trip, in the current transaction."""
     send(*map(_insert.of, tasks))
+
+
+def enqueue_once(tasks: Sequence[Any]) -> None:
+    """Writes those of the tasks whose ids are not stored yet."""
+    DBTaskResult.objects.bulk_create(tasks, ignore_conflicts=True)
 
 
 def due_tasks(now: datetime) -> Any:

@@ -11,7 +11,12 @@ from booking.services.accounts.limits import (
     find_account_and_count,
     trust_address,
 )
-from booking.services.accounts.password_reset import reset_password, send_reset_links_later
+from booking.services.accounts.password_reset import (
+    enqueue_reset_links,
+    request_reset_links,
+    reset_password,
+    send_reset_link,
+)
 from booking.services.accounts.personal_data import EXPORTED, export_account
 from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.cleanup import clean_up
@@ -260,6 +265,7 @@ __all__ = [
     "delete_account",
     "delete_show",
     "draw_layout",
+    "enqueue_reset_links",
     "expected_cash",
     "expired_uploads",
     "export_account",
@@ -323,6 +329,7 @@ __all__ = [
     "release_expired_holds",
     "report_payment",
     "report_refund",
+    "request_reset_links",
     "reset_password",
     "retry_refund",
     "revoke_all_sessions",
@@ -330,7 +337,7 @@ __all__ = [
     "save_price_list",
     "screens_with_list",
     "send_order_mail",
-    "send_reset_links_later",
+    "send_reset_link",
     "set_plan",
     "settle_refund",
     "shows_with_list",

@@ -1,12 +1,10 @@
 """Views for resetting a forgotten password with a link by e-mail."""
 
-from collections.abc import Callable
 from typing import Any, cast
 
-from django.conf import settings
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,19 +33,9 @@ class PasswordResetView(Public, APIView):
         invalid=("email", "invalid", "Enter a valid email address."),
     )
     def post(self, request: Request) -> Response:
-        services.send_reset_links_later(**validated(PasswordResetSerializer, request), link=_link(request))
+        origin = own_address(request, "/").removesuffix("/")
+        services.request_reset_links(**validated(PasswordResetSerializer, request), origin=origin, now=timezone.now())
         return Response({"detail": SENT}, status.HTTP_202_ACCEPTED)
-
-
-def _link(request: Request) -> Callable[[str, str], str]:
-    """Return a function that builds the link to the page for a new password: PASSWORD_RESET_URL or this service's."""
-
-    def link(uid: str, token: str) -> str:
-        if settings.PASSWORD_RESET_URL:
-            return settings.PASSWORD_RESET_URL.replace("{uid}", uid).replace("{token}", token)
-        return own_address(request, reverse("password_reset_confirm", args=[uid, token]))
-
-    return link
 
 
 class NewPasswordView(Public, APIView):

@@ -48,7 +48,7 @@ BODIES = {
     "POST /shows/{id}/check-ins/undo/": {"booking": "…", "reason": "Wrong ticket", "nonce": "n", "device": "left"},
 }
 # Of random or of the clock; that such a value changed is compared, and the value isn't.
-VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField)
+VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField, models.UUIDField)
 VOLATILE_NAMES = {
     "provider_id",
     "reference",

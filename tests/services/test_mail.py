@@ -299,17 +299,6 @@ def test_a_link_that_was_changed_or_whose_order_is_gone_finds_nothing():
 # --- Mail servers -----------------------------------------------------------------------------
 
 
-@pytest.fixture
-def smtp(settings):
-    """Sends by SMTP to this port."""
-
-    def use(port):
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT, settings.EMAIL_TIMEOUT = "127.0.0.1", port, 0.3
-
-    return use
-
-
 def orders_of(show, *addresses):
     for number, address in enumerate(addresses, start=1):
         book_seat(user=make_user(email=address), show_id=show.pk, seat_number=number, now=NOW)

@@ -1,23 +1,25 @@
 """Resetting a forgotten password with a link by e-mail, which works once and for PASSWORD_RESET_TIMEOUT seconds."""
 
 import re
-from collections.abc import Callable
-from functools import partial
-from queue import Full
+from datetime import datetime
+from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import EmailMessage, get_connection
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
-from booking.infrastructure.background import run_later
+from booking.infrastructure.tasks import enqueue, enqueue_once, new_task
 from booking.models import User
 from booking.services.accounts.accounts import check_new_password
-from booking.services.refusals import Busy, InvalidInput
-from booking.services.transactions import write_transaction
+from booking.services.mail.sending import send_mail
+from booking.services.refusals import InvalidInput
+from booking.services.transactions import retried, write_transaction
 
+SEND_LINKS = "booking.tasks.enqueue_reset_links"
+SEND_LINK = "booking.tasks.send_reset_link"
 SUBJECT = "Your new password"
 TEXT = """\
 Somebody, probably you, asked for a new password for the account {username}.
@@ -29,26 +31,50 @@ If it was not you, you can ignore this e-mail; your password stays the same.
 """
 
 
-def send_reset_links_later(*, email: str, link: Callable[[str, str], str]) -> None:
-    """Calls `send_reset_links` in the background, so that the response time does not reveal whether an account exists.
+@retried
+def request_reset_links(*, email: str, origin: str, now: datetime) -> None:
+    """Enqueues mail with a link for each account with this address. `now` is UTC.
 
-    Raises Busy.
+    It does the same whether or not there is an account, so that neither the response nor its time reveals one. `origin`
+    is this service's address without a path, for the links. Raises Busy and Interrupted.
     """
-    try:
-        run_later(partial(send_reset_links, email=email, link=link))
-    except Full:
-        raise Busy from None
+    if settings.SENDS_MAIL:
+        with write_transaction():
+            enqueue(new_task(SEND_LINKS, now=now, email=email, origin=origin))
 
 
-def send_reset_links(*, email: str, link: Callable[[str, str], str]) -> int:
-    """Mails a reset link to each account with this address; returns the number of accounts.
+def enqueue_reset_links(*, email: str, origin: str, request_id: str, now: datetime) -> int:
+    """Enqueues a mail for each account with this address; returns the number of accounts. `now` is UTC.
 
-    `link` makes a URL from a uid and a token. Inactive accounts and accounts without a password get no mail.
+    It may be repeated: the ids of the tasks derive from `request_id`, so none is enqueued twice.
     """
     accounts = [user for user in User.objects.with_email(email).filter(is_active=True) if user.has_usable_password()]
-    if accounts:
-        get_connection().send_messages([_message(user, link) for user in accounts])
+    tasks = [new_task(SEND_LINK, now=now, user_id=user.pk, origin=origin) for user in accounts]
+    for task in tasks:
+        task.pk = uuid5(UUID(request_id), str(task.args_kwargs["kwargs"]["user_id"]))
+    enqueue_once(tasks)
     return len(accounts)
+
+
+def send_reset_link(*, user_id: int, origin: str, message_id: str) -> None:
+    """Mails a reset link to the account, unless it can't sign in with a password any more.
+
+    Raises AddressRefused, and the exceptions of the mail server.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True).exclude(email="").first()
+    if user is None or not user.has_usable_password():
+        return
+    text = TEXT.format(username=user.username, minutes=settings.PASSWORD_RESET_TIMEOUT // 60, link=_link(user, origin))
+    # The stored address may differ in case from the requested one.
+    send_mail(address=user.email, subject=SUBJECT, text=text, message_id=message_id)
+
+
+def _link(user: User, origin: str) -> str:
+    """Return the address of the page for a new password: PASSWORD_RESET_URL or this service's."""
+    uid, token = urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+    if settings.PASSWORD_RESET_URL:
+        return settings.PASSWORD_RESET_URL.replace("{uid}", uid).replace("{token}", token)
+    return f"{origin}{reverse('password_reset_confirm', args=[uid, token])}"
 
 
 def reset_password(*, uid: str, token: str, new_password: str) -> None:
@@ -72,17 +98,6 @@ def _owner(users: QuerySet[User], uid: str, token: str) -> User:
     if user is None or not user.has_usable_password() or not default_token_generator.check_token(user, token):
         raise InvalidInput("token", ["This link is invalid or has expired. Request a new one."], ["invalid_link"])
     return user
-
-
-def _message(user: User, link: Callable[[str, str], str]) -> EmailMessage:
-    uid = urlsafe_base64_encode(force_bytes(user.pk))
-    text = TEXT.format(
-        username=user.username,
-        minutes=settings.PASSWORD_RESET_TIMEOUT // 60,
-        link=link(uid, default_token_generator.make_token(user)),
-    )
-    # The stored address may differ in case from the requested one.
-    return EmailMessage(SUBJECT, text, to=[user.email])
 
 
 def _id_of(uid: str) -> int:

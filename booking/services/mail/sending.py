@@ -35,11 +35,7 @@ def send_order_mail(
     letter = write_letter(mail=Mail(mail), order=order, details=details, now=now)
     if letter is None:
         return
-    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
-    headers = {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
-    message = EmailMultiAlternatives(letter.subject, letter.text, to=[address], headers=headers)
-    message.attach_alternative(letter.html, "text/html")
-    send(message)
+    send_mail(address=address, subject=letter.subject, text=letter.text, html=letter.html, message_id=message_id)
 
 
 def address_of(order: Order) -> str:
@@ -49,8 +45,13 @@ def address_of(order: Order) -> str:
     return order.user.email if order.user and order.user.is_active else ""
 
 
-def send(message: EmailMultiAlternatives) -> None:
+def send_mail(*, address: str, subject: str, text: str, message_id: str, html: str = "") -> None:
     """Sends a mail. Raises AddressRefused, and the exceptions of the mail server."""
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
+    headers = {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
+    message = EmailMultiAlternatives(subject, text, to=[address], headers=headers)
+    if html:
+        message.attach_alternative(html, "text/html")
     connection = get_connection()
     try:
         connection.open()
@@ -60,11 +61,8 @@ def send(message: EmailMultiAlternatives) -> None:
         if code < 500:
             # For the time being, such as a full mailbox.
             raise
-        text = reason.decode(errors="replace")
-        for address in message.to:
-            # The reason is stored for longer than the address may be.
-            text = text.replace(address, "the address")
-        raise AddressRefused(f"{code} {text}") from None
+        # The reason is stored for longer than the address may be.
+        raise AddressRefused(f"{code} {reason.decode(errors='replace').replace(address, 'the address')}") from None
     finally:
         # The mail has been accepted or not; saying goodbye changes nothing.
         with suppress(Exception):

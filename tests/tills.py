@@ -30,10 +30,10 @@ def make_priced_show(**fields):
     return make_show(**({"layout": "SSSSSSSSSS\nPPPPPPPPPP", "price_list": make_price_list(prices)} | fields))
 
 
-def sell(show, *seats, clerk: User | None = None, **more) -> Order:
-    """Sells the seats to a customer without an account, who owes the money."""
+def sell(show, *seats, clerk: User | None = None, user: User | None = None, **more) -> Order:
+    """Sells the seats to a user, or to a customer without an account, who owes the money."""
     [booking, *_] = book_seats(
-        user=None,
+        user=user,
         show_id=show.pk,
         seat_numbers=seats,
         now=timezone.now(),

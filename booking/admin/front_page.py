@@ -1,7 +1,7 @@
 """The admin's index page with today's shows and sales, shows that are nearly full, and the backlog of tasks."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Model
@@ -14,7 +14,7 @@ from booking import services
 from booking.admin.common import counted
 from booking.admin.door import sees_only_the_door
 from booking.infrastructure.tasks import read_backlog
-from booking.models import Booking, Show
+from booking.models import Booking, Show, User
 
 _index = admin.site.index
 MINUTE = 60
@@ -34,6 +34,8 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
         figures["sales"] = services.read_sales(now=now)
     if _may_view(request, DBTaskResult):
         figures["tasks"] = _tasks(now)
+    if request.user.has_perm("booking.close_till"):
+        figures["tills"] = [services.find_open_till(clerk=cast(User, request.user))]
     return _index(request, figures | (extra_context or {}))
 
 

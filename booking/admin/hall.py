@@ -22,7 +22,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import customer_of, customer_text, limit_notice, orders_text
+from booking.admin.common import METHODS, customer_of, customer_text, limit_notice, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -32,10 +32,11 @@ from booking.admin.hall_forms import (
     HallForm,
     MoveForm,
     SeenSeatsForm,
+    SellPaidSeatsForm,
     SellSeatsForm,
 )
 from booking.exception_handler import STATUS_OF_KIND
-from booking.models import Booking, Show, TicketType, User, represent_amount
+from booking.models import Booking, Order, Payment, Show, TicketType, User, represent_amount
 
 MAX_CUSTOMERS = 10
 BLOCKED = Booking.Status.BLOCKED
@@ -53,54 +54,83 @@ def _staff(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-# --- Actions; each returns a sentence that reports what it did --------------------------------
+# --- Actions ----------------------------------------------------------------------------------
+
+# What an action did: `detail` is a sentence.
+Report = dict[str, str]
 
 
-def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
-    customer, seats = data["customer"], data["seats"]
-    bookings = services.book_seats(
-        user=customer,
-        show_id=show.pk,
-        seat_numbers=seats,
-        ticket_types=data["ticket_types"],
-        expected_total=data["expected_total"],
-        now=timezone.now(),
-        sold_by=_staff(request),
-        contact=data["contact"],
-    )
+def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
+    bookings = services.book_seats(**_sale(request, show, data))
+    return _sold(request, show, data, bookings)
+
+
+def _sell_paid(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
+    sale = services.sell_and_take_payment(**_sale(request, show, data), method=data["method"], given=data["given"])
+    return _sold(request, show, data, sale.bookings, sale.payment)
+
+
+def _sale(request: HttpRequest, show: Show, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what the services need to sell the seats."""
+    return {
+        "user": data["customer"],
+        "show_id": show.pk,
+        "seat_numbers": data["seats"],
+        "ticket_types": data["ticket_types"],
+        "expected_total": data["expected_total"],
+        "now": timezone.now(),
+        "sold_by": _staff(request),
+        "contact": data["contact"],
+    }
+
+
+def _sold(
+    request: HttpRequest, show: Show, data: dict[str, Any], bookings: list[Booking], payment: Payment | None = None
+) -> Report:
+    """Report a sale: its order, and the change that the customer gets."""
+    customer, currency = data["customer"], settings.CURRENCY
     buyer = customer_text(customer and str(customer), _staff(request), data["contact"].name)
-    done = f"Sold {labels(show, seats)} to {buyer}, {bookings[0].reference}"
+    done = f"Sold {labels(show, data['seats'])} to {buyer}, {bookings[0].reference}"
     if bookings[0].show.price_list_id:
-        done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {settings.CURRENCY}"
-    notice = limit_notice(show, customer, "has") if customer else ""
-    return f"{done}. {notice}".rstrip()
+        done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {currency}"
+    if payment:
+        done += f", paid {METHODS[payment.method]}"
+    report = {"detail": f"{done}."}
+    if customer and (notice := limit_notice(show, customer, "has")):
+        report["detail"] += f" {notice}"
+    if payment and payment.change is not None:
+        report["change"] = f"{represent_amount(payment.change)} {currency}"
+    if request.user.has_perm("booking.view_order"):
+        order = Order.objects.get(show=show, reference=bookings[0].reference)
+        report["order"] = reverse("admin:booking_order_change", args=[order.pk])
+    return report
 
 
-def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+def _block(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     seats, reason = data["seats"], data["reason"]
     services.block_seats(show_id=show.pk, seat_numbers=seats, reason=reason, now=timezone.now())
     done = f"Blocked {labels(show, seats)} ({reason})."
     _log(request, show, done)
-    return done
+    return {"detail": done}
 
 
-def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     seen = data["seen"]
     seats = [one.seat_number for one in seen]
     services.unblock_seats(show_id=show.pk, seat_numbers=seats, seen=seen)
     done = f"Unblocked {labels(show, seats)}."
     _log(request, show, done)
-    return done
+    return {"detail": done}
 
 
-def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     cancelled = services.cancel_bookings(
         show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request)
     )
-    return f"Cancelled {orders_text(cancelled)}."
+    return {"detail": f"Cancelled {orders_text(cancelled)}."}
 
 
-def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
+def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     [seen], [seat] = data["seen"], data["seats"]
     booking = data["bookings"][seen.booking_id]
     services.move_booking(
@@ -112,12 +142,14 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> str:
         seen_seat=seen.seat_number,
     )
     left = show.seat_label(seen.seat_number)
-    return f"Moved {customer_of(booking)}, {booking.reference}, from {left} to {show.seat_label(seat)}."
+    done = f"Moved {customer_of(booking)}, {booking.reference}, from {left} to {show.seat_label(seat)}."
+    return {"detail": done}
 
 
-Action = Callable[[HttpRequest, Show, dict[str, Any]], str]
+Action = Callable[[HttpRequest, Show, dict[str, Any]], Report]
 ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
     "sell": (SellSeatsForm, _sell),
+    "sell-paid": (SellPaidSeatsForm, _sell_paid),
     "block": (BlockSeatsForm, _block),
     "unblock": (SeenSeatsForm, _unblock),
     "cancel": (BookingsForm, _cancel),
@@ -218,6 +250,7 @@ class HallAdmin(admin.ModelAdmin):
         return {
             "know": know,
             "sell": sell,
+            "sell-paid": sell and has("booking.take_payment"),
             "cancel": cancel,
             "move": sell and cancel,
             "block": block,
@@ -236,7 +269,7 @@ class HallAdmin(admin.ModelAdmin):
         show = self._show(request, object_id)
         if not isinstance(show, Show):
             return show
-        response = JsonResponse(_hall(show, self._may(request, show)))
+        response = JsonResponse(self._hall(request, show))
         response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])
         return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
 
@@ -248,21 +281,27 @@ class HallAdmin(admin.ModelAdmin):
             return show
         if name not in ACTIONS:
             return _refuse(404, "There is no such action.")
-        may = self._may(request, show)
-        if not may[name]:
+        if not self._may(request, show)[name]:
             return _refuse(403, "You may not do this.")
-        status, detail = self._act(request, show, name)
-        return JsonResponse({"detail": detail, "hall": _hall(show, may)}, status=status)
+        status, report = self._act(request, show, name)
+        return JsonResponse({**report, "hall": self._hall(request, show)}, status=status)
 
-    def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, str]:
+    def _hall(self, request: HttpRequest, show: Show) -> dict[str, Any]:
+        may = self._may(request, show)
+        hall = _hall(show, may)
+        if may["sell-paid"] and hall["prices"]:
+            hall["has_till"] = services.find_open_till(clerk=_staff(request)) is not None
+        return hall
+
+    def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, Report]:
         form_class, act = ACTIONS[name]
         form = form_class(request.POST, show=show)
         if not form.is_valid():
-            return 400, " ".join(str(error) for errors in form.errors.values() for error in errors)
+            return 400, {"detail": " ".join(str(error) for errors in form.errors.values() for error in errors)}
         try:
             return 200, act(request, show, form.cleaned_data)
         except services.Refusal as refusal:
-            return STATUS_OF_KIND[refusal.kind], _sentence(refusal)
+            return STATUS_OF_KIND[refusal.kind], {"detail": _sentence(refusal)}
 
     @method_decorator(require_GET)
     def limit_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -7,7 +7,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from booking.admin.forms import CustomerField
-from booking.models import Booking, Show
+from booking.admin.price_forms import AmountField
+from booking.models import Booking, Payment, Show
 from booking.paths import POSITIVE_ID
 from booking.services import Contact, SeenSeat
 
@@ -79,6 +80,20 @@ class SellSeatsForm(ChosenSeatsForm):
         if data.get("customer") and data["contact"] != Contact():
             self.add_error("customer", "Enter either an account or a name, a phone number and an e-mail address.")
         return data
+
+
+class PaymentForm(forms.Form):
+    """How a customer pays at the counter, and the cash that they gave."""
+
+    method = forms.ChoiceField(
+        choices=[(method.value, method.label) for method in (Payment.Method.CASH, Payment.Method.CARD)],
+        error_messages={"required": "Choose cash or card.", "invalid_choice": "Choose cash or card."},
+    )
+    given: Any = AmountField(required=False)
+
+
+class SellPaidSeatsForm(SellSeatsForm, PaymentForm):
+    """A sale that is paid at once."""
 
 
 class BlockSeatsForm(ChosenSeatsForm):

@@ -72,7 +72,7 @@ def _signed(amount: Decimal) -> str:
     return f"{sign}{represent_amount(abs(amount))}"
 
 
-def _errors(form: forms.Form) -> str:
+def errors_text(form: forms.Form) -> str:
     return " ".join(str(error) for errors in form.errors.values() for error in errors)
 
 
@@ -145,7 +145,7 @@ class OrderPages(CancelQuestion):
         form = ChosenForm({"chosen": ",".join(request.POST.getlist("chosen"))})
         if form.is_valid():
             return cast(list[services.SeenSeat], form.cleaned_data["chosen"])
-        messages.error(request, _errors(form))
+        messages.error(request, errors_text(form))
         return []
 
     @method_decorator(require_POST)
@@ -224,7 +224,7 @@ class OrderPages(CancelQuestion):
         """Shows what the form would change, or makes the change if the request confirms the sum of its prices."""
         page = HttpResponseRedirect(page_of(order))
         if not form.is_valid():
-            messages.error(request, _errors(form))
+            messages.error(request, errors_text(form))
             return page
         confirmed = TotalForm(request.POST)
         try:

@@ -17,7 +17,8 @@ from booking.admin.common import RefusalFormMixin
 from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, events_of_bookings, with_bookings
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
-from booking.admin.order_pages import OrderPages, active_bookings, amounts_of, bookings_of, buyer, give_bookings
+from booking.admin.order_pages import active_bookings, amounts_of, bookings_of, buyer, give_bookings
+from booking.admin.order_payments import OrderPayments
 from booking.models import Booking, Order, User, represent_amount
 
 
@@ -38,7 +39,7 @@ def _amounts(order: Order) -> dict[str, str]:
 
 
 @admin.register(Order)
-class OrderAdmin(RefusalFormMixin, OrderPages):
+class OrderAdmin(RefusalFormMixin, OrderPayments):
     """Orders come about with bookings, so none is added or deleted here."""
 
     form = ContactForm
@@ -106,7 +107,8 @@ class OrderAdmin(RefusalFormMixin, OrderPages):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         order: Order = context["original"]
-        context |= {"title": f"Order {order}", "subtitle": None, **self._page(request, order)}
+        context |= {"title": f"Order {order}", "subtitle": None}
+        context |= {**self._page(request, order), **self.payments_of(request, order)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _page(self, request: HttpRequest, order: Order) -> dict[str, Any]:

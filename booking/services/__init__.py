@@ -49,6 +49,7 @@ from booking.services.mail.links import find_mailed_order
 from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
 from booking.services.mail.sending import send_order_mail
 from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
+from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
 from booking.services.money.payments import (
     NothingDue,
     PaymentFailed,
@@ -200,6 +201,7 @@ __all__ = [
     "NothingDue",
     "OrderAmounts",
     "OrderMoney",
+    "PaidSale",
     "PaymentFailed",
     "PlanSwitch",
     "PriceChanged",
@@ -336,6 +338,7 @@ __all__ = [
     "revoke_session",
     "save_price_list",
     "screens_with_list",
+    "sell_and_take_payment",
     "send_order_mail",
     "send_reset_link",
     "set_plan",

@@ -11,8 +11,10 @@ from django_tasks_db.models import DBTaskResult
 from booking import services
 from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import User
+from tests.admin.orders import text_of
 from tests.factories import make_booking, make_movie, make_show
 from tests.staff import staff_with
+from tests.tills import till_of
 
 NOON = datetime(2099, 6, 1, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -209,11 +211,22 @@ def test_tasks_are_for_those_who_may_see_them():
     assert "tasks" in staff_with("view_dbtaskresult").get("/admin/").context
 
 
+@pytest.mark.parametrize("is_open", [False, True])
+def test_it_leads_clerks_to_their_till(box_office, is_open):
+    till = till_of(User.objects.get(username="seller")) if is_open else None
+    link = f'href="/admin/booking/till/{till.pk}/change/">Your till<' if till else ">Open your till<"
+    assert link in box_office.get("/admin/").content.decode()
+
+
+def test_it_has_no_till_for_others():
+    assert "till" not in text_of(staff_with("view_show").get("/admin/"))
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         with_seats_sold(9, starts_at=django_timezone.now() + HOUR)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         staff.get("/admin/")
 
 

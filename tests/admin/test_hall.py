@@ -114,7 +114,7 @@ def test_a_hall_says_why_it_is_closed(box_office, fields, closed):
 
 # --- Permissions ------------------------------------------------------------------------------
 
-NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), False)
+NOTHING = dict.fromkeys(("know", "sell", "sell-paid", "cancel", "move", "block", "unblock"), False)
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,8 @@ NOTHING = dict.fromkeys(("know", "sell", "cancel", "move", "block", "unblock"), 
         (["view_show"], []),
         (["view_show", "view_booking"], ["know"]),
         (["view_show", "add_booking"], ["sell"]),
+        (["view_show", "take_payment"], []),
+        (["view_show", "add_booking", "take_payment"], ["sell", "sell-paid"]),
         # Nobody cancels what he may not see.
         (["view_show", "cancel_booking"], []),
         (["view_show", "view_booking", "cancel_booking"], ["know", "cancel"]),

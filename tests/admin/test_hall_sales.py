@@ -5,10 +5,11 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
-from booking.models import Order, Show, TicketType
+from booking.models import Order, Payment, Show, TicketType, User
 from tests.admin.hall import act, detail, hall_of, seats, seen
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type
 from tests.staff import staff_with
+from tests.tills import till_of
 
 # --- Customers without an account -------------------------------------------------------------
 
@@ -89,8 +90,8 @@ def test_a_free_show_has_no_prices(box_office, show):
 
 def test_the_prices_of_a_hall_cost_two_queries(box_office, priced, django_assert_num_queries):
     box_office.get(hall_of(priced))
-    # Session, user, two of permissions, the show, its seats, the ticket types twice.
-    with django_assert_num_queries(8):
+    # Session, user, two of permissions, the show, its seats, the ticket types twice, the clerk's till.
+    with django_assert_num_queries(9):
         box_office.get(hall_of(priced))
 
 
@@ -192,3 +193,65 @@ def test_only_staff_who_sell_see_whether_the_limit_is_exceeded(show, user):
         (403, "You may not do this."),
         (403, "You may not see this show."),
     ]
+
+
+# --- Payment at the counter -------------------------------------------------------------------
+
+
+@pytest.fixture
+def seller(box_office) -> User:
+    """The clerk of `box_office`, with an open till."""
+    seller = User.objects.get(username="seller")
+    till_of(seller)
+    return seller
+
+
+def test_seats_are_sold_for_cash_with_change(box_office, seller, priced):
+    answer = act(box_office, priced, "sell-paid", seats="1", method="cash", given="20")
+    order, payment = Order.objects.get(), Payment.objects.get()
+    told = f"Sold A1 to a customer without an account, {order.reference}, for 12.00 EUR, paid in cash."
+    assert (detail(answer), answer.json()["change"]) == ((200, told), "8.00 EUR")
+    assert answer.json()["order"] == f"/admin/booking/order/{order.pk}/change/"
+    assert (payment.reference, payment.created_by, payment.given) == (order.reference, seller, 20)
+
+
+def test_seats_are_sold_by_card(box_office, seller, priced, user):
+    answer = act(box_office, priced, "sell-paid", seats="1", customer="esha", method="card", given="")
+    assert detail(answer) == (200, f"Sold A1 to esha, {Order.objects.get().reference}, for 12.00 EUR, paid by card.")
+    assert "change" not in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"method": "cash", "given": "11.99"}, (400, "12.00 is due.")),
+        ({"method": "online"}, (400, "Choose cash or card.")),
+        ({}, (400, "Choose cash or card.")),
+        ({"method": "cash", "given": "x"}, (400, "Enter a number.")),
+        ({"method": "cash", "given": "20.001"}, (400, "Enter an amount with at most 2 decimals.")),
+    ],
+)
+def test_a_payment_that_makes_no_sense_sells_nothing(box_office, seller, priced, form, told):
+    answer = act(box_office, priced, "sell-paid", seats="1", **form)
+    assert (detail(answer), seats(priced)) == (told, [])
+
+
+def test_without_a_till_nothing_is_sold_for_money(box_office, priced):
+    answer = act(box_office, priced, "sell-paid", seats="1", method="cash")
+    assert (detail(answer), seats(priced)) == ((409, "Open your till first."), [])
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_hall_says_whether_the_clerk_has_an_open_till(box_office, priced, is_open, request):
+    if is_open:
+        request.getfixturevalue("seller")
+    assert box_office.get(hall_of(priced)).json()["has_till"] is is_open
+
+
+def test_who_may_not_take_payments_sells_unpaid_only(priced):
+    client = staff_with("view_show", "view_booking", "add_booking")
+    assert "has_till" not in client.get(hall_of(priced)).json()
+    answer = act(client, priced, "sell-paid", seats="1", method="cash")
+    assert detail(answer) == (403, "You may not do this.")
+    answer = act(client, priced, "sell", seats="1")
+    assert (answer.status_code, "order" in answer.json()) == (200, False)

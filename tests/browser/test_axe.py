@@ -18,6 +18,7 @@ from tests.factories import (
     make_show,
     make_ticket_type,
 )
+from tests.tills import make_priced_show, till_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -109,6 +110,34 @@ def test_the_prices_of_a_used_list_have_no_serious_fault(seen, boss, query):
     seen.goto(f"/admin/booking/pricelist/{price_list.pk}/change/{query}")
     expect(seen.get_by_role("button", name="Make a new version")).to_have_count(1 if query else 0)
     assert serious(seen) == []
+
+
+def test_a_till_has_no_serious_fault(seen, boss):
+    seen.goto(f"/admin/booking/till/{till_of(boss).pk}/change/")
+    found = serious(seen)
+    seen.get_by_role("link", name="Print").click()
+    seen.get_by_text("Signature").wait_for()
+    assert (found, serious(seen)) == ([], [])
+
+
+def test_a_payment_in_the_hall_has_no_serious_fault(seen, boss):
+    till_of(boss)
+    seen.goto(f"/admin/booking/show/{make_priced_show().pk}/change/")
+    seen.get_by_role("gridcell", name="A1, Standard").click()
+    seen.get_by_label("Given").fill("10")
+    seen.get_by_text("Missing 2.00 EUR").wait_for()
+    assert serious(seen) == []
+
+
+def test_a_payment_on_the_page_of_an_order_has_no_serious_fault(seen, boss, order):
+    till_of(boss)
+    seen.goto(f"/admin/booking/order/{order.pk}/change/")
+    seen.get_by_label("Given").fill("10")
+    seen.get_by_text("Missing 2.00 EUR").wait_for()
+    found = serious(seen)
+    seen.get_by_role("button", name="Take card").click()
+    seen.get_by_text("Took 12.00 EUR by card.").wait_for()
+    assert (found, serious(seen)) == ([], [])
 
 
 def test_the_hall_with_prices_has_no_serious_fault(seen, boss):

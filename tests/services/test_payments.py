@@ -36,7 +36,7 @@ from booking.services import (
     settle_refund,
     tax_contained,
 )
-from booking.services.money.payments import NotEnoughGiven, UnknownPayment
+from booking.services.money.payments import DueChanged, NotEnoughGiven, UnknownPayment
 from booking.services.money.providers.base import EventRejected, ProviderRefused, ProviderUnavailable
 from booking.services.money.providers.counter import Counter
 from booking.services.money.providers.demo import SIGNATURE, Demo, sign
@@ -45,7 +45,6 @@ from booking.services.money.refunds import AlreadyRefunded
 from booking.services.money.tills import NoOpenTill, OtherClerksTill, TillAlreadyOpen, TillClosed
 from booking.services.refusals import InvalidInput, NotFound
 from booking.services.seats.order_changes import OrderPaid, change_ticket_types, split_order
-from booking.services.seats.prices import PriceChanged
 from booking.services.seats.rules.amounts import PaymentRequired
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_price_list, make_show, make_ticket_type, make_user
@@ -487,7 +486,7 @@ def test_a_held_order_that_is_paid_at_the_counter_is_booked(user, show, clerk):
 
 
 def test_a_clerk_takes_what_the_page_showed(user, show, clerk):
-    with pytest.raises(PriceChanged):
+    with pytest.raises(DueChanged):
         take(clerk, show, book(user, show, 1), 11)
 
 

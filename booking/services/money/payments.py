@@ -21,7 +21,6 @@ from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
-from booking.services.seats.prices import PriceChanged
 from booking.services.seats.rules import choose_seats
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -44,6 +43,13 @@ class UnknownPayment(Refusal):
     code = "unknown_payment"
     kind = Kind.NOT_FOUND
     example: ClassVar[dict[str, Any]] = {"detail": "There is no such payment."}
+
+
+class DueChanged(Refusal):
+    """Another amount is due than the clerk was shown."""
+
+    code = "due_changed"
+    example: ClassVar[dict[str, Any]] = {"detail": "3.00 is due now."}
 
 
 class NotEnoughGiven(Refusal):
@@ -160,7 +166,7 @@ def record_payment(
     """Records that a clerk with an open till took what is due for an order, in cash or by card.
 
     `expected` is the amount that the clerk was shown, `given` the cash that the customer gave. `now` is UTC. Raises
-    NotFound, NothingDue, NoOpenTill, PriceChanged, NotEnoughGiven, ShowCancelled or Busy.
+    NotFound, NothingDue, NoOpenTill, DueChanged, NotEnoughGiven, ShowCancelled or Busy.
     """
     with write_transaction():
         # Race: a second clerk, an online payment, a cancellation, the closing of the till.
@@ -169,28 +175,39 @@ def record_payment(
             raise NotFound
         if show.is_cancelled:
             raise ShowCancelled
-        till = lock_open_till(by)
         _, due = _due(show, reference, now)
         if due != expected:
-            raise PriceChanged(due)
-        if given is not None and given < due:
-            raise NotEnoughGiven(f"{represent_amount(due)} is due.")
-        payment = Payment.objects.create(
-            show=show,
-            reference=reference,
-            provider=COUNTER,
-            method=method,
-            amount=due,
-            currency=settings.CURRENCY,
-            given=given if method == Payment.Method.CASH else None,
-            created_by=by,
-            till=till,
-            created_at=now,
-            status=Payment.Status.PAID,
-            settled_at=now,
-        )
+            raise DueChanged(f"{represent_amount(due)} is due now.")
+        payment = take_payment(show=show, reference=reference, method=method, amount=due, given=given, by=by, now=now)
         _give_seats(show, payment, now)
         return payment
+
+
+def take_payment(
+    *, show: Show, reference: str, method: str, amount: Decimal, given: Decimal | None, by: User, now: datetime
+) -> Payment:
+    """Stores a payment in the open till of `by`, within the transaction that locked the show.
+
+    Raises NoOpenTill and NotEnoughGiven.
+    """
+    till = lock_open_till(by)
+    is_cash = method == Payment.Method.CASH
+    if is_cash and given is not None and given < amount:
+        raise NotEnoughGiven(f"{represent_amount(amount)} is due.")
+    return Payment.objects.create(
+        show=show,
+        reference=reference,
+        provider=COUNTER,
+        method=method,
+        amount=amount,
+        currency=settings.CURRENCY,
+        given=given if is_cash else None,
+        created_by=by,
+        till=till,
+        created_at=now,
+        status=Payment.Status.PAID,
+        settled_at=now,
+    )
 
 
 # --- Events -----------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Booking seats, for customers and for staff."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, LogEntry
@@ -106,11 +107,13 @@ def book_seats(
     idempotency: IdempotentRequest[list[Booking]] | None = None,
     sold_by: User | None = None,
     contact: Contact | None = None,
+    in_transaction: Callable[[list[Booking]], None] | None = None,
 ) -> list[Booking]:
     """Books the given seats, or the best `count` seats, all or none, under one reference.
 
-    See `book_seat` and, for `ticket_types`, SeatRequest. SeatTaken lists all taken seats and `alternatives`. Also
-    raises NoBlock and NoAccessibleSeat.
+    See `book_seat` and, for `ticket_types`, SeatRequest. `in_transaction` is called with the saved bookings before a
+    sale by staff is committed, with the show locked; a Refusal that it raises rolls the sale back. SeatTaken lists all
+    taken seats and `alternatives`. Also raises NoBlock and NoAccessibleSeat.
     """
     if sold_by and user:
         _check_is_active(user)
@@ -129,7 +132,7 @@ def book_seats(
         staff=sold_by,
         contact=contact or Contact(),
     )
-    bookings = carry_out_or_suggest(request, Sale(request, _book))
+    bookings = carry_out_or_suggest(request, Sale(request, partial(_book, in_transaction=in_transaction)))
     SEATS_BOOKED.inc(len(bookings))
     return bookings
 
@@ -151,7 +154,12 @@ def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
         raise
 
 
-def _book(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+def _book(
+    request: SeatRequest,
+    facts: Facts,
+    seats: list[int],
+    in_transaction: Callable[[list[Booking]], None] | None = None,
+) -> Change:
     show, now, seller = facts.show, request.now, request.staff
     holds, tickets = own_holds(request, facts, seats), tickets_for(facts, request, seats)
     reference = shared_reference(request, holds)
@@ -172,6 +180,8 @@ def _book(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     booked = [_book_hold.choose(update_values(booking)) for booking in bookings if booking.pk]
 
     def log_sale() -> list[Call]:
+        if in_transaction:
+            in_transaction(bookings)
         # Without the name of the contact, which the order keeps for a limited time only.
         message = f"Sold to {request.user or 'a customer without an account'}."
         return [log_entry(seller, booking, ADDITION, message) for booking in bookings] if seller else []

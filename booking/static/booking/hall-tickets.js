@@ -1,13 +1,7 @@
 // The tickets of the chosen seats in a hall with prices: a list with the ticket type and the price of each seat, buttons
 // that change the type of all of them, and the total.
 
-// Returns the sum of amounts such as "9.50", which have the same number of decimals, without rounding.
-export function sumOf(amounts) {
-  const decimals = amounts[0]?.split(".")[1]?.length ?? 0;
-  const units = amounts.reduce((sum, amount) => sum + BigInt(amount.replace(".", "")), 0n);
-  const digits = String(units).padStart(decimals + 1, "0");
-  return decimals ? `${digits.slice(0, -decimals)}.${digits.slice(-decimals)}` : digits;
-}
+import { sumOf } from "./amounts.js";
 
 export class Tickets {
   #grid;

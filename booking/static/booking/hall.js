@@ -4,6 +4,7 @@
 
 import { completeCustomers } from "./customers.js";
 import { Grid, rowsOf } from "./hall-grid.js";
+import { Payment } from "./hall-payment.js";
 import { Tickets } from "./hall-tickets.js";
 import { ask } from "./request.js";
 
@@ -25,6 +26,8 @@ const tickets = new Tickets(grid, find("hall-tickets"), find("hall-types"), (ref
   say(refused, refused && "is-refused");
   drawChoice();
 });
+
+const payment = new Payment(find("hall-pay"), find("hall-till"), (paid) => sell("sell-paid", paid));
 
 let hall = null; // the last hall from the server
 let plan = null; // the seat plan of the hall that is drawn
@@ -76,7 +79,11 @@ function drawChoice() {
   write(find("hall-chosen"), sentence(seats));
   sellForm.hidden = find("hall-sells").hidden = !sells;
   tickets.draw(sells ? seats : []);
-  write(find("hall-total"), tickets.areSold ? `${tickets.total} ${hall.currency}` : "");
+  const total = tickets.areSold ? tickets.total : "";
+  write(find("hall-total"), total && `${total} ${hall.currency}`);
+  payment.offer(total, hall.currency, can("sell-paid"), hall.has_till);
+  write(find("hall-sells"), payment.isOffered ? "Sell unpaid" : "Sell");
+  find("hall-sells").classList.toggle("default", !payment.isOffered);
   askLimit();
   blockForm.hidden = !(isOfKind("free") && can("block"));
   find("hall-taken").hidden = !isOfKind("booking") && !isOfKind("blocked");
@@ -133,6 +140,7 @@ const seatsOf = (reference) => grid.numbers().filter((seat) => hall.taken[seat]?
 
 function say(text, style = "") {
   const says = find("hall-says");
+  find("hall-sold").hidden = true;
   write(says, text);
   says.className = style;
 }
@@ -266,6 +274,7 @@ async function act(name, data) {
     }
     say(response.detail, response.ok ? "is-done" : "is-refused");
     if (response.ok || !document.activeElement?.offsetParent) grid.focus();
+    return response;
   } catch (error) {
     say(error.message, "is-refused");
   } finally {
@@ -276,8 +285,23 @@ async function act(name, data) {
 
 sellForm.addEventListener("submit", (event) => {
   event.preventDefault();
-  act("sell", { seats: inOrder().join(), ...Object.fromEntries(new FormData(sellForm)), ...tickets.values() });
+  sell("sell");
 });
+
+async function sell(name, paid = {}) {
+  const customer = Object.fromEntries(new FormData(sellForm));
+  const response = await act(name, { seats: inOrder().join(), ...customer, ...tickets.values(), ...paid });
+  if (response?.ok) sayNext(response);
+}
+
+// Says what change the customer gets, and leads to the order.
+function sayNext({ change, order }) {
+  const [text, link] = find("hall-sold").children;
+  write(text, change ? `Change ${change}` : "");
+  link.hidden = !order;
+  link.href = order ?? "";
+  find("hall-sold").hidden = !change && !order;
+}
 
 find("hall-customer").addEventListener("change", askLimit);
 

@@ -1,0 +1,110 @@
+"""Payments and refunds on an order's page, and taking what is due at the counter."""
+
+from decimal import Decimal
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+
+from booking import services
+from booking.admin.common import METHODS
+from booking.admin.hall_forms import PaymentForm
+from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
+from booking.models import Order, Payment, Refund, User, represent_amount
+
+
+class TakePaymentForm(PaymentForm):
+    # What the page showed.
+    expected: Any = forms.DecimalField(max_digits=12, decimal_places=3, widget=forms.HiddenInput)
+
+
+def with_clerks(rows: list[Any]) -> list[tuple[Any, str]]:
+    """Return payments or refunds, each with the name of the member of staff, in one query."""
+    clerks = User.objects.in_bulk({row.created_by_id for row in rows if row.created_by_id})
+    return [(row, str(clerks.get(row.created_by_id) or "")) for row in rows]
+
+
+def payment_line(payment: Payment, clerk: str) -> dict[str, Any]:
+    provider = f" ({payment.provider})" if payment.method == Payment.Method.ONLINE else ""
+    change = payment.change
+    return {
+        "at": payment.settled_at or payment.created_at,
+        "kind": f"{payment.get_method_display()}{provider}",
+        "amount": represent_amount(payment.amount),
+        "status": payment.get_status_display(),
+        "clerk": clerk,
+        "note": "" if change is None else f"{_text(payment.given)} given, {_text(change)} change",
+    }
+
+
+def _text(amount: Decimal | None) -> str:
+    return represent_amount(cast(Decimal, amount))
+
+
+def refund_line(refund: Refund, clerk: str) -> dict[str, Any]:
+    return {
+        "at": refund.settled_at or refund.created_at,
+        "kind": "Refund",
+        "amount": f"\u2212{represent_amount(refund.amount)}",
+        "status": refund.get_status_display(),
+        "clerk": clerk,
+        "note": refund.problem or refund.reason,
+    }
+
+
+class OrderPayments(OrderPages):
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.pay_view)
+        return [path("<str:object_id>/pay/", view, name="booking_order_pay"), *super().get_urls()]
+
+    def payments_of(self, request: HttpRequest, order: Order) -> dict[str, Any]:
+        """Return what the page shows of the order's money."""
+        amounts = amounts_of(order)
+        money: services.OrderMoney = order.money  # type: ignore[attr-defined]
+        lines = [payment_line(payment, clerk) for payment, clerk in with_clerks(list(money.payments))]
+        lines += [refund_line(refund, clerk) for refund, clerk in with_clerks(list(money.refunds))]
+        may_take = request.user.has_perm("booking.take_payment") and not order.show.is_cancelled
+        is_due = may_take and amounts.due > 0
+        return {
+            "payments": sorted(lines, key=lambda line: line["at"]),
+            "currency": settings.CURRENCY,
+            "due": represent_amount(amounts.due) if is_due else "",
+            "has_till": is_due and services.find_open_till(clerk=cast(User, request.user)) is not None,
+            "payment": TakePaymentForm(initial={"expected": represent_amount(amounts.due)}),
+        }
+
+    @method_decorator(require_POST)
+    def pay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Stores that the customer paid what is due."""
+        if not request.user.has_perm("booking.take_payment"):
+            raise PermissionDenied
+        order = self._order(request, object_id, may=True)
+        form = TakePaymentForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, errors_text(form))
+            return HttpResponseRedirect(page_of(order))
+        try:
+            payment = services.record_payment(
+                show_id=order.show_id,
+                reference=order.reference,
+                by=cast(User, request.user),
+                now=timezone.now(),
+                **form.cleaned_data,
+            )
+            messages.success(request, taken_text(payment))
+        except services.Refusal as refusal:
+            messages.error(request, refusal.detail)
+        return HttpResponseRedirect(page_of(order))
+
+
+def taken_text(payment: Payment) -> str:
+    """Return a sentence about a payment that was taken."""
+    change = "" if payment.change is None else f" Change: {represent_amount(payment.change)} {payment.currency}."
+    return f"Took {payment.amount_text} {payment.currency} {METHODS[payment.method]}.{change}"

@@ -1,0 +1,67 @@
+"""Sales at the counter that are paid at once: seats and payment are stored together, or neither."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from booking.models import Booking, Payment, User
+from booking.services.mail.outbox import report_payment
+from booking.services.money.amounts import amount_owed
+from booking.services.money.payments import NothingDue, take_payment
+from booking.services.seats.bookings import book_seats
+from booking.services.seats.facts import Contact
+
+
+@dataclass(frozen=True)
+class PaidSale:
+    """The seats that were sold, in the order of the request, and their payment."""
+
+    bookings: list[Booking]
+    payment: Payment
+
+
+def sell_and_take_payment(
+    *,
+    user: User | None,
+    show_id: int,
+    seat_numbers: Sequence[int],
+    sold_by: User,
+    method: str,
+    now: datetime,
+    given: Decimal | None = None,
+    ticket_types: Mapping[int, int] | None = None,
+    expected_total: Decimal | None = None,
+    contact: Contact | None = None,
+) -> PaidSale:
+    """Sells the seats and stores that their prices were paid in cash or by card, in the open till of `sold_by`.
+
+    `given` is the cash that the customer gave. `now` is UTC; for the rest see `book_seats`, whose refusals it raises,
+    and NoOpenTill, NothingDue for free seats, and NotEnoughGiven.
+    """
+    taken: list[Payment] = []
+
+    def take(bookings: list[Booking]) -> None:
+        # Order of locks: the show, then the till. Race: the closing of the till.
+        show, reference, amount = bookings[0].show, bookings[0].reference, amount_owed(bookings=bookings)
+        if not amount:
+            raise NothingDue
+        payment = take_payment(
+            show=show, reference=reference, method=method, amount=amount, given=given, by=sold_by, now=now
+        )
+        report_payment(show=show, reference=reference, amount=amount, now=now)
+        # The last attempt is the one that was committed.
+        taken[:] = [payment]
+
+    bookings = book_seats(
+        user=user,
+        show_id=show_id,
+        seat_numbers=seat_numbers,
+        ticket_types=ticket_types,
+        expected_total=expected_total,
+        now=now,
+        sold_by=sold_by,
+        contact=contact,
+        in_transaction=take,
+    )
+    return PaidSale(bookings, taken[0])

@@ -1,0 +1,150 @@
+"""Payments at the counter, in a browser: a clerk opens a till, sells for cash, and closes the till."""
+
+import pytest
+from playwright.sync_api import expect
+
+from booking.models import Booking, Payment, Till
+from tests.browser.conftest import sign_in
+from tests.browser.test_hall import expect_told, open_hall, seat
+from tests.factories import make_show
+from tests.tills import TILLS, make_clerk, make_priced_show, sell, take, till_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def base_url(live_server):
+    return live_server.url
+
+
+@pytest.fixture
+def clerk(context, live_server):
+    clerk = make_clerk()
+    sign_in(context, clerk)
+    return clerk
+
+
+@pytest.fixture
+def till(clerk):
+    return till_of(clerk)
+
+
+@pytest.fixture
+def show(live_server):
+    return make_priced_show()
+
+
+def test_selling_for_cash_takes_four_actions_from_the_day_plan(page, till, show):
+    page.goto(f"/admin/booking/show/plan/?day={show.starts_at:%Y-%m-%d}")
+    actions = [
+        page.get_by_role("link", name=show.movie.title).click,
+        seat(page, "A2").click,
+        lambda: page.get_by_label("Given").fill("20"),
+        page.get_by_role("button", name="Sell for cash").click,
+    ]
+    for action in actions:
+        action()
+    expect(page.locator("#hall-sold strong")).to_have_text("Change 8.00 EUR")
+    payment, booking = Payment.objects.get(), Booking.objects.get()
+    assert (len(actions), payment.amount, payment.given, payment.till) == (4, 12, 20, till)
+    expect_told(page, f"Sold A2 to a customer without an account, {booking.reference}, for 12.00 EUR, paid in cash.")
+    page.get_by_role("link", name="Order", exact=True).click()
+    expect(page.get_by_text("20.00 given, 8.00 change")).to_be_visible()
+
+
+def test_seats_are_sold_for_cash_with_the_keyboard_alone(page, till, show):
+    open_hall(page, show)
+    seat(page, "A1").focus()
+    # The seat, its ticket type, the two buttons of types, the cash.
+    for key in ("Enter", "2", "Tab", "Tab", "Tab", "1", "0", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#hall-sold strong")).to_have_text("Change 2.00 EUR")
+    assert (Payment.objects.get().amount, Booking.objects.get().ticket_type.name) == (8, "Child")
+
+
+def test_the_change_is_in_sight_while_the_cash_is_typed(page, till, show):
+    open_hall(page, show)
+    for label in ("A1", "B1"):
+        seat(page, label).click()
+    given, change = page.get_by_label("Given"), page.locator("#hall-change")
+    for text, told in [("20", "Missing 7.00 EUR"), ("27.5", "Change 0.50 EUR"), ("27", "Change 0.00 EUR"), ("", "")]:
+        given.fill(text)
+        expect(change).to_have_text(told)
+    page.get_by_role("button", name="2 Child").click()
+    expect(page.locator("#hall-total")).to_have_text("23.00 EUR")
+
+
+def test_too_little_cash_sells_nothing_and_keeps_the_seats_chosen(page, till, show):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_label("Given").fill("10")
+    page.get_by_role("button", name="Sell for cash").click()
+    expect_told(page, "12.00 is due.")
+    expect(page.get_by_label("Given")).to_have_value("10")
+    page.get_by_role("button", name="Sell by card").click()
+    expect(page.get_by_role("status")).to_contain_text("paid by card.")
+    assert Payment.objects.get().method == "card"
+
+
+def test_seats_are_sold_unpaid_and_paid_on_the_page_of_the_order(page, till, show):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Sell unpaid").click()
+    page.get_by_role("link", name="Order", exact=True).click()
+    page.get_by_label("Given").fill("15")
+    expect(page.get_by_text("Change 3.00 EUR")).to_be_visible()
+    page.get_by_role("button", name="Take cash").click()
+    expect(page.get_by_text("Took 12.00 EUR in cash. Change: 3.00 EUR.")).to_be_visible()
+    assert Payment.objects.get().given == 15
+
+
+def test_without_a_till_the_hall_leads_to_one(page, clerk, show):
+    open_hall(page, show)
+    expect(page.get_by_text("Open your till")).to_be_hidden()
+    seat(page, "A1").click()
+    expect(page.get_by_role("button", name="Sell")).to_have_count(1)
+    page.get_by_role("link", name="Open your till").click()
+    page.get_by_label("Float").fill("50")
+    page.get_by_role("button", name="Open the till").click()
+    expect(page.get_by_text("Your till is open.")).to_be_visible()
+    assert Till.objects.get().clerk == clerk
+
+
+def test_free_seats_are_sold_without_a_payment(page, till, live_server):
+    open_hall(page, make_show())
+    seat(page, "A1").click()
+    expect(page.get_by_role("button", name="Sell")).to_have_text("Sell")
+    expect(page.get_by_text("Open your till")).to_be_hidden()
+
+
+def test_a_till_is_closed_with_the_counted_cash(page, clerk, till, show):
+    take(sell(show, 1), clerk)
+    page.goto("/admin/")
+    page.get_by_role("link", name="Your till").click()
+    expect(page.get_by_text("62.00")).to_be_visible()
+    page.get_by_label("Counted cash").fill("60")
+    page.get_by_label("Note").fill("Change given twice")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Your till is closed. Difference: 2.00 short.")).to_be_visible()
+    page.get_by_role("link", name="Print").click()
+    expect(page.get_by_text("2.00 short")).to_be_visible()
+    till.refresh_from_db()
+    assert (till.counted_cash, till.note) == (60, "Change given twice")
+
+
+@pytest.mark.parametrize("path", [TILLS, f"{TILLS}add/", "{till}change/", "{till}print/", "{order}change/"])
+def test_the_pages_fit_a_phone(page, clerk, till, show, path):
+    order = sell(show, 1)
+    take(sell(show, 2), clerk)
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(path.format(till=f"{TILLS}{till.pk}/", order=f"/admin/booking/order/{order.pk}/"))
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_payment_is_in_sight(page, till, show, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    open_hall(page, show)
+    seat(page, "A1").click()
+    for name in ("Sell for cash", "Sell by card", "Sell unpaid"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)

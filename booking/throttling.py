@@ -116,5 +116,9 @@ class DoorThrottle(Throttle):
         return services.count_attempt(limit="door", key=f"{request.user.pk} {body_field(request, 'device')}")
 
 
+class TicketThrottle(UserThrottle):
+    limit = "ticket"
+
+
 class ExportThrottle(UserThrottle):
     limit = "export"

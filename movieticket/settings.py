@@ -288,6 +288,7 @@ LIMITS = {
     "password_reset_address": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "password_reset_confirm": env("LIMIT_PASSWORD_RESET_ADDRESS", cast.rate, "20/hour"),
     "booking": env("LIMIT_BOOKING", cast.rate, "60/minute"),
+    "ticket": env("LIMIT_TICKET", cast.rate, "120/minute"),
     "door": env("LIMIT_DOOR", cast.rate, "300/minute"),
 }
 # The proxies whose X-Forwarded-For is trusted.

@@ -1,13 +1,13 @@
 """The page of a booking, with links to what staff do next, and its print."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -53,8 +53,12 @@ class BookingPage(admin.ModelAdmin):
     """Shows one booking and the other seats of its reference; nothing can be edited here."""
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.print_view)
-        return [path("<str:object_id>/print/", view, name="booking_booking_print"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        return [
+            path("<str:object_id>/print/", view(self.print_view), name="booking_booking_print"),
+            path("<str:object_id>/new-ticket/", view(self.new_ticket_view), name="booking_booking_new_ticket"),
+            *super().get_urls(),
+        ]
 
     def get_fields(self, request: HttpRequest, obj: Booking | None = None) -> Any:
         if obj is None:
@@ -99,6 +103,8 @@ class BookingPage(admin.ModelAdmin):
             "hall": hall,
             "move": f"{hall}&move=yes" if hall and can_move else None,
             "can_cancel": can_cancel,
+            "ticket": services.ticket_path(booking=booking) if booking.status == Booking.Status.BOOKED else None,
+            "can_reissue": has("booking.add_booking"),
             "active": active,
             "others": [one for one in of_order if one != booking],
         }
@@ -106,6 +112,25 @@ class BookingPage(admin.ModelAdmin):
     def _of_order(self, request: HttpRequest, booking: Booking) -> Any:
         of_order = self.get_queryset(request).filter(show=booking.show, reference=booking.reference)
         return of_order.order_by("seat_number", "id")
+
+    def new_ticket_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Issues a new ticket, which ends the earlier ones, after a question."""
+        booking: Booking | None = self.get_object(request, unquote(object_id))
+        if not (request.user.has_perm("booking.add_booking") and self.has_view_permission(request, booking)):
+            raise PermissionDenied
+        if booking is None:
+            raise Http404
+        page = reverse("admin:booking_booking_change", args=[booking.pk])
+        if request.method != "POST":
+            title = f"New ticket for {booking}"
+            context = {**self.admin_site.each_context(request), "title": title, "opts": self.opts, "back": page}
+            return TemplateResponse(request, "admin/booking/booking/new_ticket.html", context | {"booking": booking})
+        try:
+            services.reissue_ticket(booking_id=booking.pk, by=cast(User, request.user), now=timezone.now())
+            messages.success(request, "A new ticket was issued. Earlier ones are not valid any more.")
+        except services.NoTicket as refusal:
+            messages.error(request, refusal.detail)
+        return HttpResponseRedirect(page)
 
     def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Shows the booked seats of the booking's reference on a page that prints itself."""

@@ -56,6 +56,13 @@ from booking.serializers.orders import (
 )
 from booking.serializers.queries import BookingQuery, ListQuery, MovieQuery, MovieShowQuery, ShowQuery
 from booking.serializers.root import RootSerializer
+from booking.serializers.tickets import (
+    OrderTicketsSerializer,
+    TicketKeysSerializer,
+    TicketSerializer,
+    represent_ticket,
+    represent_tickets,
+)
 
 __all__ = [
     "AccountChangeSerializer",
@@ -79,6 +86,7 @@ __all__ = [
     "MovieShowQuery",
     "NewPasswordSerializer",
     "OrderSerializer",
+    "OrderTicketsSerializer",
     "PasswordChangeSerializer",
     "PasswordResetSerializer",
     "PaySerializer",
@@ -95,6 +103,8 @@ __all__ = [
     "ShowSerializer",
     "SignupSerializer",
     "StartedPaymentSerializer",
+    "TicketKeysSerializer",
+    "TicketSerializer",
     "TokenPairSerializer",
     "TokenSerializer",
     "UnavailableSeatSerializer",
@@ -109,4 +119,6 @@ __all__ = [
     "represent_seat_map",
     "represent_seat_plan",
     "represent_started_payment",
+    "represent_ticket",
+    "represent_tickets",
 ]

@@ -34,6 +34,15 @@ from booking.services.door.check_ins import (
     admit,
     undo_admission,
 )
+from booking.services.door.files import calendar_entry, due_text, ticket_pdf, ticket_svg
+from booking.services.door.issue import (
+    NoTicket,
+    Ticket,
+    find_linked_ticket,
+    find_ticket,
+    find_tickets,
+    reissue_ticket,
+)
 from booking.services.door.lists import (
     DOOR_STATES,
     DoorList,
@@ -43,7 +52,7 @@ from booking.services.door.lists import (
     read_door_shows,
     read_recent_scans,
 )
-from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket
+from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket, sign_ticket, ticket_path, ticket_url
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order
 from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
@@ -194,6 +203,7 @@ __all__ = [
     "Line",
     "LocalTimeTwice",
     "Mail",
+    "NoTicket",
     "NonceReused",
     "NotCheckedIn",
     "NotFound",
@@ -229,6 +239,7 @@ __all__ = [
     "TakenSeat",
     "TakingsLine",
     "TemplateBroken",
+    "Ticket",
     "TicketCancelled",
     "TicketChange",
     "TicketInvalid",
@@ -244,6 +255,7 @@ __all__ = [
     "book_seat",
     "book_seats",
     "calculate_amounts",
+    "calendar_entry",
     "cancel_booking",
     "cancel_bookings",
     "cancel_mailed_order",
@@ -267,6 +279,7 @@ __all__ = [
     "delete_account",
     "delete_show",
     "draw_layout",
+    "due_text",
     "enqueue_reset_links",
     "expected_cash",
     "expired_uploads",
@@ -274,10 +287,13 @@ __all__ = [
     "find_account",
     "find_account_and_count",
     "find_exceeded_limit",
+    "find_linked_ticket",
     "find_mailed_order",
     "find_movie_upload",
     "find_offsets",
     "find_open_till",
+    "find_ticket",
+    "find_tickets",
     "give_lowest_prices",
     "give_plans",
     "give_version",
@@ -328,6 +344,7 @@ __all__ = [
     "refresh_session",
     "refund_overpaid",
     "refusals_for",
+    "reissue_ticket",
     "release_expired_holds",
     "report_payment",
     "report_refund",
@@ -345,12 +362,17 @@ __all__ = [
     "settle_refund",
     "shows_with_list",
     "shows_with_other_plans",
+    "sign_ticket",
     "sign_up",
     "split_order",
     "start_of",
     "store_movie_upload",
     "switch_plan",
     "tax_contained",
+    "ticket_path",
+    "ticket_pdf",
+    "ticket_svg",
+    "ticket_url",
     "trust_address",
     "unblock_seats",
     "undo_admission",

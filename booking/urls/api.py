@@ -4,7 +4,7 @@ from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
 from booking.paths import POSITIVE_ID, REFERENCE
-from booking.views import account, bookings, catalogue, door, password_reset, payments
+from booking.views import account, bookings, catalogue, door, password_reset, payments, tickets
 from booking.views.common import NoSuchPathView
 from booking.views.root import RootView
 
@@ -35,6 +35,29 @@ urlpatterns = [
     re_path(
         "^payments/(?P<provider>[a-z]{1,20})/events/?$", payments.PaymentEventsView.as_view(), name="payment-events"
     ),
+    re_path(rf"^bookings/(?P<pk>{POSITIVE_ID})/ticket/?$", tickets.TicketView.as_view(), name="booking-ticket"),
+    re_path(
+        rf"^bookings/(?P<pk>{POSITIVE_ID})/ticket\.svg$",
+        tickets.TicketPictureView.as_view(),
+        name="booking-ticket-svg",
+    ),
+    re_path(
+        rf"^bookings/(?P<pk>{POSITIVE_ID})/ticket\.pdf$", tickets.TicketFileView.as_view(), name="booking-ticket-pdf"
+    ),
+    re_path(
+        rf"^bookings/(?P<pk>{POSITIVE_ID})/ticket\.ics$",
+        tickets.CalendarEntryView.as_view(),
+        name="booking-ticket-ics",
+    ),
+    re_path(
+        rf"^orders/(?P<reference>{REFERENCE})/tickets/?$", tickets.OrderTicketsView.as_view(), name="order-tickets"
+    ),
+    re_path(
+        rf"^orders/(?P<reference>{REFERENCE})/tickets\.pdf$",
+        tickets.OrderTicketsFileView.as_view(),
+        name="order-tickets-pdf",
+    ),
+    re_path("^tickets/keys/?$", tickets.TicketKeysView.as_view(), name="ticket-keys"),
     re_path("^signup/?$", account.SignupView.as_view(), name="signup"),
     re_path("^token/?$", account.TokenView.as_view(), name="token"),
     re_path("^token/refresh/?$", account.RefreshView.as_view(), name="token-refresh"),

@@ -9,6 +9,7 @@ from booking.views.password_reset import NewPasswordPage
 from booking.views.payments import DemoPaymentPage, PaymentDonePage
 from booking.views.root import BareRootView
 from booking.views.start import StartPage
+from booking.views.tickets import TicketPage, TicketWorker
 
 urlpatterns = [
     path("", StartPage.as_view(), name="start"),
@@ -21,6 +22,8 @@ urlpatterns = [
     # Mail about a new time leads here.
     path("orders/<token>/keep/", OrderKeepPage.as_view(), name="order_keep"),
     path("orders/<token>/cancel/", OrderCancelPage.as_view(), name="order_cancel"),
+    path("t/worker.js", TicketWorker.as_view(), name="ticket-worker"),
+    path("t/<str:token>/", TicketPage.as_view(), name="ticket"),
     # Django's views and templates refer to these two by these names.
     path("password-reset/<uidb64>/<token>/", NewPasswordPage.as_view(), name="password_reset_confirm"),
     path(

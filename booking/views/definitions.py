@@ -40,7 +40,7 @@ def complete(swagger: openapi.Swagger) -> None:
     responses = [response for operation in _operations(swagger) for response in operation["responses"].values()]
     used = set(_names_in(responses, definitions))
     for response in responses:
-        if "schema" in response and "examples" not in response:
+        if "schema" in response and "examples" not in response and response["schema"].get("type") != openapi.TYPE_FILE:
             response["examples"] = {"application/json": _example_of(response["schema"], definitions)}
     for name in used:
         _complete_definition(definitions[name])

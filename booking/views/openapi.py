@@ -91,6 +91,7 @@ TAGS = [
     {"name": "Movies", "description": "Browse movies"},
     {"name": "Shows", "description": "Times, screens and available seats"},
     {"name": "Bookings", "description": "Book a seat, see your bookings, cancel them"},
+    {"name": "Tickets", "description": "E-tickets of booked seats, and the keys that verify them"},
     {"name": "Orders", "description": "Seats that were booked together, and what they cost"},
     {"name": "Door", "description": "Admit tickets; for devices of staff"},
 ]
@@ -118,11 +119,18 @@ JOURNEY = [
     "/shows/{id}/hold/",
     "/my-bookings/",
     "/bookings/{id}/",
+    "/bookings/{id}/ticket/",
+    "/bookings/{id}/ticket.svg",
+    "/bookings/{id}/ticket.pdf",
+    "/bookings/{id}/ticket.ics",
+    "/tickets/keys/",
     "/bookings/{id}/move/",
     "/bookings/{id}/cancel/",
     "/orders/",
     "/orders/{reference}/",
     "/orders/{reference}/pay/",
+    "/orders/{reference}/tickets/",
+    "/orders/{reference}/tickets.pdf",
     "/orders/{reference}/cancel/",
     "/shows/{id}/check-ins/",
     "/shows/{id}/check-ins/undo/",
@@ -236,6 +244,7 @@ def operation(
     repeatable: bool = False,
     conditional: bool = False,
     located: bool = False,
+    file: str = "",
     examples: dict[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any], Any]:
     """Documents a view's method.
@@ -243,8 +252,8 @@ def operation(
     `name` is a verb and a noun, because generated clients name a method after it. `responses` are the successful
     responses by status (for a `paged` list, the view's serializer). `invalid` is an example of an error in the input:
     its field, code and detail. `refusals` come in addition to those of `_shared_refusals`. A `repeatable` operation
-    takes an Idempotency-Key, a `conditional` one returns an ETag, and a `located` one a Location. `examples` replace
-    the examples of codes.
+    takes an Idempotency-Key, a `conditional` one returns an ETag, and a `located` one a Location. `file` is the media
+    type of a response that is a file. `examples` replace the examples of codes.
     """
     options: dict[str, Any] = {}
     if request is not None:
@@ -252,13 +261,17 @@ def operation(
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
     headers = (ETAG if conditional else {}) | (LOCATION if located else {}) | (REPLAYED if repeatable else {})
+    if file:
+        options["produces"] = [file, "application/json"]
     unchanged: dict[int, Any] = {304: "Nothing has changed."} if conditional else {}
+    files = {200: openapi.Response("OK", openapi.Schema(type=openapi.TYPE_FILE))} if file else {}
     decorator: Callable[[Any], Any] = swagger_auto_schema(
         tags=[tag],
         operation_id=name,
         operation_summary=summary,
         operation_description=description or summary,
-        responses={status: _success(status, body, headers) for status, body in ((responses or {}) | unchanged).items()},
+        responses=files
+        | {status: _success(status, body, headers) for status, body in ((responses or {}) | unchanged).items()},
         headers=headers,
         refusals=[*refusals, IdempotencyKeyReused] if repeatable else refusals,
         invalid=invalid,

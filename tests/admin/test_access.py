@@ -53,6 +53,8 @@ TABLE = {
     ("booking_show_door_act", "show picture", "POST"): [SIGN_IN, SIGN_IN, 400, 400],
     ("booking_booking_cancel", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_cancel", "booking", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_booking_new_ticket", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_booking_new_ticket", "booking", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_booking_print", "booking", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_order_split", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_cancel", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],

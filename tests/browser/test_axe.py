@@ -7,7 +7,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
-from booking.models import Order
+from booking.models import Booking, Order
+from booking.services import ticket_path
 from tests.door import admit
 from tests.factories import (
     make_block,
@@ -175,6 +176,15 @@ def test_the_editor_of_a_seat_plan_has_no_serious_fault(seen, boss, show, wrong)
     seen.get_by_role("gridcell", name="Row A, column 1, gap").wait_for()
     seen.locator("#id_layout").press_sequentially(wrong)
     seen.locator(f"#id_layout[aria-invalid='{'true' if wrong else 'false'}']").wait_for()
+    assert serious(seen) == []
+
+
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_the_page_of_a_ticket_has_no_serious_fault(seen, live_server, is_valid):
+    booking = make_booking(price=12)
+    path = ticket_path(booking=booking)
+    Booking.objects.update(ticket_serial=1 if is_valid else 2)
+    seen.goto(path)
     assert serious(seen) == []
 
 

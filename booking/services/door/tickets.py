@@ -4,6 +4,7 @@ A ticket is a JWS (RFC 7515) with an Ed25519 signature over the show, the bookin
 cancellation and reissue raises the booking's serial, so that earlier tickets and links are not valid any more.
 """
 
+import re
 from base64 import urlsafe_b64encode
 from functools import cache
 from hashlib import sha256
@@ -13,9 +14,11 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
 
 from booking.models import Booking
-from booking.services.refusals import Refusal
+from booking.services.refusals import NotFound, Refusal
 
 ALGORITHM = "EdDSA"
 # Short names, because the ticket has to fit into a small QR code.
@@ -23,6 +26,10 @@ CLAIMS = ("s", "b", "n", "v")
 # Longer texts are no tickets and are not parsed.
 MAX_TICKET_LENGTH = 500
 KEY_ID_LENGTH = 6
+# The id of a show and of a booking, and the serial, in a link.
+LINK = re.compile("([1-9][0-9]{0,17})-([1-9][0-9]{0,17})-([1-9][0-9]{0,9})")
+# Where `make run` serves.
+LOCAL_HOST = "http://127.0.0.1:8000"
 
 
 class TicketInvalid(Refusal):
@@ -72,7 +79,7 @@ def public_keys() -> list[dict[str, str]]:
     return [{**shared, "kid": key.key_id, "x": _encode(key.public)} for key in _keys()]
 
 
-def sign_ticket(booking: Booking) -> str:
+def sign_ticket(*, booking: Booking) -> str:
     """Return the text of the booking's ticket, which its QR code contains."""
     values = (booking.show_id, booking.pk, booking.seat_number, booking.ticket_serial)
     key = _keys()[0]
@@ -99,3 +106,38 @@ def _whole(value: Any) -> int:
     if type(value) is not int:
         raise TypeError(value)
     return value
+
+
+# --- Links ------------------------------------------------------------------------------------
+
+
+def _link_signer() -> Signer:
+    # With the keys of tickets, so that links outlive a change of SECRET_KEY too.
+    keys: list[str | bytes] = [_encode(secret) for secret in settings.TICKET_SIGNING_KEYS]
+    return Signer(key=keys[0], fallback_keys=keys[1:], sep=".", salt="booking.ticket_link")
+
+
+def ticket_path(*, booking: Booking) -> str:
+    """Return the path of the page of the booking's ticket, which nobody can guess."""
+    link = _link_signer().sign(f"{booking.show_id}-{booking.pk}-{booking.ticket_serial}")
+    return reverse("ticket", args=[link])
+
+
+def ticket_url(*, booking: Booking, host: str = "") -> str:
+    """Return the address of the page of the booking's ticket.
+
+    `host` is the origin of the request, which is used where PUBLIC_URL is not set, as in local development.
+    """
+    return f"{settings.PUBLIC_URL or host or LOCAL_HOST}{ticket_path(booking=booking)}"
+
+
+def read_link(token: str) -> tuple[int, int, int]:
+    """Return the show, the booking and the serial of a link. Raises NotFound."""
+    try:
+        match = LINK.fullmatch(_link_signer().unsign(token))
+    except BadSignature:
+        match = None
+    if match is None:
+        raise NotFound
+    show_id, booking_id, serial = map(int, match.groups())
+    return show_id, booking_id, serial

@@ -47,6 +47,13 @@ OPERATIONS = {
     ("get", "/orders/{reference}/"): (SIGNED_IN, [200, 401, 404, 503]),
     ("post", "/orders/{reference}/pay/"): (SIGNED_IN, [201, 400, 401, 404, 409, *BODY, 429, 503]),
     ("post", "/orders/{reference}/cancel/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/bookings/{id}/ticket/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/bookings/{id}/ticket.svg"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/bookings/{id}/ticket.pdf"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/bookings/{id}/ticket.ics"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/orders/{reference}/tickets/"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/orders/{reference}/tickets.pdf"): (SIGNED_IN, [200, 401, 404, 409, 429, 503]),
+    ("get", "/tickets/keys/"): (PUBLIC, [200, 503]),
     ("get", "/shows/{id}/check-ins/"): (SIGNED_IN, [200, 304, 401, 403, 404, 429, 503]),
     ("post", "/shows/{id}/check-ins/"): (SIGNED_IN, [201, 400, 401, 403, 404, 409, *BODY, 422, 429, 503]),
     ("post", "/shows/{id}/check-ins/undo/"): (SIGNED_IN, [201, 400, 401, 403, 404, 409, *BODY, 422, 429, 503]),
@@ -216,10 +223,25 @@ def test_pages_have_names(schema):
 def test_every_success_with_a_body_has_an_example_of_all_of_it(schema):
     for operation in operations(schema).values():
         for status, response in operation["responses"].items():
-            if "schema" in response and int(status) < 400:
+            if "$ref" in response.get("schema", {}) and int(status) < 400:
                 [name] = re.findall("^#/definitions/(\\w+)$", response["schema"]["$ref"])
                 example = response["examples"]["application/json"]
                 assert example.keys() >= set(schema["definitions"][name]["required"])
+
+
+def test_files_are_documented_by_their_media_types(schema):
+    found = {
+        path: operation["produces"]
+        for (_, path), operation in operations(schema).items()
+        if operation["responses"].get("200", {}).get("schema") == {"type": "file"}
+    }
+    ticket = "/bookings/{id}/ticket"
+    assert found == {
+        f"{ticket}.svg": ["image/svg+xml", "application/json"],
+        f"{ticket}.pdf": ["application/pdf", "application/json"],
+        f"{ticket}.ics": ["text/calendar", "application/json"],
+        "/orders/{reference}/tickets.pdf": ["application/pdf", "application/json"],
+    }
 
 
 def test_an_error_in_the_input_names_its_field(schema):
@@ -235,7 +257,9 @@ NAMES = {
     *("list_movies", "get_movie", "list_movie_shows", "list_shows", "get_show", "get_seat_map"),
     *("book_seat", "book_seats", "hold_seats", "list_bookings", "get_booking", "move_booking", "cancel_booking"),
     *("export_account", "list_orders", "get_order", "pay_order", "cancel_order", "get_seat_plan"),
-    *("admit_ticket", "list_admissions", "undo_admission"),
+    *("admit_ticket", "list_admissions", "undo_admission", "list_ticket_keys"),
+    *("get_ticket", "get_ticket_picture", "get_ticket_file", "get_calendar_entry"),
+    *("list_order_tickets", "get_order_tickets_file"),
 }
 
 
@@ -297,7 +321,7 @@ def test_the_document_names_a_contact_and_a_licence(schema):
 
 
 def test_tags_and_operations_follow_the_journey(schema):
-    tags = ["Start", "Account", "Movies", "Shows", "Bookings", "Orders", "Door"]
+    tags = ["Start", "Account", "Movies", "Shows", "Bookings", "Tickets", "Orders", "Door"]
     assert [tag["name"] for tag in schema["tags"]] == tags
     assert list(schema["paths"]) == JOURNEY
 

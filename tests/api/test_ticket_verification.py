@@ -26,6 +26,7 @@ def test_the_documented_code_verifies_a_ticket(verify, anyone, db):
 
 
 def test_the_documented_code_refuses_another_signature(verify, anyone, db):
-    header, payload, signature = services.sign_ticket(booking=make_booking()).split(".")
+    header, payload, _ = services.sign_ticket(booking=make_booking()).split(".")
+    *_, other = services.sign_ticket(booking=make_booking()).split(".")
     with pytest.raises(jwt.InvalidSignatureError):
-        verify(f"{header}.{payload}.{signature[::-1]}", anyone.get("/api/tickets/keys/").json())
+        verify(f"{header}.{payload}.{other}", anyone.get("/api/tickets/keys/").json())

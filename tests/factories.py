@@ -12,6 +12,7 @@ from booking.models import (
     Movie,
     MovieUpload,
     Order,
+    Payment,
     Price,
     PriceList,
     Screen,
@@ -117,6 +118,13 @@ def make_priced_booking(*, price: Any = 12, **fields: Any) -> Booking:
     show.price_list = make_price_list({("S", adult): price})
     show.save()
     return make_booking(show=show, ticket_type=adult, price=Decimal(str(price)), **fields)
+
+
+def make_payment(booking: Booking, amount: Any) -> Payment:
+    """A payment for the booking's order, written past the services."""
+    fields = {"provider": "demo", "provider_id": "demo-1", "status": "paid", "currency": "EUR"}
+    where = {"show": booking.show, "reference": booking.reference, "amount": Decimal(str(amount))}
+    return Payment.objects.create(**where, **fields, created_at=NOW, settled_at=NOW)
 
 
 def make_hold(**fields: Any) -> Booking:

@@ -112,11 +112,13 @@ def codes_in(path):
 
 def codes_of_document(client):
     """Each code of the OpenAPI document with its status."""
-    paths = client.get("/swagger.json").json()["paths"]
+    document = client.get("/swagger.json").json()
+    paths, shared = document["paths"], document["responses"]
     operations = [operation for path in paths.values() for operation in path.values() if "responses" in operation]
     for operation in operations:
         for status, response in operation["responses"].items():
-            codes = set(in_code(response["description"])) - {"detail"}
+            described = response.get("description") or shared[response["$ref"].rpartition("/")[2]]["description"]
+            codes = set(in_code(described)) - {"detail"}
             yield from ((code, status) for code in codes if int(status) >= 400)
 
 

@@ -44,6 +44,22 @@ def complete(swagger: openapi.Swagger) -> None:
             response["examples"] = {"application/json": _example_of(response["schema"], definitions)}
     for name in used:
         _complete_definition(definitions[name])
+    swagger["responses"] = dict(_shared_errors(swagger))
+
+
+def _shared_errors(swagger: openapi.Swagger) -> Iterator[tuple[str, Any]]:
+    """Replace the errors of operations that return files by references, and yield them with their names.
+
+    `produces` of such an operation lists a file's type too, which converters apply to each response that stands in the
+    operation itself. Errors are JSON.
+    """
+    for operation in _operations(swagger):
+        if operation["responses"].get("200", {}).get("schema", {}).get("type") == openapi.TYPE_FILE:
+            errors = [(status, each) for status, each in operation["responses"].items() if int(status) >= 400]
+            for status, error in errors:
+                name = f"{operation['operationId']}_{status}"
+                operation["responses"][status] = {"$ref": f"#/responses/{name}"}
+                yield name, error
 
 
 def _operations(swagger: openapi.Swagger) -> Iterator[Any]:

@@ -142,6 +142,7 @@ class TicketKeysView(Public, APIView):
         summary="Get the keys that verify tickets",
         description="A JSON Web Key Set, with which a device verifies tickets without a network.",
         responses={200: TicketKeysSerializer},
+        refusals=["bad_request"],
     )
     def get(self, request: Request) -> Response:
         return Response({"keys": services.public_keys()}, headers={"Cache-Control": "public, max-age=3600"})

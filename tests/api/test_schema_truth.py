@@ -127,6 +127,8 @@ def undocumented(schema, body, definitions):
 def unknown_names(document, path, response):
     operation = document.raw_schema["paths"][path][response.request.method.lower()]
     documented = operation["responses"][str(response.status_code)]
+    if "$ref" in documented:
+        documented = document.raw_schema["responses"][documented["$ref"].rpartition("/")[2]]
     if documented.get("schema", {"type": "file"}).get("type") == "file":
         return set()
     return undocumented(documented["schema"], response.json(), document.raw_schema["definitions"])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Booking
 from tests.conftest import signed_in
-from tests.factories import NOW, make_block, make_booking, make_hold, make_movie, make_show, make_user
+from tests.factories import NOW, make_block, make_booking, make_hold, make_movie, make_payment, make_show, make_user
 from tests.qr import pages_of, read_pdf, text_of
 
 FILES = {"svg": "image/svg+xml", "pdf": "application/pdf", "ics": "text/calendar; charset=utf-8"}
@@ -71,6 +71,11 @@ def test_the_file_of_an_order_has_a_page_for_each_booked_seat(client, order):
     tickets = client.get(f"/api/orders/{order}/tickets/").json()["tickets"]
     content = client.get(f"/api/orders/{order}/tickets.pdf").content
     assert read_pdf(content) == [ticket["ticket"] for ticket in tickets]
+
+
+def test_an_order_that_is_overpaid_owes_nothing(client, booking):
+    make_payment(booking, 20)
+    assert get(client, booking).json()["due"] == "0.00"
 
 
 @pytest.mark.parametrize("path", ["ticket/", "ticket.svg", "ticket.pdf", "ticket.ics"])

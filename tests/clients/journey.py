@@ -17,6 +17,7 @@ from tickets.api.bookings import (
 from tickets.api.movies import list_movies
 from tickets.api.orders import cancel_order
 from tickets.api.shows import get_seat_map, list_movie_shows
+from tickets.api.tickets import get_calendar_entry, get_ticket, get_ticket_file
 from tickets.models import (
     Account,
     BookedShow,
@@ -26,6 +27,7 @@ from tickets.models import (
     BookSeatResponse409,
     BookSeatResponse409Code,
     BookSeatsResponse400,
+    GetTicketFileResponse409,
     Hold,
     ListBookingsStatus,
     Move,
@@ -36,10 +38,11 @@ from tickets.models import (
     Seats,
     ShowPage,
     Signup,
+    Ticket,
     Token,
     TokenPair,
 )
-from tickets.types import Unset
+from tickets.types import File, Unset
 
 T = TypeVar("T")
 PASSWORD = "red-velvet-seats"
@@ -87,6 +90,12 @@ def travel(url: str, username: str) -> None:
     assert not isinstance(invalid.errors, Unset)
     assert invalid.errors[0].field == "seat_numbers"
 
+    ticket = the(Ticket, get_ticket.sync(group.bookings[0].id, client=client))
+    assert (ticket.seat_label, ticket.due) == (group.bookings[0].seat_label, group.due)
+    assert the(File, get_ticket_file.sync(ticket.booking, client=client)).payload.read(5) == b"%PDF-"
+    entry = the(File, get_calendar_entry.sync(ticket.booking, client=client)).payload.read()
+    assert entry.startswith(b"BEGIN:VCALENDAR")
+
     page = the(BookingPage, list_bookings.sync(client=client, status=ListBookingsStatus.BOOKED))
     assert page.count == 3
     free = the(Hold, hold_seats.sync(show, client=client, body=Seats(count=1))).bookings[0].seat_number
@@ -96,6 +105,8 @@ def travel(url: str, username: str) -> None:
     assert (cancelled.status, cancelled.cancelled_by) == (BookingStatus.CANCELLED, "customer")
     rest = the(Order, cancel_order.sync(group.reference, client=client))
     assert None not in [booking.cancelled_at for booking in rest.bookings]
+    no_ticket = the(GetTicketFileResponse409, get_ticket_file.sync(ticket.booking, client=client))
+    assert no_ticket.code == "no_ticket"
     print("The journey is complete.")
 
 

@@ -73,7 +73,9 @@ def test_a_client_in_typescript_takes_the_journey(service, built, name):
 
 
 def test_a_client_in_python_takes_the_journey(service, folder):
-    (folder / "config.yaml").write_text("post_hooks: []\n")
+    # The tool knows no types of files but application/octet-stream.
+    files = [f"  {each}: application/octet-stream\n" for each in ("application/pdf", "image/svg+xml", "text/calendar")]
+    (folder / "config.yaml").write_text("".join(["post_hooks: []\n", "content_type_overrides:\n", *files]))
     generate = ["--path", "openapi.json", "--output-path", "tickets", "--meta", "none", "--config", "config.yaml"]
     output = run(folder, sys.executable, "-m", "openapi_python_client", "generate", *generate, "--fail-on-warning")
     assert "Generating tickets" in output

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from booking.models import Booking, CheckIn, Payment
+from booking.models import Booking, CheckIn
 from booking.services import (
     AlreadyCheckedIn,
     NonceReused,
@@ -28,6 +28,7 @@ from tests.factories import (
     STARTS_AT,
     make_booking,
     make_hold,
+    make_payment,
     make_screen,
     make_show,
     make_ticket_type,
@@ -157,9 +158,7 @@ def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking, pair):
 
 def paid(booking, amount):
     Booking.objects.update(price=Decimal("12.00"), ticket_type=make_ticket_type())
-    fields = {"provider": "demo", "provider_id": "demo-1", "status": "paid", "currency": "EUR"}
-    where = {"show": booking.show, "reference": booking.reference, "amount": Decimal(amount)}
-    Payment.objects.create(**where, **fields, created_at=NOW, settled_at=NOW)
+    make_payment(booking, amount)
 
 
 @pytest.mark.parametrize("amount", ["12.00", "24.00"])
@@ -183,7 +182,7 @@ def present(booking, by, ticket, **fields):
 
 
 def test_a_ticket_is_admitted(door, booking, pair):
-    assert [present(one, door, sign_ticket(one)).booking for one in (booking, pair)] == [booking, pair]
+    assert [present(one, door, sign_ticket(booking=one)).booking for one in (booking, pair)] == [booking, pair]
 
 
 def test_a_text_that_nobody_signed_is_no_ticket(door, booking):
@@ -192,38 +191,38 @@ def test_a_text_that_nobody_signed_is_no_ticket(door, booking):
 
 
 def test_a_ticket_of_a_booking_that_does_not_exist_is_invalid(door, booking):
-    ticket = sign_ticket(Booking(pk=UNKNOWN, show=booking.show, seat_number=5))
+    ticket = sign_ticket(booking=Booking(pk=UNKNOWN, show=booking.show, seat_number=5))
     assert refused(present, booking, door, ticket)[:2] == (TicketInvalid, "This seat is not booked.")
 
 
 def test_a_ticket_of_another_show_says_which(door, booking):
-    ticket = sign_ticket(make_booking(show=make_show(screen=make_screen(name="Blue Room"))))
+    ticket = sign_ticket(booking=make_booking(show=make_show(screen=make_screen(name="Blue Room"))))
     refusal, _, extra = refused(present, booking, door, ticket)
     assert (refusal, extra["screen"]) == (WrongShow, "Blue Room")
 
 
 def test_a_ticket_of_a_show_that_was_deleted_is_invalid(door, booking):
-    ticket = sign_ticket(Booking(pk=1, show_id=UNKNOWN, seat_number=5))
+    ticket = sign_ticket(booking=Booking(pk=1, show_id=UNKNOWN, seat_number=5))
     assert refused(present, booking, door, ticket)[0] == TicketInvalid
 
 
 def test_the_ticket_of_a_seat_that_was_moved_is_not_valid_any_more(door, booking):
-    ticket = sign_ticket(booking)
+    ticket = sign_ticket(booking=booking)
     moved = move_booking(user=booking.user, booking_id=booking.pk, seat_number=7, now=NOW)
     detail = "This booking was moved to A7 and has a newer ticket."
     assert refused(present, booking, door, ticket) == (TicketCancelled, detail, {"why": "moved"})
     moved.refresh_from_db()
-    assert present(booking, door, sign_ticket(moved)).booking == moved
+    assert present(booking, door, sign_ticket(booking=moved)).booking == moved
 
 
 def test_the_ticket_of_a_cancelled_booking_is_not_valid_any_more(door, booking):
-    ticket = sign_ticket(booking)
+    ticket = sign_ticket(booking=booking)
     cancel_booking(user=booking.user, booking_id=booking.pk, now=NOW)
     assert refused(present, booking, door, ticket)[2] == {"why": "cancelled"}
 
 
 def test_a_ticket_that_was_sent_again_replaces_the_earlier_one(door, booking):
-    ticket = sign_ticket(booking)
+    ticket = sign_ticket(booking=booking)
     Booking.objects.update(ticket_serial=2)
     detail = "This ticket of A5 was sent again; only the newest one is valid."
     assert refused(present, booking, door, ticket) == (TicketCancelled, detail, {"why": "replaced"})

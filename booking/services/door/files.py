@@ -50,7 +50,7 @@ def ticket_svg(*, booking: Booking) -> str:
 
 def due_text(due: Decimal) -> str:
     """Return a sentence about the amount that is due for the order, or an empty text if it is paid."""
-    if not due > 0:
+    if not due:
         return ""
     return f"Not paid: {represent_amount(due)} {settings.CURRENCY} to pay for this order before you enter."
 

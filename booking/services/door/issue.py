@@ -99,7 +99,9 @@ def _order(show_id: int, reference: str, now: datetime) -> tuple[list[Booking], 
     of_order = Booking.objects.filter(show=show_id, reference=reference).order_by("seat_number", "pk")
     loaded = of_order.select_related("show__movie", "show__screen", "ticket_type")
     bookings = [booking.as_of(now) for booking in loaded]
-    return bookings, order_amounts(show_id=show_id, reference=reference, bookings=bookings).due
+    due = order_amounts(show_id=show_id, reference=reference, bookings=bookings).due
+    # An order that is overpaid owes nothing.
+    return bookings, max(due, Decimal(0))
 
 
 def _ticket_of(show_id: int, reference: str, booking_id: int, now: datetime) -> Ticket:

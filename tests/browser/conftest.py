@@ -184,7 +184,8 @@ class Watch:
 
     def _note_error(self, message):
         # A refusal is an answer; the browser puts it among the errors all the same.
-        if message.type == "error" and not re.search("/(api|hall|door|layout)/", message.location["url"]):
+        is_refusal = re.search("/(api|hall|door|layout)/", message.location["url"]) or "410 (Gone)" in message.text
+        if message.type == "error" and not is_refusal:
             self.errors.append(message.text)
 
 

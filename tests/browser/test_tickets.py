@@ -104,8 +104,7 @@ def test_a_ticket_is_up_to_date_with_a_network(page, path, booking):
     assert page.get_by_role("heading").inner_text() == "Another title"
 
 
-def test_an_ended_ticket_is_forgotten(context, path):
-    page = context.new_page()
+def test_an_ended_ticket_is_forgotten(page, path):
     open_and_store(page, path)
     Booking.objects.update(ticket_serial=2)
     assert page.reload().status == 410

@@ -16,7 +16,14 @@ from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, 
 from booking.services.mail.outbox import report_payment
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
 from booking.services.money.providers import online_provider, provider_named
-from booking.services.money.providers.base import Event, EventKind, ProviderRefused, ProviderUnavailable, StartedPayment
+from booking.services.money.providers.base import (
+    Event,
+    EventKind,
+    EventRejected,
+    ProviderRefused,
+    ProviderUnavailable,
+    StartedPayment,
+)
 from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal
@@ -214,12 +221,17 @@ def take_payment(
 
 
 def receive_event(*, provider: str, body: bytes, headers: Mapping[str, str], now: datetime) -> None:
-    """Verifies an event of a provider and applies it once, whatever the order in which events arrive.
+    """Verifies events of a provider and applies each once, whatever the order in which they arrive.
 
     `now` is UTC. Raises EventRejected, UnknownPayment or Busy; then the provider sends the event again.
     """
-    event = provider_named(provider).parse_event(body, headers)
-    if event is not None:
+    try:
+        events = provider_named(provider).parse_event(body, headers)
+    except ProviderRefused as error:
+        raise EventRejected from error
+    except (ProviderUnavailable, NoPlace) as error:
+        raise Busy from error
+    for event in events:
         _apply(provider, event, now)
 
 

@@ -1,6 +1,6 @@
 """The interface of payment providers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
@@ -69,8 +69,8 @@ class StartedPayment:
 class Provider(Protocol):
     """Calls to one provider. Each may be repeated and then does nothing more, for which the id of the row is a key.
 
-    `create_payment` and `refund` raise ProviderUnavailable and ProviderRefused. A refused payment has failed: the next
-    request of the customer starts another one. An unavailable one is asked for again.
+    All raise ProviderUnavailable and ProviderRefused. A refused payment has failed: the next request of the customer
+    starts another one. One whose provider was unavailable is asked for again.
     """
 
     # Whether customers can pay with it by themselves.
@@ -88,5 +88,9 @@ class Provider(Protocol):
         With "", an event reports the end. `refund.retries` counts how often staff asked again for a failed refund.
         """
 
-    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
-        """Verifies and reads an event; None for an event that changes nothing. Raises EventRejected."""
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
+        """Verifies and reads what the provider sent; no events if it changes nothing. Raises EventRejected.
+
+        The provider of a message without content or signature has to be asked; that takes a place with
+        `calling_provider`. An event that was applied before, by its id, is not applied again.
+        """

@@ -1,6 +1,6 @@
 """Payments at the counter: staff record them, and pay refunds out themselves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from booking.models import Payment, Refund
@@ -17,5 +17,5 @@ class Counter:
         """Return "", because a member of staff has to pay it out."""
         return ""
 
-    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         raise EventRejected("The counter sends no events.")

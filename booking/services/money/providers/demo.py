@@ -1,7 +1,7 @@
 """A provider for trying the service out, with DEBUG on: a local page with the buttons Pay and Decline."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -42,13 +42,13 @@ class Demo:
     def refund(self, refund: Refund) -> str:
         return f"demo-refund-{refund.pk}"
 
-    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         if not constant_time_compare(headers.get(SIGNATURE, ""), sign(body)):
             raise EventRejected
         event = json.loads(body)
         if event["kind"] not in {kind.value for kind in EventKind}:
-            return None
-        return Event(
+            return []
+        reported = Event(
             event["id"],
             EventKind(event["kind"]),
             body.decode(),
@@ -59,3 +59,4 @@ class Demo:
             event.get("refund"),
             event.get("problem", ""),
         )
+        return [reported]

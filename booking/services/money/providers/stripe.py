@@ -6,7 +6,7 @@ STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET switch it on. requirements-stripe.tx
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import lru_cache
@@ -128,7 +128,7 @@ class Stripe:
             {"idempotency_key": f"refund-{refund.reference}-{refund.pk}-{attempt}"},
         )
 
-    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Event | None:
+    def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         try:
             stripe.WebhookSignature.verify_header(
                 body, headers.get(SIGNATURE), settings.STRIPE_WEBHOOK_SECRET, stripe.Webhook.DEFAULT_TOLERANCE
@@ -137,9 +137,10 @@ class Stripe:
         except (stripe.SignatureVerificationError, TypeError, ValueError) as error:
             raise EventRejected from error
         try:
-            return _read_event(json.loads(body))
+            event = _read_event(json.loads(body))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise EventRejected("The event can't be read.") from error
+        return [event] if event else []
 
 
 def _read_event(event: dict[str, Any]) -> Event | None:

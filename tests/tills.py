@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from booking.models import Booking, Order, Payment, Till, User
+from booking.models import Booking, Order, Payment, Refund, Till, User
 from booking.services import book_seats, open_till, record_payment
 from tests.factories import make_price_list, make_show, make_ticket_type, make_user
 
@@ -55,3 +56,21 @@ def take(order: Order, clerk: User, method="cash", given=None) -> Payment:
         by=clerk,
         now=timezone.now(),
     )
+
+
+def make_payment(order: Order | None = None, **fields) -> Payment:
+    """A payment of 12.00 that arrived, by default in cash; past the services."""
+    order = order or sell(make_show(), 1)
+    now = timezone.now()
+    provider = fields.get("provider", "counter")
+    defaults = {"method": "cash" if provider == "counter" else "online", "status": "paid", "amount": Decimal(12)}
+    defaults |= {"provider": provider, "created_at": now, "settled_at": now, "currency": settings.CURRENCY}
+    return Payment.objects.create(show=order.show, reference=order.reference, **(defaults | fields))
+
+
+def make_refund(payment: Payment | None = None, *, provider="counter", **fields) -> Refund:
+    """A refund of a whole payment that waits to be carried out; past the services."""
+    payment = payment or make_payment(provider=provider)
+    same = {name: getattr(payment, name) for name in ("show", "reference", "provider", "amount", "currency")}
+    more = {"reason": "Cancelled.", "created_at": timezone.now()} | fields
+    return Refund.objects.create(payment=payment, **same, **more)

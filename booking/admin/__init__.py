@@ -3,9 +3,35 @@
 from django.contrib import admin
 from rest_framework_simplejwt.token_blacklist import admin as token_admin
 
-from booking.admin import bookings, catalogue, front_page, login, orders, prices, query_guard, shows, tasks, tills
+from booking.admin import (
+    bookings,
+    catalogue,
+    front_page,
+    login,
+    orders,
+    payments,
+    prices,
+    query_guard,
+    refunds,
+    shows,
+    tasks,
+    tills,
+)
 
-__all__ = ["bookings", "catalogue", "front_page", "login", "orders", "prices", "query_guard", "shows", "tasks", "tills"]
+__all__ = [
+    "bookings",
+    "catalogue",
+    "front_page",
+    "login",
+    "orders",
+    "payments",
+    "prices",
+    "query_guard",
+    "refunds",
+    "shows",
+    "tasks",
+    "tills",
+]
 
 admin.site.site_header = "Cinema"
 admin.site.site_title = "Cinema"

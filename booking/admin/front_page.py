@@ -36,6 +36,8 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
         figures["tasks"] = _tasks(now)
     if request.user.has_perm("booking.close_till"):
         figures["tills"] = [services.find_open_till(clerk=cast(User, request.user))]
+    if request.user.has_perm("booking.refund_payment"):
+        figures["refunds"] = services.count_unfinished_refunds()
     return _index(request, figures | (extra_context or {}))
 
 

@@ -16,7 +16,9 @@ from django.views.decorators.http import require_POST
 from booking import services
 from booking.admin.common import METHODS
 from booking.admin.hall_forms import PaymentForm
+from booking.admin.money import may_see_payments
 from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
+from booking.admin.refunds import steps_of
 from booking.models import Order, Payment, Refund, User, represent_amount
 
 
@@ -48,8 +50,9 @@ def _text(amount: Decimal | None) -> str:
     return represent_amount(cast(Decimal, amount))
 
 
-def refund_line(refund: Refund, clerk: str) -> dict[str, Any]:
+def refund_line(request: HttpRequest, refund: Refund, clerk: str) -> dict[str, Any]:
     return {
+        "steps": steps_of(refund, request),
         "at": refund.settled_at or refund.created_at,
         "kind": "Refund",
         "amount": f"\u2212{represent_amount(refund.amount)}",
@@ -69,11 +72,12 @@ class OrderPayments(OrderPages):
         amounts = amounts_of(order)
         money: services.OrderMoney = order.money  # type: ignore[attr-defined]
         lines = [payment_line(payment, clerk) for payment, clerk in with_clerks(list(money.payments))]
-        lines += [refund_line(refund, clerk) for refund, clerk in with_clerks(list(money.refunds))]
+        lines += [refund_line(request, refund, clerk) for refund, clerk in with_clerks(list(money.refunds))]
         may_take = request.user.has_perm("booking.take_payment") and not order.show.is_cancelled
         is_due = may_take and amounts.due > 0
         return {
             "payments": sorted(lines, key=lambda line: line["at"]),
+            "may_see_payments": may_see_payments(request),
             "currency": settings.CURRENCY,
             "due": represent_amount(amounts.due) if is_due else "",
             "has_till": is_due and services.find_open_till(clerk=cast(User, request.user)) is not None,

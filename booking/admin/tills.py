@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalFormMixin, counted
+from booking.admin.money import may_see_payments
 from booking.admin.till_forms import CloseTillForm, OpenTillForm, TillForm
 from booking.models import Payment, Till, User, represent_amount
 
@@ -109,7 +110,8 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if till := context["original"]:
-            context |= {"title": str(till), "subtitle": None, **self._page(till)}
+            context |= {"title": str(till), "subtitle": None, "may_see_payments": may_see_payments(request)}
+            context |= self._page(till)
         else:
             context |= {"title": "Open a till", "own": _own(request)}
         return super().render_change_form(request, context, *args, **kwargs)

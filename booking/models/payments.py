@@ -127,7 +127,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} for {self.reference}"
+        return f"{represent_amount(self.amount)} {self.currency} for {self.reference}"
 
     @property
     def amount_text(self) -> str:
@@ -188,7 +188,7 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency} of {self.reference}"
+        return f"{represent_amount(self.amount)} {self.currency} of {self.reference}"
 
 
 class PaymentEvent(models.Model):

@@ -69,8 +69,11 @@ from booking.services.money.payments import (
 )
 from booking.services.money.receipts import issue_receipt, tax_contained
 from booking.services.money.refunds import (
+    COUNTER,
+    PAID_OUT_BY_STAFF,
     RefundEnded,
     carry_out_refund,
+    count_unfinished_refunds,
     pay_out_refund,
     refund_overpaid,
     retry_refund,
@@ -173,11 +176,13 @@ from booking.services.transactions import is_transient_error, lock_account
 
 __all__ = [
     "CANCELLED",
+    "COUNTER",
     "DOOR_STATES",
     "EXPORTED",
     "IMPORT_COLUMNS",
     "NIGHT",
     "NO_MONEY",
+    "PAID_OUT_BY_STAFF",
     "Action",
     "AlreadyCancelled",
     "AlreadyCheckedIn",
@@ -276,6 +281,7 @@ __all__ = [
     "count_reachable",
     "count_sign_in",
     "count_taken_seats",
+    "count_unfinished_refunds",
     "delete_account",
     "delete_show",
     "draw_layout",

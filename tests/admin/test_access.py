@@ -12,9 +12,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from booking.models import Booking, Order, Show, User
+from booking.models import Booking, Order, Refund, Show, User
 from tests.factories import make_block, make_booking, make_movie, make_price_list, make_upload, make_user
-from tests.tills import till_of
+from tests.tills import make_payment, make_refund, till_of
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
@@ -67,10 +67,12 @@ TABLE = {
     ("booking_booking_admissions_file", "shows", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_refund_retry", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_refund_pay_out", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     # The till of another clerk.
     ("booking_till_print", "till", "GET"): [SIGN_IN, SIGN_IN, 404, 200],
 }
-# What becomes of the show and of the seat that is booked when an action is carried out.
+# What becomes of the show, of the seat that is booked and of a refund that failed when an action is carried out.
 ACTIONS = {
     ("show", "cancel"): {"box office": False, "superuser": True},
     ("show", "copy"): {"box office": False, "superuser": True},
@@ -78,6 +80,7 @@ ACTIONS = {
     ("show", "set_price_list"): {"box office": False, "superuser": True},
     ("show", "unblock"): {"box office": False, "superuser": True},
     ("booking", "cancel"): {"box office": True, "superuser": True},
+    ("refund", "retry"): {"box office": True, "superuser": True},
 }
 
 
@@ -137,7 +140,7 @@ def send(client, page, arguments, method, booking, *, token=True):
     ids = {"show": booking.show_id, "screen": booking.show.screen_id}
     order = Order.objects.get(reference=booking.reference)
     ids |= {"booking": booking.pk, "order": order.pk, "upload": make_upload().pk}
-    ids |= {"till": till_of(make_user(is_staff=True)).pk}
+    ids |= {"till": till_of(make_user(is_staff=True)).pk, "refund": make_refund(make_payment(order)).pk}
     path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
     if method == "GET":
         return client.get(path)
@@ -170,9 +173,15 @@ def test_no_page_takes_a_form_without_a_csrf_token(booking, page, arguments, met
     assert list(Booking.objects.values()) == before
 
 
+def refund_of(booking):
+    """A refund of the booking that failed."""
+    found = Refund.objects.filter(reference=booking.reference).first()
+    return found or make_refund(make_payment(Order.objects.get()), status="failed", problem="Refused.")
+
+
 def carry_out(who, model, action, booking, *, token=True):
     client = client_of(who)
-    selected = booking.show_id if model == "show" else booking.pk
+    selected = {"show": booking.show_id, "booking": booking.pk, "refund": refund_of(booking).pk}[model]
     form = {"action": action, "_selected_action": selected, "confirmed": "yes", "seen": f"{booking.pk}:1:sold"}
     form |= {
         "first_day": "2099-07-01",
@@ -187,12 +196,13 @@ def carry_out(who, model, action, booking, *, token=True):
 
 
 def state():
-    return list(Show.objects.order_by("pk").values()), list(Booking.objects.order_by("pk").values())
+    return [list(model.objects.order_by("pk").values()) for model in (Show, Booking, Refund)]
 
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("model", "action"), ACTIONS)
 def test_an_action_is_carried_out_for_those_alone_whom_the_table_names(booking, model, action, who):
+    refund_of(booking)
     before = state()
     carry_out(who, model, action, booking)
     assert (state() != before) is ACTIONS[model, action].get(who, False)
@@ -201,6 +211,7 @@ def test_an_action_is_carried_out_for_those_alone_whom_the_table_names(booking, 
 @pytest.mark.parametrize("who", ["box office", "superuser"])
 @pytest.mark.parametrize(("model", "action"), ACTIONS)
 def test_no_action_is_carried_out_without_a_csrf_token(booking, model, action, who):
+    refund_of(booking)
     before = state()
     assert carry_out(who, model, action, booking, token=False).status_code == 403
     assert state() == before

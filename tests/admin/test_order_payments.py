@@ -1,5 +1,6 @@
 """Payments on the page of an order: what was paid and what is due, and taking it at the counter."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -37,7 +38,7 @@ def test_cash_is_taken_with_change(box_office, seller, order):
     response = pay(box_office, order, given="20")
     assert page_messages(response) == ["Took 12.00 EUR in cash. Change: 8.00 EUR."]
     assert "Total 12.00 Paid 12.00 Refunded 0.00 Due 0.00" in text_of(response)
-    assert "Cash 12.00 Paid seller 20.00 given, 8.00 change" in text_of(response)
+    assert re.search("Cash 12.00 Paid .* seller 20.00 given, 8.00 change", text_of(response))
     assert "Take cash" not in text_of(response)
 
 
@@ -98,7 +99,7 @@ def test_no_payment_is_offered_for_a_free_order_or_a_cancelled_show(box_office, 
     free = make_booking()
     cancel_show(show_id=order.show_id, now=timezone.now())
     for one in (order, Order.objects.get(show=free.show)):
-        assert "Payments" not in text_of(box_office.get(page_of(one)))
+        assert 'id="payments"' not in box_office.get(page_of(one)).content.decode()
 
 
 @pytest.mark.parametrize("number", [1, 3])

@@ -36,6 +36,8 @@ STAFF_PAGES = {
     "orders": "/admin/booking/order/",
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
+    "payments": "/admin/booking/payment/",
+    "refunds": "/admin/booking/refund/",
     "tills": "/admin/booking/till/",
     "open a till": "/admin/booking/till/add/",
     "doors": "/admin/booking/show/door/",

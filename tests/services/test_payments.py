@@ -588,8 +588,8 @@ def test_an_event_of_another_kind_changes_nothing(user, show):
 def test_the_rows_of_money_have_names(user, show, clerk, refund):
     payment = take(clerk, show, book(user, show, 2), 12)
     assert [str(row) for row in (payment, refund, PaymentEvent.objects.get(), payment.till)] == [
-        f"12.000 EUR for {payment.reference}",
-        f"12.000 EUR of {refund.reference}",
+        f"12.00 EUR for {payment.reference}",
+        f"12.00 EUR of {refund.reference}",
         f"paid-{refund.payment_id}",
         f"Till {payment.till_id} of clerk",
     ]

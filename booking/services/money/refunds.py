@@ -1,11 +1,13 @@
 """Refunds: a row first, in the transaction that frees the seats; then a task carries it out."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Count, Q
 
 from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import Booking, Payment, Refund, Show, User
@@ -18,6 +20,8 @@ from booking.services.refusals import NotFound, Refusal
 from booking.services.transactions import lock_show, retried, write_transaction
 
 COUNTER = "counter"
+# Refunds of payments at the counter that wait for a clerk.
+PAID_OUT_BY_STAFF = Q(provider=COUNTER, status=Refund.Status.PENDING)
 CARRY_OUT = "booking.tasks.carry_out_refund"
 
 
@@ -179,6 +183,22 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
             now=now,
         )
     return refund
+
+
+@dataclass(frozen=True)
+class UnfinishedRefunds:
+    """Numbers of refunds that staff have to care for: that the provider refused, and that wait at the counter."""
+
+    failed: int
+    to_pay_out: int
+
+
+def count_unfinished_refunds() -> UnfinishedRefunds:
+    """Return the numbers in one query."""
+    failed = Q(status=Refund.Status.FAILED)
+    unfinished = Refund.objects.exclude(status=Refund.Status.DONE).order_by()
+    counts = unfinished.aggregate(failed=Count("pk", filter=failed), to_pay_out=Count("pk", filter=PAID_OUT_BY_STAFF))
+    return UnfinishedRefunds(**counts)
 
 
 @retried

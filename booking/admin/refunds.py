@@ -1,0 +1,134 @@
+"""The admin of refunds: staff see why one failed, try it again, and pay refunds of the counter out."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+
+from booking import services
+from booking.admin.common import METHODS, ValidSelectionMixin, carry_out
+from booking.admin.money import CreationDayFilter, MoneyAdmin
+from booking.admin.payments import ClerkFilter, ProviderFilter, TillFilter
+from booking.models import Refund, User, represent_amount
+
+
+def steps_of(refund: Refund, request: HttpRequest) -> list[dict[str, str]]:
+    """Return what the user may do with the refund: the texts and addresses of buttons."""
+    if refund.status == Refund.Status.DONE or not request.user.has_perm("booking.refund_payment"):
+        return []
+    is_at_counter = refund.provider == services.COUNTER
+    name, text = ("pay_out", "Pay out") if is_at_counter else ("retry", "Try again")
+    return [{"text": text, "url": reverse(f"admin:booking_refund_{name}", args=[refund.pk])}]
+
+
+class StateFilter(admin.SimpleListFilter):
+    """The statuses, and both kinds of refunds that need a member of staff."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        own = [("to_pay_out", "To pay out at the counter")]
+        return [*((str(value), str(label)) for value, label in Refund.Status.choices), *own]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Refund]) -> QuerySet[Refund]:
+        if self.value() is None:
+            return queryset
+        if self.value() == "to_pay_out":
+            return queryset.filter(services.PAID_OUT_BY_STAFF)
+        return queryset.filter(status=self.value())
+
+
+@admin.register(Refund)
+class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
+    list_display = ("time", "order_link", "show_text", "amount_text", "kind", "status", "reason", "problem")
+    list_filter = (StateFilter, CreationDayFilter, ProviderFilter, ClerkFilter, TillFilter)
+    fields = (
+        *("order_link", "show_text", "amount_text", "kind", "status", "problem", "reason", "clerk", "till_text"),
+        *("created_at", "settled_at", "provider_id"),
+    )
+    readonly_fields = fields
+    actions = ("retry",)
+    change_form_template = "admin/booking/refund/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Refund]:
+        return super().get_queryset(request).select_related("payment")
+
+    def has_view_permission(self, request: HttpRequest, obj: Refund | None = None) -> bool:
+        return request.user.has_perm("booking.view_refund") or self.has_refund_permission(request)
+
+    def has_refund_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("booking.refund_payment")
+
+    @admin.display(description="amount", ordering="amount")
+    def amount_text(self, refund: Refund) -> str:
+        return f"{represent_amount(refund.amount)} {refund.currency}"
+
+    @admin.display(description="to where it was paid")
+    def kind(self, refund: Refund) -> str:
+        return refund.provider if refund.provider != services.COUNTER else refund.payment.get_method_display()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        refund: Refund = context["original"]
+        title = f"Refund of {represent_amount(refund.amount)} {refund.currency}"
+        context |= {"title": title, "subtitle": None, "steps": steps_of(refund, request)}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- Changes ------------------------------------------------------------------------------
+
+    @admin.action(description="Try selected refunds again", permissions=["refund"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
+        carry_out(request, queryset, "refund", "will be tried again", lambda refund: self._retry(request, refund))
+
+    def _retry(self, request: HttpRequest, refund: Refund) -> str:
+        services.retry_refund(refund_id=refund.pk, now=timezone.now())
+        self.log_change(request, refund, "Tried again.")
+        return "The refund will be tried again."
+
+    def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
+        services.pay_out_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
+        self.log_change(request, refund, "Paid out.")
+        how = METHODS[refund.payment.method]
+        return f"Paid out {represent_amount(refund.amount)} {settings.CURRENCY} {how}."
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            path("<str:object_id>/retry/", self.admin_site.admin_view(self.retry_view), name="booking_refund_retry"),
+            path("<str:object_id>/pay-out/", self.admin_site.admin_view(self.pay_view), name="booking_refund_pay_out"),
+        ]
+        return [*own, *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, self._retry)
+
+    @method_decorator(require_POST)
+    def pay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, self._pay_out)
+
+    def _change(
+        self, request: HttpRequest, object_id: str, change: Callable[[HttpRequest, Refund], str]
+    ) -> HttpResponse:
+        """Makes the change and leads back to the page with the button: the order's, or the refund's."""
+        if not self.has_refund_permission(request):
+            raise PermissionDenied
+        refund: Refund | None = self.get_object(request, unquote(object_id))
+        if refund is None:
+            raise Http404
+        try:
+            messages.success(request, change(request, refund))
+        except services.Refusal as refusal:
+            messages.error(request, refusal.detail)
+        order = self.order_of(refund) if "order" in request.POST else None
+        if order and request.user.has_perm("booking.view_order"):
+            return HttpResponseRedirect(reverse("admin:booking_order_change", args=[order.pk]))
+        return HttpResponseRedirect(reverse("admin:booking_refund_change", args=[refund.pk]))

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 import requests
@@ -24,7 +25,7 @@ from booking.services.money.providers.stripe import major_units, minor_units
 from movieticket import admission
 from tests.conftest import signed_in
 from tests.factories import make_hold
-from tests.service import PROJECT, free_port, serving, wait_until
+from tests.service import PROJECT, database_url, free_port, served, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 KEY, SECRET = "sk_test_only_for_tests", "whsec_only_for_tests"
@@ -162,15 +163,20 @@ def test_the_event_of_a_payment_books_the_held_seat(client, paid):
 
 
 @pytest.mark.server
-def test_stripe_itself_reports_the_payment_to_the_running_service(client, hold, side, settings):
+def test_stripe_itself_reports_the_payment_to_the_running_service(client, hold, side, settings, tmp_path):
     keys = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_BASE": side.base}
-    with serving(**keys, SECRET_KEY=settings.SECRET_KEY) as port:
-        side.call("POST", "/_config/webhooks/own", url=f"http://127.0.0.1:{port}{EVENTS}", secret=SECRET)
+    own = {"SECRET_KEY": settings.SECRET_KEY, "WORKERS": "1"}
+    with served(database_url(), [], [], tmp_path, **keys, **own) as service:
+        address = f"http://127.0.0.1:{service.port}"
+        side.call("POST", "/_config/webhooks/own", url=f"{address}{EVENTS}", secret=SECRET)
         token = {"Authorization": client._credentials["HTTP_AUTHORIZATION"]}
-        address = f"http://127.0.0.1:{port}/api/orders/{hold.reference}/pay/"
-        assert requests.post(address, json={}, headers=token, timeout=10).json()["provider"] == "stripe"
+        side.fail_next(INTENTS, "401")
+        ask = partial(requests.post, f"{address}/api/orders/{hold.reference}/pay/", json={}, headers=token, timeout=10)
+        assert [ask().status_code, ask().json()["provider"]] == [409, "stripe"]
         side.pay(side.intents(hold.reference)[0]["id"])
         wait_until(lambda: state() == ("booked", "paid"))
+    written = service.stdout.read_text() + service.stderr.read_text()
+    assert [text in written for text in ("AuthenticationError, status 401", KEY, SECRET)] == [True, False, False]
 
 
 def test_a_declined_card_leaves_the_seat_held(client, side, hold, intent):
@@ -219,6 +225,25 @@ def test_after_a_refusal_that_stripe_may_repeat_another_payment_is_started(clien
     side.fail_next(INTENTS, fault)
     assert [pay(client, hold).status_code for _ in range(2)] == [409, 201]
     assert list(Payment.objects.order_by("pk").values_list("status", flat=True)) == ["failed", "pending"]
+
+
+@pytest.mark.parametrize("fault", ["503", "reset"])
+def test_a_failure_to_read_a_payment_that_was_started_leaves_it_pending(client, side, hold, intent, fault):
+    side.fail_next(f"GET /v1/payment_intents/{intent}", fault)
+    assert [pay(client, hold).status_code for _ in range(2)] == [409, 201]
+    assert Payment.objects.get().provider_id == intent
+
+
+def test_a_payment_that_was_cancelled_at_stripe_is_followed_by_another(client, side, hold, intent):
+    side.call("POST", f"/v1/payment_intents/{intent}/cancel")
+    assert [pay(client, hold).status_code for _ in range(2)] == [409, 201]
+    assert list(Payment.objects.order_by("pk").values_list("status", flat=True)) == ["failed", "pending"]
+
+
+def test_after_a_change_of_the_account_another_payment_is_started(client, side, hold, intent):
+    side.call("DELETE", "/_config/data")
+    assert [pay(client, hold).status_code for _ in range(2)] == [409, 201]
+    assert len(side.intents(hold.reference)) == 1
 
 
 def test_a_payment_that_takes_too_long_ends_within_the_request_s_time(client, side, hold, settings):

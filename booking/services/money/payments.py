@@ -114,8 +114,9 @@ def _store_provider_id(payment: Payment, provider_id: str) -> None:
 
 @retried
 def _fail(payment: Payment, now: datetime) -> None:
-    """Stores that the provider does not know the payment, so that the next request starts another one."""
-    pending = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING, provider_id="")
+    """Stores that the provider refused the payment, so that the next request starts another one."""
+    # Race: the event that it is paid; the payment is then not pending any more, or becomes paid later.
+    pending = Payment.objects.filter(pk=payment.pk, status=Payment.Status.PENDING)
     pending.update(status=Payment.Status.FAILED, settled_at=now)
 
 

@@ -77,21 +77,26 @@ class Stripe:
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         """Creates a PaymentIntent. The client passes `return_url` to Stripe's library itself."""
-        with _calling(saves_failures=True):
-            intents = _client().v1.payment_intents
+        with _calling(saves_failures=not payment.provider_id):
             if payment.provider_id:
                 # Stripe forgets the idempotency key after a day; the payment may be older.
-                intent = intents.retrieve(payment.provider_id)
+                intent = _client().v1.payment_intents.retrieve(payment.provider_id)
             else:
-                intent = intents.create(
-                    {
-                        "amount": minor_units(payment.amount, payment.currency),
-                        "currency": payment.currency.lower(),
-                        "metadata": {"order": payment.reference, "payment": str(payment.pk)},
-                    },
-                    {"idempotency_key": f"payment-{payment.reference}-{payment.pk}"},
-                )
-            return StartedPayment(intent["id"], client_secret=intent["client_secret"])
+                intent = self._create_intent(payment)
+            status, started = intent["status"], StartedPayment(intent["id"], client_secret=intent["client_secret"])
+        if status == "canceled":
+            raise ProviderRefused("The payment was cancelled at Stripe.")
+        return started
+
+    def _create_intent(self, payment: Payment) -> stripe.PaymentIntent:
+        return _client().v1.payment_intents.create(
+            {
+                "amount": minor_units(payment.amount, payment.currency),
+                "currency": payment.currency.lower(),
+                "metadata": {"order": payment.reference, "payment": str(payment.pk)},
+            },
+            {"idempotency_key": f"payment-{payment.reference}-{payment.pk}"},
+        )
 
     def refund(self, refund: Refund) -> str:
         with _calling():

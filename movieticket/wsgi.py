@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
 
+from movieticket.granian_worker import install
 from movieticket.request_body import WholeBody
 from movieticket.workers import end_with_parent, watch_other_workers
 
@@ -34,6 +35,7 @@ try:
     apps.get_app_config("booking").prepare_to_serve()  # type: ignore[attr-defined]
 except ImproperlyConfigured as error:
     sys.exit(f"Configuration error: {error}")
+install()
 # Objects that exist now live as long as the process, so the garbage collector can skip them.
 gc.freeze()
 # A request creates many short-lived objects; collecting after every 700 of them (the default) finds no cycles.

@@ -24,8 +24,19 @@ from django.db.models import (
 )
 from django.db.models.functions import Cast, Now
 
-from booking.models import Booking, CheckIn, Order, Price, Show, hall_of_plan
+from booking.models import (
+    Booking,
+    CheckIn,
+    Order,
+    Payment,
+    Price,
+    Refund,
+    Show,
+    hall_of_plan,
+    represent_amount,
+)
 from booking.services.door.check_ins import ADMISSIONS
+from booking.services.money.audit import find_money_breaches, rounded, sum_of_order
 from booking.services.programme.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two
@@ -71,6 +82,7 @@ def find_breaches() -> Iterator[str]:
     for breach, condition in BOOKING_BREACHES.items():
         yield from _bookings(condition, breach)
     yield from _wrong_admissions()
+    yield from find_money_breaches()
     yield from _seats_that_differ_from_their_plan()
     yield from _orders_without_bookings()
     yield from _shows_that_end_before_they_start()
@@ -96,17 +108,23 @@ def _bookings(condition: Q, breach: str) -> Iterator[str]:
 
 
 def _wrong_admissions() -> Iterator[str]:
-    """Yield bookings that are admitted several times, or although they are cancelled."""
+    """Yield bookings that are admitted several times, or although they are cancelled or not paid."""
     scans = CheckIn.objects.order_by().filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
     admissions = Subquery(scans.values("booking_id").annotate(number=ADMISSIONS).values("number"))
+    seats, refunded = sum_of_order(Booking.objects.sold(), "price"), sum_of_order(Refund.objects.all(), "amount")
+    due = rounded(seats - sum_of_order(Payment.objects.received(), "amount") + refunded)
     # Otherwise the scans of every booking would be counted.
-    scanned = Booking.objects.filter(Exists(scans)).annotate(admissions=admissions)
-    wrong = scanned.filter(Q(admissions__gt=1) | CANCELLED & Q(admissions__gt=0))
-    for booking in wrong.order_by("pk").select_related("show").iterator():
+    scanned = Booking.objects.filter(Exists(scans)).annotate(admissions=admissions, due=due)
+    wrong = Q(admissions__gt=1) | Q(admissions__gt=0) & (CANCELLED | Q(due__gt=0))
+    for booking in scanned.filter(wrong).order_by("pk").select_related("show").iterator():
         number: int = booking.admissions  # type: ignore[attr-defined]
         times = f"{number} times" if number > 1 else "once"
         name = f"Show {booking.show_id}: booking {booking.reference} of seat {booking.label}"
-        yield f"{name} is admitted {times}" + (", but is cancelled" if booking.cancelled_at else "")
+        is_unpaid = booking.due > 0 and not booking.cancelled_at  # type: ignore[attr-defined]
+        but = ", but is cancelled" if booking.cancelled_at else ""
+        if is_unpaid:
+            but = f", but {represent_amount(booking.due)} is due for the order"  # type: ignore[attr-defined]
+        yield f"{name} is admitted {times}{but}"
 
 
 def _seats_that_differ_from_their_plan() -> Iterator[str]:
@@ -126,7 +144,8 @@ def _seats_that_differ_from_their_plan() -> Iterator[str]:
 
 def _orders_without_bookings() -> Iterator[str]:
     bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
-    for order in Order.objects.filter(~Exists(bookings)).order_by("pk").iterator():
+    payments = Payment.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    for order in Order.objects.filter(~Exists(bookings), ~Exists(payments)).order_by("pk").iterator():
         yield f"Show {order.show_id}: order {order.reference} has no bookings"
 
 

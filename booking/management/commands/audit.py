@@ -9,7 +9,7 @@ from booking.services.audit import find_breaches
 
 
 class Command(BaseCommand):
-    help = "Finds bookings and shows that break a rule; prints each breach and exits with 1 if there is any."
+    help = "Finds bookings, shows and payments that break a rule; prints each breach and exits with 1 if there is any."
 
     def handle(self, *args: Any, **options: Any) -> None:
         breaches = 0

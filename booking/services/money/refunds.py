@@ -236,8 +236,10 @@ def retry_refund(*, refund_id: int, now: datetime) -> Refund:
         refund = Refund.objects.get(pk=refund_id)
         if refund.status == Refund.Status.DONE:
             raise AlreadyRefunded
+        if refund.status == Refund.Status.FAILED:
+            # A pending one may already be sent, so its number must stay the provider's idempotency key.
+            refund.retries += 1
         refund.status, refund.problem = Refund.Status.PENDING, ""
-        refund.retries += 1
         refund.save(update_fields=["status", "problem", "retries"])
         _carry_out_later(refund, now)
         return refund

@@ -6,14 +6,16 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from booking.infrastructure.statements import Call, Delete, Insert
-from booking.models import Booking, Order, OrderQuerySet, User
+from booking.models import Booking, Order, OrderQuerySet, Payment, User
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow
 
 _insert = Insert(Order)
-# The order of holds that are now booked under another reference.
+# The order of holds that are now booked under another reference. It is kept if a payment was started for it, because
+# its customer is told when the money goes back.
 _delete_if_empty = Delete(
     lambda p: Order.objects.filter(
         ~Exists(Booking.objects.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()),
+        ~Exists(Payment.objects.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()),
         show=p.show_id,
         reference=p.reference,
     )

@@ -1,6 +1,7 @@
 """A payment provider that remembers the money that it moved and fails as it is told; and orders that it is paid for."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
 
@@ -18,9 +19,9 @@ class Killed(BaseException):
 class Bank(Demo):
     """The settings name it as the provider `demo`."""
 
-    # What customers paid, by payment, and what was sent back to them, by refund.
+    # What customers paid, by payment, and what was sent back to them, by refund and its number of retries.
     received: ClassVar[dict[int, Decimal]] = {}
-    sent: ClassVar[dict[int, Decimal]] = {}
+    sent: ClassVar[dict[tuple[int, int], Decimal]] = {}
     # What happens to refunds: "works", "unavailable", "refuses", "later" (an event says how it ended), "loses answer",
     # "killed before" and "killed after" it has sent the money.
     mode: ClassVar[str] = "works"
@@ -36,17 +37,27 @@ class Bank(Demo):
             raise Killed
         if self.mode == "unavailable":
             raise ProviderUnavailable
-        if self.mode == "refuses" and refund.pk not in self.sent:
+        key = key_of(refund)
+        if self.mode == "refuses" and key not in self.sent:
             raise ProviderRefused("The card was closed.")
-        if self.mode == "later" and refund.pk not in self.sent:
+        if self.mode == "later" and key not in self.sent:
             return ""
-        # The refund's id is the idempotency key: the same refund is sent once.
-        assert self.sent.setdefault(refund.pk, refund.amount) == refund.amount
+        self.send(refund)
         if self.mode == "killed after":
             raise Killed
         if self.mode == "loses answer":
             raise ProviderUnavailable
-        return f"refund-{refund.pk}"
+        return id_of(refund)
+
+    def parse_event(self, body, headers):
+        refund_id = json.loads(body).get("refund_id", "")
+        return [replace(event, provider_refund_id=refund_id) for event in super().parse_event(body, headers)]
+
+    @classmethod
+    def send(cls, refund):
+        """The bank sends money once for the same idempotency key; a second key for it would be a mistake."""
+        assert {key for key in cls.sent if key[0] == refund.pk} <= {key_of(refund)}
+        cls.sent[key_of(refund)] = refund.amount
 
     @classmethod
     def pay(cls, payment):
@@ -54,11 +65,25 @@ class Bank(Demo):
         cls.received.setdefault(payment, Payment.objects.get(pk=payment).amount)
 
 
+def key_of(refund):
+    return refund.pk, refund.retries
+
+
+def id_of(refund):
+    return f"refund-{refund.pk}-{refund.retries}"
+
+
+def report_refund(refund, kind, *, now, problem=""):
+    """Sends an event of the bank about a refund."""
+    about = {"refund": refund.pk, "refund_id": id_of(refund), "amount": str(refund.amount), "problem": problem}
+    report(refund.payment_id, kind, now=now, number=id_of(refund), **about)
+
+
 def report(payment_id, kind="paid", *, now, number=0, **changes):
     """Sends an event of the bank; the same number is the same event."""
     payment = Payment.objects.get(pk=payment_id)
     event = {
-        "id": f"{kind}-{payment_id}-{changes.get('refund', number)}",
+        "id": f"{kind}-{payment_id}-{number}",
         "kind": kind,
         "payment": payment_id,
         "amount": str(payment.amount),

@@ -1,0 +1,305 @@
+"""Orders and their money from the start to the end, with a bank that remembers what it moved."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
+
+from booking.infrastructure.worker import LEASE_SECONDS, Worker
+from booking.models import Booking, Order, Payment, Refund
+from booking.services import (
+    RefundEnded,
+    cancel_booking,
+    cancel_bookings,
+    cancel_order,
+    cancel_show,
+    carry_out_refund,
+    delete_account,
+    hold_seats,
+    move_booking,
+    open_till,
+    record_payment,
+    retry_refund,
+)
+from booking.services.money.refunds import CARRY_OUT
+from booking.services.seats.rules.amounts import PaymentRequired
+from booking.services.seats.seen_seats import SeenSeat
+from tests.bank import Bank, Killed, ask, book, hold, kept, make_paid_show, pay, refunds, report
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_user
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LATER = NOW + timedelta(hours=1)
+REFUND_UNTIL = STARTS_AT - timedelta(minutes=60)
+MOMENT = timedelta(microseconds=1)
+NOTHING = (Decimal(0), Decimal(0))
+
+
+@pytest.fixture(autouse=True)
+def _bank(settings):
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+    Bank.open()
+
+
+@pytest.fixture
+def show(db):
+    return make_paid_show()
+
+
+@pytest.fixture
+def user(db):
+    return make_user(email="esha@example.com")
+
+
+@pytest.fixture
+def clerk(db):
+    clerk = make_user(username="clerk", is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)
+    return clerk
+
+
+def work(now=NOW):
+    """The worker does what is due at `now`."""
+    Worker(clock=lambda: now).run_due()
+
+
+def mails():
+    """The kinds of the customers' mails about money, with their amounts and reasons."""
+    details = [task.args_kwargs["kwargs"] for task in DBTaskResult.objects.exclude(task_path=CARRY_OUT)]
+    return sorted((one["mail"], one["amount"], one.get("reason", "")) for one in details if "amount" in one)
+
+
+def sent():
+    return sorted(Bank.sent.values())
+
+
+def only_booking():
+    return Booking.objects.get().pk
+
+
+# --- Paying -----------------------------------------------------------------------------------
+
+
+def test_a_held_order_is_paid_and_the_customer_is_told(user, show):
+    pay(user, hold(user, show, 1, 11))
+    assert (kept(), mails()) == ((Decimal(27), Decimal(27)), [("payment_received", "27.00", "")])
+
+
+def test_without_pay_later_seats_are_held_and_paid(user, show, settings):
+    settings.PAY_LATER = False
+    with pytest.raises(PaymentRequired):
+        book(user, show, 1)
+    pay(user, hold(user, show, 1))
+    assert kept() == (Decimal(12), Decimal(12))
+
+
+def test_a_declined_payment_is_followed_by_another_one(user, show):
+    reference = hold(user, show, 1)
+    first = ask(user, reference)
+    report(first, "failed", now=NOW)
+    assert pay(user, reference) != first
+    assert (kept(), Booking.objects.get().status) == ((Decimal(12), Decimal(12)), "booked")
+
+
+def test_a_declined_payment_and_its_successor_are_both_paid(user, show):
+    reference = hold(user, show, 1)
+    first = ask(user, reference)
+    report(first, "failed", now=NOW)
+    pay(user, reference)
+    report(first, now=LATER)
+    assert (kept(), refunds()) == ((Decimal(12), Decimal(12)), [(Decimal(12), "pending")])
+
+
+def test_of_two_payments_online_the_second_is_refunded(user, show):
+    reference = book(user, show, 1, 2)
+    first = ask(user, reference)
+    cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=2).pk, now=NOW)
+    pay(user, reference)
+    report(first, now=LATER)
+    work(LATER)
+    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(24)])
+
+
+# --- Too late ---------------------------------------------------------------------------------
+
+
+def gone(show):
+    book(make_user(), show, 1, now=LATER)
+    return LATER
+
+
+@pytest.mark.parametrize("too_late", [gone, lambda show: STARTS_AT], ids=["gone", "started"])
+def test_a_payment_that_comes_too_late_is_refunded_and_the_customer_is_told_once(user, show, too_late):
+    payment = ask(user, hold(user, show, 1))
+    now = too_late(show)
+    report(payment, now=now)
+    work(now)
+    assert (refunds(), sent()) == ([(Decimal(12), "done")], [Decimal(12)])
+    reason = "The seats were not available any more when the payment arrived."
+    assert mails() == [("payment_refunded", "12.00", reason)]
+
+
+def test_the_customer_is_told_of_a_refund_although_the_order_lost_its_seats(user, show):
+    payment = ask(user, hold(user, show, 1))
+    hold(user, show, 2)
+    # Seats 1 and 2 become a third order, and the first two are empty.
+    hold(user, show, 1, 2)
+    report(payment, now=NOW)
+    work()
+    assert (sent(), Order.objects.count()) == ([Decimal(12)], 2)
+    assert [kind for kind, *_ in mails()] == ["payment_refunded"]
+
+
+# --- Changing and cancelling a paid order -----------------------------------------------------
+
+
+def test_an_exchange_for_a_dearer_seat_is_paid_up_and_back_again(user, show):
+    reference = book(user, show, 1)
+    pay(user, reference)
+    move_booking(user=user, booking_id=only_booking(), seat_number=11, now=NOW)
+    pay(user, reference)
+    assert kept() == (Decimal(15), Decimal(15))
+    move_booking(user=user, booking_id=only_booking(), seat_number=2, now=NOW)
+    work()
+    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(3)])
+
+
+def test_a_part_of_an_order_is_refunded(user, show):
+    pay(user, book(user, show, 1, 11))
+    cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=11).pk, now=NOW)
+    work()
+    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(15)])
+
+
+def test_customers_get_refunds_until_60_minutes_before_the_start(user, show):
+    reference = book(user, show, 1)
+    pay(user, reference)
+    with pytest.raises(RefundEnded):
+        cancel_order(user=user, reference=reference, now=REFUND_UNTIL + MOMENT)
+    cancel_order(user=user, reference=reference, now=REFUND_UNTIL)
+    assert refunds() == [(Decimal(12), "pending")]
+
+
+def test_customers_exchange_for_cheaper_seats_until_then_too(user, show):
+    pay(user, book(user, show, 11))
+    with pytest.raises(RefundEnded):
+        move_booking(user=user, booking_id=only_booking(), seat_number=1, now=REFUND_UNTIL + MOMENT)
+    assert (
+        move_booking(user=user, booking_id=only_booking(), seat_number=12, now=REFUND_UNTIL + MOMENT).seat_number == 12
+    )
+
+
+def test_staff_refund_until_the_start(user, show, clerk):
+    pay(user, book(user, show, 1))
+    seen = [SeenSeat(only_booking(), 1, "booked")]
+    cancel_bookings(show_id=show.pk, seen=seen, now=STARTS_AT - MOMENT, cancelled_by=clerk)
+    assert refunds() == [(Decimal(12), "pending")]
+
+
+# --- A cancelled show -------------------------------------------------------------------------
+
+
+def test_a_cancelled_show_refunds_each_order_once_however_often_the_task_runs(user, show, clerk):
+    for seat in (1, 2):
+        pay(user, book(user, show, seat))
+    record_payment(
+        show_id=show.pk, reference=book(user, show, 3), method="cash", expected=Decimal(12), by=clerk, now=NOW
+    )
+    cancel_show(show_id=show.pk, now=LATER)
+    for _ in range(3):
+        DBTaskResult.objects.update(status=TaskResultStatus.READY, run_after=LATER)
+        work(LATER)
+    assert (kept(), sent()) == (NOTHING, [Decimal(12)] * 2)
+    # A clerk pays the third one out.
+    assert sorted(refunds()) == [(Decimal(12), "done"), (Decimal(12), "done"), (Decimal(12), "pending")]
+
+
+def test_a_payment_that_arrives_after_the_show_was_cancelled_is_refunded(user, show):
+    payment = ask(user, book(user, show, 1))
+    cancel_show(show_id=show.pk, now=NOW)
+    report(payment, now=NOW)
+    work()
+    assert sent() == [Decimal(12)]
+
+
+# --- Refunds that do not work at once ---------------------------------------------------------
+
+
+@pytest.fixture
+def refund(user, show):
+    reference = book(user, show, 1)
+    pay(user, reference)
+    cancel_order(user=user, reference=reference, now=NOW)
+    return Refund.objects.get()
+
+
+def test_a_refund_that_the_provider_refuses_is_kept_with_the_reason_and_retried_by_hand(refund):
+    Bank.mode = "refuses"
+    work()
+    refund.refresh_from_db()
+    assert (refund.status, refund.problem, sent()) == ("failed", "The card was closed.", [])
+    Bank.mode = "works"
+    work(LATER)
+    assert sent() == []
+    retry_refund(refund_id=refund.pk, now=LATER)
+    work(LATER)
+    assert (refunds(), Bank.sent) == ([(Decimal(12), "done")], {(refund.pk, 1): Decimal(12)})
+
+
+def test_a_refund_whose_answer_was_lost_is_sent_once_although_staff_retry_it(refund):
+    Bank.mode = "loses answer"
+    work()
+    retry_refund(refund_id=refund.pk, now=NOW)
+    Bank.mode = "works"
+    work(LATER)
+    assert (refunds(), Bank.sent) == ([(Decimal(12), "done")], {(refund.pk, 0): Decimal(12)})
+
+
+@pytest.mark.parametrize("moment", ["killed before", "killed after"])
+def test_a_refund_whose_worker_is_killed_is_sent_once(refund, moment):
+    Bank.mode = moment
+    with pytest.raises(Killed):
+        work()
+    Bank.mode = "works"
+    work()
+    assert refunds() == [(Decimal(12), "pending")]
+    lost_at = NOW + timedelta(seconds=LEASE_SECONDS + 1)
+    work(lost_at)
+    work(lost_at + timedelta(minutes=1))
+    assert (refunds(), sent()) == ([(Decimal(12), "done")], [Decimal(12)])
+
+
+# --- A deleted account ------------------------------------------------------------------------
+
+
+def test_an_account_is_deleted_while_a_refund_is_pending(user, refund):
+    delete_account(user=user, password=PASSWORD, now=NOW)
+    work()
+    assert (refunds(), sent()) == ([(Decimal(12), "done")], [Decimal(12)])
+
+
+@pytest.mark.parametrize("seats", [hold, book])
+def test_an_account_is_deleted_while_a_payment_is_pending(user, show, seats):
+    payment = ask(user, seats(user, show, 1))
+    delete_account(user=user, password=PASSWORD, now=NOW)
+    report(payment, now=NOW)
+    work()
+    assert (kept(), sent()) == (NOTHING, [Decimal(12)])
+
+
+def test_an_account_is_deleted_whose_refund_the_provider_refused(user, refund):
+    Bank.mode = "refuses"
+    carry_out_refund(refund_id=refund.pk, now=NOW)
+    delete_account(user=user, password=PASSWORD, now=NOW)
+    Bank.mode = "works"
+    retry_refund(refund_id=refund.pk, now=NOW)
+    work()
+    assert sent() == [Decimal(12)]
+
+
+def test_what_an_account_owes_is_forgotten_with_it(user, show):
+    book(user, show, 1)
+    hold_seats(user=user, show_id=show.pk, seat_numbers=[2], now=NOW)
+    delete_account(user=user, password=PASSWORD, now=NOW)
+    assert (kept(), Payment.objects.count()) == (NOTHING, 0)

@@ -97,14 +97,20 @@ class CalendarEntryView(TicketAPIView):
         name="get_calendar_entry",
         tag="Tickets",
         summary="Get the show for a calendar",
-        description="When the show has another time, the entry has the same UID and a higher SEQUENCE.",
+        description=(
+            "With all booked seats of the order. The entries of an order have the same UID, and each one a higher "
+            "SEQUENCE than the one before, so that calendars replace it."
+        ),
         file=CALENDAR,
         refusals=REFUSALS,
     )
     def get(self, request: Request, pk: str) -> HttpResponse:
-        booking = self.ticket(request, pk).booking
-        entry = services.calendar_entry(booking=booking, now=timezone.now(), host=origin(request))
-        return _file(entry, f"{CALENDAR}; charset=utf-8", _name_of(booking, "ics"))
+        ticket = self.ticket(request, pk)
+        show, reference = ticket.booking.show, ticket.booking.reference
+        entry = services.calendar_entry(
+            show=show, reference=reference, seats=ticket.seats, now=timezone.now(), host=origin(request)
+        )
+        return _file(entry, f"{CALENDAR}; charset=utf-8", f"{reference}.ics")
 
 
 class OrderTicketsView(TicketAPIView):

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.db import transaction
 from django_tasks_db.models import DBTaskResult
+from icalendar import Calendar
 
 from booking.infrastructure.worker import Worker
 from booking.models import Booking, Order, Refund
@@ -17,6 +18,7 @@ from booking.services import (
     NotFound,
     book_seat,
     book_seats,
+    calendar_entry,
     cancel_booking,
     cancel_bookings,
     cancel_mailed_order,
@@ -25,16 +27,21 @@ from booking.services import (
     count_reachable,
     find_mailed_order,
     hold_seats,
+    move_booking,
     open_till,
     pay_out_refund,
     preview_letter,
     record_payment,
+    reissue_ticket,
     report_payment,
     report_refund,
+    sign_ticket,
+    ticket_url,
 )
 from booking.services.mail.links import sign_order
 from booking.services.seats.seen_seats import SeenSeat
-from tests.factories import NOW, make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.factories import NOW, make_booking, make_payment, make_price_list, make_show, make_ticket_type, make_user
+from tests.qr import read_pdf
 from tests.smtp import Inbox, mail_server
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +71,12 @@ def sent(now=NOW):
     return mail.outbox
 
 
+def links_of(reference):
+    """The lines with the links to the tickets of an order."""
+    bookings = Booking.objects.filter(reference=reference, status="booked").order_by("seat_number")
+    return "".join(f"Seat {booking.label}: {ticket_url(booking=booking)}\n" for booking in bookings)
+
+
 def booked(user, show, seats=(3, 4), **options):
     return book_seats(user=user, show_id=show.pk, seat_numbers=seats, now=NOW, **options)
 
@@ -80,7 +93,8 @@ def test_a_sale_is_confirmed(ann, show):
         f"{show.movie.title}\nMonday 1 June 2099, 18:00\n{show.screen.name}\nReference {booking.reference}\n\n"
         "Seat A3, Adult: 9.50 EUR\nSeat A4, Adult: 9.50 EUR\nTotal: 19.00 EUR\n\n"
         "19.00 EUR is still to pay. You can pay at the cinema until the show starts.\n\n"
-        "Please have the reference ready at the cinema.\n"
+        "Your tickets are attached. Each has a page for your phone, too:\n"
+        f"{links_of(booking.reference)}"
     )
 
 
@@ -221,6 +235,114 @@ def test_an_order_that_was_removed_gets_no_mail(ann, show):
     assert (sent(), DBTaskResult.objects.get().status) == ([], "SUCCESSFUL")
 
 
+# --- Tickets and calendar entries -------------------------------------------------------------
+
+
+def attached(message):
+    """The tickets in the PDF of a mail, and its calendar entry with its method."""
+    files = {part.get_content_type(): part for part in message.attachments if not isinstance(part, tuple)}
+    calendar = Calendar.from_ical(files["text/calendar"].get_payload(decode=True))
+    assert files["text/calendar"].get_param("method") == calendar["METHOD"]
+    pdf = files.get("application/pdf")
+    tickets = read_pdf(pdf.get_payload(decode=True)) if pdf else []
+    [event] = calendar.events
+    return tickets, event, calendar["METHOD"]
+
+
+def tickets_of(reference):
+    of_order = Booking.objects.filter(reference=reference, status="booked").order_by("seat_number")
+    return [sign_ticket(booking=booking) for booking in of_order]
+
+
+def test_a_confirmation_has_the_tickets_and_the_calendar_entry(ann, show):
+    [booking, _] = booked(ann, show)
+    tickets, event, method = attached(sent()[0])
+    assert (tickets, method) == (tickets_of(booking.reference), "PUBLISH")
+    assert (event.start, event["LOCATION"]) == (show.starts_at, f"{show.screen.name}, seat A3, seat A4")
+    assert event["ORGANIZER"] == "mailto:tickets@localhost"
+
+
+def test_a_paid_hold_gets_its_tickets_with_the_payment(ann, show):
+    [hold] = hold_seats(user=ann, show_id=show.pk, seat_numbers=[3], now=NOW)
+    Booking.objects.update(status="booked", expires_at=None)
+    make_payment(hold, "9.50")
+    with transaction.atomic():
+        report_payment(show=show, reference=hold.reference, amount=Decimal("9.5"), now=NOW)
+    [message] = sent()
+    assert attached(message)[0] == tickets_of(hold.reference)
+    assert links_of(hold.reference) in message.body
+
+
+def test_a_payment_for_seats_that_are_gone_is_reported_without_tickets(ann, show):
+    [booking] = booked(ann, show, seats=[3])
+    sent()
+    Booking.objects.update(status="cancelled", cancelled_at=NOW)
+    with transaction.atomic():
+        report_payment(show=show, reference=booking.reference, amount=Decimal(9), now=LATER)
+    message = sent(LATER)[-1]
+    assert (message.attachments, "Your tickets" in message.body) == ([], False)
+
+
+def test_a_calendar_entry_follows_a_new_time(ann, show):
+    [booking, _] = booked(ann, show)
+    before = attached(sent()[0])[1]
+    moved = show.starts_at + timedelta(hours=1)
+    change_show(show_id=show.pk, starts_at=moved, now=LATER)
+    tickets, event, method = attached(sent(LATER)[-1])
+    assert (event["UID"], event.start, method) == (before["UID"], moved, "PUBLISH")
+    assert tickets == tickets_of(booking.reference)
+
+
+def test_a_cancelled_seat_leaves_the_calendar_entry_of_the_others(ann, show):
+    [booking, _] = booked(ann, show)
+    cancel_booking(booking_id=booking.pk, now=LATER)
+    _, event, method = attached(sent(LATER)[-1])
+    assert (event["LOCATION"], method) == (f"{show.screen.name}, seat A4", "PUBLISH")
+
+
+@pytest.mark.parametrize("cancel", [lambda show: cancel_show(show_id=show.pk, now=LATER), None])
+def test_a_cancelled_order_or_show_leaves_the_calendar(ann, show, cancel):
+    [booking] = booked(ann, show, seats=[3])
+    before = attached(sent()[0])[1]
+    if cancel:
+        cancel(show)
+    else:
+        cancel_booking(booking_id=booking.pk, now=LATER)
+    _, event, method = attached(sent(LATER)[-1])
+    assert (event["UID"], event["STATUS"], method) == (before["UID"], "CANCELLED", "CANCEL")
+
+
+def test_each_calendar_entry_has_a_higher_sequence_than_the_one_before(show):
+    booking = make_booking(show=show)
+    times = [time.replace(year=2030) for time in (NOW, LATER)]
+    entries = [calendar_entry(show=show, reference=booking.reference, seats=[booking], now=now) for now in times]
+    [[before], [after]] = [Calendar.from_ical(entry).events for entry in entries]
+    assert (after["UID"], after["SEQUENCE"] - before["SEQUENCE"]) == (before["UID"], 60)
+
+
+def test_a_moved_seat_gets_a_new_ticket(ann, show):
+    [booking] = booked(ann, show, seats=[3])
+    move_booking(user=ann, booking_id=booking.pk, seat_number=8, now=LATER)
+    message = sent(LATER)[-1]
+    assert message.subject == f"Your new tickets for {show.movie.title}"
+    assert attached(message)[0] == tickets_of(booking.reference)
+
+
+@pytest.mark.parametrize("email", ["bo@example.com", ""])
+def test_a_customer_without_an_account_gets_a_new_ticket_too(show, email):
+    staff = make_user(is_staff=True)
+    [booking] = booked(None, show, seats=[3], sold_by=staff, contact=Contact("Bo", email))
+    move_booking(user=None, booking_id=booking.pk, seat_number=8, now=LATER, moved_by=staff)
+    assert kinds()[-1:] == (["new_tickets"] if email else [])
+
+
+def test_a_ticket_that_is_issued_again_is_sent(ann, show):
+    [booking] = booked(ann, show, seats=[3])
+    reissue_ticket(booking_id=booking.pk, by=make_user(is_staff=True), now=LATER)
+    assert attached(sent(LATER)[-1])[0] == tickets_of(booking.reference)
+    assert kinds() == ["order_confirmed", "new_tickets"]
+
+
 # --- How many customers will be told ----------------------------------------------------------
 
 
@@ -310,8 +432,9 @@ def test_a_mail_arrives_with_text_and_html_and_an_id_that_stays_the_same(ann, sh
         smtp(port)
         sent()
     [message] = inbox.messages
-    parts = [part.get_content_type() for part in message.iter_parts()]
-    assert (message["To"], parts) == (ADDRESS, ["text/plain", "text/html"])
+    alternatives, pdf, entry = message.iter_parts()
+    parts = [part.get_content_type() for part in (*alternatives.iter_parts(), pdf, entry)]
+    assert (message["To"], parts) == (ADDRESS, ["text/plain", "text/html", "application/pdf", "text/calendar"])
     assert message["Message-ID"] == f"<{DBTaskResult.objects.get().pk}@localhost>"
 
 

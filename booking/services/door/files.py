@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from email.utils import parseaddr
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +20,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from booking.infrastructure.catalogue_cache import catalogue_version
-from booking.models import Booking, represent_amount
+from booking.models import Booking, Show, represent_amount
 from booking.services.door.tickets import LOCAL_HOST, sign_ticket, ticket_url
 
 # The quiet zone of a QR code, in modules.
@@ -33,6 +33,8 @@ CODE_SIZE = 204
 DATE = "l j F Y"
 TIME = "H:i"
 PRODUCT = "-//Movie ticket booking//Tickets//EN"
+# SEQUENCE counts seconds from here, so that it fits into 32 bits.
+SEQUENCE_BEGINS = datetime.fromisoformat("2025-01-01T00:00:00+00:00")
 
 
 def _qr_code(booking: Booking) -> segno.QRCode:
@@ -134,26 +136,30 @@ def _runs(row: bytes) -> Iterator[tuple[int, int]]:
 # --- Calendar ---------------------------------------------------------------------------------
 
 
-def calendar_entry(*, booking: Booking, now: datetime, host: str = "") -> bytes:
-    """Return the show of the booking as an iCalendar file (RFC 5545). `now` is UTC, `host` as for `ticket_url`.
+def calendar_entry(
+    *, show: Show, reference: str, seats: Sequence[Booking], now: datetime, host: str = "", is_cancelled: bool = False
+) -> bytes:
+    """Return the show of the order's booked seats as an iCalendar file (RFC 5545, RFC 5546).
 
-    The UID stays the same. SEQUENCE is the version of the catalogue, which grows with each change of a show, so that
-    calendars replace an earlier entry.
+    All entries of an order have the same UID. Each one has a higher SEQUENCE than those written before `now` (UTC), and
+    so replaces them. `is_cancelled` removes the entry from the calendar. `host` is as for `ticket_url`.
     """
-    show, url = booking.show, ticket_url(booking=booking, host=host)
     event = Event()
-    event.add("uid", f"booking-{booking.pk}@{urlsplit(settings.PUBLIC_URL or LOCAL_HOST).hostname}")
+    event.add("uid", f"order-{show.pk}-{reference}@{urlsplit(settings.PUBLIC_URL or LOCAL_HOST).hostname}")
     event.add("dtstamp", now)
-    event.add("sequence", catalogue_version())
+    event.add("sequence", int((now - SEQUENCE_BEGINS).total_seconds()))
+    event.add("status", "CANCELLED" if is_cancelled else "CONFIRMED")
+    event.add("organizer", f"mailto:{parseaddr(settings.DEFAULT_FROM_EMAIL)[1]}")
     event.add("summary", show.movie.title)
     event.add("dtstart", show.starts_at)
     event.add("dtend", show.ends_at)
-    event.add("location", f"{show.screen}, seat {booking.label}")
-    event.add("description", f"Seat {booking.label}, reference {booking.reference}. Your ticket: {url}")
-    event.add("url", url)
+    event.add("location", ", ".join([show.screen.name, *(f"seat {booking.label}" for booking in seats)]))
+    lines = [f"Seat {booking.label}: {ticket_url(booking=booking, host=host)}" for booking in seats]
+    event.add("description", "\n".join([f"Reference {reference}", *lines]))
     calendar = Calendar()
     calendar.add("prodid", PRODUCT)
     calendar.add("version", "2.0")
+    calendar.add("method", "CANCEL" if is_cancelled else "PUBLISH")
     calendar.add_component(event)
     content: bytes = calendar.to_ical()
     return content

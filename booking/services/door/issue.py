@@ -1,5 +1,6 @@
 """Which bookings have tickets, and what is still to be paid for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from django.db.models import F
 
 from booking.models import Booking, User
 from booking.services.door.tickets import read_link
+from booking.services.mail.outbox import report_new_tickets
 from booking.services.money.amounts import order_amounts
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.orders import orders_of
@@ -31,10 +33,14 @@ class NoTicket(Refusal):
 
 @dataclass(frozen=True)
 class Ticket:
-    """The ticket of a booked seat. `due` is what is still to be paid for the whole order."""
+    """The ticket of a booked seat.
+
+    `due` is what is still to be paid for the whole order, and `seats` are all booked seats of the order.
+    """
 
     booking: Booking
     due: Decimal
+    seats: Sequence[Booking]
 
 
 def find_ticket(*, user: User, booking_id: int, now: datetime) -> Ticket:
@@ -55,10 +61,10 @@ def find_tickets(*, user: User, reference: str, now: datetime) -> list[Ticket]:
     if order is None:
         raise NotFound
     bookings, due = _order(order.show_id, reference, now)
-    booked = [Ticket(booking, due) for booking in bookings if booking.status == Booking.Status.BOOKED]
+    booked = _booked(bookings)
     if not booked:
         raise NoTicket(_why_none(bookings[-1]))
-    return booked
+    return [Ticket(booking, due, booked) for booking in booked]
 
 
 def find_linked_ticket(*, token: str, now: datetime) -> Ticket:
@@ -75,7 +81,7 @@ def find_linked_ticket(*, token: str, now: datetime) -> Ticket:
 
 @retried
 def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
-    """Ends the tickets of a booking that were issued so far, and returns the booking.
+    """Ends the tickets of a booking that were issued so far, mails new ones to the customer, and returns the booking.
 
     `by` is the member of staff. `now` is UTC. Raises NotFound, NoTicket or Busy.
     """
@@ -91,6 +97,7 @@ def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
         Booking.objects.filter(show=show, pk=booking_id).update(ticket_serial=F("ticket_serial") + 1)
         booking.ticket_serial += 1
         LogEntry.objects.log_actions(by.pk, [booking], CHANGE, change_message=REISSUED)
+        report_new_tickets(show=show, reference=booking.reference, now=now)
     return booking
 
 
@@ -110,7 +117,11 @@ def _ticket_of(show_id: int, reference: str, booking_id: int, now: datetime) -> 
     [booking] = [booking for booking in bookings if booking.pk == booking_id]
     if booking.status != Booking.Status.BOOKED:
         raise NoTicket(_why_none(booking))
-    return Ticket(booking, due)
+    return Ticket(booking, due, _booked(bookings))
+
+
+def _booked(bookings: list[Booking]) -> list[Booking]:
+    return [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
 
 
 def _why_none(booking: Booking) -> str:

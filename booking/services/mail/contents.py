@@ -4,6 +4,7 @@ The templates are in booking/templates/booking/mail/, named by the values of Mai
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,18 +13,28 @@ from django.conf import settings
 from django.urls import reverse
 
 from booking.models import Booking, Order, Payment, Refund, represent_amount
+from booking.services.door.files import calendar_entry, ticket_pdf
+from booking.services.door.tickets import LOCAL_HOST, ticket_url
 from booking.services.mail.links import sign_order
 from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, OrderMoney
 
-# Locally, with neither PUBLIC_URL nor a request.
-LOCAL_URL = "http://127.0.0.1:8000"
 COUNTER = "counter"
 
 
 def link(name: str, *arguments: str) -> str:
     """Return the address of a page, for mail."""
-    return f"{settings.PUBLIC_URL or LOCAL_URL}{reverse(name, args=arguments)}"
+    return f"{settings.PUBLIC_URL or LOCAL_HOST}{reverse(name, args=arguments)}"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file of a mail; `method` is that of a calendar entry (RFC 5546)."""
+
+    name: str
+    media_type: str
+    content: bytes
+    method: str = ""
 
 
 class Contents:
@@ -51,6 +62,25 @@ class Contents:
     def own_variables(self) -> dict[str, Any]:
         """Return the variables that only this mail has."""
         return {}
+
+    def attachments(self, now: datetime) -> list[Attachment]:
+        """Return the files of the mail, as of `now` (UTC)."""
+        return []
+
+    def tickets(self) -> list[Attachment]:
+        """Return the PDF with the tickets of the booked seats, if there are any."""
+        if not self.booked:
+            return []
+        due = max(self.money.amounts(self.bookings).due, Decimal(0))
+        content = ticket_pdf(bookings=self.booked, due=due)
+        return [Attachment(f"tickets-{self.order.reference}.pdf", "application/pdf", content)]
+
+    def calendar(self, now: datetime) -> list[Attachment]:
+        """Return the calendar entry of the booked seats; one that removes the entry if no seat is booked."""
+        show, reference, is_cancelled = self.order.show, self.order.reference, not self.booked
+        content = calendar_entry(show=show, reference=reference, seats=self.booked, now=now, is_cancelled=is_cancelled)
+        method = "CANCEL" if is_cancelled else "PUBLISH"
+        return [Attachment(f"{reference}.ics", "text/calendar", content, method)]
 
     def sample_details(self) -> dict[str, Any]:
         """Return details for a preview, real ones as far as the order has them."""
@@ -86,20 +116,37 @@ def _seat(booking: Booking) -> dict[str, str]:
         "label": booking.label,
         "ticket_type": booking.ticket_type.name if booking.ticket_type else "",
         "price": represent_amount(booking.price),
+        "ticket_url": ticket_url(booking=booking) if booking.status == Booking.Status.BOOKED else "",
     }
 
 
-class OrderConfirmed(Contents):
+class WithTickets(Contents):
+    """A mail with the tickets and the calendar entry."""
+
     @property
     def is_needed(self) -> bool:
         return bool(self.booked) and not self.order.show.is_cancelled
 
+    def attachments(self, now: datetime) -> list[Attachment]:
+        return [*self.tickets(), *self.calendar(now)]
+
+
+class OrderConfirmed(WithTickets):
     def own_variables(self) -> dict[str, Any]:
         due = self.money.amounts(self.bookings).due
         return {"due": represent_amount(due) if due > 0 else ""}
 
 
-class PaymentReceived(Contents):
+class PaymentReceived(WithTickets):
+    @property
+    def is_needed(self) -> bool:
+        # The money has arrived, whatever became of the seats.
+        return True
+
+    def attachments(self, now: datetime) -> list[Attachment]:
+        # The tickets say no more that the order is not paid.
+        return super().attachments(now) if super().is_needed else []
+
     def own_variables(self) -> dict[str, Any]:
         return {"amount": self.details["amount"]}
 
@@ -119,6 +166,9 @@ class OrderCancelled(Contents):
     def sample_details(self) -> dict[str, Any]:
         cancelled = [booking for booking in self.bookings if booking.status == Booking.Status.CANCELLED]
         return {"bookings": [booking.pk for booking in cancelled or self.booked], "by_staff": True}
+
+    def attachments(self, now: datetime) -> list[Attachment]:
+        return self.calendar(now)
 
 
 class PaymentRefunded(Contents):
@@ -148,12 +198,15 @@ class ShowCancelled(Contents):
     def own_variables(self) -> dict[str, Any]:
         return {"collect": self.to_collect()}
 
+    def attachments(self, now: datetime) -> list[Attachment]:
+        return self.calendar(now)
 
-class TimeChanged(Contents):
-    @property
-    def is_needed(self) -> bool:
-        return bool(self.booked) and not self.order.show.is_cancelled
 
+class NewTickets(WithTickets):
+    """Sent when a seat was moved or a ticket issued again, which ends earlier tickets."""
+
+
+class TimeChanged(WithTickets):
     def own_variables(self) -> dict[str, Any]:
         token = sign_order(self.order)
         return {
@@ -173,4 +226,5 @@ CONTENTS: dict[Mail, type[Contents]] = {
     Mail.REFUNDED: PaymentRefunded,
     Mail.SHOW_CANCELLED: ShowCancelled,
     Mail.TIME_CHANGED: TimeChanged,
+    Mail.TICKETS: NewTickets,
 }

@@ -1,13 +1,13 @@
 """The texts of mail: templates with the data of an order, as it is when the mail is written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
 
 from booking.models import Order
-from booking.services.mail.contents import CONTENTS, Contents
+from booking.services.mail.contents import CONTENTS, Attachment, Contents
 from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, read_money
 from booking.services.seats.orders import read_bookings
@@ -24,6 +24,7 @@ class Letter:
     subject: str
     text: str
     html: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 def write_letter(*, mail: Mail, order: Order, details: dict[str, Any], now: datetime) -> Letter | None:
@@ -31,13 +32,15 @@ def write_letter(*, mail: Mail, order: Order, details: dict[str, Any], now: date
 
     The first line of the text template is the subject.
     """
-    return _write(mail, _contents_of(mail, order, details, now))
+    contents = _contents_of(mail, order, details, now)
+    letter = _write(mail, contents)
+    return replace(letter, attachments=tuple(contents.attachments(now))) if letter else None
 
 
 def preview_letter(*, mail: Mail, order: Order, now: datetime, note: str = "") -> Letter | None:
     """Return the mail as it would be written now, or None if it would not be sent. `now` is UTC.
 
-    Its details are made up as far as the order has none. Raises TemplateBroken.
+    Its details are made up as far as the order has none, and it has no attachments. Raises TemplateBroken.
     """
     contents = _contents_of(mail, order, {}, now)
     contents.details = {**contents.sample_details(), "note": note}

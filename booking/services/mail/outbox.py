@@ -32,6 +32,7 @@ class Mail(Enum):
     TIME_CHANGED = "time_changed"
     PAID = "payment_received"
     REFUNDED = "payment_refunded"
+    TICKETS = "new_tickets"
 
 
 def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
@@ -42,6 +43,18 @@ def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) 
     if not (address and settings.SENDS_MAIL):
         return []
     return [insert_task(_task(Mail.CONFIRMED, show_id, reference, now))]
+
+
+def send_moved_ticket(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
+    """Return the statement that enqueues the new tickets of an order with a moved seat, as `confirm_order` does."""
+    if not (address and settings.SENDS_MAIL):
+        return []
+    return [insert_task(_task(Mail.TICKETS, show_id, reference, now))]
+
+
+def report_new_tickets(*, show: Show, reference: str, now: datetime) -> None:
+    """Enqueues a mail with the tickets of an order, some of which replace earlier ones since `now` (UTC)."""
+    _enqueue(_task(Mail.TICKETS, show.pk, one, now) for one in _reachable(show, [reference]))
 
 
 def report_cancelled_seats(

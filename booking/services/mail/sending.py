@@ -1,8 +1,11 @@
 """Sending mail, in a task."""
 
 import smtplib
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
 from email.utils import parseaddr
 from typing import Any
 
@@ -11,6 +14,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from booking.infrastructure.tasks import GivenUp
 from booking.models import Order
+from booking.services.mail.contents import Attachment
 from booking.services.mail.letters import write_letter
 from booking.services.mail.outbox import Mail
 
@@ -35,7 +39,14 @@ def send_order_mail(
     letter = write_letter(mail=Mail(mail), order=order, details=details, now=now)
     if letter is None:
         return
-    send_mail(address=address, subject=letter.subject, text=letter.text, html=letter.html, message_id=message_id)
+    send_mail(
+        address=address,
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        message_id=message_id,
+        attachments=letter.attachments,
+    )
 
 
 def address_of(order: Order) -> str:
@@ -45,13 +56,23 @@ def address_of(order: Order) -> str:
     return order.user.email if order.user and order.user.is_active else ""
 
 
-def send_mail(*, address: str, subject: str, text: str, message_id: str, html: str = "") -> None:
+def send_mail(
+    *,
+    address: str,
+    subject: str,
+    text: str,
+    message_id: str,
+    html: str = "",
+    attachments: Iterable[Attachment] = (),
+) -> None:
     """Sends a mail. Raises AddressRefused, and the exceptions of the mail server."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
     headers = {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
     message = EmailMultiAlternatives(subject, text, to=[address], headers=headers)
     if html:
         message.attach_alternative(html, "text/html")
+    for attachment in attachments:
+        message.attach(_part_of(attachment))
     connection = get_connection()
     try:
         connection.open()
@@ -67,3 +88,14 @@ def send_mail(*, address: str, subject: str, text: str, message_id: str, html: s
         # The mail has been accepted or not; saying goodbye changes nothing.
         with suppress(Exception):
             connection.close()
+
+
+def _part_of(attachment: Attachment) -> MIMEBase:
+    part = MIMEBase(*attachment.media_type.split("/"))
+    part.set_payload(attachment.content)
+    encode_base64(part)
+    if attachment.method:
+        part.set_param("charset", "utf-8")
+        part.set_param("method", attachment.method)
+    part.add_header("Content-Disposition", "attachment", filename=attachment.name)
+    return part

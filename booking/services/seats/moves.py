@@ -9,6 +9,7 @@ from django.db.models import F
 
 from booking.infrastructure.statements import Call, Update
 from booking.models import Booking, User
+from booking.services.mail.outbox import report_new_tickets, send_moved_ticket
 from booking.services.money.refunds import refund_overpaid
 from booking.services.seats.bookings import find_booking, log_entry, update_values
 from booking.services.seats.facts import Action, Facts, SeatRequest
@@ -106,16 +107,23 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
     # It is read from the database where it is needed.
     booking.__dict__.pop("ticket_serial", None)
 
+    is_cheaper = ticket.price < row.price
+
     def refund_difference() -> list[Call]:
-        refund_overpaid(
-            show=show,
-            references=[booking.reference],
-            now=request.now,
-            reason=message,
-            by=mover,
-            by_customer=mover is None,
-        )
+        if is_cheaper:
+            refund_overpaid(
+                show=show,
+                references=[booking.reference],
+                now=request.now,
+                reason=message,
+                by=mover,
+                by_customer=mover is None,
+            )
+        if request.user is None:
+            report_new_tickets(show=show, reference=row.reference, now=request.now)
         return []
 
-    before = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]
-    return Change([booking], before, refund_difference if ticket.price < row.price else None)
+    address = request.user.email if request.user else ""
+    tickets = send_moved_ticket(show_id=show.pk, reference=row.reference, address=address, now=request.now)
+    before = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat, *tickets]
+    return Change([booking], before, refund_difference if is_cheaper or request.user is None else None)

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from booking.admin.booking_filters import RowFilter
 from booking.admin.money import CreationDayFilter, MoneyAdmin, ReadOnlyAdmin, may_see_payments
+from booking.admin.takings import TakingsPage
 from booking.models import Payment, PaymentEvent, Till, User, represent_amount
 
 
@@ -47,7 +48,7 @@ class TillFilter(RowFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(MoneyAdmin):
+class PaymentAdmin(TakingsPage, MoneyAdmin):
     list_display = ("time", "order_link", "show_text", "kind", "amount_text", "status", "clerk")
     list_filter = (CreationDayFilter, "status", "method", ProviderFilter, ClerkFilter, TillFilter)
     fields = (

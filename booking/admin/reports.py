@@ -4,6 +4,7 @@ import csv
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -18,10 +19,11 @@ from django.utils import timezone
 from booking import services
 from booking.admin.charts import draw_chart
 from booking.admin.forms import PeriodForm
+from booking.admin.money import may_see_payments
 from booking.models import represent_amount
 from movieticket.deadline import with_staff_deadline
 
-SHOWS_A_PAGE = 50
+ROWS_A_PAGE = 50
 # Spreadsheets run a cell that starts with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -104,10 +106,12 @@ def period_view(
     title: str,
     template: str,
     prefix: str = "",
+    rows: Callable[[Any], Sequence[Any]] = attrgetter("shows"),
 ) -> HttpResponse:
     """Return the page of a report on a period, or one of its `tables` as CSV.
 
-    `read` returns the report of `first_day` and `last_day`; `prefix` begins the names of the files.
+    `read` returns the report of `first_day` and `last_day`; `prefix` begins the names of the files. `rows` returns what
+    the page has in parts.
     """
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
@@ -120,9 +124,10 @@ def period_view(
         period = "{first_day}-to-{last_day}".format(**form.cleaned_data)
         return csv_response(f"{prefix}{table}-{period}", tables[table](report))
     shown = {"title": title, "opts": model_admin.opts, "form": form, "report": report}
+    shown["may_see_payments"] = may_see_payments(request)
     if report:
         shown |= context(report) | {
-            "page": Paginator(report.shows, SHOWS_A_PAGE).get_page(request.GET.get("page")),
+            "page": Paginator(rows(report), ROWS_A_PAGE).get_page(request.GET.get("page")),
             "period": "first_day={first_day}&last_day={last_day}".format(**form.cleaned_data),
         }
     return TemplateResponse(request, template, model_admin.admin_site.each_context(request) | shown)

@@ -79,6 +79,7 @@ from booking.services.money.refunds import (
     retry_refund,
     settle_refund,
 )
+from booking.services.money.takings import MoneyLine, MoneyReport, read_money_report
 from booking.services.money.tills import TillLine, close_till, expected_cash, find_open_till, open_till, read_till
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
@@ -208,6 +209,8 @@ __all__ = [
     "Line",
     "LocalTimeTwice",
     "Mail",
+    "MoneyLine",
+    "MoneyReport",
     "NoTicket",
     "NonceReused",
     "NotCheckedIn",
@@ -333,6 +336,7 @@ __all__ = [
     "read_door_shows",
     "read_local_time",
     "read_money",
+    "read_money_report",
     "read_movie_upload",
     "read_names",
     "read_prices",

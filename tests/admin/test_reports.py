@@ -195,7 +195,7 @@ def test_a_period_without_shows_says_so(staff):
 
 
 def test_shows_come_in_pages(staff, monkeypatch):
-    monkeypatch.setattr("booking.admin.reports.SHOWS_A_PAGE", 1)
+    monkeypatch.setattr("booking.admin.reports.ROWS_A_PAGE", 1)
     for day in (1, 2, 3):
         show_on(day)
     text = page(staff, page=2).content.decode()

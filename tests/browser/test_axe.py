@@ -37,6 +37,7 @@ STAFF_PAGES = {
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
     "payments": "/admin/booking/payment/",
+    "payments by clerk": "/admin/booking/payment/takings/",
     "refunds": "/admin/booking/refund/",
     "tills": "/admin/booking/till/",
     "open a till": "/admin/booking/till/add/",

@@ -1,6 +1,7 @@
 """Payments, refunds, expiry and cancellations at the same time, and what happens without the show's lock."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,15 +22,21 @@ from booking.services import (
     release_expired_holds,
 )
 from booking.services.audit import find_breaches
+from movieticket import admission
+from movieticket.deadline import waiting_at_most
 from tests.bank import Bank, ask, book, hold, kept, make_paid_show, pay, refunds, report
 from tests.factories import NOW, make_user
 from tests.races import (
     all_decide_before_one_commits,
     all_read_before_one_writes,
     at_once,
+    locked_elsewhere,
     outcome,
     parallel_writers,
+    start,
+    wait_for_waiters,
 )
+from tests.service import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
 LATER = NOW + timedelta(hours=1)
@@ -77,6 +84,25 @@ def test_without_the_lock_only_the_constraint_stops_an_event_that_comes_twice(us
     payment = ask(user, hold(user, show, 1))
     with pytest.raises(IntegrityError, match="one_event_per_provider_and_event_id"):
         all_read_before_one_writes([reporting(payment)] * 2)
+
+
+@parallel_writers
+def test_a_request_that_waits_for_the_show_does_not_hold_up_a_payment(user, show):
+    payment = ask(user, hold(user, show, 1))
+    booking = partial(outcome, book_seat, user=make_user(), show_id=show.pk, seat_number=2, now=NOW)
+    with ThreadPoolExecutor(2) as pool:
+        with locked_elsewhere(show):
+            event = start(pool, partial(in_request, reporting(payment)))
+            wait_for_waiters(1)
+            other = start(pool, partial(in_request, booking))
+            wait_until(lambda: admission._rows["show", show.pk].users == 2)
+        assert [event.result(10), other.result(10)] == ["done", "done"]
+
+
+def in_request(call):
+    """The result of a call that has the limits of a request."""
+    with waiting_at_most(30):
+        return call()
 
 
 def two_payments(user, show):

@@ -348,7 +348,7 @@ def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
     seats = [hold.seat_number for hold in holds]
     request = SeatRequest(Action.SETTLE, show.pk, holds[0].user, now, seats)
     try:
-        choose_seats(lock_and_read(request, wait=True), request)
+        choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
     except Refusal:
         return False
     # The customer's own seats under another reference are not free either.

@@ -131,8 +131,11 @@ percent = Cast("a number from 0 to 100", Decimal, lambda number: 0 <= number <= 
 seconds = Cast("a whole number of seconds", int, lambda number: 0 <= number < 10**9)
 rate = Cast("a rate such as 20/hour (second, minute, hour or day)", _read_rate)
 key = Cast(f"{MIN_KEY_BYTES} bytes or more of random text", is_valid=lambda value: len(value.encode()) >= MIN_KEY_BYTES)
-provider_key = Cast(
-    "a key of printable ASCII characters, without blanks", is_valid=lambda value: re.fullmatch("[!-~]+", value)
+stripe_key = Cast(
+    "a secret key of Stripe, which begins with sk_ or rk_", is_valid=lambda value: re.fullmatch("[rs]k_[!-~]+", value)
+)
+stripe_webhook_secret = Cast(
+    "a signing secret of Stripe, which begins with whsec_", is_valid=lambda value: re.fullmatch("whsec_[!-~]+", value)
 )
 ticket_key = Cast(
     f"{TICKET_KEY_BYTES} random bytes in base64", _read_ticket_key, lambda value: len(value) == TICKET_KEY_BYTES

@@ -348,8 +348,8 @@ TAX_PERCENT = env("TAX_PERCENT", cast.percent, Decimal(0))
 PAYMENT_RETURN_ORIGINS = env.list("PAYMENT_RETURN_ORIGINS", cast.origin, CORS_ALLOWED_ORIGINS)
 PAYMENT_PROVIDERS = {"counter": "booking.services.money.providers.counter.Counter"}
 # Both or neither; see docs/payments.md.
-STRIPE_SECRET_KEY: str = env("STRIPE_SECRET_KEY", cast.provider_key, "")
-STRIPE_WEBHOOK_SECRET: str = env("STRIPE_WEBHOOK_SECRET", cast.provider_key, "")
+STRIPE_SECRET_KEY: str = env("STRIPE_SECRET_KEY", cast.stripe_key, "")
+STRIPE_WEBHOOK_SECRET: str = env("STRIPE_WEBHOOK_SECRET", cast.stripe_webhook_secret, "")
 STRIPE_API_BASE = env("STRIPE_API_BASE", cast.origin, "https://api.stripe.com").rstrip("/")
 if bool(STRIPE_SECRET_KEY) != bool(STRIPE_WEBHOOK_SECRET):
     raise ImproperlyConfigured("STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be set together.")

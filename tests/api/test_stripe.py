@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -14,17 +13,17 @@ import pytest
 import requests
 import stripe
 from django.core.management import call_command
-from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund
-from booking.services import cancel_order, carry_out_refund, retry_refund
+from booking.services import Busy, cancel_order, carry_out_refund, retry_refund
 from booking.services.money.providers.base import ProviderRefused, ProviderUnavailable
 from booking.services.money.providers.stripe import major_units, minor_units
 from movieticket import admission
 from tests.conftest import signed_in
 from tests.factories import make_hold
+from tests.races import at_once
 from tests.service import PROJECT, database_url, free_port, served, wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -194,14 +193,7 @@ def test_a_repeated_request_gets_the_same_payment(client, side, hold):
 
 
 def test_parallel_requests_get_the_same_payment(user, side, hold):
-    def request(_):
-        try:
-            return pay(signed_in(user), hold)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(request, range(4)))
+    answers = at_once([partial(pay, signed_in(user), hold)] * 4)
     # Stripe refuses a key that another request is using.
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["client_secret"] for answer in answers if answer.status_code == 201}) == 1
@@ -283,14 +275,8 @@ def test_an_event_that_comes_twice_counts_once(client, paid):
 
 
 def test_parallel_deliveries_of_an_event_count_once(anyone, paid):
-    def deliver(_):
-        try:
-            return send(anyone, paid).status_code
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(deliver, range(4))) <= {200, 503}
+    answers = at_once([partial(send, anyone, paid)] * 4)
+    assert {answer.status_code for answer in answers} <= {200, 503}
     assert (state(), PaymentEvent.objects.count(), Refund.objects.count()) == (("booked", "paid"), 1, 0)
 
 
@@ -424,6 +410,35 @@ def test_a_refund_that_failed_on_the_way_is_made_once(refund, side, intent, faul
     side.forget_keys()
     assert carry_out(refund) == ("done", "")
     assert side.refunds(intent) == [(1200, "succeeded")]
+
+
+@pytest.mark.parametrize("fault", ["reset", "500", "429", "html", "empty"])
+def test_a_refund_that_can_not_be_looked_up_is_not_made(refund, side, intent, fault):
+    side.fail_next("GET /v1/refunds", fault)
+    with pytest.raises(ProviderUnavailable):
+        carry_out(refund)
+    assert side.refunds(intent) == []
+    assert carry_out(refund) == ("done", "")
+
+
+def test_a_refund_that_takes_too_long_is_given_up_and_made_once(refund, side, intent, settings):
+    settings.DATABASE_SECONDS = 1
+    side.fail_next(REFUNDS, "hang")
+    with pytest.raises(ProviderUnavailable):
+        carry_out(refund)
+    settings.DATABASE_SECONDS = 10
+    assert (carry_out(refund), side.refunds(intent)) == (("done", ""), [(1200, "succeeded")])
+
+
+def test_workers_that_carry_out_a_refund_at_the_same_time_make_it_once(refund, side, intent):
+    def carry_out_or_fail():
+        try:
+            return carry_out(refund)[0]
+        except (ProviderUnavailable, Busy):
+            return "again"
+
+    assert set(at_once([carry_out_or_fail] * 4)) <= {"done", "again"}
+    assert (carry_out(refund), side.refunds(intent)) == (("done", ""), [(1200, "succeeded")])
 
 
 def test_a_task_whose_answer_was_lost_is_run_again(refund, side, intent):

@@ -136,8 +136,10 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("EMAIL_URL", "smtp+tls://user:secret@mail.example:port"),
         ("EMAIL_URL", "filemail:///tmp/mail"),
         ("DEFAULT_FROM_EMAIL", "tickets"),
+        ("STRIPE_SECRET_KEY", "pk_test_public"),
         ("STRIPE_SECRET_KEY", "sk_test_é"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec a"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_a b"),
+        ("STRIPE_WEBHOOK_SECRET", "sk_test_secret"),
         ("STRIPE_API_BASE", "stripe.example"),
     ],
 )

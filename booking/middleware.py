@@ -40,7 +40,8 @@ class SecurityHeaders:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
         headers = response.headers
-        headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        # The preview of a mail has a stricter one.
+        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         # The page of the door allows the camera.
         headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         if response.status_code in (204, 304):

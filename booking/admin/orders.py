@@ -16,6 +16,7 @@ from booking.admin.cancelling import why_not
 from booking.admin.common import RefusalFormMixin
 from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, events_of_bookings, with_bookings
+from booking.admin.mail_preview import MailPreviewPage
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
 from booking.admin.order_pages import active_bookings, amounts_of, bookings_of, buyer, give_bookings
 from booking.admin.order_payments import OrderPayments
@@ -39,7 +40,7 @@ def _amounts(order: Order) -> dict[str, str]:
 
 
 @admin.register(Order)
-class OrderAdmin(RefusalFormMixin, OrderPayments):
+class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
     """Orders come about with bookings, so none is added or deleted here."""
 
     form = ContactForm

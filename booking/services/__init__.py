@@ -56,7 +56,7 @@ from booking.services.door.tickets import TicketInvalid, public_keys, read_ticke
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order
 from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
-from booking.services.mail.sending import send_order_mail
+from booking.services.mail.sending import address_of, send_order_mail
 from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
 from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
 from booking.services.money.payments import (
@@ -257,6 +257,7 @@ __all__ = [
     "WrongShow",
     "add_copies",
     "add_version",
+    "address_of",
     "admit",
     "amount_owed",
     "block_seats",

@@ -63,6 +63,8 @@ TABLE = {
     ("booking_order_move", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_pay", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_print", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_order_mail", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_order_mail_html", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_admissions", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_admissions_file", "shows", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],

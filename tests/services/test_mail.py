@@ -168,7 +168,7 @@ def test_a_new_time_is_reported_with_links_to_keep_and_to_cancel(ann, show, sett
     booked(ann, show)
     change_show(show_id=show.pk, starts_at=show.starts_at + timedelta(hours=1), note="Sorry & thanks.", now=LATER)
     [_, message] = sent(LATER)
-    assert "on Monday 1 June 2099 at 18:00;\nit now starts on Monday 1 June 2099 at 19:00.\n\nSorry" in message.body
+    assert "Before: Monday 1 June 2099, 18:00\nNow: Monday 1 June 2099, 19:00\n\nSorry & thanks.\n\n" in message.body
     token = sign_order(Order.objects.get())
     for answer in ("keep", "cancel"):
         assert f"https://tickets.example.com/orders/{token.split(':')[0]}" in message.body

@@ -20,6 +20,8 @@ from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, OrderMoney
 
 COUNTER = "counter"
+# Stands for the secret part of links in previews.
+PREVIEW = "preview"
 
 
 def link(name: str, *arguments: str) -> str:
@@ -48,6 +50,8 @@ class Contents:
         self.booked = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
         self.details = details
         self.money = money
+        # In a preview, no link works.
+        self.is_preview = False
 
     @property
     def is_needed(self) -> bool:
@@ -101,8 +105,8 @@ class Contents:
             "movie": show.movie.title,
             "screen": show.screen.name,
             "starts_at": show.starts_at,
-            "seats": [_seat(booking) for booking in seats],
-            "booked": [_seat(booking) for booking in self.booked],
+            "seats": self.represent(seats),
+            "booked": self.represent(self.booked),
             "total": represent_amount(sum((seat.price for seat in seats), Decimal(0))),
             "is_free": not any(seat.price for seat in seats),
             "currency": settings.CURRENCY,
@@ -110,14 +114,20 @@ class Contents:
             **self.own_variables(),
         }
 
+    def represent(self, bookings: Sequence[Booking]) -> list[dict[str, str]]:
+        """Return what the templates list of seats."""
+        return [
+            {
+                "label": booking.label,
+                "ticket_type": booking.ticket_type.name if booking.ticket_type else "",
+                "price": represent_amount(booking.price),
+                "ticket_url": self._ticket_url(booking) if booking.status == Booking.Status.BOOKED else "",
+            }
+            for booking in bookings
+        ]
 
-def _seat(booking: Booking) -> dict[str, str]:
-    return {
-        "label": booking.label,
-        "ticket_type": booking.ticket_type.name if booking.ticket_type else "",
-        "price": represent_amount(booking.price),
-        "ticket_url": ticket_url(booking=booking) if booking.status == Booking.Status.BOOKED else "",
-    }
+    def _ticket_url(self, booking: Booking) -> str:
+        return link("ticket", PREVIEW) if self.is_preview else ticket_url(booking=booking)
 
 
 class WithTickets(Contents):
@@ -161,7 +171,13 @@ class OrderCancelled(Contents):
         return [booking for booking in self.bookings if booking.pk in self.details["bookings"]]
 
     def own_variables(self) -> dict[str, Any]:
-        return {"by_staff": self.details["by_staff"], "collect": self.to_collect()}
+        # Only a preview lists seats that are booked.
+        left = [booking for booking in self.booked if booking not in self.seats]
+        return {
+            "booked": self.represent(left),
+            "by_staff": self.details["by_staff"],
+            "collect": self.to_collect(),
+        }
 
     def sample_details(self) -> dict[str, Any]:
         cancelled = [booking for booking in self.bookings if booking.status == Booking.Status.CANCELLED]
@@ -208,7 +224,7 @@ class NewTickets(WithTickets):
 
 class TimeChanged(WithTickets):
     def own_variables(self) -> dict[str, Any]:
-        token = sign_order(self.order)
+        token = PREVIEW if self.is_preview else sign_order(self.order)
         return {
             "old_start": datetime.fromisoformat(self.details["old_start"]),
             "keep_url": link("order_keep", token),

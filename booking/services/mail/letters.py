@@ -40,10 +40,12 @@ def write_letter(*, mail: Mail, order: Order, details: dict[str, Any], now: date
 def preview_letter(*, mail: Mail, order: Order, now: datetime, note: str = "") -> Letter | None:
     """Return the mail as it would be written now, or None if it would not be sent. `now` is UTC.
 
-    Its details are made up as far as the order has none, and it has no attachments. Raises TemplateBroken.
+    Its details are made up as far as the order has none, its links lead nowhere, and it has no attachments. Raises
+    TemplateBroken.
     """
     contents = _contents_of(mail, order, {}, now)
     contents.details = {**contents.sample_details(), "note": note}
+    contents.is_preview = True
     return _write(mail, contents)
 
 

@@ -148,6 +148,7 @@ def test_an_order_leads_to_all_that_staff_do_next(box_office, sale):
         "Hall": f"{SHOWS}{sale.show_id}/change/?booking={booking.pk}",
         "Cancel all 2 seats": f"{ORDERS}{sale.pk}/cancel/",
         "Print": f"{ORDERS}{sale.pk}/print/",
+        "Mail": f"{ORDERS}mail/?reference={sale.reference}&mail=order_confirmed",
         "History": f"{ORDERS}{sale.pk}/history/",
     }
     assert f'<a href="{BOOKINGS}{booking.pk}/change/">A1</a>' in page.content.decode()
@@ -175,14 +176,14 @@ def test_an_order_of_an_account_has_no_contact_to_change(box_office, show, user)
 def test_an_ended_order_offers_no_changes(box_office, sale):
     Booking.objects.update(status="cancelled", cancelled_at=timezone.now())
     page = box_office.get(page_of(sale))
-    assert (links_of(page).keys(), "Cancelled" in text_of(page)) == ({"Print", "History"}, True)
+    assert (links_of(page).keys(), "Cancelled" in text_of(page)) == ({"Mail", "Print", "History"}, True)
     assert [text in page.content.decode() for text in ("Split off", "ticked", "type_1")] == [False] * 3
 
 
 def test_an_order_of_a_show_that_has_started_offers_no_changes(box_office, user):
     show = make_show(starts_at=timezone.now() - timedelta(minutes=5))
     page = box_office.get(page_of(order_of(make_booking(show=show, user=user))))
-    assert links_of(page).keys() == {"Hall", "Print", "History"}
+    assert links_of(page).keys() == {"Hall", "Mail", "Print", "History"}
 
 
 def test_an_order_with_one_seat_is_not_split(box_office, show):
@@ -197,7 +198,7 @@ def test_a_hold_is_not_moved(box_office, show):
 
 def test_who_only_views_orders_gets_no_changes(sale):
     page = staff_with("view_order").get(page_of(sale))
-    assert links_of(page).keys() == {"Print", "History"}
+    assert links_of(page).keys() == {"Mail", "Print", "History"}
     assert [text in page.content.decode() for text in ("ticked", "type_1", "/admin/booking/booking/", "Save")] == [
         False
     ] * 4

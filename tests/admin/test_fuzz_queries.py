@@ -100,7 +100,7 @@ def test_pages_of_every_kind_are_asked(ids):
 def test_no_query_string_breaks_a_page(staff, ids):
     paths = st.sampled_from(sorted(pages(ids)))
 
-    @bounded(200)
+    @bounded(100)
     @given(path=paths, query=QUERIES, posts=st.integers(0, 9))
     def ask(path, query, posts):
         address = f"{path}?{'&'.join(f'{encoded(name)}={encoded(value)}' for name, value in query)}"

@@ -114,7 +114,7 @@ def test_an_operation_survives_what_its_document_forbids(document, user, path):
         let_check_in(user)
     for method in methods_of(document[path]):
 
-        @bounded(20)
+        @bounded(10)
         @given(document[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE))
         def send(case):
             for cache in caches.all():
@@ -138,7 +138,7 @@ def statuses_of(hostile_requests, user):
     """Sends such requests of the user's, and returns what there was for an answer."""
     statuses = set()
 
-    @bounded(60)
+    @bounded(30)
     @given(hostile_requests)
     def send(request):
         for cache in caches.all():
@@ -199,7 +199,7 @@ PAGES = ["/", "/api", "/swagger/", "/redoc/", *DOCUMENTS, "/admin/", "/admin/log
 @pytest.mark.parametrize("path", [*PAGES, "/readyz", "/metrics", "/static/", "/admin/booking/show/"])
 def test_a_page_survives_hostile_requests(user, path):
     # Each request for the document makes it again, which is slow.
-    @bounded(10 if path in DOCUMENTS else 40)
+    @bounded(5 if path in DOCUMENTS else 20)
     @given(page_requests(path))
     def send(request):
         reply = ask(request, token_of(user))

@@ -19,10 +19,10 @@ def book_path(show):
 # --- Seat numbers -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seat_number", NO_WHOLE_NUMBERS, ids=lambda text: text[:20])
-def test_a_seat_number_that_is_no_whole_number_is_refused(client, show, seat_number):
-    answer = send(client, book_path(show), f'{{"seat_number": {seat_number}}}')
-    assert field_errors(answer) == {"seat_number": ["A whole number is required."]}
+def test_a_seat_number_that_is_no_whole_number_is_refused(client, show):
+    answers = {text: send(client, book_path(show), f'{{"seat_number": {text}}}') for text in NO_WHOLE_NUMBERS}
+    errors = {text: field_errors(answer) for text, answer in answers.items()}
+    assert errors == {text: {"seat_number": ["A whole number is required."]} for text in NO_WHOLE_NUMBERS}
     assert Booking.objects.count() == 0
 
 
@@ -117,7 +117,7 @@ PATHS_WITH_IDS = [
     [(pk, *one) for pk, one in each_of_both(NO_IDS, PATHS_WITH_IDS)],
     ids=lambda text: text[:20],
 )
-def test_an_id_that_is_none_is_not_found(client, pk, method, path):
+def test_an_invalid_id_is_not_found(client, pk, method, path):
     answer = client.generic(method, path.format(pk), '{"seat_number": 1}', content_type="application/json")
     assert reasons(answer, 404)["code"] == "not_found"
 
@@ -267,11 +267,11 @@ def test_json_is_utf_8_whatever_charset_is_named(client, show, charset):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("charset", CHARSETS)
-def test_a_list_is_given_whatever_charset_is_named(anyone, charset):
+def test_a_list_is_returned_whatever_charset_is_named(anyone):
     make_movie(title="Amélie")
-    answer = anyone.get("/api/movies/?search=am%C3%A9lie", CONTENT_TYPE=f"text/plain; charset={charset}")
-    assert reasons(answer, 200)["count"] in (0, 1)
+    for charset in CHARSETS:
+        answer = anyone.get("/api/movies/?search=am%C3%A9lie", CONTENT_TYPE=f"text/plain; charset={charset}")
+        assert reasons(answer, 200)["count"] in (0, 1)
 
 
 # --- Text -------------------------------------------------------------------------------------
@@ -306,10 +306,10 @@ def with_raw(fields, name, raw):
 
 
 @pytest.mark.parametrize(("path", "field"), TEXT_FIELDS)
-@pytest.mark.parametrize("text", BAD_TEXTS)
-def test_text_that_is_none_is_refused_by_its_field(post_to, path, field, text):
-    answer = post_to(path, with_raw(GOOD_TEXTS.get(path, {}), field, text))
-    assert list(field_errors(answer)) == [field]
+def test_a_value_that_is_no_text_is_refused(post_to, path, field):
+    bodies = {text: with_raw(GOOD_TEXTS.get(path, {}), field, text) for text in BAD_TEXTS}
+    refused = {text: list(field_errors(post_to(path, body))) for text, body in bodies.items()}
+    assert refused == {text: [field] for text in BAD_TEXTS}
 
 
 @pytest.mark.parametrize(("path", "field"), TEXT_FIELDS)
@@ -318,19 +318,17 @@ def test_text_that_is_too_long_is_refused_by_its_field(post_to, path, field):
     assert list(field_errors(answer)) == [field]
 
 
-@pytest.mark.parametrize("email", [*BAD_TEXTS, '"nobody"', '"a@b"', '"é@é"', "5", json.dumps("x" * 999)])
-def test_an_address_that_is_none_changes_nothing(client, user, email):
-    answer = client.generic("PATCH", "/api/me/", f'{{"email": {email}}}', content_type="application/json")
-    assert list(field_errors(answer)) == ["email"]
+def test_an_invalid_email_address_changes_nothing(client, user):
+    for email in [*BAD_TEXTS, '"nobody"', '"a@b"', '"é@é"', "5", json.dumps("x" * 999)]:
+        answer = client.generic("PATCH", "/api/me/", f'{{"email": {email}}}', content_type="application/json")
+        assert list(field_errors(answer)) == ["email"]
     user.refresh_from_db()
     assert user.email == ""
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    "username", ["a b", "é", "\uff45sha", "\u0430", "a/b", "a\tb", "😀", "a'b", "x" * 151, "", " "]
-)
-def test_a_user_name_of_other_characters_is_refused(anyone, username):
-    answer = anyone.post("/api/signup/", {"username": username, "password": PASSWORD})
-    assert list(field_errors(answer)) == ["username"]
+def test_a_username_of_other_characters_is_refused(anyone):
+    for username in ("a b", "é", "\uff45sha", "\u0430", "a/b", "a\tb", "😀", "a'b", "x" * 151, "", " "):
+        answer = anyone.post("/api/signup/", {"username": username, "password": PASSWORD})
+        assert list(field_errors(answer)) == ["username"]
     assert User.objects.count() == 0

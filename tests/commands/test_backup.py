@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from tests.service import PATIENCE_SECONDS, filled_postgres, filled_sqlite, run, served
 
-SELLERS = 4
+SELLERS = 2
 
 
 class Sales:
@@ -42,7 +42,7 @@ class Sales:
 
 @contextmanager
 def selling(database_url, shows, tokens, folder):
-    with served(database_url, shows, tokens, folder) as service, ThreadPoolExecutor(SELLERS) as pool:
+    with served(database_url, shows, tokens, folder, WORKERS="1") as service, ThreadPoolExecutor(SELLERS) as pool:
         sales = Sales(service)
         sellers = [pool.submit(sales.sell, customer) for customer in range(SELLERS)]
         try:

@@ -175,7 +175,7 @@ def proxy(database):
 
 @pytest.fixture
 def service(filled, proxy, tmp_path):
-    with served(proxy.url, *filled[1:], tmp_path) as service:
+    with served(proxy.url, *filled[1:], tmp_path, WORKERS="1") as service:
         yield service
 
 

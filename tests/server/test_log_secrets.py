@@ -90,7 +90,7 @@ def service(folder):
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
     assert run(database_url, "-c", MAKE_BOSS).returncode == 0
-    with served(database_url, *data, folder, METRICS_TOKEN=METRICS_TOKEN, **settings) as service:
+    with served(database_url, *data, folder, WORKERS="1", METRICS_TOKEN=METRICS_TOKEN, **settings) as service:
         yield service
 
 

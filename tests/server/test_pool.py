@@ -17,7 +17,7 @@ from tests.service import CUSTOMERS, filled_postgres, run, served
 
 # Fewer than the connections of the service, so that they share sessions.
 SESSIONS = 2
-ROUNDS = 8
+ROUNDS = 4
 
 pytestmark = [
     pytest.mark.server,

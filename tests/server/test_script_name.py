@@ -32,7 +32,7 @@ def service(tmp_path_factory):
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
     subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
     assert run(database_url, "-c", MAKE_BOSS, **settings).returncode == 0
-    with served(database_url, *data, folder, **settings) as service:
+    with served(database_url, *data, folder, WORKERS="1", **settings) as service:
         yield service
 
 

@@ -23,7 +23,7 @@ def service(tmp_path):
 
 
 def test_a_service_whose_database_is_away_is_alive_but_not_ready(tmp_path):
-    with served(NOWHERE, [], [], tmp_path) as service:
+    with served(NOWHERE, [], [], tmp_path, WORKERS="1") as service:
         answers = [service.ask("GET", path) for path in ("/healthz", "/readyz")]
     assert [(status, json.loads(text)) for status, _, text in answers] == [
         (200, {"status": "ok"}),
@@ -33,7 +33,7 @@ def test_a_service_whose_database_is_away_is_alive_but_not_ready(tmp_path):
 
 def test_a_service_is_ready_once_the_migrations_are_there(tmp_path):
     database_url = f"sqlite:///{tmp_path}/db.sqlite3"
-    with served(database_url, [], [], tmp_path) as service:
+    with served(database_url, [], [], tmp_path, WORKERS="1") as service:
         before = service.ask("GET", "/readyz")
         assert run(database_url, "manage.py", "migrate", "-v0").returncode == 0
         after = service.ask("GET", "/readyz")

@@ -12,9 +12,9 @@ import pytest
 
 from booking.models import Show, User
 from booking.services import book_seat
-from tests.factories import NOW, make_show
-from tests.races import at_once, make_users, outcome
-from tests.service import PROJECT, UNTRACED
+from tests.factories import NOW
+from tests.races import at_once, outcome
+from tests.service import PROJECT, UNTRACED, filled_sqlite
 
 pytestmark = pytest.mark.server
 
@@ -34,18 +34,9 @@ def process(path, call):
     )
 
 
-def prepare():
-    """In its own process: a show and 8 customers."""
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    make_show()
-    make_users(8)
-
-
 def buy(first, last):
     """In its own process: customers, each in a thread, who request seats 1 to 8 and one of their own."""
-    show = Show.objects.get()
+    show = Show.objects.order_by("pk")[0]
     users = User.objects.filter(pk__range=(first, last))
     calls = [
         [
@@ -60,8 +51,8 @@ def buy(first, last):
 
 
 def test_two_processes_on_one_sqlite_file_sell_each_seat_once(tmp_path):
+    filled_sqlite(tmp_path)
     path = tmp_path / "db.sqlite3"
-    assert process(path, "prepare()").communicate() == ("", "")
     sellers = [process(path, call) for call in ("buy(1, 4)", "buy(5, 8)")]
     for seller in sellers:
         assert seller.stdout.readline() == "ready\n"

@@ -267,4 +267,4 @@ class Hall(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_a_hall_is_as_the_model_says_whatever_is_done(settings):
     settings.MAX_SEATS_PER_USER = LIMIT
-    run_state_machine_as_test(Hall, settings=bounded(60, stateful_step_count=30))
+    run_state_machine_as_test(Hall, settings=bounded(30, stateful_step_count=30))

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import booking.models.accounts
-import booking.models.cinema
+import booking.models.bookings
 
 
 class Migration(migrations.Migration):
@@ -306,7 +306,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "reference",
-                    models.CharField(default=booking.models.cinema.new_reference, editable=False, max_length=8),
+                    models.CharField(default=booking.models.bookings.new_reference, editable=False, max_length=8),
                 ),
                 ("created_at", models.DateTimeField(editable=False)),
                 ("cancelled_at", models.DateTimeField(blank=True, editable=False, null=True)),
@@ -337,7 +337,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-created_at", "-id"],
                 "permissions": [("cancel_booking", "Can cancel bookings")],
             },
-            bases=(booking.models.cinema.SeatTaking, models.Model),
+            bases=(booking.models.bookings.BookingPredicates, models.Model),
         ),
         migrations.AddIndex(
             model_name="user",

@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import booking.models.cinema
+import booking.models.bookings
 
 
 class Migration(migrations.Migration):
@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "reference",
-                    models.CharField(default=booking.models.cinema.new_reference, editable=False, max_length=8),
+                    models.CharField(default=booking.models.bookings.new_reference, editable=False, max_length=8),
                 ),
                 ("name", models.CharField(blank=True, db_default="", default="", max_length=150)),
                 (

@@ -1,20 +1,15 @@
 """The models: fields, choices, named constraints, querysets and predicates."""
 
 from booking.models.accounts import AccountManager, RateLimitWindow, RevokedSession, User
-from booking.models.catalogue import CatalogueVersion
-from booking.models.cinema import (
+from booking.models.bookings import (
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
     Booking,
+    BookingPredicates,
     BookingQuerySet,
-    Movie,
-    MovieQuerySet,
-    Screen,
-    SeatTaking,
-    Show,
-    ShowQuerySet,
     new_reference,
 )
+from booking.models.catalogue import CatalogueVersion
 from booking.models.door import CheckIn
 from booking.models.idempotency import IdempotencyKey
 from booking.models.imports import MovieUpload
@@ -30,10 +25,13 @@ from booking.models.layouts import (
     read_layout,
 )
 from booking.models.money import currency_decimals, fits_currency, format_amount, represent_amount
+from booking.models.movies import Movie, MovieQuerySet
 from booking.models.orders import Order, OrderQuerySet
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
 from booking.models.prices import MONEY, Price, PriceList, PriceTable, TicketType, prices_of_list
+from booking.models.screens import Screen
+from booking.models.shows import Show, ShowQuerySet
 
 __all__ = [
     "MONEY",
@@ -42,6 +40,7 @@ __all__ = [
     "STANDARD",
     "AccountManager",
     "Booking",
+    "BookingPredicates",
     "BookingQuerySet",
     "CatalogueVersion",
     "CheckIn",
@@ -69,7 +68,6 @@ __all__ = [
     "Seat",
     "SeatCategory",
     "SeatPlan",
-    "SeatTaking",
     "Show",
     "ShowQuerySet",
     "TicketType",

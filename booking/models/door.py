@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from booking.models.accounts import User
-from booking.models.cinema import Show
+from booking.models.shows import Show
 
 
 class CheckIn(models.Model):

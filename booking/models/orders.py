@@ -10,9 +10,11 @@ from django.db.models.functions import Replace
 from django.db.models.lookups import Contains
 
 from booking.models.accounts import User
-from booking.models.cinema import REFERENCE_LENGTH, Booking, Movie, Show, new_reference
+from booking.models.bookings import REFERENCE_LENGTH, Booking, new_reference
+from booking.models.movies import Movie
+from booking.models.shows import Show
 
-# What people write between the digits of a phone number.
+# Characters that people write between the digits of a phone number.
 PUNCTUATION = " -/.()"
 
 

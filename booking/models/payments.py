@@ -10,9 +10,10 @@ from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from booking.models.accounts import User
-from booking.models.cinema import REFERENCE_LENGTH, Show
+from booking.models.bookings import REFERENCE_LENGTH
 from booking.models.money import represent_amount
 from booking.models.prices import MONEY
+from booking.models.shows import Show
 
 ZERO = Decimal(0)
 
@@ -26,7 +27,7 @@ class Till(models.Model):
         "float", **MONEY, validators=[MinValueValidator(ZERO)], help_text="The cash in the drawer at the beginning."
     )
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # What was expected and counted when the till was closed.
+    # The expected and the counted cash when the till was closed.
     expected_cash = models.DecimalField(**MONEY, null=True, editable=False)
     counted_cash = models.DecimalField(**MONEY, null=True, blank=True, validators=[MinValueValidator(ZERO)])
     note = models.CharField(max_length=200, blank=True)
@@ -135,7 +136,7 @@ class Payment(models.Model):
 
     @property
     def change(self) -> Decimal | None:
-        """What the customer got back of the cash that they gave."""
+        """The change that the customer got back from the cash that they gave."""
         return None if self.given is None else self.given - self.amount
 
 
@@ -159,7 +160,7 @@ class Refund(models.Model):
     # Why the money goes back, and why the provider refused.
     reason = models.CharField(max_length=200, editable=False)
     problem = models.CharField(max_length=200, blank=True, editable=False)
-    # How often staff asked for it again after it had failed.
+    # The number of retries by staff after a failure.
     retries = models.SmallIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     till = models.ForeignKey(Till, models.PROTECT, related_name="refunds", null=True, editable=False)

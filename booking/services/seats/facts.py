@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, numbered_values, send
-from booking.models import Booking, Hall, SeatTaking, Show, TicketType, User, new_reference
+from booking.models import Booking, BookingPredicates, Hall, Show, TicketType, User, new_reference
 from booking.services.refusals import NotFound
 from booking.services.seats.idempotency import IdempotentRequest, read_records
 from booking.services.transactions import lock_row, read_show, retried, show_to_lock
@@ -123,7 +123,7 @@ class _Columns(NamedTuple):
     price: Decimal
 
 
-class SeatRow(_Columns, SeatTaking):
+class SeatRow(_Columns, BookingPredicates):
     """A row of Booking with fewer columns."""
 
     __slots__ = ()

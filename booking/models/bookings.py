@@ -1,26 +1,20 @@
-"""Movies, screens, shows and their bookings."""
+"""Bookings: seats that are booked, held or blocked."""
 
 from __future__ import annotations
 
 import secrets
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, OuterRef, Q, When
-from django.db.models.functions import Coalesce
-from django.utils import timezone
+from django.db.models import Q
 
 from booking.models.accounts import User
-from booking.models.folding import FoldedField, Folding, FoldingQuerySet
-from booking.models.layouts import Hall
 from booking.models.loading import LoadsQuickly
-from booking.models.plans import SeatPlan, hall_of_full_rows, hall_of_plan
-from booking.models.prices import MONEY, PriceList, TicketType
+from booking.models.prices import MONEY, TicketType
+from booking.models.shows import MAX_SEATS_PER_SHOW, Show
 
-MAX_SEATS_PER_SHOW = 10_000
-MAX_TURNAROUND_MINUTES = 240
 # Without characters that can be confused: 0 O, 1 I L, 2 Z, 5 S, 8 B.
 REFERENCE_ALPHABET = "ACDEFGHJKMNPQRTUVWXY34679"
 REFERENCE_LENGTH = 8
@@ -33,198 +27,6 @@ def new_reference() -> str:
         number, place = divmod(number, len(REFERENCE_ALPHABET))
         letters += REFERENCE_ALPHABET[place]
     return letters
-
-
-class MovieQuerySet(FoldingQuerySet["Movie"]):
-    def with_upcoming_shows(self, now: datetime) -> MovieQuerySet:
-        """Annotate `upcoming_shows`, the number of upcoming shows."""
-        upcoming = Show.objects.upcoming(now).filter(movie=OuterRef("pk")).order_by().values("movie")
-        count = upcoming.annotate(n=models.Count("pk")).values("n")
-        return self.annotate(upcoming_shows=Coalesce(models.Subquery(count), 0))
-
-
-class Movie(Folding, LoadsQuickly):
-    title = models.CharField(max_length=200)
-    description = models.TextField(blank=True, max_length=5000)
-    duration_minutes = models.PositiveIntegerField(
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(1440)],
-        help_text="Length in minutes; a show can be planned once it is known.",
-    )
-    certificate = models.CharField(max_length=20, blank=True)
-    language = models.CharField(max_length=50, blank=True)
-    genre = models.CharField(max_length=50, blank=True)
-    director = models.CharField(max_length=200, blank=True)
-    release_date = models.DateField(null=True, blank=True)
-    folded_title = FoldedField("title")
-    folded_director = FoldedField("director")
-
-    objects = MovieQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["folded_title", "id"]
-        indexes = [models.Index(fields=["folded_title", "id"], name="movie_by_folded_title")]
-        constraints = [
-            models.CheckConstraint(condition=Q(duration_minutes__gte=1), name="movie_lasts_a_minute_or_more"),
-            models.UniqueConstraint(
-                fields=["title", "release_date"],
-                name="unique_movie_per_title_and_release_date",
-                violation_error_message="A movie with this title and release date already exists.",
-            ),
-            models.UniqueConstraint(
-                fields=["title"],
-                condition=Q(release_date=None),
-                name="unique_title_among_movies_without_release_date",
-                violation_error_message="A movie with this title and no release date already exists.",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.title} ({self.release_date.year})" if self.release_date else self.title
-
-
-class Screen(LoadsQuickly):
-    name = models.CharField(max_length=50, unique=True)
-    # Null only for screens that version 1.0 added; they have full rows.
-    plan = models.ForeignKey(SeatPlan, models.PROTECT, related_name="+", null=True, editable=False)
-    # The price list of new shows; null: they are free.
-    price_list = models.ForeignKey(PriceList, models.PROTECT, related_name="+", null=True, blank=True)
-    # Version 1.0 reads these; a later version removes them.
-    rows = models.PositiveIntegerField(validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False)
-    seats_per_row = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
-    )
-    turnaround_minutes = models.IntegerField(
-        "turnaround",
-        default=0,
-        db_default=0,
-        validators=[MinValueValidator(0), MaxValueValidator(MAX_TURNAROUND_MINUTES)],
-        help_text="Minutes between the end of a show and the start of the next one.",
-    )
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [
-            models.CheckConstraint(condition=Q(turnaround_minutes__gte=0), name="screen_turnaround_is_0_or_more"),
-            models.CheckConstraint(condition=Q(rows__gte=1), name="screen_has_a_row_or_more"),
-            models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="screen_row_has_a_seat_or_more"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def hall(self) -> Hall:
-        if self.plan_id is None:
-            return hall_of_full_rows(self.rows * self.seats_per_row, self.seats_per_row)
-        return hall_of_plan(self.plan_id)
-
-    @property
-    def total_seats(self) -> int:
-        return self.plan.total_seats if self.plan else self.rows * self.seats_per_row
-
-    @property
-    def turnaround(self) -> timedelta:
-        return timedelta(minutes=self.turnaround_minutes)
-
-
-class ShowQuerySet(models.QuerySet["Show"]):
-    def upcoming(self, now: datetime) -> ShowQuerySet:
-        """Return shows that are on sale at `now`, soonest first."""
-        return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
-
-    def between_days(self, first: date | None, last: date | None) -> ShowQuerySet:
-        """Return shows that start on these days of the cinema's time zone or between them; None has no bound."""
-        bounds = {"starts_at__date__gte": first, "starts_at__date__lte": last}
-        return self.filter(**{name: day for name, day in bounds.items() if day})
-
-    def scheduled(self) -> ShowQuerySet:
-        """Return shows that are not cancelled."""
-        return self.filter(cancelled_at=None)
-
-    def with_seats_sold(self) -> ShowQuerySet:
-        """Annotate `seats_sold`, the number of booked seats."""
-        return self.annotate(seats_sold=_number_of(Booking.objects.sold()))
-
-    def with_cancellations(self) -> ShowQuerySet:
-        """Annotate `cancellations`, the number of cancelled bookings."""
-        return self.annotate(cancellations=_number_of(Booking.objects.cancelled()))
-
-    def with_seats_available(self, now: datetime) -> ShowQuerySet:
-        """Annotate `seats_available`, the number of seats that can be booked at `now`; 0 if the show is cancelled."""
-        left = F("total_seats") - _number_of(Booking.objects.active(now))
-        return self.annotate(seats_available=Case(When(cancelled_at=None, then=left), default=0))
-
-
-def _number_of(bookings: BookingQuerySet) -> Coalesce:
-    """Return an expression that counts the bookings of the outer query's show."""
-    of_show = bookings.filter(show=OuterRef("pk")).order_by().values("show")
-    # Count("*") allows an index-only scan.
-    return Coalesce(models.Subquery(of_show.annotate(n=models.Count("*")).values("n")), 0)
-
-
-class Show(LoadsQuickly):
-    """A screening of a movie. It keeps its seat plan and its price list when the screen gets others."""
-
-    movie = models.ForeignKey(Movie, models.PROTECT, related_name="shows", db_index=False)
-    screen = models.ForeignKey(Screen, models.PROTECT, related_name="shows", db_index=False)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    # Null only for shows that version 1.0 planned; they have full rows.
-    plan = models.ForeignKey(SeatPlan, models.PROTECT, related_name="shows", null=True, editable=False)
-    # Null: the show is free.
-    price_list = models.ForeignKey(PriceList, models.PROTECT, related_name="shows", null=True, blank=True)
-    total_seats = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(MAX_SEATS_PER_SHOW)], editable=False
-    )
-    # Version 1.0 reads it; a later version removes it.
-    seats_per_row = models.PositiveIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
-    )
-    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Not stored; `give_lowest_prices` (services/seats/prices.py) sets it.
-    lowest_price: Decimal | None = None
-
-    objects = ShowQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["starts_at", "id"]
-        indexes = [
-            models.Index(fields=["starts_at"], name="show_by_start"),
-            models.Index(fields=["movie", "starts_at"], name="show_by_movie_and_start"),
-            models.Index(fields=["screen", "starts_at"], name="show_by_screen_and_start"),
-        ]
-        constraints = [
-            models.CheckConstraint(condition=Q(total_seats__gte=1), name="show_has_a_seat_or_more"),
-            models.CheckConstraint(condition=Q(seats_per_row__gte=1), name="show_row_has_a_seat_or_more"),
-            models.CheckConstraint(
-                condition=Q(ends_at__gt=F("starts_at")),
-                name="show_ends_after_it_starts",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.movie.title}, {timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}, {self.screen.name}"
-
-    @property
-    def is_cancelled(self) -> bool:
-        return self.cancelled_at is not None
-
-    def has_started(self, now: datetime) -> bool:
-        return self.starts_at <= now
-
-    @property
-    def hall(self) -> Hall:
-        if self.plan_id is None:
-            return hall_of_full_rows(self.total_seats, self.seats_per_row)
-        return hall_of_plan(self.plan_id)
-
-    def has_seat(self, seat_number: int) -> bool:
-        return 1 <= seat_number <= self.total_seats
-
-    def seat_label(self, seat_number: int) -> str:
-        return self.hall.label(seat_number)
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
@@ -264,8 +66,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.exclude(status=Booking.Status.BLOCKED).without_ended_holds(now)
 
 
-class SeatTaking:
-    """Predicates on a row of Booking, or on some of its columns."""
+class BookingPredicates:
+    """Predicates on a booking, or on an object with some of its columns."""
 
     __slots__ = ()
 
@@ -290,7 +92,7 @@ class SeatTaking:
         return self.is_active(now) and not self.is_hold_of(user, now)
 
 
-class Booking(SeatTaking, LoadsQuickly):
+class Booking(BookingPredicates, LoadsQuickly):
     """One seat of a show that is booked or held for a customer, or blocked by staff."""
 
     class Status(models.TextChoices):

@@ -14,7 +14,8 @@ class IdempotencyKey(models.Model):
     show = models.ForeignKey(Show, models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=255)
     request = models.CharField(max_length=64)
-    answer = models.TextField()
+    # The column keeps the name that the previous version reads.
+    response = models.TextField(db_column="answer")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

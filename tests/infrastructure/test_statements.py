@@ -163,10 +163,10 @@ def test_an_insert_obeys_the_constraints():
 def test_a_row_with_equal_unique_fields_is_replaced_where_that_is_wanted():
     key = {"user": make_user(), "show": make_show(), "key": "k"}
     insert = Insert(IdempotencyKey, replace_where_equal=("show", "user", "key"))
-    for answer in ("first", "second"):
-        send(insert.of(IdempotencyKey(**key, request="r", answer=answer, created_at=NOW)))
-    send(insert.of(IdempotencyKey(**(key | {"key": "other"}), request="r", answer="third", created_at=NOW)))
-    assert sorted(IdempotencyKey.objects.values_list("key", "answer")) == [("k", "second"), ("other", "third")]
+    for response in ("first", "second"):
+        send(insert.of(IdempotencyKey(**key, request="r", response=response, created_at=NOW)))
+    send(insert.of(IdempotencyKey(**(key | {"key": "other"}), request="r", response="third", created_at=NOW)))
+    assert sorted(IdempotencyKey.objects.values_list("key", "response")) == [("k", "second"), ("other", "third")]
 
 
 # --- Text -------------------------------------------------------------------------------------

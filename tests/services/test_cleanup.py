@@ -24,7 +24,7 @@ IS_SQLITE = connection.vendor == "sqlite"
 
 def make_record(show, key, created_at=NOW - DAY, user=None):
     user = user or make_user()
-    return IdempotencyKey.objects.create(user=user, show=show, key=key, answer="{}", created_at=created_at)
+    return IdempotencyKey.objects.create(user=user, show=show, key=key, response="{}", created_at=created_at)
 
 
 def make_records(number, show=None):

@@ -90,7 +90,7 @@ def test_somebody_else_s_seats_stay(user, show):
 
 
 def test_what_was_kept_for_the_account_is_gone(user, show):
-    IdempotencyKey.objects.create(user=user, show=show, key="1", request="", answer="{}")
+    IdempotencyKey.objects.create(user=user, show=show, key="1", request="", response="{}")
     OutstandingToken.objects.create(user=user, jti="1", expires_at=NOW)
     delete(user)
     assert (IdempotencyKey.objects.count(), OutstandingToken.objects.count()) == (0, 0)

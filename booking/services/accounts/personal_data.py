@@ -1,4 +1,4 @@
-"""What is stored about a user: every relation to the account, exported by `export_account`.
+"""The data stored about a user: every relation to the account, exported by `export_account`.
 
 tests/services/test_personal_data.py finds the relations in the models; a new one has to be named here. `delete_account`
 (services/accounts/deletion.py) deletes the account only if nothing refers to it any more.
@@ -44,7 +44,7 @@ EXPORTED = {
         "user",
         ("id", *_SEAT, "ticket_type__name", "price", "status", "created_at", "cancelled_at", "expires_at"),
     ),
-    "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "answer", "created_at")),
+    "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "response", "created_at")),
     # Without the tokens, which are secret.
     "tokens": Relation(apps.get_model("token_blacklist", "OutstandingToken"), "user", ("created_at", "expires_at")),
     "changes": Relation(LogEntry, "user", ("action_time", "object_repr", "change_message")),

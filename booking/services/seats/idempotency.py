@@ -36,7 +36,7 @@ def records(p: Any) -> Any:
     return IdempotencyKey.objects.filter(show=p.show_id, user=p.user_id, key=p.key, created_at__gt=p.records_since)
 
 
-read_records = Query(lambda p: records(p).values_list("request", "answer"))
+read_records = Query(lambda p: records(p).values_list("request", "response"))
 _insert = Insert(IdempotencyKey, replace_where_equal=("show", "user", "key"))
 
 
@@ -65,15 +65,15 @@ class IdempotentRequest(Generic[T]):
 
     def check(self, rows: Sequence[tuple[str, str]]) -> None:
         """Raises Replay if this request was carried out before, IdempotencyKeyReused if the key's request differs."""
-        for digest, answer in rows:
+        for digest, response in rows:
             if digest != self.digest:
                 raise IdempotencyKeyReused
-            raise Replay(json.loads(answer))
+            raise Replay(json.loads(response))
 
     def record(self, user: User, show: Show, result: T, now: datetime) -> Call:
         """Return the statement that stores the response. The caller holds the show's lock and has called `check`."""
         # As text, because PostgreSQL's jsonb does not keep the order of the fields.
-        answer = json.dumps(self.represent(result), cls=DjangoJSONEncoder)
+        response = json.dumps(self.represent(result), cls=DjangoJSONEncoder)
         return _insert.of(
-            IdempotencyKey(user=user, show=show, key=self.key, request=self.digest, answer=answer, created_at=now)
+            IdempotencyKey(user=user, show=show, key=self.key, request=self.digest, response=response, created_at=now)
         )

@@ -47,6 +47,7 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
         ]
 
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # get_object locks the account.
         with transaction.atomic():
             return super().user_change_password(request, *args, **kwargs)
 

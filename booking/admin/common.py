@@ -83,7 +83,7 @@ class LockedRowAdmin(ExplainedDeletionAdmin):
         if found is None or request.method != "POST":
             return found
         # Race: another request changes or deletes the row. The calling views run in a transaction.
-        return self.model._default_manager.select_for_update(no_key=True).filter(pk=found.pk).first()
+        return services.lock_instance(found)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

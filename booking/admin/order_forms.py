@@ -37,7 +37,7 @@ class TicketTypesForm(forms.Form):
 
     def __init__(self, *args: Any, show: Show, bookings: Sequence[Booking], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        prices = services.read_prices(show=show)
+        prices = services.read_prices(show=show) if bookings else []
         for booking in bookings:
             sold_as = (booking.ticket_type_id, booking.price)
             others = [

@@ -41,7 +41,7 @@ def _amounts(order: Order) -> dict[str, str]:
 
 @admin.register(Order)
 class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
-    """Orders come about with bookings, so none is added or deleted here."""
+    """Orders are created with bookings, so none is added or deleted here."""
 
     form = ContactForm
     list_display = ("reference", "customer", "show", "seats", "total", "due")
@@ -113,34 +113,44 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _page(self, request: HttpRequest, order: Order) -> dict[str, Any]:
-        show, active, now = order.show, active_bookings(order), timezone.now()
-        is_open = not any(why_not(booking, now) for booking in active) and bool(active)
-        may_change = self.has_change_permission(request, order) and is_open
-        may_cancel = self.has_cancel_permission(request) and is_open
-        booked = [booking for booking in active if booking.status == Booking.Status.BOOKED]
-        types = TicketTypesForm(show=show, bookings=active) if may_change else None
+        active = active_bookings(order)
+        may_see_hall = bool(active) and request.user.has_perm("booking.view_show")
         return {
             "amounts": _amounts(order),
-            "seats": [self._seat(booking, types) for booking in bookings_of(order)],
-            "may_see_bookings": request.user.has_perm("booking.view_booking"),
-            "may_tick": may_cancel or (may_change and len(active) > 1),
-            "may_split": may_change and len(active) > 1,
-            "may_cancel": may_cancel,
-            "may_change_types": types and types.fields,
             "number": len(active),
-            "hall": hall_url(active[0]) if active and request.user.has_perm("booking.view_show") else None,
-            "move": MoveSeatForm(show=show, bookings=booked) if may_change and booked else None,
+            "hall": hall_url(active[0]) if may_see_hall else None,
+            "may_see_bookings": request.user.has_perm("booking.view_booking"),
+            **self._actions(request, order, active),
+        }
+
+    def _actions(self, request: HttpRequest, order: Order, active: list[Booking]) -> dict[str, Any]:
+        """Return the rows of seats, and what the user may do with the active ones."""
+        now = timezone.now()
+        is_open = bool(active) and not any(why_not(booking, now) for booking in active)
+        may_change = is_open and self.has_change_permission(request, order)
+        may_cancel = is_open and self.has_cancel_permission(request)
+        may_split = may_change and len(active) > 1
+        changeable = active if may_change else []
+        booked = [booking for booking in changeable if booking.status == Booking.Status.BOOKED]
+        types = TicketTypesForm(show=order.show, bookings=changeable)
+        return {
+            "seats": [self._seat(booking, types) for booking in bookings_of(order)],
+            "may_tick": may_cancel or may_split,
+            "may_split": may_split,
+            "may_cancel": may_cancel,
+            "may_change_types": bool(types.fields),
+            "move": MoveSeatForm(show=order.show, bookings=booked) if booked else None,
         }
 
     @staticmethod
-    def _seat(booking: Booking, types: TicketTypesForm | None) -> dict[str, Any]:
+    def _seat(booking: Booking, types: TicketTypesForm) -> dict[str, Any]:
         name = TicketTypesForm.name_of(booking)
         is_active = booking.status in Booking.OCCUPYING
-        has_choice = types and is_active and name in types.fields
+        has_choice = is_active and name in types.fields
         return {
             "booking": booking,
             "price": represent_amount(booking.price),
-            "ticket": types[name] if types and has_choice else ticket_text(booking).rpartition(", ")[0],
+            "ticket": types[name] if has_choice else ticket_text(booking).rpartition(", ")[0],
             "seen": seen_text(booking.pk, booking.seat_number, booking.status) if is_active else None,
             "page": reverse("admin:booking_booking_change", args=[booking.pk]),
         }

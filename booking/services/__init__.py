@@ -173,7 +173,7 @@ from booking.services.seats.rules.seats import SeatTaken
 from booking.services.seats.seat_limit import ExceededLimit, find_exceeded_limit
 from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
 from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
-from booking.services.transactions import is_transient_error, lock_account
+from booking.services.transactions import is_transient_error, lock_account, lock_instance
 
 __all__ = [
     "CANCELLED",
@@ -314,6 +314,7 @@ __all__ = [
     "is_transient_error",
     "issue_receipt",
     "lock_account",
+    "lock_instance",
     "move_booking",
     "offset_of",
     "open_till",

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import Error, InterfaceError, InternalError, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
@@ -24,6 +24,7 @@ from movieticket.deadline import seconds_left
 
 P = ParamSpec("P")
 T = TypeVar("T")
+M = TypeVar("M", bound=Model)
 
 # The key of an advisory lock: an arbitrary number ("receipt" in ASCII).
 RECEIPTS_LOCK = 0x72656365697074
@@ -223,6 +224,16 @@ def lock_account(user_id: int) -> User | None:
     """Locks the account, if it exists: no new row can refer to it until the transaction ends. Raises Busy."""
     with LOCK_WAITS.time():
         return User.objects.select_for_update().filter(pk=user_id).first()
+
+
+def lock_instance(instance: M) -> M | None:
+    """Locks the row of the instance until the transaction ends and returns it with its current data; None if deleted.
+
+    For forms of the admin, which change rows that have no service of their own. Raises Busy.
+    """
+    with LOCK_WAITS.time():
+        rows: QuerySet[M] = type(instance)._default_manager.select_for_update(no_key=True)
+        return rows.filter(pk=instance.pk).first()
 
 
 def lock_customer(user: User) -> None:

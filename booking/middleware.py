@@ -128,7 +128,7 @@ def _has_wrong_host(request: HttpRequest) -> bool:
 
 
 def _is_unreadable(request: HttpRequest) -> bool:
-    """Whether Django would answer with a crash, or with a page under /api/."""
+    """Return whether Django would fail with status 500, or answer a path under /api/ with an HTML page."""
     meta = request.META
     if is_api(request):
         return settings.DEBUG and _has_wrong_host(request)

@@ -11,12 +11,12 @@ from typing import Any
 from django.conf import settings
 from django.urls import get_script_prefix, reverse
 
-# The key of a request's META under which stands what is wrong with its body. No header gets such a key.
+# The key in a request's META of the fault of its body. No header gets such a key.
 FAULT = "movieticket.body_fault"
 INCOMPLETE = "incomplete_body"
 LATE = "request_timeout"
 
-# What the form around a file may take.
+# The size that the form around a file may have.
 FORM_BYTES = 10_000
 
 Environ = dict[str, Any]
@@ -32,7 +32,7 @@ def body_length(environ: Environ) -> int:
 
 
 def most_bytes(path: str) -> int:
-    """How long the body of a request to the path (without SCRIPT_NAME) may be."""
+    """Return the maximum size of the body of a request to the path (without SCRIPT_NAME)."""
     if f"{get_script_prefix()}{path.removeprefix('/')}" == reverse("admin:booking_movie_import"):
         return settings.MAX_UPLOAD_BYTES + FORM_BYTES
     return settings.MAX_BODY_BYTES

@@ -51,7 +51,7 @@ if not TICKET_SIGNING_KEYS:
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", cast.host, ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS must list the service's host names when DEBUG is off.")
-# Where mails lead to; a request's own Host could name any port.
+# The address in links of mail; a request's own Host could name any port.
 PUBLIC_URL = env("PUBLIC_URL", cast.origin, "" if DEBUG else f"https://{ALLOWED_HOSTS[0].lstrip('.*')}").rstrip("/")
 # The path at which a proxy serves this service; the proxy removes it before it passes a request on.
 FORCE_SCRIPT_NAME: str | None = env("SCRIPT_NAME", cast.prefix, None)

@@ -122,7 +122,7 @@ class CancelPages(CancelQuestion):
                 request, f"Select at most {MAX_BOOKINGS} bookings. To cancel all bookings of a show, cancel the show."
             )
             return None
-        # Without the list's filters, which a booking may have left meanwhile.
+        # Without the list's filters, which a booking may not match any more.
         return self._ask(request, queryset, action=request.path, back=request.get_full_path())
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -31,7 +31,7 @@ from booking.services.door.barcodes import can_read_pictures, read_qr_codes
 
 # Only this page uses the camera.
 PERMISSIONS_POLICY = "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
-# What staff do next, by the code of the refusal. The page has them too, for the time without the network.
+# The next step for staff, by the code of the refusal. The page has these texts too, for use without the network.
 ADVICE = {
     "ticket_invalid": "Ask for the ticket, or type the reference of the order.",
     "ticket_cancelled": "Ask for the newest ticket; otherwise the box office helps.",

@@ -15,7 +15,7 @@ TYPED = re.compile(rf"({REFERENCE})(?:[\s,]+(\S{{1,12}}))?", re.IGNORECASE)
 
 
 class ScanForm(forms.Form):
-    """What was scanned or typed: the text of a ticket, or a reference and, if it has several seats, the seat's label.
+    """A scanned or typed ticket: the text of a ticket, or a reference and, if it has several seats, the seat's label.
 
     The cleaned `presented` has the fields of a Scan.
     """

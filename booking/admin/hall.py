@@ -56,7 +56,7 @@ def _staff(request: HttpRequest) -> User:
 
 # --- Actions ----------------------------------------------------------------------------------
 
-# What an action did: `detail` is a sentence.
+# The report of an action: `detail` is a sentence.
 Report = dict[str, str]
 
 
@@ -175,7 +175,7 @@ def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any
     state = STATE_NAMES[Booking.Status(seat.status)]
     shown = {"state": state, "title": _title(seat) if may["know"] else state}
     if seat.status == BLOCKED:
-        # The id tells this block from a later one of the seat.
+        # The id distinguishes this block from a later one of the seat.
         return shown | ({"booking": seat.booking_id} if may["unblock"] else {})
     if not may["know"]:
         return shown

@@ -83,7 +83,7 @@ class SellSeatsForm(ChosenSeatsForm):
 
 
 class PaymentForm(forms.Form):
-    """How a customer pays at the counter, and the cash that they gave."""
+    """The method of a payment at the counter, and the cash that the customer gave."""
 
     method = forms.ChoiceField(
         choices=[(method.value, method.label) for method in (Payment.Method.CASH, Payment.Method.CARD)],

@@ -34,7 +34,7 @@ def has_valid_note(request: HttpRequest) -> bool:
 
 
 def reach_text(reach: services.Reach) -> str:
-    """Return how many customers will be told, or an empty string if there are none."""
+    """Return how many customers will get mail, or an empty string if there are none."""
     if not (reach.told or reach.untold):
         return ""
     if not settings.SENDS_MAIL:

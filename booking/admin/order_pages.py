@@ -1,4 +1,4 @@
-"""What staff do with the seats of an order: split, cancel, move, change ticket types, print.
+"""Pages for changing the seats of an order: split, cancel, move, change ticket types, print.
 
 Changes of prices are shown first; the second request contains the sum that was shown, and is refused if that changed.
 """

@@ -23,7 +23,7 @@ from booking.models import Order, Payment, Refund, User, represent_amount
 
 
 class TakePaymentForm(PaymentForm):
-    # What the page showed.
+    # The amount that the page showed.
     expected: Any = forms.DecimalField(max_digits=12, decimal_places=3, widget=forms.HiddenInput)
 
 

@@ -85,7 +85,7 @@ def form_with_prices() -> type[PriceListForm]:
 
 
 class CalculationForm(forms.Form):
-    """How new prices are calculated, and from which day on shows may get them."""
+    """A calculation of new prices, and the day from which on shows may get them."""
 
     percent = forms.DecimalField(
         initial=0,

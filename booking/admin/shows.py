@@ -50,7 +50,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class StartNotConfirmed(Exception):
-    """The form moves the start of a show with sold seats, and nobody has confirmed this."""
+    """The form moves the start of a show with sold seats, and this was not confirmed."""
 
     def __init__(self, show: Show, starts_at: datetime) -> None:
         self.show = show

@@ -58,7 +58,7 @@ class PriceList(models.Model):
 
 
 class Price(models.Model):
-    """What a ticket of a type costs on a seat of a category; without a price it is not sold."""
+    """The price of a ticket type on seats of a category; a combination without a price is not sold."""
 
     price_list = models.ForeignKey(PriceList, models.CASCADE, related_name="prices", db_index=False)
     category = models.ForeignKey(SeatCategory, models.PROTECT, related_name="+")

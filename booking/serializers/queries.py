@@ -1,4 +1,4 @@
-"""The query parameters of lists. What a list does not know or can't mean is refused, with the parameter's name."""
+"""The query parameters of lists. Unknown parameters and invalid values are refused, with the parameter's name."""
 
 from typing import Any
 

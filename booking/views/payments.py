@@ -93,7 +93,7 @@ class PaymentEventsView(Public, APIView):
 
 
 class PaymentDonePage(TemplateView):
-    """Where customers return to unless the client has a page of its own."""
+    """The page to which customers return, unless the client has a page of its own."""
 
     template_name = "booking/payment_done.html"
 

@@ -107,7 +107,7 @@ class NonceReused(Refusal):
 
 @dataclass(frozen=True)
 class Scan:
-    """What a door presents: a ticket's text, or an order's reference and the label of the seat.
+    """A scan at the door: a ticket's text, or an order's reference and the label of the seat.
 
     The `nonce` is the device's own name for the scan: a scan that is sent again has the same one. `scanned_at` (UTC) is
     for a scan that a device made offline, and that let the customer in.
@@ -309,7 +309,7 @@ def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
 
 
 def _amount_due(booking: Booking) -> Decimal:
-    """Return what is due for the booked seats of the order; seats that are only held let nobody in."""
+    """Return the amount due for the booked seats of the order; customers of held seats are not admitted."""
     booked = Booking.objects.sold().filter(show=booking.show, reference=booking.reference)
     return order_amounts(show_id=booking.show_id, reference=booking.reference, bookings=booked).due
 

@@ -1,4 +1,4 @@
-"""What a door shows: the seats of a show and who of them is in, its recent scans, and the shows of the day."""
+"""Lists for the door: the seats of a show with their admissions, its recent scans, and the shows of the day."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ RECENT_SCANS = 20
 
 
 class DoorSeat(NamedTuple):
-    """What a door needs of a booking; `serial` is that of its valid ticket."""
+    """The data of a booking for the door; `serial` is that of its valid ticket."""
 
     booking_id: int
     seat_label: str

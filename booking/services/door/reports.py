@@ -1,4 +1,4 @@
-"""Who came: admissions and no-shows of a period."""
+"""Admissions and no-shows of a period."""
 
 from collections import Counter
 from dataclasses import dataclass

@@ -40,7 +40,7 @@ class TicketInvalid(Refusal):
 
 
 class TicketClaims(NamedTuple):
-    """What a ticket says."""
+    """The content of a ticket."""
 
     show_id: int
     booking_id: int

@@ -1,4 +1,4 @@
-"""What the kinds of mail say: one class for each, with the variables of its templates.
+"""The contents of mail: one class for each kind, with the variables of its templates.
 
 The templates are in booking/templates/booking/mail/, named by the values of Mail; docs/mail.md lists the variables.
 """
@@ -40,7 +40,7 @@ class Attachment:
 
 
 class Contents:
-    """What a mail about an order says. `details` are those that the change stored with the task."""
+    """The content of a mail about an order. `details` are those that the change stored with the task."""
 
     def __init__(
         self, order: Order, bookings: Sequence[Booking], details: dict[str, Any], money: OrderMoney = NO_MONEY
@@ -55,7 +55,7 @@ class Contents:
 
     @property
     def is_needed(self) -> bool:
-        """Whether there is something to tell; meanwhile another mail may have said more."""
+        """Whether the mail has something new to say; a later mail may have said it already."""
         return True
 
     @property

@@ -105,7 +105,7 @@ def report_refund(
 
 
 class Reach(NamedTuple):
-    """The numbers of orders whose customers will be told of a change by mail, and of the others."""
+    """The numbers of orders whose customers will get mail about a change, and of the others."""
 
     told: int
     untold: int

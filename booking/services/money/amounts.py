@@ -1,4 +1,4 @@
-"""What an order costs, what was paid for it and what is due. Nothing of it is stored."""
+"""The price of an order, the amount paid and the amount due. They are computed, not stored."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass

@@ -317,7 +317,7 @@ def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
         else:
             reason = "gone"
     refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
-    # A customer whose whole payment goes back is told so when it is refunded.
+    # A customer whose whole payment goes back gets mail when it is refunded.
     if payment.amount > sum(refund.amount for refund in refunds if refund.payment_id == payment.pk):
         report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
 

@@ -45,7 +45,7 @@ class TillLine:
 
     @property
     def net(self) -> Decimal:
-        """What is left after the refunds."""
+        """The amount left after the refunds."""
         return self.paid - self.refunded
 
 

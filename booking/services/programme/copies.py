@@ -48,7 +48,7 @@ class Copy:
     def add(self, now: datetime) -> Show:
         """Saves the copy, with the original's length and prices and the screen's current seats. Raises Refusal."""
         original = self.original
-        # Where a local time comes twice, the copy has the original's offset.
+        # If the local time exists twice, the copy has the original's offset.
         starts_at = read_local_time(local=self.local_start, offset=offset_of(original.starts_at))
         check_start(starts_at, now)
         show = copy_at(original, starts_at)

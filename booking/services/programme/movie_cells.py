@@ -17,7 +17,7 @@ HOURS = re.compile(r"([0-9]{1,2})\s*(?:h|hrs?|hours?)\.?\s*(?:([0-9]{1,2})\s*(?:
 
 
 class DateOrder(Enum):
-    """Whether the day or the month comes first in dates such as 03/04/2026."""
+    """The order of day and month in dates such as 03/04/2026."""
 
     DAY = "day"
     MONTH = "month"

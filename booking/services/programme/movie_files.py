@@ -58,7 +58,7 @@ SIGNATURES = [
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "a gzip archive"),
 ]
-# What a ZIP archive contains, near its beginning or its end.
+# Signatures of a ZIP archive, near its beginning or its end.
 ARCHIVES = [(b"xl/", WORKBOOK), (b"opendocument.spreadsheet", "an OpenDocument spreadsheet (.ods)")]
 NUL_STAND_IN = "\1"
 

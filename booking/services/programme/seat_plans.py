@@ -60,7 +60,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class PlanSwitch:
-    """What the screen's current seat plan would mean for a show; `differing` seats stand in the way."""
+    """The effect of the screen's current seat plan on a show; `differing` seats prevent the change."""
 
     show: Show
     taken: Sequence[int]

@@ -36,7 +36,7 @@ class EventKind(Enum):
 
 @dataclass(frozen=True)
 class Event:
-    """What a provider reports.
+    """An event of a provider.
 
     `payment_id`, `reference` (of the order) and `refund_id` are ours, which the provider repeats; `provider_id` and
     `provider_refund_id` are its own.

@@ -162,7 +162,7 @@ def test_every_action_has_a_row_and_every_row_an_action():
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("page", "arguments", "method"), TABLE)
-def test_everybody_sees_what_the_table_says(booking, page, arguments, method, who):
+def test_each_user_gets_the_status_of_the_table(booking, page, arguments, method, who):
     answer = send(client_of(who), page, arguments, method, booking)
     assert answer.status_code == TABLE[page, arguments, method][WHO.index(who)]
     if who in {"nobody", "customer"}:

@@ -120,7 +120,7 @@ def test_a_seat_is_sold_by_its_label_and_leads_to_the_hall(box_office, show, use
     assert page_messages(box_office.get(response.url)) == [f"Sold E5 to esha, {booking.reference}."]
 
 
-def test_what_is_no_seat_is_named(box_office, show, user):
+def test_an_unknown_seat_is_named_in_the_error(box_office, show, user):
     response = sell(box_office, show, seat_number="E55")
     assert "E55 is not a seat. Enter a seat such as E5." in response.content.decode()
 
@@ -160,7 +160,7 @@ def statuses():
     return list(Booking.objects.order_by("pk").values_list("status", flat=True))
 
 
-def test_cancelling_bookings_asks_first_with_number_and_seats(box_office, joan):
+def test_cancelling_bookings_needs_a_confirmation_with_number_and_seats(box_office, joan):
     show, other = make_show(), make_show(starts_at=STARTS_AT + timedelta(days=1))
     bookings = [make_booking(show=show, user=joan, seat_number=seat, reference="ACDEFGHJ") for seat in (2, 1)]
     bookings.append(make_booking(show=other, user=joan, seat_number=3, reference="MNPQRTUV"))
@@ -176,7 +176,7 @@ def test_confirmed_bookings_are_cancelled(box_office, show):
     assert (page_messages(response), statuses()) == (["2 bookings cancelled."], ["cancelled"] * 2)
 
 
-def test_the_question_names_what_can_not_be_cancelled(box_office):
+def test_the_question_lists_bookings_that_can_not_be_cancelled(box_office):
     booking = make_booking()
     gone = make_booking(status="cancelled")
     started = make_booking(show=make_show(starts_at=timezone.now() - timedelta(minutes=5)))
@@ -188,7 +188,7 @@ def test_the_question_names_what_can_not_be_cancelled(box_office):
     assert page_messages(confirm(box_office, question)) == ["1 booking cancelled."]
 
 
-def test_without_anything_to_cancel_nothing_is_asked(box_office, show):
+def test_without_anything_to_cancel_there_is_no_question(box_office, show):
     gone, block = make_booking(show=show, status="cancelled"), make_block(show=show, seat_number=2)
     reasons = [f"{gone}: This booking is already cancelled."]
     assert page_messages(ask(box_office, gone)) == reasons
@@ -206,7 +206,7 @@ def test_a_booking_that_has_moved_since_the_question_is_not_cancelled(box_office
     assert statuses() == ["booked", "cancelled"]
 
 
-def test_what_was_not_selected_is_not_cancelled(box_office, show):
+def test_bookings_that_were_not_selected_are_not_cancelled(box_office, show):
     booking, other = make_booking(show=show), make_booking(show=show, seat_number=2)
     act(box_office, BOOKINGS, "cancel", [booking], seen=f"{other.pk}:2:sold")
     assert statuses() == ["booked"] * 2
@@ -302,7 +302,7 @@ def test_a_booking_or_its_reference_is_cancelled_after_asking(box_office, pair, 
     assert (response.redirect_chain[-1][0], statuses()) == (page_of(pair[0]), left)
 
 
-def test_a_cancelled_booking_is_not_asked_about(box_office, show):
+def test_a_cancelled_booking_is_not_in_the_question(box_office, show):
     booking = make_booking(show=show, status="cancelled")
     response = box_office.get(cancel_page(booking), follow=True)
     assert page_messages(response) == [f"{booking}: This booking is already cancelled."]

@@ -62,7 +62,7 @@ def test_two_copies_are_shows(staff):
     assert page_messages(response) == ["2 shows added."]
 
 
-def test_what_is_refused_is_previewed_again(staff):
+def test_refused_copies_are_previewed_again(staff):
     show = make_show()
     keys = chosen(staff)
     make_show(starts_at=STARTS_AT + DAY, screen=show.screen)

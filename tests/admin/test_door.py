@@ -99,7 +99,7 @@ def test_a_show_that_does_not_exist_has_no_door(door, show, rest):
 
 
 @pytest.mark.parametrize("number", ["0", "x", "1e3", "9" * 30])
-def test_what_is_no_id_has_no_door(door, number):
+def test_an_invalid_id_has_no_door(door, number):
     assert door.get(f"/admin/booking/show/{number}/door/").status_code == 404
 
 
@@ -242,5 +242,5 @@ def test_a_picture_without_a_qr_code_has_no_text(door, show):
 
 
 @pytest.mark.parametrize(("pixels", "width"), [(b"xyz", 2), (b"xyz", 0), (b"x" * 800_001, 1), (b"", 1), (b"x", "")])
-def test_what_is_no_picture_is_refused(door, show, pixels, width):
+def test_an_invalid_picture_is_refused(door, show, pixels, width):
     assert read(door, show, pixels, width).status_code == 400

@@ -104,7 +104,7 @@ def test_seats_are_counted_by_when_they_were_booked():
     assert services.read_sales(now=NOON) == services.Sales(today=2, yesterday=2, yesterday_by_now=1)
 
 
-def test_what_was_cancelled_since_is_not_sold():
+def test_a_seat_that_was_cancelled_since_is_not_sold():
     made(NOON, status="cancelled")
     assert services.read_sales(now=NOON).today == 0
 

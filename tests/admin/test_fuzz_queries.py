@@ -90,7 +90,7 @@ def ids(db):
     return {type(row): row.pk for row in rows}
 
 
-def test_pages_of_every_kind_are_asked(ids):
+def test_pages_of_every_kind_are_requested(ids):
     paths = list(pages(ids))
     for path in ("/admin/", "/admin/booking/show/", "/admin/booking/show/plan/", "/admin/booking/movie/import/"):
         assert path in paths

@@ -87,7 +87,7 @@ def test_a_file_keeps_a_readable_name(staff, name, stored):
 UNCLEAR = f"{HEADER}Up;96;;04/05/2009;;\n"
 
 
-def test_an_unclear_order_of_dates_is_asked_for(staff):
+def test_an_unclear_order_of_dates_has_to_be_chosen(staff):
     page = staff.get(uploaded(staff, UNCLEAR)).content.decode()
     assert "“04/05/2009” on line 2 is 4 May 2009 with the day first" in page
     assert ('name="dates" value="day"' in page, 'name="dates" value="month"' in page) == (True, True)
@@ -154,7 +154,7 @@ def test_two_clicks_at_the_same_time_import_once(staff):
     assert (answers, Movie.objects.count(), LogEntry.objects.count()) == ([302] * 4, 3, 3)
 
 
-def test_a_movie_that_somebody_adds_meanwhile_is_a_message(staff, monkeypatch):
+def test_a_movie_that_is_added_at_the_same_time_gives_a_message(staff, monkeypatch):
     bulk_create = Movie.objects.bulk_create
 
     def with_rival(movies):

@@ -19,7 +19,7 @@ def sign_in(username="boss", password="wrong", **extra):
     return Client().post(URL, {"username": username, "password": password}, **extra)
 
 
-def test_after_so_many_tries_one_has_to_wait_and_is_told_how_long():
+def test_too_many_attempts_are_refused_with_the_seconds_to_wait():
     answers = [sign_in() for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     wait = answers[-1]["Retry-After"]
@@ -57,7 +57,7 @@ def test_the_empty_form_is_as_it_was():
     assert (answer.status_code, "Retry-After" in answer) == (200, False)
 
 
-def test_who_is_signed_in_already_goes_on(box_office):
+def test_a_user_who_is_signed_in_is_redirected(box_office):
     assert box_office.get("/admin/login/?next=/").status_code in (200, 302)
 
 

@@ -67,7 +67,7 @@ def confirmed(**more):
     return {"confirmed": "yes", "start_confirmed": "yes", "seen": seen(*bookings), **more}
 
 
-def test_each_question_says_how_many_customers_will_be_told(question, order):
+def test_each_question_says_how_many_customers_will_get_mail(question, order):
     make_booking(show=order.show, seat_number=3)
     text = text_of(question())
     assert "The customer of 1 order will be told by e-mail." in text

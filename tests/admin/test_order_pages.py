@@ -89,7 +89,7 @@ def test_a_split_that_makes_no_sense_is_explained(box_office, order, seats, told
     assert Order.objects.count() == 1
 
 
-def test_what_is_no_seat_is_not_split_off(box_office, order):
+def test_an_unknown_seat_is_not_split_off(box_office, order):
     assert page_messages(do(box_office, order, "split", chosen="x")) == ["There is no such seat."]
 
 
@@ -116,7 +116,7 @@ def test_without_ticked_seats_nothing_is_cancelled(box_office, order):
     assert (led_to(response), page_messages(response)) == (page_of(order), ["Tick the seats first."])
 
 
-def test_a_cancelled_order_is_not_asked_about(box_office, show, user):
+def test_a_cancelled_order_has_no_question(box_office, show, user):
     booking = make_booking(show=show, user=user)
     order = Order.objects.get()
     boxes = ticked(order, 1)

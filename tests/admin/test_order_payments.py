@@ -62,7 +62,7 @@ def test_a_payment_that_makes_no_sense_is_refused(box_office, seller, order, for
     assert not Payment.objects.exists()
 
 
-def test_what_is_paid_is_not_taken_again(box_office, seller, order):
+def test_a_paid_amount_is_not_taken_again(box_office, seller, order):
     take(order, seller)
     assert page_messages(pay(box_office, order)) == ["Nothing is due for this order."]
     assert Payment.objects.count() == 1
@@ -74,7 +74,7 @@ def test_without_a_till_the_page_leads_to_one(box_office, order):
     assert page_messages(pay(box_office, order)) == ["Open your till first."]
 
 
-def test_who_may_not_take_payments_sees_what_is_due(order):
+def test_a_user_who_may_not_take_payments_sees_the_amount_due(order):
     client = staff_with("view_order", "change_order")
     text = text_of(client.get(page_of(order)))
     assert ("Due 12.00" in text, "Open your till" in text, "Take cash" in text) == (True, False, False)

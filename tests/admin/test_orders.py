@@ -229,14 +229,14 @@ def test_the_contact_of_an_order_is_changed(box_office, sale):
     assert "was changed successfully" in page_messages(response)[0]
 
 
-def test_the_form_keeps_what_was_changed_meanwhile(box_office, sale):
+def test_the_form_keeps_concurrent_changes(box_office, sale):
     form = contact_form(box_office.get(page_of(sale)), phone="020")
     Order.objects.update(name="Jo Visser")
     box_office.post(page_of(sale), form)
     assert contact_of(sale) == ("Jo Visser", JO.email, "020")
 
 
-def test_what_is_no_e_mail_address_is_refused(box_office, sale):
+def test_an_invalid_e_mail_address_is_refused(box_office, sale):
     response = box_office.post(page_of(sale), contact_form(box_office.get(page_of(sale)), email="jo"))
     assert (list(form_errors(response)), contact_of(sale)[1]) == (["email"], JO.email)
 

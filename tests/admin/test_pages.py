@@ -133,7 +133,7 @@ def test_a_new_show_takes_its_end_and_seats_from_movie_and_screen(staff):
     assert (show.ends_at - show.starts_at, show.plan) == (timedelta(minutes=95), screen.plan)
 
 
-def test_a_movie_without_length_is_refused_on_the_form_with_the_input_kept(staff):
+def test_the_form_refuses_a_movie_without_length_and_keeps_the_input(staff):
     response = staff.post(f"{SHOWS}add/", show_form(make_movie(duration_minutes=None), make_screen()))
     assert list(form_errors(response)) == ["movie"]
     assert response.context["adminform"].form["starts_at"].value()[:2] == [
@@ -190,7 +190,7 @@ def test_a_changed_start_moves_the_end_too(staff, show):
 LATER = STARTS_AT + timedelta(hours=5)
 
 
-def test_moving_the_start_of_a_sold_show_asks_first(staff, show):
+def test_moving_the_start_of_a_sold_show_needs_a_confirmation(staff, show):
     make_booking(show=show)
     response = staff.post(
         f"{SHOWS}{show.pk}/change/", change_form(show, starts_at=LATER, price_list=make_price_list().pk)
@@ -419,7 +419,7 @@ def test_a_customer_does_not_get_in(user):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
 @pytest.mark.django_db(transaction=True)
-def test_a_screen_that_somebody_else_saves_meanwhile_is_refused_on_the_form(staff):
+def test_a_screen_that_is_saved_at_the_same_time_is_refused_on_the_form(staff):
     def save_rival(instance, **kwargs):
         pre_save.disconnect(save_rival, Screen)
         at_once([lambda: Screen.objects.create(name="One", rows=1, seats_per_row=1)])
@@ -463,14 +463,14 @@ def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
 
 @pytest.mark.parametrize("selected", ["abc", "", "\0", "0", "-1", "1.5", "9" * 30])
 @pytest.mark.parametrize(("of", "action"), [("show", "copy"), ("show", "cancel"), ("booking", "cancel")])
-def test_an_action_on_what_is_no_row_is_refused(staff, of, action, selected):
+def test_an_action_on_an_invalid_id_is_refused(staff, of, action, selected):
     data = {"action": action, "_selected_action": selected, "confirmed": "yes"}
     response = staff.post(f"/admin/booking/{of}/", data, follow=True)
     assert (response.status_code, page_messages(response)) == (200, ["The selected items are not in this list."])
 
 
 @pytest.mark.parametrize("show_id", ["abc", "%00", "0", "-1", "1.5", "9" * 30])
-def test_the_hall_of_what_is_no_show_is_not_there(staff, show_id):
+def test_an_invalid_id_has_no_hall(staff, show_id):
     hall = f"/admin/booking/show/{show_id}/hall/"
     assert (staff.get(hall).status_code, staff.post(f"{hall}sell/").status_code) == (404, 404)
 

@@ -224,7 +224,7 @@ def test_an_empty_day_says_so_and_shows_its_hours(staff):
     assert (hours(staff)[0], hours(staff)[-1]) == ("10:00", "00:00")
 
 
-def test_a_cinema_without_screens_is_told_so(staff):
+def test_a_cinema_without_screens_gets_a_message(staff):
     assert "There are no screens yet." in staff.get(PLAN).content.decode()
 
 

@@ -139,7 +139,7 @@ def test_a_refusal_stays_one(staff, path, status):
     assert staff.get(path).status_code == status
 
 
-def test_who_is_not_signed_in_is_asked_to_sign_in(client, booking):
+def test_a_user_who_is_not_signed_in_is_redirected_to_sign_in(client, booking):
     response = client.get(f"{SHOWS}?starts_at__year={DIGITS}")
     assert (response.status_code, response.url.split("?")[0]) == (302, "/admin/login/")
 

@@ -142,7 +142,7 @@ def change_own_password_during(sql):
     return user, answer
 
 
-def test_a_changed_password_of_one_s_own_keeps_an_address_that_was_changed_meanwhile():
+def test_changing_the_own_password_keeps_a_concurrent_change_of_the_address():
     user, _ = change_own_password_during("UPDATE booking_user SET email = 'new@example.com' WHERE id = %s")
     user.refresh_from_db()
     assert (user.email, user.check_password(NEW_PASSWORD)) == ("new@example.com", True)

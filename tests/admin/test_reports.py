@@ -182,7 +182,7 @@ def test_a_bad_period_is_refused_on_the_form(staff, period, field, file):
     assert (response.status_code, list(response.context["form"].errors)) == (200, [field])
 
 
-def test_one_day_alone_is_asked_for_the_other(staff):
+def test_one_day_alone_is_refused(staff):
     assert list(staff.get(REPORTS, {"first_day": FIRST}).context["form"].errors) == ["last_day"]
 
 

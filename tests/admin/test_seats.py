@@ -40,14 +40,14 @@ def test_the_form_opens_and_changes_nothing_yet(staff, show, action, fields):
     assert Booking.objects.count() == 0
 
 
-def test_seats_are_kept_from_sale_with_a_reason(staff, show):
+def test_seats_are_blocked_with_a_reason(staff, show):
     response = block(staff, show, "A1, B3-B6", "Broken")
     assert page_messages(response) == ["Blocked A1, B3, B4, B5, B6 (Broken)."]
     assert blocked(show) == [1, 13, 14, 15, 16]
     assert set(show.bookings.values_list("user", "reason")) == {(None, "Broken")}
 
 
-def test_it_is_written_down_who_kept_seats_from_sale(staff, show):
+def test_the_history_says_who_blocked_seats(staff, show):
     block(staff, show, "A1", "Broken")
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_id) == ("boss", str(show.pk))
@@ -95,14 +95,14 @@ def test_seats_are_read_as_people_write_them(staff, show, seats, numbers):
         "AAAAA1",
     ],
 )
-def test_what_is_no_seat_is_refused_on_the_form(staff, show, part):
+def test_an_unknown_seat_is_refused_on_the_form(staff, show, part):
     response = block(staff, show, f"B1, {part}")
     assert errors(response) == {"seats": [f"{part} is not a seat. Enter seats such as A1, B3-B6, C12."]}
     assert blocked(show) == []
 
 
 @pytest.mark.parametrize("part", ["A3-A1", "B1-A1", "A1-B1", "A1-E10"])
-def test_what_is_no_part_of_a_row_is_refused_on_the_form(staff, show, part):
+def test_an_invalid_range_is_refused_on_the_form(staff, show, part):
     assert errors(block(staff, show, part)) == {"seats": [f"{part} is not a range of seats in one row."]}
     assert blocked(show) == []
 
@@ -149,7 +149,7 @@ def test_seats_and_a_reason_have_to_be_given(staff, show, fields, names):
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
-def test_taken_seats_are_refused_on_the_form_with_the_input_kept(staff, show, make):
+def test_the_form_refuses_taken_seats_and_keeps_the_input(staff, show, make):
     for seat_number in (1, 11):
         make(show=show, seat_number=seat_number)
     response = block(staff, show, "A1-A3, B1", "Broken")
@@ -171,7 +171,7 @@ def test_a_show_that_can_not_lose_the_seat_says_so_on_the_form(staff, fields, de
     assert (blocked(show), LogEntry.objects.count()) == ([], 0)
 
 
-def test_a_seat_whose_hold_has_expired_is_kept_from_sale(staff, show):
+def test_a_seat_whose_hold_has_expired_can_be_blocked(staff, show):
     make_hold(show=show, seat_number=1, expires_at=timezone.now() - timedelta(minutes=1))
     block(staff, show)
     assert blocked(show) == [1]
@@ -197,7 +197,7 @@ def test_all_seats_are_put_back_or_none(staff, show, seats):
     assert (blocked(show), LogEntry.objects.count()) == ([1], 0)
 
 
-def test_what_is_no_seat_can_not_be_put_back(staff, show):
+def test_an_unknown_seat_can_not_be_unblocked(staff, show):
     assert list(errors(unblock(staff, show, "X"))) == ["seats"]
 
 
@@ -209,7 +209,7 @@ def test_seats_of_a_show_that_started_can_be_put_back(staff):
 
 
 @pytest.mark.parametrize("action", ["block", "unblock"])
-def test_the_form_names_the_seats_that_are_kept_from_sale_now(staff, show, action):
+def test_the_form_lists_the_blocked_seats(staff, show, action):
     make_block(show=show, seat_number=12, reason="House <b>")
     make_block(show=show, seat_number=2, reason="Broken")
     make_block(show=make_show(), seat_number=3)

@@ -159,13 +159,13 @@ def test_every_endpoint_has_a_row_and_every_row_an_endpoint():
     assert sorted(TABLE) == ENDPOINTS
 
 
-def test_what_has_no_name_answers_nothing():
+def test_paths_without_a_name_have_no_methods():
     unnamed = [pattern.callback for pattern in urlpatterns if pattern.name is None]
     assert [methods_of(view) for view in unnamed] == [set()]
 
 
 @pytest.mark.parametrize(("name", "method", "who"), CASES)
-def test_everybody_may_do_what_the_table_says(world, name, method, who):
+def test_each_user_may_run_the_actions_of_the_table(world, name, method, who):
     answer = ask(world, name, method, who)
     assert answer.status_code == TABLE[name, method][WHO.index(who)]
 
@@ -179,12 +179,12 @@ def test_a_refused_request_leaves_the_owner_s_booking_as_it_was(world, name, who
 
 
 @pytest.mark.parametrize("who", ["another", "box office", "superuser"])
-def test_a_list_has_no_booking_of_somebody_else(world, who):
+def test_a_list_has_no_booking_of_another_user(world, who):
     assert ask(world, "my-bookings-list", "GET", who).json()["results"] == []
 
 
 @pytest.mark.parametrize("name", ["booking-detail", "booking-cancel", "booking-move", "booking-ticket"])
-def test_a_stranger_s_booking_and_none_are_told_alike(world, name):
+def test_another_user_s_booking_and_a_missing_one_give_the_same_response(world, name):
     method = "POST" if (name, "POST") in TABLE else "GET"
     stranger_s = ask(world, name, method, "another")
     world.booking.pk += 1000

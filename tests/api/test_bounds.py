@@ -86,7 +86,7 @@ def test_an_import_that_is_much_too_large_is_not_even_read(staff):
 
 
 @pytest.mark.parametrize("length", ["", "rubbish", "-1", "1e9"])
-def test_a_length_that_is_none_is_taken_for_0(length):
+def test_an_invalid_length_counts_as_0(length):
     request = RequestFactory().get("/api/movies/", CONTENT_LENGTH=length)
     assert RequestBounds(lambda _: "answer")(request) == "answer"
 
@@ -110,7 +110,7 @@ def test_a_length_that_is_none_is_taken_for_0(length):
         ('"' + "[" * 30, False),
     ],
 )
-def test_what_is_nested_deeper_than_20_is_too_deep(body, too_deep):
+def test_a_body_nested_deeper_than_20_is_refused(body, too_deep):
     assert is_too_deep(body.encode()) is too_deep
 
 
@@ -178,7 +178,7 @@ def test_the_server_answers_large_headers_in_json(port):
         ("GET /api/movies/ HTTP/1.1", b"no colon\r\n\r\n", 400),
     ],
 )
-def test_what_the_server_can_t_read_it_refuses_by_itself(port, line, headers, status):
+def test_the_server_refuses_invalid_http_itself(port, line, headers, status):
     assert ask(port, line, headers) == (status, b"")
 
 
@@ -199,7 +199,7 @@ def test_the_server_does_not_wait_for_a_body_that_is_too_large(port):
         ("/admin/", {"HTTP_COOKIE": 'sessionid="\\000abc12345"'}),
     ],
 )
-def test_what_would_break_a_page_is_a_bad_request(path, headers):
+def test_a_request_that_django_can_not_read_is_a_bad_request(path, headers):
     content_type = headers.pop("CONTENT_TYPE", "text/plain")
     assert Client().generic("POST", path, "a=1", content_type=content_type, **headers).status_code == 400
 

@@ -54,7 +54,7 @@ def test_head_has_the_headers_of_get(ask):
     assert [head[name] for name in ("ETag", "Content-Length")] == [get[name] for name in ("ETag", "Content-Length")]
 
 
-def test_a_list_is_compressed_when_asked(ask):
+def test_a_list_is_compressed_for_a_client_that_accepts_it(ask):
     plain, small = ask(), ask(HTTP_ACCEPT_ENCODING="gzip, deflate, br")
     assert (small["Content-Encoding"], small["Content-Type"]) == ("gzip", "application/json")
     assert gzip.decompress(small.content) == plain.content
@@ -74,7 +74,7 @@ def test_gzip_is_not_accepted(accept):
     assert not GZIP.search(accept)
 
 
-def test_a_list_is_not_compressed_unless_asked(ask):
+def test_a_list_is_not_compressed_for_other_clients(ask):
     answer = ask(HTTP_ACCEPT_ENCODING="gzip;q=0, br")
     assert ("Content-Encoding" in answer, answer.json()["previous"]) == (False, None)
 

@@ -135,7 +135,7 @@ def test_an_e_mail_address_may_be_left_out(anyone):
 
 
 @pytest.mark.django_db
-def test_signing_up_asks_for_what_is_missing(anyone):
+def test_signing_up_reports_missing_fields(anyone):
     answer = anyone.post("/api/signup/", {})
     sentence = "This field is required."
     required = [{"field": name, "code": "required", "detail": sentence} for name in ("username", "password")]
@@ -346,7 +346,7 @@ def test_a_second_cancel_is_refused(client, user):
     assert (answer.status_code, answer.json()) == (409, refusal)
 
 
-def test_a_booking_of_a_show_that_has_started_is_kept(client, user):
+def test_a_booking_of_a_show_that_has_started_can_not_be_cancelled(client, user):
     booking = make_booking(user=user, show=make_show(starts_at=PAST))
     answer = client.post(f"/api/bookings/{booking.pk}/cancel/")
     refusal = {"detail": "This show has already started.", "code": "show_started"}
@@ -378,7 +378,7 @@ FOR_USERS = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("method", "path"), FOR_USERS)
-def test_what_is_for_users_asks_others_to_sign_in(anyone, method, path):
+def test_endpoints_for_users_refuse_anonymous_requests(anyone, method, path):
     answer = getattr(anyone, method)(path)
     assert (answer.status_code, answer.json()) == (401, UNAUTHENTICATED)
     assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -479,7 +479,7 @@ def test_another_method_is_refused(client, user, show, method, path):
 @pytest.mark.parametrize(
     "path", ["/api/signup/", "/api/token/", "/api/token/refresh/", *(path for _, path in FOR_USERS[1:])]
 )
-def test_each_endpoint_describes_itself_when_asked(client, path):
+def test_each_endpoint_answers_options(client, path):
     answer = client.options(path)
     assert (answer.status_code, is_json(answer)) == (200, True)
 

@@ -52,7 +52,7 @@ def test_a_page_knows_its_neighbours(anyone):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("query", "size"), [("", 20), ("page_size=1", 1), ("page_size=100", 100), ("page_size=", 20)])
-def test_a_page_has_20_rows_unless_asked_and_100_at_most(anyone, query, size):
+def test_a_page_has_20_rows_by_default_and_100_at_most(anyone, query, size):
     make_movies(120)
     assert len(titles(anyone, query)) == size
 

@@ -177,7 +177,7 @@ def test_every_writing_operation_has_a_body(client, db):
 
 
 @pytest.mark.parametrize("operation", BODIES)
-def test_fields_that_nobody_asked_for_change_nothing(world, operation):
+def test_unknown_fields_change_nothing(world, operation):
     let_check_in_and_admit(world, operation)
     plain, _, _ = carry_out(world, operation, {})
     poisoned, rows, answer = carry_out(world, operation, poison(world))
@@ -189,7 +189,7 @@ def test_fields_that_nobody_asked_for_change_nothing(world, operation):
 
 
 @pytest.mark.parametrize("operation", ["POST /signup/", "PATCH /me/"])
-def test_nobody_makes_himself_staff(world, user, operation):
+def test_customers_can_not_make_themselves_staff(world, user, operation):
     method, template = operation.split()
     extra = {"is_staff": True, "is_superuser": True, "groups": [1], "user_permissions": [1], "is_active": False}
     answer = getattr(world.client, method.lower())(world.path(template), BODIES[operation] | extra)
@@ -198,7 +198,7 @@ def test_nobody_makes_himself_staff(world, user, operation):
     assert (account.groups.count(), account.user_permissions.count()) == (0, 0)
 
 
-def test_a_booking_is_for_who_is_signed_in_alone(world, user):
+def test_a_booking_belongs_to_the_signed_in_user(world, user):
     extra = {"user": world.victim.pk, "user_id": world.victim.pk, "customer": "victim"}
     answer = world.client.post(world.path("/shows/{id}/book/"), {"seat_number": 7} | extra)
     assert Booking.objects.get(pk=answer.json()["id"]).user == user

@@ -97,7 +97,7 @@ def test_an_order_is_shown_as_it_is_listed(client, order):
     assert client.get(f"/api/orders/{order}/").json() == orders(client)[0]
 
 
-def test_an_order_has_its_seats_and_what_they_cost(client, order):
+def test_an_order_has_its_seats_and_their_prices(client, order):
     body = client.get(f"/api/orders/{order}/").json()
     seats = [(row["seat_label"], row["status"], row["price"]) for row in body["bookings"]]
     assert seats == [("A1", "booked", "12.50"), ("A2", "booked", "12.50")]
@@ -141,7 +141,7 @@ def test_a_stranger_s_orders_are_not_listed(order):
     assert orders(signed_in(make_user())) == []
 
 
-def test_an_order_of_a_customer_without_an_account_is_nobody_s(client, order):
+def test_an_order_of_a_customer_without_an_account_belongs_to_no_user(client, order):
     for model in (Order, Booking):
         model.objects.update(user=None)
     assert (orders(client), client.get(f"/api/orders/{order}/").status_code) == ([], 404)

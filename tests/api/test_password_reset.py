@@ -119,7 +119,7 @@ def statements(email):
 
 
 @pytest.mark.django_db
-def test_who_asks_is_told_the_same_and_the_same_is_done_for_every_address(user):
+def test_the_response_and_the_work_are_the_same_for_every_address(user):
     known, unknown = statements(EMAIL), statements("nobody@example.com")
     assert known == unknown
     assert not any("booking_user" in sql for sql in known)
@@ -151,7 +151,7 @@ def test_the_mail_has_a_link_to_the_page_of_a_client_where_one_is_set(user, sett
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("email", ["", "esha", "a@b", "a@example.com\nBcc: b@example.com", None, ["a@example.com"]])
-def test_what_is_no_address_is_refused(email):
+def test_an_invalid_address_is_refused(email):
     answer = ask(email)
     assert list(field_errors(answer)) == ["email"]
 
@@ -169,20 +169,20 @@ def _two_an_hour(settings):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_two_an_hour")
-def test_one_address_may_ask_so_often():
+def test_requests_of_one_address_are_limited():
     assert [ask(f"{n}@example.com").status_code for n in range(3)] == [202, 202, 429]
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_two_an_hour")
-def test_one_mailbox_is_written_to_so_often_whoever_asks():
+def test_the_limit_by_address_counts_requests_of_all_clients():
     emails = [EMAIL, EMAIL.upper(), f" {EMAIL}"]
     assert [ask(email, REMOTE_ADDR=f"192.0.2.{n}").status_code for n, email in enumerate(emails)] == [202, 202, 429]
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_two_an_hour")
-def test_links_are_tried_so_often():
+def test_attempts_with_links_are_limited():
     assert [confirm("MQ", "a-b").status_code for _ in range(3)] == [400, 400, 429]
 
 
@@ -208,7 +208,7 @@ def test_a_link_is_good_for_one_password(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_used_by_8_at_once_is_good_for_one():
+def test_of_8_concurrent_uses_of_a_link_one_succeeds():
     make_user(email=EMAIL)
     link = link_of()
     answers = at_once([lambda: confirm(*link).status_code] * 8)
@@ -225,7 +225,7 @@ def test_a_link_is_good_for_an_hour(user, settings):
 @pytest.mark.parametrize(
     "change", [{"email": "asha@example.com"}, {"is_active": False}, {"password": "!"}], ids=lambda change: str(change)
 )
-def test_a_link_dies_with_what_it_was_made_for(user, change):
+def test_a_link_is_invalid_after_a_change_of_the_account(user, change):
     link = link_of()
     User.objects.filter(pk=user.pk).update(**change)
     assert field_errors(confirm(*link)) == STALE_LINK
@@ -259,7 +259,7 @@ def test_a_weak_password_is_refused_by_its_field_and_leaves_the_link(user):
     assert confirm(*link).status_code == 204
 
 
-def test_a_link_opens_nothing_for_nobody(db):
+def test_a_link_of_an_unknown_account_is_invalid(db):
     with pytest.raises(InvalidInput):
         reset_password(uid="MQ", token="a-b", new_password=NEW_PASSWORD)
 
@@ -288,7 +288,7 @@ def test_the_page_leaves_no_token_in_its_address(user):
     assert page_of(Client()).request["PATH_INFO"].endswith("/set-password/")
 
 
-def test_the_page_asks_again_for_two_passwords_that_differ(user):
+def test_the_page_refuses_two_passwords_that_differ(user):
     browser = Client()
     assert submit(browser, page_of(browser), "other").status_code == 200
     assert sign_in().status_code == 200
@@ -304,7 +304,7 @@ def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status
 
 
 @pytest.mark.usefixtures("_two_an_hour")
-def test_the_page_is_tried_so_often(user):
+def test_attempts_on_the_page_are_limited(user):
     browser = Client()
     page = page_of(browser)
     assert [submit(browser, page, "other").status_code for _ in range(2)] == [200, 200]

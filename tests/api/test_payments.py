@@ -107,7 +107,7 @@ def test_a_return_address_of_an_allowed_origin_is_used(client, order, settings, 
     assert answer["Location"] == url
 
 
-def test_the_order_of_somebody_else_is_not_found(client):
+def test_the_order_of_another_user_is_not_found(client):
     other = make_priced_booking(user=make_user(), show=make_show(), created_at=timezone.now())
     assert pay(client, other.reference).status_code == 404
 

@@ -32,7 +32,7 @@ from booking.renderers import ApiResponse, JSONRenderer
         {"lengths": timedelta(minutes=90), "bytes": b"bytes", "all": iter([1, 2])},
     ],
 )
-def test_what_is_written_is_what_drf_writes(data):
+def test_the_output_equals_that_of_drf(data):
     copy = {**data, "all": [1, 2]} if data and "all" in data else data
     assert JSONRenderer().render(data) == Original().render(copy)
 

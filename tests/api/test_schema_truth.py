@@ -135,7 +135,7 @@ def unknown_names(document, path, response):
 
 
 @pytest.mark.parametrize("path", JOURNEY)
-def test_every_answer_stands_in_the_document(document, user, booking, path):
+def test_every_response_is_documented(document, user, booking, path):
     if "check-ins" in path:
         let_check_in(user)
     for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):

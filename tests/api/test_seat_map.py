@@ -86,7 +86,7 @@ def test_a_show_with_all_seats_free_names_none(anyone, show):
     assert (answer.status_code, answer.json()) == (200, map_body(show))
 
 
-def test_the_seats_that_can_not_be_had_are_named_in_their_order(anyone, sold):
+def test_unavailable_seats_are_listed_in_their_order(anyone, sold):
     answer = seats_of(anyone, sold)
     assert (answer.status_code, answer.json()) == (200, map_body(sold, *STRANGER_S))
 
@@ -180,7 +180,7 @@ def test_the_map_takes_2_queries_and_1_more_with_a_token(anyone, client, user, s
 
 
 @pytest.mark.parametrize("unchanged", [False, True])
-def test_the_map_is_kept_by_nobody_but_its_reader_who_asks_anew_each_time(client, sold, unchanged):
+def test_the_map_is_cached_only_privately_and_revalidated(client, sold, unchanged):
     headers = {"if_none_match": seats_of(client, sold)["ETag"]} if unchanged else {}
     answer = seats_of(client, sold, **headers)
     assert answer.status_code == (304 if unchanged else 200)

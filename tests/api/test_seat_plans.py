@@ -87,7 +87,7 @@ def chosen(answer):
 
 @pytest.mark.parametrize(("body", "seat"), [({}, 1), ({"accessible": False}, 1), ({"accessible": True}, 2)])
 @pytest.mark.parametrize("action", ["book-seats", "hold"])
-def test_an_accessible_seat_is_chosen_for_who_asks(client, drawn, action, body, seat):
+def test_an_accessible_seat_is_chosen_on_request(client, drawn, action, body, seat):
     assert chosen(client.post(f"/api/shows/{drawn.pk}/{action}/", {"count": 1} | body)) == [seat]
 
 

@@ -267,7 +267,7 @@ def test_a_move_that_can_not_be_made_is_refused(client, user, fields, seat_numbe
     assert (answer.status_code, answer.json(), seats()) == (status, refusal, [(1, "booked"), (2, "booked")])
 
 
-def test_what_is_cancelled_or_only_held_can_not_be_moved(client, user, show):
+def test_a_cancelled_booking_or_a_hold_can_not_be_moved(client, user, show):
     cancelled = make_booking(user=user, show=show, status="cancelled")
     answers = [move(client, row, 9) for row in (cancelled, make_hold(user=user, show=show))]
     held = {"detail": "This seat is only held; hold or book the other seat instead.", "code": "not_booked"}
@@ -358,7 +358,7 @@ def test_one_key_stands_for_the_move_of_one_booking(client, user, show):
     assert [answer.status_code for answer in answers] == [200, 422]
 
 
-def test_a_refusal_is_not_kept_under_its_key(client, show):
+def test_a_refusal_is_not_stored_under_its_key(client, show):
     rival = make_booking(show=show, seat_number=5)
     path, body = f"shows/{show.pk}/hold", {"seat_numbers": [5]}
     before = post(client, path, body, idempotency_key="k")
@@ -367,7 +367,7 @@ def test_a_refusal_is_not_kept_under_its_key(client, show):
 
 
 @pytest.mark.parametrize("path", ["shows/{show}/book-seats", "shows/{show}/hold", "bookings/{booking}/move"])
-def test_a_key_that_is_none_is_refused_by_its_name(client, user, show, path):
+def test_an_invalid_key_is_refused_by_its_name(client, user, show, path):
     path = path.format(show=show.pk, booking=make_booking(user=user, show=show).pk)
     answer = post(client, path, {"seat_number": 9, "count": 1}, idempotency_key="é")
     assert field_errors(answer) == {"Idempotency-Key": ["Enter 1 to 255 printable ASCII characters."]}

@@ -81,7 +81,7 @@ def test_seats_that_are_an_object_are_refused(ask):
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused_by_its_field(ask, body, answer):
+def test_an_invalid_combination_is_refused_by_its_field(ask, body, answer):
     assert field_errors(ask(json.dumps(body))) == answer
     assert Booking.objects.count() == 0
 
@@ -122,7 +122,7 @@ def test_a_list_without_end_is_refused(ask):
     assert field_errors(ask(json.dumps({"seat_numbers": [1] * 300_000}))) == {"seat_numbers": ["At most 50 seats."]}
 
 
-def test_too_many_seats_are_refused_before_each_is_looked_at(ask):
+def test_too_many_seats_are_refused_before_each_is_validated(ask):
     assert field_errors(ask(json.dumps({"seat_numbers": [""] * 51}))) == {"seat_numbers": ["At most 50 seats."]}
 
 

@@ -60,7 +60,7 @@ def test_an_old_refresh_token_kills_a_family_of_many_generations(user, no_grace)
     assert statuses(tokens) == [401, 401]
 
 
-def test_another_sign_in_of_the_same_user_goes_on(user):
+def test_another_session_of_the_same_user_stays_valid(user):
     stolen, other = sign_in().json(), sign_in().json()
     refreshed(stolen["refresh"])
     refresh(stolen["refresh"])
@@ -68,7 +68,7 @@ def test_another_sign_in_of_the_same_user_goes_on(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_in(user, no_grace):
+def test_of_8_concurrent_refreshes_one_succeeds_and_the_session_is_revoked(user, no_grace):
     token = RefreshToken.for_user(user)
     answers = at_once([lambda: refresh(token)] * 8)
     assert Counter(answer.status_code for answer in answers) == {200: 1, 401: 7}
@@ -77,7 +77,7 @@ def test_one_refresh_token_in_8_hands_at_once_is_good_for_one_and_ends_the_sign_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_thief_who_overtakes_the_owner_keeps_nothing(user, no_grace):
+def test_a_thief_who_refreshes_first_loses_the_session(user, no_grace):
     used = RefreshToken.for_user(user)
     newest = refreshed(used)
     answers = at_once([lambda: refresh(newest["refresh"]), lambda: refresh(used)])
@@ -95,7 +95,7 @@ def test_signing_out_with_a_used_token_ends_the_sign_in(user):
 # --- Signing out ------------------------------------------------------------------------------
 
 
-def test_signing_out_kills_the_access_token_at_once(user):
+def test_signing_out_invalidates_the_access_token_immediately(user):
     tokens = sign_in().json()
     sign_out(tokens["refresh"])
     assert status_and_code(me(tokens["access"])) == DEAD
@@ -112,7 +112,7 @@ def everywhere(user):
 
 
 @pytest.mark.parametrize("kill", [User.delete, change_password, everywhere])
-def test_a_dead_token_signs_nobody_out(user, kill):
+def test_an_invalid_token_revokes_no_session(user, kill):
     token = RefreshToken.for_user(user)
     kill(user)
     assert (sign_out(token).status_code, RevokedSession.objects.count()) == (401, 0)
@@ -159,7 +159,7 @@ def test_a_password_set_in_the_admin_is_one_that_signs_in(user, staff):
     assert "It must contain at most 128 characters." in page.content.decode()
 
 
-def test_who_sets_a_password_in_the_admin_is_told_how_long_it_may_be(user, staff):
+def test_the_admin_says_how_long_a_password_may_be(user, staff):
     page = staff.get(f"/admin/booking/user/{user.pk}/password/")
     assert "Your password must contain at most 128 characters." in page.content.decode()
 
@@ -172,7 +172,7 @@ def test_who_sets_a_password_in_the_admin_is_told_how_long_it_may_be(user, staff
         lambda user: (user.set_unusable_password(), user.save(update_fields=["password"])),
     ],
 )
-def test_whoever_saves_a_password_kills_tokens(user, change):
+def test_every_way_of_saving_a_password_invalidates_tokens(user, change):
     access = AccessToken.for_user(user)
     change(user)
     assert status_and_code(me(access)) == (401, "password_changed")
@@ -181,13 +181,13 @@ def test_whoever_saves_a_password_kills_tokens(user, change):
 # --- What the database knows ------------------------------------------------------------------
 
 
-def test_no_live_token_stands_in_the_database(user):
+def test_no_valid_token_is_stored_in_the_database(user):
     refreshed(sign_in().json()["refresh"])
     assert list(OutstandingToken.objects.values_list("user", "token")) == [(None, "")]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_request_asks_once_who_it_is(user, client, django_assert_num_queries, method):
+def test_a_request_reads_its_account_once(user, client, django_assert_num_queries, method):
     with django_assert_num_queries(1):
         assert getattr(client, method)("/api/me/").status_code in (200, 405)
 
@@ -285,7 +285,7 @@ def test_a_wrong_password_replaces_no_hash(old_hash):
     assert User.objects.get().password == old_hash.password
 
 
-def test_a_better_hash_signs_nobody_out(old_hash):
+def test_a_better_hash_revokes_no_session(old_hash):
     other = RefreshToken.for_user(old_hash)
     tokens = sign_in().json()
     assert statuses(tokens) == statuses({"access": other.access_token, "refresh": other}) == [200, 200]

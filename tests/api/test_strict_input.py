@@ -48,7 +48,7 @@ def test_a_seat_number_that_is_not_json_is_refused(client, show, seat_number):
         ('{"seat_number": null}', "This field may not be null."),
     ],
 )
-def test_a_seat_number_that_is_missing_is_asked_for(client, show, body, reason):
+def test_a_missing_seat_number_is_refused_by_its_field(client, show, body, reason):
     assert field_errors(send(client, book_path(show), body)) == {"seat_number": [reason]}
 
 
@@ -58,7 +58,7 @@ def test_a_whole_number_and_plain_digits_are_taken(client, show, seat_number):
     assert reasons(answer, 201)["seat_number"] == 5
 
 
-def test_fields_that_nobody_asked_for_change_nothing(client, show, user):
+def test_unknown_fields_change_nothing(client, show, user):
     body = {"seat_number": 5, "status": "cancelled", "user": 10**9, "reference": "MINE", "id": 77}
     answer = reasons(client.post(book_path(show), body), 201)
     assert (answer["seat_number"], answer["status"]) == (5, "booked")

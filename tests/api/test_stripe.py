@@ -484,7 +484,7 @@ def test_an_event_ends_a_refund_that_takes_longer(client, refund, side, status, 
     assert result(refund) == end
 
 
-def test_a_refund_that_fails_at_once_is_made_anew_by_hand(refund, side, intent):
+def test_a_refund_that_fails_immediately_is_retried_by_hand(refund, side, intent):
     side.fail_next(REFUNDS, "failed")
     assert carry_out(refund) == ("failed", "Stripe: failed")
     retry_refund(refund_id=refund.pk, now=timezone.now())
@@ -492,7 +492,7 @@ def test_a_refund_that_fails_at_once_is_made_anew_by_hand(refund, side, intent):
     assert sorted(side.refunds(intent)) == [(1200, "failed"), (1200, "succeeded")]
 
 
-def test_a_refund_that_the_bank_sends_back_is_made_anew_by_hand(client, refund, side, intent):
+def test_a_refund_that_the_bank_sends_back_is_retried_by_hand(client, refund, side, intent):
     carry_out(refund)
     result(refund)
     send(client, refund_event(refund, "failed", kind="refund.failed", failure_reason="lost_or_stolen_card"))

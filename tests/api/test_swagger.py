@@ -158,7 +158,7 @@ def test_path_ids_are_integers_and_references_are_text(schema):
     assert kinds == {("id", "integer"), ("reference", "string")}
 
 
-def test_what_is_repeatable_takes_a_key(schema):
+def test_repeatable_operations_document_the_key(schema):
     repeatable = {
         path
         for (_, path), operation in operations(schema).items()
@@ -173,7 +173,7 @@ def test_a_key_says_for_how_long_it_works(schema):
     assert "A key works for 24 hours" in key["description"]
 
 
-def test_what_a_refusal_adds_stands_in_its_schema(schema):
+def test_members_of_a_refusal_are_in_its_schema(schema):
     conflict = own_properties(operations(schema)["post", "/shows/{id}/hold/"]["responses"]["409"])
     types = {name: value["type"] for name, value in conflict.items()}
     lists = dict.fromkeys(("seats", "alternatives", "bookings"), "array")
@@ -199,7 +199,7 @@ def of_responses(schema):
 OPTIONAL = {"UnavailableSeat": {"mine"}, "Error": {"errors"}}
 
 
-def test_what_is_always_in_a_response_is_required(schema):
+def test_fields_of_every_response_are_required(schema):
     definitions = {name: schema["definitions"][name] for name in of_responses(schema)}
     optional = {name: one["properties"].keys() - one["required"] for name, one in definitions.items()}
     assert {name: names for name, names in optional.items() if names} == OPTIONAL
@@ -215,7 +215,7 @@ def test_a_response_has_no_defaults_and_no_fields_that_are_only_read(schema):
     assert [one for of_one in properties for one in of_one if one.keys() & {"default", "readOnly"}] == []
 
 
-def test_what_can_be_null_says_so(schema):
+def test_nullable_fields_are_documented(schema):
     booking = schema["definitions"]["Booking"]["properties"]
     nullable = {name for name, one in booking.items() if one.get("x-nullable")}
     assert nullable == {"cancelled_at", "cancelled_by", "expires_at", "ticket_type"}
@@ -382,7 +382,7 @@ def test_the_query_of_a_list_stands_there_with_its_types(schema, path, query):
     assert query_of(schema, path) == query | PAGED
 
 
-def test_what_has_a_tag_says_so(schema):
+def test_conditional_operations_document_the_etag(schema):
     tagged = {
         path: ["ETag" in operation["responses"][status].get("headers", {}) for status in ("200", "304")]
         for (_, path), operation in operations(schema).items()
@@ -393,7 +393,7 @@ def test_what_has_a_tag_says_so(schema):
     assert tagged == {path: [True, True] for path in paths}
 
 
-def test_what_is_limited_says_so(schema):
+def test_limited_operations_document_the_headers(schema):
     of_booking = operations(schema)["post", "/shows/{id}/book/"]["responses"]
     limited = [status for status, response in of_booking.items() if "RateLimit-Reset" in response.get("headers", {})]
     assert limited == ["201", "400", "402", "404", "409", "422", "429"]
@@ -488,7 +488,7 @@ def test_the_path_of_a_document_decides_its_format(db, anyone, path, kind, accep
         ("application/json", "application/json"),
     ],
 )
-def test_a_page_is_html_unless_the_document_is_asked_for(db, anyone, path, accept, kind):
+def test_a_page_is_html_unless_the_document_is_requested(db, anyone, path, accept, kind):
     answer = anyone.get(path, HTTP_ACCEPT=accept)
     assert (answer.status_code, answer["Content-Type"].partition(";")[0]) == (200, kind)
 

@@ -31,7 +31,7 @@ def sign_up(client, username="", **extra):
     ("path", "status"),
     [("signup", 400), ("token", 400), ("token/refresh", 400), ("token/blacklist", 400)],
 )
-def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
+def test_an_anonymous_client_has_to_wait_after_too_many_attempts(anyone, path, status):
     assert statuses(lambda: anyone.post(f"/api/{path}/", {})) == [status, status, 429]
 
 
@@ -48,12 +48,12 @@ def test_a_stranger_has_to_wait_after_so_many_tries(anyone, path, status):
         ("me/password", 400),
     ],
 )
-def test_a_customer_has_to_wait_after_so_many_tries(client, path, status):
+def test_a_customer_has_to_wait_after_too_many_attempts(client, path, status):
     assert statuses(lambda: client.post(f"/api/{path}/", {})) == [status, status, 429]
 
 
 @pytest.mark.django_db
-def test_who_has_to_wait_is_told_how_long(anyone):
+def test_a_refusal_of_a_limit_says_how_long_to_wait(anyone):
     answer = [sign_up(anyone) for _ in range(3)][-1]
     wait = int(answer["Retry-After"])
     detail = f"Request was throttled. Expected available in {wait} seconds."
@@ -89,14 +89,14 @@ LIMITED = [
 
 
 @pytest.mark.parametrize(("method", "path"), LIMITED)
-def test_each_limited_answer_says_what_is_left(client, method, path):
+def test_each_limited_response_has_the_remaining_attempts(client, method, path):
     answers = [client.generic(method, path, "{}", content_type="application/json") for _ in range(3)]
     assert [answer.status_code == 429 for answer in answers] == [False, False, True]
     assert [told(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
     assert answers[-1]["RateLimit-Reset"] == answers[-1]["Retry-After"]
 
 
-def test_an_answer_that_is_carried_out_says_what_is_left(client, show):
+def test_a_successful_response_has_the_remaining_attempts(client, show):
     answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
     assert (answer.status_code, told(answer)) == (201, (2, 1, True))
 
@@ -117,7 +117,7 @@ def test_a_page_of_another_origin_can_read_the_headers(anyone, db, settings):
     ]
 
 
-def test_the_admin_s_sign_in_says_what_is_left_too(db):
+def test_the_sign_in_page_of_the_admin_has_the_remaining_attempts(db):
     form = {"username": "esha", "password": "wrong"}
     answers = [Client().post("/admin/login/", form) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -194,7 +194,7 @@ def test_browsing_has_no_limit(anyone, show, path):
     assert statuses(lambda: anyone.get(path), 10) == [200] * 10
 
 
-def test_reading_one_s_own_has_no_limit(client):
+def test_reading_the_own_bookings_has_no_limit(client):
     assert statuses(lambda: client.get("/api/my-bookings/"), 10) == [200] * 10
 
 

@@ -68,7 +68,7 @@ def test_an_account_that_was_switched_off_does_not_sign_in(user):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("path", "fields"), [("", ["username", "password"]), ("refresh/", ["refresh"])])
-def test_what_is_missing_is_asked_for(anyone, path, fields):
+def test_missing_fields_are_reported(anyone, path, fields):
     answer = anyone.post(f"/api/token/{path}", {})
     assert field_errors(answer) == {field: ["This field is required."] for field in fields}
 
@@ -90,7 +90,7 @@ def test_a_refresh_token_is_used_up(user, no_grace):
     assert status_and_code(refresh(token)) == (401, "token_not_valid")
 
 
-def test_a_refresh_token_used_again_at_once_has_the_same_successors(user):
+def test_a_refresh_token_used_again_immediately_has_the_same_successors(user):
     token = RefreshToken.for_user(user)
     assert refresh(token).json() == refresh(token).json()
 
@@ -110,7 +110,7 @@ def test_two_tokens_have_different_successors(user):
     assert not set(first.values()) & set(second.values())
 
 
-def test_refreshing_goes_on_and_on(user):
+def test_each_refresh_token_can_be_refreshed_again(user):
     token = sign_in().json()["refresh"]
     for _ in range(5):
         token = refresh(token).json()["refresh"]
@@ -118,7 +118,7 @@ def test_refreshing_goes_on_and_on(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refresh_token_used_8_times_at_once_has_the_same_successors(user):
+def test_a_refresh_token_used_8_times_concurrently_has_the_same_successors(user):
     token = RefreshToken.for_user(user)
     answers = at_once([lambda: refresh(token)] * 8)
     assert Counter(map(status_and_code, answers)) == {(200, None): 8}
@@ -148,7 +148,7 @@ def test_a_token_from_the_future_is_refused(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_token_refreshed_and_signed_out_at_once_is_used_up(user):
+def test_a_token_refreshed_and_signed_out_concurrently_is_used_up(user):
     token = RefreshToken.for_user(user)
     at_once([lambda: refresh(token), lambda: sign_out(token)] * 4)
     assert status_and_code(refresh(token)) == (401, "token_not_valid")
@@ -297,7 +297,7 @@ def test_a_header_that_is_no_bearer_and_token_is_refused(anyone, header):
     assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_request"'
 
 
-def test_a_token_without_its_scheme_is_told_how_to_send_it(anyone, user):
+def test_the_error_for_a_token_without_its_scheme_says_how_to_send_it(anyone, user):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=str(AccessToken.for_user(user)))
     assert answer.json()["detail"] == (
         'The header Authorization must be the word "Bearer", a space, and the access token of POST /api/token/.'
@@ -393,7 +393,7 @@ def test_a_token_that_is_signed_and_makes_no_sense_is_refused(anyone, user, path
 
 
 @pytest.mark.parametrize("user_id", [None, "nobody"])
-def test_a_token_of_nobody_is_refused(anyone, db, user_id):
+def test_a_token_of_an_unknown_account_is_refused(anyone, db, user_id):
     token = AccessToken()
     if user_id:
         token["user_id"] = user_id

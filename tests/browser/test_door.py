@@ -180,7 +180,7 @@ def test_the_door_fits_on_a_phone(door, booking):
 # --- Without the network ----------------------------------------------------------------------
 
 
-def test_a_door_goes_on_without_the_network_and_sends_its_scans_later(booking, door):
+def test_a_door_works_without_the_network_and_sends_its_scans_later(booking, door):
     door.context.set_offline(True)
     scan(door, sign_ticket(booking=booking))
     expect_answer(door, "Go", "A5", "Checked without the network.")
@@ -252,7 +252,7 @@ def test_without_the_network_tickets_are_stopped_as_with_it(page, person, show, 
     expect_answer(page, "Stop", text)
 
 
-def test_without_the_network_a_ticket_nobody_signed_is_stopped(door, booking):
+def test_without_the_network_an_unsigned_ticket_is_refused(door, booking):
     door.context.set_offline(True)
     for text in (forged(booking), "a.b.c"):
         scan(door, text)

@@ -105,7 +105,7 @@ def test_of_several_customers_enter_picks_the_one_of_that_name_alone(page, selle
     expect(page.get_by_role("status")).to_contain_text("Sold A7 to esha, ")
 
 
-def test_a_name_that_nobody_has_is_refused(page, seller, show, esha):
+def test_an_unknown_username_is_refused(page, seller, show, esha):
     open_hall(page, show)
     seat(page, "A7").click()
     page.get_by_role("combobox", name="Customer").press_sequentially("x")
@@ -180,7 +180,7 @@ def test_seats_of_one_kind_are_chosen_at_a_time(page, seller, show, esha):
     expect(page.locator("#hall-chosen")).to_have_text("Chosen: A2.")
 
 
-def test_a_booking_is_not_cancelled_by_who_thinks_again(page, seller, show, esha):
+def test_a_booking_is_not_cancelled_without_a_confirmation(page, seller, show, esha):
     make_booking(show=show, user=esha)
     open_hall(page, show)
     page.once("dialog", lambda dialog: dialog.dismiss())
@@ -219,7 +219,7 @@ def test_with_shift_all_free_seats_up_to_there_are_chosen(page, boss, show):
 # --- Somebody else ---
 
 
-def test_who_was_slower_is_told_and_sees_the_seat_taken(page, seller, show, esha):
+def test_the_slower_customer_gets_a_message_and_sees_the_seat_taken(page, seller, show, esha):
     open_hall(page, show)
     seat(page, "A1").click()
     seat(page, "A2").click()
@@ -232,7 +232,7 @@ def test_who_was_slower_is_told_and_sees_the_seat_taken(page, seller, show, esha
     expect(page.locator("#hall-chosen")).to_have_text("Chosen: A2.")
 
 
-def test_refresh_shows_what_happened_meanwhile(page, seller, show, esha):
+def test_refresh_shows_changes_since_the_page_was_loaded(page, seller, show, esha):
     open_hall(page, show)
     fill_all_states(show, esha)
     page.get_by_role("button", name="Refresh").click()
@@ -267,7 +267,7 @@ def test_a_chosen_seat_that_changes_is_named_and_its_action_refused(page, seller
     assert list(Booking.objects.sold().values_list("seat_number", flat=True)) == [11]
 
 
-def test_a_refresh_goes_on_after_a_failure(page, context, seller, show):
+def test_refreshing_continues_after_a_failure(page, context, seller, show):
     open_hall(page, show)
     context.clear_cookies()
     expect_told(page, "You are signed out, or the service has stopped. Reload the page.")
@@ -275,14 +275,14 @@ def test_a_refresh_goes_on_after_a_failure(page, context, seller, show):
     expect_told(page, "")
 
 
-def test_who_was_signed_out_is_told(page, context, seller, show):
+def test_a_user_who_was_signed_out_gets_a_message(page, context, seller, show):
     open_hall(page, show)
     context.clear_cookies()
     page.get_by_role("button", name="Refresh").click()
     expect_told(page, "You are signed out, or the service has stopped. Reload the page.")
 
 
-def test_who_may_only_look_is_offered_nothing(page, context, show, esha):
+def test_a_user_who_may_only_view_has_no_actions(page, context, show, esha):
     make_booking(show=show, user=esha)
     visitor = make_user(is_staff=True)
     visitor.user_permissions.set(Permission.objects.filter(codename="view_show"))
@@ -413,7 +413,7 @@ def test_a_hall_of_any_size_scrolls_in_its_own_box(page, boss, live_server, tota
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_who_hears_the_page_is_told_each_seat(page, boss, show, esha):
+def test_a_screen_reader_announces_each_seat(page, boss, show, esha):
     fill_all_states(show, esha)
     sold, held, _ = show.bookings.order_by("seat_number")
     open_hall(page, show)

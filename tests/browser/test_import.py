@@ -39,7 +39,7 @@ def test_a_file_is_previewed_and_imported(page, boss):
     assert Movie.objects.count() == 2
 
 
-def test_the_order_of_day_and_month_is_asked_for(page, boss):
+def test_the_order_of_day_and_month_has_to_be_chosen(page, boss):
     choose(page, "Up;96;;04/05/2009;;\n")
     expect(page.get_by_text("is 4 May 2009 with the day first and 5 April 2009 with the month first")).to_be_visible()
     page.get_by_label("The day comes first").check()
@@ -61,7 +61,7 @@ def test_the_preview_fits_and_can_be_read(page, boss, text, width, scheme):
     assert page.locator("#content").evaluate(HARD_TO_READ) == []
 
 
-def test_a_time_that_comes_twice_is_asked_for(page, boss, settings):
+def test_a_time_that_exists_twice_has_to_be_chosen(page, boss, settings):
     settings.TIME_ZONE = "Europe/London"
     movie, screen = make_movie(duration_minutes=152), make_screen()
     page.goto(f"/admin/booking/show/add/?movie={movie.pk}&screen={screen.pk}&day=2099-10-25")

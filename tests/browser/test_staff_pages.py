@@ -196,7 +196,7 @@ SMALL = """root => [...root.querySelectorAll("a, button, input, summary")]
 
 
 @pytest.mark.parametrize("name", ["plan", "reports", "front page"])
-def test_a_finger_finds_what_it_wants(page, boss, alien, name):
+def test_links_and_buttons_are_large_enough_for_a_finger(page, boss, alien, name):
     page.set_viewport_size({"width": 390, "height": 800})
     make_show(starts_at=django_timezone.now())
     page.goto(PAGES[name])

@@ -182,7 +182,7 @@ def test_the_page_comes_with_the_strict_policy(page, service):
 # --- Signing in -------------------------------------------------------------------------------
 
 
-def test_nobody_is_signed_in_at_first(swagger):
+def test_swagger_starts_signed_out(swagger):
     expect(swagger.line).to_have_text(NOT_SIGNED_IN)
     expect(swagger.sign_out).to_be_hidden()
     assert swagger.execute("get_account")[1]["code"] == "not_authenticated"
@@ -193,7 +193,7 @@ def test_a_sign_in_authorises_the_page(swagger):
     assert swagger.execute("get_account")[1]["username"] == "at-once"
 
 
-def test_a_wrong_password_signs_nobody_out(swagger):
+def test_a_wrong_password_keeps_the_session(swagger):
     swagger.sign_in("typist")
     assert swagger.execute("sign_in", {"username": "typist", "password": "wrong"})[0] == 401
     assert swagger.execute("get_account")[1]["username"] == "typist"

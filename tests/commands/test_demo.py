@@ -33,7 +33,7 @@ def demo():
     return out.getvalue()
 
 
-def test_it_makes_what_a_newcomer_wants_to_see():
+def test_it_creates_movies_shows_and_accounts():
     demo()
     assert (Movie.objects.filter(duration_minutes__gt=0).count(), Screen.objects.count()) == (24, 3)
     assert Show.objects.values_list("total_seats").distinct().count() == 3
@@ -95,7 +95,7 @@ def test_accounts_of_others_are_left_alone():
     assert not Booking.objects.filter(user__username="Alice").exists()
 
 
-def test_an_admin_of_one_s_own_keeps_the_name():
+def test_an_account_with_the_name_admin_is_not_changed():
     make_user(username="ADMIN")
     assert "for the admin" not in demo()
     assert not User.objects.filter(is_superuser=True).exists()

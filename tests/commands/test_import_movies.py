@@ -145,7 +145,7 @@ def test_more_lines_than_a_batch_holds_are_loaded(monkeypatch):
     assert len(load(*[f"Movie {n},90,,,," for n in range(5)]).added) == 5
 
 
-def test_a_movie_added_meanwhile_by_somebody_else_changes_nothing(monkeypatch):
+def test_a_movie_added_at_the_same_time_changes_nothing(monkeypatch):
     # The rival's row comes between the import's look and its insert.
     looked_up = Movie.objects.bulk_create
 

@@ -122,7 +122,7 @@ def image():
         yield image
 
 
-def test_the_image_migrates_and_serves_as_a_user_who_may_write_nowhere(image):
+def test_the_image_migrates_and_serves_as_a_user_without_write_permission(image):
     with postgres_server() as database:
         migration = image.run("python", "manage.py", "migrate", "-v0", DATABASE_URL=database.url)
         assert migration == (0, "", "")
@@ -133,7 +133,7 @@ def test_the_image_migrates_and_serves_as_a_user_who_may_write_nowhere(image):
             assert {path: status(port, path) for path in paths} == dict.fromkeys(paths, 200)
 
 
-def test_the_image_says_what_it_has_not_been_told(image):
+def test_the_image_reports_missing_settings(image):
     process = image.popen("deploy/start", SECRET_KEY="", PORT=str(free_port()), WORKERS="1")
     try:
         wait_until(lambda: "SECRET_KEY must be set" in process.stderr.readline())

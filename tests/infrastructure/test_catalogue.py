@@ -80,7 +80,7 @@ def test_a_show_that_began_meanwhile_is_not_in_the_next_list(anyone, show, monke
     assert [row["id"] for row in listed(anyone, show)] == [later.pk]
 
 
-def test_refusals_and_other_methods_are_not_kept(anyone):
+def test_refusals_and_other_methods_are_not_cached(anyone):
     assert anyone.get("/api/movies/1/").status_code == 404
     Movie.objects.create(pk=1, title="A")
     assert anyone.get("/api/movies/1/").status_code == 200
@@ -88,7 +88,7 @@ def test_refusals_and_other_methods_are_not_kept(anyone):
     assert anyone.delete("/api/movies/1/").status_code == 405
 
 
-def test_kept_pages_know_their_host(anyone):
+def test_cached_pages_depend_on_their_host(anyone):
     for number in range(21):
         Movie.objects.create(title=f"Movie {number}")
     first = anyone.get("/api/movies/").json()["next"]

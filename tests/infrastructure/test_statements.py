@@ -248,7 +248,7 @@ def test_without_commit_the_transaction_is_undone_by_an_error():
 
 @postgresql
 @pytest.mark.django_db(transaction=True)
-def test_what_was_committed_is_there_whatever_comes_after():
+def test_a_commit_stays_after_later_errors():
     screen = make_screen(name="One")
     with suppress(ZeroDivisionError), transaction.atomic():
         send(rename.bind(pk=screen.pk, name="Two"), commit=True)

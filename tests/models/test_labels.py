@@ -39,7 +39,7 @@ def test_a_seat_s_label_is_its_row_s_letters_and_its_place(seat_number, seats_pe
         *("A 1", " A1", "A1 ", "A1\n", "A1\0", "\u00c41", "\u04101", "A\u0661", "A\u00b2", "\uff211"),
     ],
 )
-def test_what_is_no_seat_of_the_hall_has_no_number(label):
+def test_a_label_that_the_hall_lacks_has_no_number(label):
     with pytest.raises(ValueError, match=f"^{re.escape(label)}$"):
         parse(full_rows(50, 10, "S")).seat_number(label)
 

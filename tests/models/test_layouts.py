@@ -114,7 +114,7 @@ def test_labels_are_unique(rows):
         (" " * 50_000 + "S", 1, 1, "A seat plan has at most 50000 characters."),
     ],
 )
-def test_what_is_not_a_layout(text, line, column, message):
+def test_an_invalid_layout_is_refused(text, line, column, message):
     with pytest.raises(LayoutError) as refusal:
         normalise(text, {"S", "L"})
     error = refusal.value

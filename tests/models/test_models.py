@@ -123,7 +123,7 @@ def test_a_blocked_seat_does_not_expired(show):
 
 
 @pytest.mark.parametrize("status", ["booked", "cancelled"])
-def test_what_was_held_once_may_say_since_when(show, status):
+def test_a_booking_that_was_held_may_have_held_since(show, status):
     assert make_booking(show=show, status=status, held_since=NOW).held_since == NOW
 
 
@@ -133,14 +133,14 @@ def test_a_blocked_seat_has_no_customer(show, user):
 
 
 @pytest.mark.parametrize("make", [make_hold, make_block])
-def test_what_is_held_or_blocked_is_not_cancelled(show, make):
+def test_a_held_or_blocked_seat_has_no_time_of_cancellation(show, make):
     with refused_by("booking_is_cancelled_exactly_when_it_has_a_time"):
         make(show=show, cancelled_at=NOW)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("part", ["user", "show"])
-def test_what_was_booked_can_not_be_deleted(part):
+def test_rows_with_bookings_can_not_be_deleted(part):
     booking = make_booking()
     with pytest.raises(ProtectedError):
         getattr(booking, part).delete()
@@ -170,7 +170,7 @@ def test_a_show_may_end_a_moment_after_it_starts(show):
 
 
 @pytest.mark.parametrize("part", ["movie", "screen"])
-def test_what_is_shown_can_not_be_deleted(show, part):
+def test_rows_with_shows_can_not_be_deleted(show, part):
     with pytest.raises(ProtectedError):
         getattr(show, part).delete()
 
@@ -254,7 +254,7 @@ def test_a_user_is_found_by_name_in_any_case(user, username):
 
 
 @pytest.mark.parametrize("username", ["", None, "esh", "esha ", "e_ha", "%"])
-def test_nobody_is_found_by_another_name(user, username):
+def test_an_account_is_not_found_by_another_name(user, username):
     with pytest.raises(User.DoesNotExist):
         User.objects.get_by_natural_key(username)
 

@@ -23,7 +23,7 @@ def test_a_probe_is_answered_whatever_its_host_and_scheme(probe, settings, path)
     assert (response.status_code, response.json(), response["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
 
 
-def test_being_alive_asks_nothing_of_the_database(probe, django_assert_num_queries):
+def test_liveness_does_not_use_the_database(probe, django_assert_num_queries):
     with django_assert_num_queries(0):
         probe.get("/healthz")
 
@@ -49,7 +49,7 @@ def test_without_its_database_it_is_not_ready(probe):
     assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
 
 
-def test_without_the_database_there_are_figures_but_for_what_it_alone_knows(probe, settings):
+def test_without_the_database_metrics_lack_only_those_of_the_database(probe, settings):
     settings.DEBUG = True
     with connection.execute_wrapper(database_away):
         response = probe.get("/metrics")
@@ -73,7 +73,7 @@ def test_a_probe_waits_for_no_database_that_does_not_answer(probe, monkeypatch):
     assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
 
 
-def test_the_figures_are_for_who_brings_the_token(probe, settings):
+def test_metrics_require_the_token(probe, settings):
     settings.METRICS_TOKEN = "token-of-the-monitoring"
     wrong = probe.get("/metrics", HTTP_AUTHORIZATION="Bearer ö")
     right = probe.get("/metrics", HTTP_AUTHORIZATION="Bearer token-of-the-monitoring")

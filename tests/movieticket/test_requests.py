@@ -44,7 +44,7 @@ def counted(method, route, status):
     return REGISTRY.get_sample_value("http_request_duration_seconds_count", labels) or 0
 
 
-def test_a_line_tells_who_asked_for_what(client, user, log):
+def test_a_line_has_the_user_the_route_and_the_queries(client, user, log):
     with CaptureQueriesContext(connection) as queries:
         client.get("/api/me/")
     [line] = log
@@ -52,7 +52,7 @@ def test_a_line_tells_who_asked_for_what(client, user, log):
     assert told == ("GET", "me", 200, user.pk, len(queries))
 
 
-def test_nobody_is_looked_up_for_the_log(staff, log):
+def test_the_log_needs_no_query_for_the_user(staff, log):
     staff.get("/api/movies/")
     [line] = log
     assert (line.user_id, line.route) == (None, "movie-list")
@@ -70,7 +70,7 @@ def test_a_path_that_there_is_not_has_no_name(anyone, log):
     assert (line.route, line.status) == ("", 404)
 
 
-def test_a_good_id_is_kept_and_answered(anyone, log):
+def test_a_valid_id_is_used_and_returned(anyone, log):
     response = anyone.get("/api/movies/", HTTP_X_REQUEST_ID="proxy-1.A_2")
     assert (response["X-Request-ID"], log[0].request_id) == ("proxy-1.A_2", "proxy-1.A_2")
 
@@ -125,7 +125,7 @@ def test_another_line_stays_as_it_is():
     assert (RouteFilter().filter(record), record.getMessage()) == (True, "/a")
 
 
-def test_a_line_of_runserver_s_own_stays_as_it_is():
+def test_lines_of_runserver_are_not_changed():
     with socket() as peer:
         record = logging.makeLogRecord({"msg": '"%s" %s', "args": ("GET / HTTP/1.1", "200"), "request": peer})
         assert RouteFilter().filter(record)

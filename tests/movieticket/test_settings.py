@@ -176,7 +176,7 @@ def test_a_pool_is_declared_or_found_by_each_connection(load, value, pooled, thr
     assert database["DISABLE_SERVER_SIDE_CURSORS"] is no_cursors
 
 
-def test_what_the_address_says_goes_before_our_own(load):
+def test_options_of_the_address_override_the_defaults(load):
     address = "postgres://user@db.example/tickets?connect_timeout=7"
     options = load(DATABASE_URL=address)["DATABASES"]["default"]["OPTIONS"]
     assert (options["connect_timeout"], options["keepalives_idle"]) == (7, 5)

@@ -140,7 +140,7 @@ SMUGGLED = b"0\r\n\r\nGET /api/movies/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         [b"Transfer-Encoding: \x0bchunked"],
     ],
 )
-def test_a_request_whose_length_is_told_twice_is_read_in_one_way_alone(send, headers):
+def test_a_request_with_two_lengths_is_not_read_as_two_requests(send, headers):
     lines = [b"POST /api/no-such-path/ HTTP/1.1", b"Host: 127.0.0.1", b"Connection: close", *headers, b"", SMUGGLED]
     reply = send(b"\r\n".join(lines))
     assert reply is None or reply.status in (400, 404, 411)
@@ -159,7 +159,7 @@ def test_a_request_whose_length_is_told_twice_is_read_in_one_way_alone(send, hea
         b"GET /api/movies/ HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
     ],
 )
-def test_what_is_no_request_to_this_service_is_refused(send, raw):
+def test_invalid_http_is_refused(send, raw):
     reply = send(raw)
     assert reply is None or 400 <= reply.status < 500 or reply.status == 505
 

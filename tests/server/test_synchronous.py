@@ -98,7 +98,7 @@ def site(filled_site):
     filled_site.run("TRUNCATE booking_booking, booking_idempotencykey")
 
 
-def test_a_commit_whose_wait_was_cancelled_is_no_booking_told(site):
+def test_a_commit_whose_wait_was_cancelled_is_not_reported_as_a_booking(site):
     site.book(7, seconds=3)
     site.end_wait("pg_cancel_backend")
     status, _, body = site.answer()
@@ -107,13 +107,13 @@ def test_a_commit_whose_wait_was_cancelled_is_no_booking_told(site):
     assert site.seats() == [(7,)]
 
 
-def test_a_commit_whose_wait_was_ended_with_its_connection_is_no_booking_told(site):
+def test_a_commit_whose_wait_ended_with_its_connection_is_not_reported_as_a_booking(site):
     site.book(7, seconds=3)
     site.end_wait("pg_terminate_backend")
     assert site.answer()[0] == 503
 
 
-def test_a_commit_whose_wait_was_cancelled_is_told_once_a_replica_is_not_wanted_any_more(site):
+def test_a_commit_whose_wait_was_cancelled_is_reported_once_no_replica_is_required(site):
     site.book(7)
     site.end_wait("pg_cancel_backend")
     wait_until(site.waiting)
@@ -128,7 +128,7 @@ def test_a_commit_that_waits_too_long_is_busy_and_seen_by_nobody(site):
     assert (len(site.waiting()), site.seats()) == (1, [])
 
 
-def test_a_replay_is_not_told_before_a_replica_has_the_booking(site):
+def test_a_replay_is_not_returned_before_a_replica_has_the_booking(site):
     site.book(7, key="k", seconds=3)
     site.end_wait("pg_cancel_backend")
     assert site.answer()[0] == 503
@@ -141,7 +141,7 @@ def test_a_replay_is_not_told_before_a_replica_has_the_booking(site):
     assert (status, replayed, body["seat_number"]) == (201, "true", 7)
 
 
-def test_signing_out_everywhere_is_not_told_before_a_replica_knows(site):
+def test_signing_out_everywhere_is_not_confirmed_before_a_replica_has_it(site):
     site.send("/api/me/logout-everywhere/", {"everywhere": True}, customer=1)
     site.end_wait("pg_cancel_backend")
     status, _, body = site.answer()

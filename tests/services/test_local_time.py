@@ -44,7 +44,7 @@ def test_a_time_that_does_not_exist_is_refused(settings, zone, local, change):
 
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
 @pytest.mark.parametrize("offset", ["", "+05:00", "x"])
-def test_a_time_that_comes_twice_is_asked_for(settings, zone, local, offsets, change, offset):
+def test_a_time_that_exists_twice_has_to_be_chosen(settings, zone, local, offsets, change, offset):
     settings.TIME_ZONE = zone
     with pytest.raises(LocalTimeTwice) as refusal:
         read_local_time(local=local, offset=offset)

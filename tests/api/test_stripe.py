@@ -531,6 +531,11 @@ def test_an_amount_that_stripe_can_not_take_is_refused():
         minor_units(Decimal("0.50"), "JPY")
 
 
+def test_the_package_stores_nothing_on_the_machine(client, hold, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert (pay(client, hold).status_code, list(tmp_path.iterdir())) == (201, [])
+
+
 def test_no_key_is_logged(client, side, hold, caplog):
     caplog.set_level(logging.DEBUG)
     for logger in ("stripe", "urllib3"):

@@ -18,6 +18,12 @@ def _load(path: str) -> Provider:
     return provider
 
 
+def load_providers() -> None:
+    """Imports the modules of all providers; a package such as Stripe's takes a while."""
+    for path in settings.PAYMENT_PROVIDERS.values():
+        _load(path)
+
+
 def provider_named(name: str) -> Provider:
     """Return the provider; one that has payments must stay in PAYMENT_PROVIDERS."""
     return _load(settings.PAYMENT_PROVIDERS[name])

@@ -28,6 +28,9 @@ from booking.services.money.providers.base import (
 
 logger = logging.getLogger(__name__)
 
+# It would write a file into the home directory and report the machine's platform.
+stripe.enable_telemetry = False
+
 # https://docs.stripe.com/currencies#zero-decimal without UGX, which has two decimals under #special-cases. They are
 # Stripe's own: ISK, for example, has no decimals, and Stripe wants two zeros.
 ZERO_DECIMALS = re.compile("BIF|CLP|DJF|GNF|JPY|KMF|KRW|MGA|PYG|RWF|VND|VUV|XAF|XOF|XPF")

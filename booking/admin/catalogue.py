@@ -26,6 +26,12 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
     add_form = AccountCreationForm
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        found = User.objects.matching(search_term).order_by()
+        return (queryset.filter(pk__in=found) if search_term else queryset), False
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Adds the user's newest bookings, for staff who may view bookings."""
         account: User | None = context["original"]

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 
+from booking.models.folding import FoldedField, Folding, FoldingQuerySet, in_folded
 from booking.models.loading import LoadsQuickly
 
 SESSION_KEY_LENGTH = 22
@@ -24,7 +25,10 @@ def new_session_key() -> str:
 
 
 class AccountManager(UserManager["User"]):
-    """Finds users by username and e-mail address, ignoring case."""
+    """Finds users by username and e-mail address, ignoring case, and by name, ignoring accents too."""
+
+    def get_queryset(self) -> FoldingQuerySet[User]:
+        return FoldingQuerySet(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.alias(lower_username=Lower("username")).get(lower_username=(username or "").lower())
@@ -43,10 +47,7 @@ class AccountManager(UserManager["User"]):
         ).order_by("later", Lower("username"))
         for word in text.split():
             found = found.filter(
-                models.Q(username__icontains=word)
-                | models.Q(first_name__icontains=word)
-                | models.Q(last_name__icontains=word)
-                | models.Q(email__icontains=word)
+                models.Q(username__icontains=word) | models.Q(email__icontains=word) | in_folded(User, word)
             )
         return found
 
@@ -56,7 +57,7 @@ class AccountManager(UserManager["User"]):
         return self.filter(~models.Exists(revoked), pk=user_id, is_active=True, session_key=key)
 
 
-class User(LoadsQuickly, AbstractUser):
+class User(Folding, LoadsQuickly, AbstractUser):
     """A customer or a member of staff."""
 
     # ASCII only: different names look different, and every database ignores case in the same way.
@@ -70,6 +71,9 @@ class User(LoadsQuickly, AbstractUser):
     session_key = models.CharField(
         max_length=SESSION_KEY_LENGTH, default=new_session_key, db_default="", editable=False
     )
+    # Without an index: they are searched for any part.
+    folded_first_name = FoldedField("first_name", max_length=300)
+    folded_last_name = FoldedField("last_name", max_length=300)
 
     objects: ClassVar[AccountManager] = AccountManager()
 

@@ -77,6 +77,21 @@ def folded_fields(model: type[models.Model]) -> list[FoldedField]:
     return [field for field in model._meta.concrete_fields if isinstance(field, FoldedField)]
 
 
+def in_folded(model: type[models.Model], word: str) -> Q:
+    """Return the condition that the word is in a folded field of the model, ignoring case and accents."""
+    if not fold(word):
+        # A lone accent, for example, is in no text.
+        return Q(pk__in=())
+    return reduce(or_, _conditions(model, word))
+
+
+def _conditions(model: type[models.Model], word: str) -> Iterator[Q]:
+    for field in folded_fields(model):
+        yield Q(**{f"{field.name}__icontains": word})
+        # A row that is not folded yet.
+        yield Q(**{f"{field.name}": None, f"{field.source}__icontains": word})
+
+
 class FoldingQuerySet(models.QuerySet[M]):
     """Searches folded fields, and sets them with their source where Django does not call `Field.pre_save`."""
 
@@ -87,17 +102,14 @@ class FoldingQuerySet(models.QuerySet[M]):
         """
         found = self
         for quoted, word in re.findall(r'"([^"]+)"|(\S+)', text):
-            if not fold(quoted or word):
-                # A lone accent, for example, is in no title.
-                return self.none()
-            found = found.filter(reduce(or_, self._conditions(quoted or word)))
+            found = found.filter(in_folded(self.model, quoted or word))
         return found
 
-    def _conditions(self, word: str) -> Iterator[Q]:
-        for field in folded_fields(self.model):
-            yield Q(**{f"{field.name}__icontains": word})
-            # A row that is not folded yet.
-            yield Q(**{f"{field.name}": None, f"{field.source}__icontains": word})
+    def perhaps_stale(self) -> Self:
+        """Return rows with a text to fold, or with a folded text; of others, nothing can be outdated."""
+        fields = folded_fields(self.model)
+        texts = [name for field in fields for name in (field.source, field.name)]
+        return self.filter(reduce(or_, [Q(**{f"{name}__gt": ""}) for name in texts])).only("pk", *texts)
 
     def spelled(self, field: str, text: str) -> Self:
         """Return rows whose field, which need not be folded, equals the text, ignoring case and accents."""
@@ -139,16 +151,23 @@ class Folding(models.Model):
             update_fields |= {field.name for field in folded_fields(type(self)) if field.source in update_fields}
         super().save(*args, update_fields=update_fields, **kwargs)
 
+    def fold(self) -> None:
+        """Set the folded fields, for an instance that is inserted without `save`."""
+        for field in folded_fields(type(self)):
+            field.pre_save(self, add=True)
+
     def has_stale_folds(self) -> bool:
         """Return whether a folded field differs from its source, because it was written without it."""
         fields = folded_fields(type(self))
-        return any(getattr(self, field.attname) != field.value_for(getattr(self, field.source)) for field in fields)
+        texts = [(getattr(self, field.attname), field.value_for(getattr(self, field.source))) for field in fields]
+        # Nothing has to be folded of an empty text.
+        return any(folded != text and not (folded is None and text == "") for folded, text in texts)
 
 
-def fold_rows(movies: Sequence[Any], manager: Any) -> None:
+def fold_rows(rows: Sequence[Any], manager: Any) -> None:
     """Sets the folded fields of these rows; for migrations, whose models have no methods."""
     fields = folded_fields(manager.model)
-    for movie in movies:
+    for row in rows:
         for field in fields:
-            field.pre_save(movie, add=False)
-    manager.bulk_update(movies, [field.name for field in fields])
+            field.pre_save(row, add=False)
+    manager.bulk_update(rows, [field.name for field in fields])

@@ -11,11 +11,14 @@ from django.db.models.lookups import Contains
 
 from booking.models.accounts import User
 from booking.models.bookings import REFERENCE_LENGTH, Booking, new_reference
+from booking.models.folding import FoldedField, Folding, FoldingQuerySet, in_folded
 from booking.models.movies import Movie
 from booking.models.shows import Show
 
 # Characters that people write between the digits of a phone number.
 PUNCTUATION = " -/.()"
+# A letter can be folded to several.
+MAX_NAME_LENGTH = 300
 
 
 def _with_phone(word: str) -> Q:
@@ -31,10 +34,10 @@ def _with_phone(word: str) -> Q:
 
 def _with_contact(word: str) -> Q:
     """Return the condition that the word is part of the name, e-mail address or phone number of the order."""
-    return Q(name__icontains=word) | Q(email__icontains=word) | _with_phone(word)
+    return in_folded(Order, word) | Q(email__icontains=word) | _with_phone(word)
 
 
-class OrderQuerySet(models.QuerySet["Order"]):
+class OrderQuerySet(FoldingQuerySet["Order"]):
     def with_bookings(self) -> OrderQuerySet:
         """Return orders that have bookings, cancelled ones included."""
         bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
@@ -53,7 +56,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Return orders in which each word of the text is part of the reference, the contact, or the customer's
         username, name or e-mail address, or else a seat's label or a part of the movie's or screen's name.
 
-        Blanks and punctuation in phone numbers don't matter.
+        Accents in names don't matter, nor do blanks and punctuation in phone numbers.
         """
         found = self
         for word in text.split():
@@ -71,7 +74,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return found
 
 
-class Order(models.Model):
+class Order(Folding):
     """The customer of the bookings with this reference in this show.
 
     Bookings refer to their order by show and reference, so that the tables can be sharded by show.
@@ -85,6 +88,8 @@ class Order(models.Model):
     email = models.EmailField("e-mail", max_length=254, blank=True, default="", db_default="")
     phone = models.CharField(max_length=40, blank=True, default="", db_default="")
     created_at = models.DateTimeField(editable=False)
+    # Without an index: it is searched for any part.
+    folded_name = FoldedField("name", max_length=MAX_NAME_LENGTH)
 
     objects = OrderQuerySet.as_manager()
 

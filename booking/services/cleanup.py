@@ -8,6 +8,7 @@ has locked are skipped, so that two runs at the same time don't wait for each ot
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from django.apps import apps
@@ -16,8 +17,8 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet
 
 from booking.infrastructure.tasks import expired_tasks
-from booking.models import IdempotencyKey, Movie, Order, RevokedSession
-from booking.models.folding import fold_rows
+from booking.models import IdempotencyKey, Movie, Order, RevokedSession, User
+from booking.models.folding import Folding, fold_rows
 from booking.services.accounts.counters import sweep
 from booking.services.programme.movies import expired_uploads
 from booking.services.programme.old_rows import complete_old_rows
@@ -53,7 +54,8 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "refresh tokens", _deleted(tokens)
     yield "revoked sessions", _deleted(sessions.order_by("revoked_at"))
     yield "sessions of staff", _deleted(staff_sessions.order_by("expire_date"))
-    yield "outdated search texts", _repeated(_refold_batch)
+    folding = [_repeated(partial(_refold_batch, model)) for model in (Movie, Order, User)]
+    yield "outdated search texts", chain.from_iterable(folding)
     yield "missing seat plans and orders", filter(None, complete_old_rows())
     yield "contacts", _repeated(partial(_forget_contacts, now - timedelta(days=settings.KEEP_CONTACTS_DAYS)))
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
@@ -96,14 +98,14 @@ def _forget_contacts(ended_by: datetime) -> int:
     return len(keys)
 
 
-def _refold_batch() -> int:
-    """Folds titles and directors that were written without it: by an earlier version or by SQL."""
-    texts = Movie.objects.order_by("pk").defer("description")
-    stale = [movie.pk for movie in texts if movie.has_stale_folds()][:BATCH_SIZE]
+def _refold_batch(model: type[Folding]) -> int:
+    """Folds titles and names that were written without it: by an earlier version or by SQL."""
+    texts = model._default_manager.order_by("pk").perhaps_stale()  # type: ignore[attr-defined]
+    stale = [row.pk for row in texts.iterator() if row.has_stale_folds()][:BATCH_SIZE]
     with write_transaction():
-        # Race: a member of staff changes the movie.
+        # Race: a member of staff changes the row.
         batch = list(texts.select_for_update(skip_locked=True, no_key=True).filter(pk__in=stale))
-        fold_rows(batch, Movie.objects)
+        fold_rows(batch, model._default_manager)
     return len(batch)
 
 

@@ -3,8 +3,8 @@
 import pytest
 from django.db.models import QuerySet
 
-from booking.models import Booking, Movie, Order
-from tests.factories import make_booking, make_movie, make_show
+from booking.models import Booking, Movie, Order, User
+from tests.factories import make_booking, make_movie, make_show, make_user
 from tests.staff import SHOWS
 
 MOVIES = "/admin/booking/movie/"
@@ -61,3 +61,52 @@ def test_bookings_of_another_show_with_the_same_reference_are_not_found(staff):
     other = make_booking(reference="ACDEFGHJ")
     Booking.objects.filter(pk=other.pk).update(user=None)
     assert listed(staff, BOOKINGS, q="bakker") == [booking]
+
+
+# --- People -----------------------------------------------------------------------------------
+
+ORDERS, USERS, CUSTOMERS = "/admin/booking/order/", "/admin/booking/user/", "/admin/booking/show/hall/customers/"
+SPELLINGS = ["eva", "ÉVA", "Éva kovacs", "kovács ev", "E\u0301va"]
+
+
+@pytest.mark.parametrize("search", SPELLINGS)
+def test_walk_ins_are_found_by_name_without_accents(staff, search):
+    booking = walk_in("ACDEFGHJ", name="Éva Kovács")
+    walk_in("ACDEFGHK", name="Ann Vos")
+    order = Order.objects.get(reference="ACDEFGHJ")
+    assert [listed(staff, path, q=search) for path in (ORDERS, BOOKINGS)] == [[order], [booking]]
+
+
+@pytest.mark.parametrize("search", SPELLINGS)
+def test_users_are_found_by_name_without_accents(staff, search):
+    user = make_user(username="kov", first_name="Éva", last_name="Kovács")
+    booking = make_booking(user=user)
+    make_user(username="ann", first_name="Ann", last_name="Vos")
+    [found] = staff.get(CUSTOMERS, {"q": search}).json()["customers"]
+    assert found["username"] == "kov"
+    assert [listed(staff, path, q=search) for path in (USERS, BOOKINGS)] == [[user], [booking]]
+
+
+def test_a_lone_accent_finds_nobody(staff):
+    walk_in("ACDEFGHJ", name="Éva Kovács")
+    assert listed(staff, ORDERS, q="\u0301") == []
+
+
+def test_all_users_are_listed_without_a_search(staff):
+    make_user(username="ann")
+    assert [user.username for user in listed(staff, USERS)][:1] == ["ann"]
+
+
+def test_people_that_are_not_folded_yet_are_found(staff):
+    walk_in("ACDEFGHJ", name="Jo Bakker")
+    make_user(username="ann", last_name="Bakker")
+    QuerySet(Order).update(folded_name=None)
+    QuerySet(User).update(folded_first_name=None, folded_last_name=None)
+    assert [len(listed(staff, path, q="bakk")) for path in (ORDERS, USERS)] == [1, 1]
+
+
+def test_a_walk_in_is_found_as_soon_as_the_seat_is_sold(staff):
+    show = make_show()
+    sold = {"customer": "", "name": "Éva Kovács", "email": "", "phone": "", "seats": "1"}
+    staff.post(f"{SHOWS}{show.pk}/hall/sell/", sold)
+    assert [order.name for order in listed(staff, ORDERS, q="eva kovacs")] == ["Éva Kovács"]

@@ -8,11 +8,12 @@ from django.db import connection, models
 from django.db.models import Value
 from django.db.models.functions import Concat
 
-from booking.models import Movie
+from booking.models import Movie, Order, User
 from booking.models.folding import MAX_FOLDED_LENGTH, fold
-from tests.factories import make_movie
+from tests.factories import make_booking, make_movie, make_user
 
 migration = importlib.import_module("booking.migrations.0005_fold_titles")
+names = importlib.import_module("booking.migrations.0014_fold_names")
 
 
 @pytest.mark.parametrize(
@@ -115,6 +116,18 @@ def test_the_migration_folds_the_movies_that_are_there(monkeypatch):
     models.QuerySet(Movie).update(folded_title=None, folded_director=None)
     migration.fold_movies(apps, None)
     assert [folds(movie) for movie in made] == [(letter, "c") for letter in "aeiou"]
+
+
+def test_the_migration_folds_the_names_that_are_there(monkeypatch):
+    monkeypatch.setattr(names, "BATCH_SIZE", 2)
+    made = [make_user(username=letter, first_name=letter, last_name="") for letter in ["a", "b", "c"]]
+    make_booking(user=made[0])
+    models.QuerySet(User).filter(pk=made[2].pk).update(first_name="")
+    models.QuerySet(User).update(folded_first_name=None, folded_last_name=None)
+    models.QuerySet(Order).update(name="Éva", folded_name=None)
+    names.fold_names(apps, None)
+    assert [User.objects.get(pk=user.pk).folded_first_name for user in made] == ["a", "b", None]
+    assert Order.objects.get().folded_name == "eva"
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compares by code point unless told otherwise")

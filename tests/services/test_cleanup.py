@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from booking.models import Booking, IdempotencyKey, Movie, MovieUpload, RateLimitWindow, RevokedSession
+from booking.models import Booking, IdempotencyKey, Movie, MovieUpload, Order, RateLimitWindow, RevokedSession, User
 from booking.services import Busy, clean_up, cleanup
 from booking.services.accounts import counters
 from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_upload, make_user
@@ -131,6 +131,19 @@ def test_texts_that_were_written_past_the_model_are_folded():
     assert batches("outdated search texts") == [2]
     folded = Movie.objects.filter(pk__in=[movie.pk for movie in movies]).order_by("pk")
     assert list(folded.values_list("folded_title", "folded_director")) == [(title, "a") for title in "eoab"]
+
+
+@pytest.mark.django_db
+def test_names_that_were_written_past_the_model_are_folded():
+    users = [make_user(username=f"user{number}", first_name=name) for number, name in enumerate(["Éva", "Ann", ""])]
+    models.QuerySet(User).update(folded_first_name=None, folded_last_name=None)
+    booking = make_booking(user=users[0])
+    # The version before has erased the name, but not what it does not know.
+    models.QuerySet(Order).filter(reference=booking.reference).update(name="", folded_name="eva")
+    assert batches("outdated search texts") == [1, 2]
+    assert Order.objects.get(reference=booking.reference).folded_name == ""
+    assert [User.objects.get(pk=user.pk).folded_first_name for user in users] == ["eva", "ann", None]
+    assert batches("outdated search texts") == []
 
 
 @pytest.mark.django_db

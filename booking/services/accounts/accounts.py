@@ -15,7 +15,7 @@ ATTEMPTS = 2
 # Without columns that no request needs.
 _signed_in = Query(
     lambda p: User.objects.signed_in(p.user_id, p.session_id, p.key).defer(
-        "first_name", "last_name", "last_login", "date_joined"
+        "first_name", "last_name", "folded_first_name", "folded_last_name", "last_login", "date_joined"
     )
 )
 

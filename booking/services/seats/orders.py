@@ -51,6 +51,8 @@ def write_order(request: SeatRequest, facts: Facts, holds: dict[int, SeatRow]) -
         phone=contact.phone,
         created_at=request.now,
     )
+    if contact.name:
+        order.fold()
     return [_insert.of(order)]
 
 

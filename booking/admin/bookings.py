@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,7 +19,7 @@ from booking.admin.forms import (
 )
 from booking.admin.history import events_of_booking, with_bookings
 from booking.admin.reports import ReportsPage
-from booking.models import Booking, Movie, Order, Show, User
+from booking.models import Booking, Movie, Order, Show, User, represent_amount
 
 
 @admin.register(Booking)
@@ -34,7 +35,7 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
     search_fields = ("reference",)
     ordering = ("-id",)
     search_help_text = "Search by any part of reference, username, name, e-mail address, phone number or movie"
-    fields = ("show", "seat_number", "customer")
+    fields = ("show", "seat_number", "customer", "ticket")
     autocomplete_fields = ("show",)
     actions = ("cancel",)
     show_full_result_count = False
@@ -88,6 +89,8 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
             show_id=form.cleaned_data["show"].pk,
             seat_number=form.cleaned_data["seat_number"],
             now=timezone.now(),
+            ticket_type=form.cleaned_data["ticket_type"],
+            expected_total=form.cleaned_data["expected_total"],
             sold_by=cast(User, request.user),
         ).pk
         obj.refresh_from_db()
@@ -98,5 +101,6 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
         """Leads to the booking's seat in the hall."""
         if {"_addanother", "_continue"} & request.POST.keys() or not request.user.has_perm("booking.view_show"):
             return super().response_add(request, obj, post_url_continue)
-        messages.success(request, f"Sold {obj.label} to {obj.user}, {obj.reference}.")
+        price = f" for {represent_amount(obj.price)} {settings.CURRENCY}" if obj.price else ""
+        messages.success(request, f"Sold {obj.label} to {obj.user}{price}, {obj.reference}.")
         return HttpResponseRedirect(hall_url(obj))

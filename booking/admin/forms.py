@@ -15,7 +15,7 @@ from booking import services
 from booking.admin.plan_editor import LayoutEditor, layout_of
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
-from booking.models import Booking, PriceList, Screen, Show, User
+from booking.models import Booking, PriceList, Screen, Show, User, represent_amount
 
 MAX_COPIES = 200
 MAX_DAYS = 366
@@ -246,12 +246,16 @@ class CustomerInput(forms.TextInput):
 
 
 class SellForm(ServiceRulesMixin, forms.ModelForm):
+    """Sells one seat. A seat that costs something is sold once a ticket type was chosen, with its price in sight."""
+
     seat_number = forms.CharField(max_length=20, label="Seat", help_text="Such as E5.")
     customer = CustomerField(
         max_length=150,
         widget=CustomerInput(attrs={"class": "vTextField"}),
         help_text="The customer's username; type a part of it, of the name or of the e-mail address to find it.",
     )
+    # `ticket type:price`. The choices appear when show and seat are known.
+    ticket = forms.CharField(max_length=50, required=False, label="Ticket", widget=forms.HiddenInput)
 
     class Meta:
         model = Booking
@@ -266,4 +270,28 @@ class SellForm(ServiceRulesMixin, forms.ModelForm):
                 data["seat_number"] = int(text) if re.fullmatch("[0-9]+", text) else labelled_seat(text, show)
             except ValueError:
                 self.add_error("seat_number", f"{text} is not a seat. Enter a seat such as E5.")
+            else:
+                self._clean_ticket(show, data["seat_number"], data.get("ticket", ""))
         return data
+
+    def _clean_ticket(self, show: Show, seat_number: int, text: str) -> None:
+        """Set `ticket_type` and `expected_total`, or ask for the ticket. Seats of free shows need none."""
+        category = show.hall.seat(seat_number).category if show.has_seat(seat_number) else ""
+        tickets = {
+            f"{pk}:{represent_amount(amount)}": (pk, name, amount)
+            for code, pk, name, amount in services.read_prices(show=show)
+            if code == category
+        }
+        self.cleaned_data["ticket_type"], _, self.cleaned_data["expected_total"] = tickets.get(text, (None, "", None))
+        if tickets:
+            label = show.hall.seat(seat_number).label
+            self.fields["ticket"].label = f"Ticket for {label}"
+            self.fields["ticket"].widget = forms.RadioSelect(
+                choices=[
+                    (key, f"{name}, {represent_amount(amount)} {settings.CURRENCY}")
+                    for key, (_, name, amount) in tickets.items()
+                ]
+            )
+            if text not in tickets:
+                message = "Prices have changed. Choose again." if text else f"Choose the ticket for {label}."
+                self.add_error("ticket", message)

@@ -20,36 +20,43 @@ TESTS = Path(__file__).parent
 PRODUCTION_PATH = {
     "admin/test_fuzz_queries.py",
     "admin/test_query_guard.py",
+    "api/test_access.py",
     "api/test_contract.py",
     "api/test_fuzz.py",
+    "api/test_mass_assignment.py",
     "api/test_schema_truth.py",
+    "api/test_seats_input.py",
+    "api/test_strict_input.py",
     "services/test_fuzz_hall.py",
     "services/test_fuzz_money.py",
     "services/test_personal_data.py",
 }
 # `make test` runs a test on SQLite and on PostgreSQL, with these exceptions.
-# Suites about permissions and the shape of requests give the same results on each database. They run once, on SQLite,
+# Suites about the shape of requests and responses give the same results on each database. They run once, on SQLite,
 # which is faster.
 ONCE_ON_SQLITE = {
     "admin/test_access.py",
-    "api/test_access.py",
     "api/test_addresses.py",
     "api/test_bounds.py",
     "api/test_endings.py",
     "api/test_errors.py",
-    "api/test_mass_assignment.py",
     "api/test_queries.py",
     "api/test_renderers.py",
     "api/test_root.py",
-    "api/test_seats_input.py",
     "api/test_signing_keys.py",
-    "api/test_strict_input.py",
     "api/test_swagger.py",
     "movieticket/test_requests.py",
     "movieticket/test_security_headers.py",
 }
-# The pages of the admin run once, on PostgreSQL; admin/test_access.py opens each page on SQLite.
-ONCE_ON_POSTGRESQL = {"admin"}
+# These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite, and suites of bad
+# input, on the path that production runs.
+ONCE_ON_POSTGRESQL = (
+    "admin/",
+    "api/test_access.py",
+    "api/test_mass_assignment.py",
+    "api/test_seats_input.py",
+    "api/test_strict_input.py",
+)
 # Tables with rows that migrations write and no test changes.
 MIGRATED = {
     "auth_group",
@@ -91,7 +98,11 @@ def pytest_collection_modifyitems(items):
         fuzz = item.get_closest_marker("fuzz")
         if path.as_posix() in ONCE_ON_SQLITE:
             item.add_marker("once_on_sqlite")
-        elif not uses_database or (fuzz and not fuzz.kwargs.get("both")) or path.parts[0] in ONCE_ON_POSTGRESQL:
+        elif (
+            not uses_database
+            or (fuzz and not fuzz.kwargs.get("both"))
+            or path.as_posix().startswith(ONCE_ON_POSTGRESQL)
+        ):
             item.add_marker("once")
         if connection.vendor == "postgresql" and path.as_posix() in PRODUCTION_PATH and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)

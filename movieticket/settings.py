@@ -344,6 +344,8 @@ PAY_LATER = env.bool("PAY_LATER", True)
 REFUND_UNTIL_MINUTES = env("REFUND_UNTIL_MINUTES", cast.minutes, 60)
 # The tax that prices contain, for receipts.
 TAX_PERCENT = env("TAX_PERCENT", cast.percent, Decimal(0))
+# The name, address and tax number of the cinema on receipts; semicolons end lines.
+RECEIPT_ISSUER = [line.strip() for line in env("RECEIPT_ISSUER", str, "").split(";") if line.strip()]
 # The origins of the pages that customers may return to from a payment provider, besides this service's own.
 PAYMENT_RETURN_ORIGINS = env.list("PAYMENT_RETURN_ORIGINS", cast.origin, CORS_ALLOWED_ORIGINS)
 PAYMENT_PROVIDERS = {"counter": "booking.services.money.providers.counter.Counter"}

@@ -19,9 +19,6 @@ from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show, User
 from booking.paths import POSITIVE_ID
 
-# How an order was paid, within a sentence.
-METHODS = {"cash": "in cash", "card": "by card", "online": "online"}
-
 
 class RefusalFormMixin:
     """Shows a service's refusal as a form error and keeps the input."""

@@ -22,7 +22,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import METHODS, customer_of, customer_text, limit_notice, orders_text
+from booking.admin.common import customer_of, customer_text, limit_notice, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -94,7 +94,7 @@ def _sold(
     if bookings[0].show.price_list_id:
         done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {currency}"
     if payment:
-        done += f", paid {METHODS[payment.method]}"
+        done += f", paid {services.METHODS[payment.method]}"
     report = {"detail": f"{done}."}
     if customer and (notice := limit_notice(show, customer, "has")):
         report["detail"] += f" {notice}"

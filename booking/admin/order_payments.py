@@ -1,5 +1,6 @@
 """Payments and refunds on an order's page, and taking what is due at the counter."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
 
@@ -7,14 +8,14 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from booking import services
-from booking.admin.common import METHODS
 from booking.admin.hall_forms import PaymentForm
 from booking.admin.money import may_see_payments
 from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
@@ -64,8 +65,16 @@ def refund_line(request: HttpRequest, refund: Refund, clerk: str) -> dict[str, A
 
 class OrderPayments(OrderPages):
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.pay_view)
-        return [path("<str:object_id>/pay/", view, name="booking_order_pay"), *super().get_urls()]
+        views: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+            "pay": ("pay/", self.pay_view),
+            "receipt": ("receipt/", self.receipt_view),
+            "receipt_pdf": ("receipt.pdf", self.receipt_pdf_view),
+        }
+        own = [
+            path(f"<str:object_id>/{address}", self.admin_site.admin_view(view), name=f"booking_order_{name}")
+            for name, (address, view) in views.items()
+        ]
+        return [*own, *super().get_urls()]
 
     def payments_of(self, request: HttpRequest, order: Order) -> dict[str, Any]:
         """Return what the page shows of the order's money."""
@@ -78,6 +87,7 @@ class OrderPayments(OrderPages):
         return {
             "payments": sorted(lines, key=lambda line: line["at"]),
             "may_see_payments": may_see_payments(request),
+            "is_paid": amounts.paid > 0,
             "currency": settings.CURRENCY,
             "due": represent_amount(amounts.due) if is_due else "",
             "has_till": is_due and services.find_open_till(clerk=cast(User, request.user)) is not None,
@@ -107,8 +117,39 @@ class OrderPayments(OrderPages):
             messages.error(request, refusal.detail)
         return HttpResponseRedirect(page_of(order))
 
+    def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Shows the order's receipt on a page that prints itself. A POST issues it, if there is none yet."""
+        order = self._order(request, object_id, may=may_see_payments(request))
+        if request.method == "POST":
+            try:
+                services.issue_receipt(order=order, now=timezone.now())
+            except services.Refusal as refusal:
+                messages.error(request, refusal.detail)
+                return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(request.path)
+        content = services.read_receipt(order=order)
+        if content is None:
+            messages.error(request, "This order has no receipt yet.")
+            return HttpResponseRedirect(page_of(order))
+        context = {
+            "site_header": self.admin_site.site_header,
+            "lines": services.receipt_lines(content=content),
+            "order": order,
+            "back": page_of(order),
+        }
+        return TemplateResponse(request, "admin/booking/order/receipt.html", context)
+
+    def receipt_pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        order = self._order(request, object_id, may=may_see_payments(request))
+        content = services.read_receipt(order=order)
+        if content is None:
+            raise Http404
+        response = HttpResponse(services.receipt_pdf(content=content), content_type="application/pdf")
+        response["Content-Disposition"] = f'inline; filename="receipt-{content.receipt}.pdf"'
+        return response
+
 
 def taken_text(payment: Payment) -> str:
     """Return a sentence about a payment that was taken."""
     change = "" if payment.change is None else f" Change: {represent_amount(payment.change)} {payment.currency}."
-    return f"Took {payment.amount_text} {payment.currency} {METHODS[payment.method]}.{change}"
+    return f"Took {payment.amount_text} {payment.currency} {services.METHODS[payment.method]}.{change}"

@@ -15,7 +15,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from booking import services
-from booking.admin.common import METHODS, ValidSelectionMixin, carry_out
+from booking.admin.common import ValidSelectionMixin, carry_out
 from booking.admin.money import CreationDayFilter, MoneyAdmin
 from booking.admin.payments import ClerkFilter, ProviderFilter, TillFilter
 from booking.models import Refund, User, represent_amount
@@ -97,7 +97,7 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
     def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
         services.pay_out_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
         self.log_change(request, refund, "Paid out.")
-        how = METHODS[refund.payment.method]
+        how = services.METHODS[refund.payment.method]
         return f"Paid out {represent_amount(refund.amount)} {settings.CURRENCY} {how}."
 
     def get_urls(self) -> list[Any]:

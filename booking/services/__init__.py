@@ -67,7 +67,8 @@ from booking.services.money.payments import (
     receive_event,
     record_payment,
 )
-from booking.services.money.receipts import issue_receipt, tax_contained
+from booking.services.money.receipt_files import METHODS, ReceiptLines, receipt_lines, receipt_pdf
+from booking.services.money.receipts import ReceiptContent, issue_receipt, read_receipt, tax_contained
 from booking.services.money.refunds import (
     COUNTER,
     PAID_OUT_BY_STAFF,
@@ -181,6 +182,7 @@ __all__ = [
     "DOOR_STATES",
     "EXPORTED",
     "IMPORT_COLUMNS",
+    "METHODS",
     "NIGHT",
     "NO_MONEY",
     "PAID_OUT_BY_STAFF",
@@ -225,6 +227,8 @@ __all__ = [
     "PriceChanged",
     "Programme",
     "Reach",
+    "ReceiptContent",
+    "ReceiptLines",
     "RecentScan",
     "RefundEnded",
     "Refusal",
@@ -343,6 +347,7 @@ __all__ = [
     "read_names",
     "read_prices",
     "read_programme",
+    "read_receipt",
     "read_recent_scans",
     "read_report",
     "read_sales",
@@ -351,6 +356,8 @@ __all__ = [
     "read_ticket",
     "read_ticket_types",
     "read_till",
+    "receipt_lines",
+    "receipt_pdf",
     "receive_event",
     "record_payment",
     "refresh_session",

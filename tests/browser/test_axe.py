@@ -141,6 +141,9 @@ def test_a_payment_on_the_page_of_an_order_has_no_serious_fault(seen, boss, orde
     found = serious(seen)
     seen.get_by_role("button", name="Take card").click()
     seen.get_by_text("Took 12.00 EUR by card.").wait_for()
+    found += serious(seen)
+    seen.get_by_role("button", name="Receipt").click()
+    seen.get_by_role("heading", name="Receipt").wait_for()
     assert (found, serious(seen)) == ([], [])
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from booking.models import Booking, Payment, Till
+from booking.models import Booking, Payment, Receipt, Till
 from tests.browser.conftest import sign_in
 from tests.browser.test_hall import expect_told, open_hall, seat
 from tests.factories import make_show
@@ -130,6 +130,18 @@ def test_a_till_is_closed_with_the_counted_cash(page, clerk, till, show):
     expect(page.get_by_text("2.00 short")).to_be_visible()
     till.refresh_from_db()
     assert (till.counted_cash, till.note) == (60, "Change given twice")
+
+
+def test_the_receipt_of_a_paid_order_is_printed_and_a_pdf(page, clerk, till, show):
+    order = sell(show, 1)
+    take(order, clerk)
+    page.goto(f"/admin/booking/order/{order.pk}/change/")
+    page.get_by_role("button", name="Receipt").click()
+    expect(page.get_by_role("heading", name=f"Receipt {Receipt.objects.get()}")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    response = page.request.get(page.get_by_role("link", name="PDF").get_attribute("href"))
+    assert response.body().startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("path", [TILLS, f"{TILLS}add/", "{till}change/", "{till}print/", "{order}change/"])

@@ -61,14 +61,15 @@ def due_text(due: Decimal) -> str:
 
 
 @cache
-def _register_fonts() -> None:
+def register_fonts() -> None:
+    """Makes REGULAR and BOLD known to reportlab."""
     for name in (REGULAR, BOLD):
         pdfmetrics.registerFont(TTFont(name, BytesIO((FONTS / f"{name}.ttf").read_bytes())))
 
 
 def ticket_pdf(*, bookings: Sequence[Booking], due: Decimal) -> bytes:
     """Return a PDF with one page for each booking; `due` is what is still to be paid for their order."""
-    _register_fonts()
+    register_fonts()
     file = BytesIO()
     canvas = Canvas(file, pagesize=A6, invariant=True)
     canvas.setTitle(f"Tickets {bookings[0].reference}")

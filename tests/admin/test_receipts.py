@@ -1,0 +1,70 @@
+"""The receipt of an order in the admin: issued once, printed, and as PDF."""
+
+import pytest
+
+from booking.models import Receipt, User
+from tests.admin.orders import ORDERS, page_of, text_of
+from tests.staff import page_messages, staff_with
+from tests.tills import make_priced_show, sell, take, till_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def order(box_office):
+    """Seat A1, paid to the clerk of `box_office`."""
+    clerk = User.objects.get(username="seller")
+    till_of(clerk)
+    order = sell(make_priced_show(), 1)
+    take(order, clerk, given=20)
+    return order
+
+
+def receipt_of(order):
+    return f"{ORDERS}{order.pk}/receipt/"
+
+
+def pdf_of(order):
+    return f"{ORDERS}{order.pk}/receipt.pdf"
+
+
+def test_the_page_of_a_paid_order_offers_its_receipt(box_office, order):
+    assert f'<form method="post" action="{receipt_of(order)}"' in box_office.get(page_of(order)).content.decode()
+    unpaid = sell(order.show, 2)
+    assert receipt_of(unpaid) not in box_office.get(page_of(unpaid)).content.decode()
+
+
+def test_a_receipt_is_issued_once_and_printed(box_office, order):
+    pages = [box_office.post(receipt_of(order), follow=True) for _ in range(2)]
+    [receipt] = Receipt.objects.all()
+    for page in pages:
+        assert page.redirect_chain == [(receipt_of(order), 302)]
+        assert f"Receipt {receipt}" in text_of(page)
+        assert "A1, Adult 12.00 Total in EUR 12.00" in text_of(page)
+
+
+def test_a_page_that_is_only_looked_at_issues_nothing(box_office, order):
+    response = box_office.get(receipt_of(order), follow=True)
+    assert page_messages(response) == ["This order has no receipt yet."]
+    assert box_office.get(pdf_of(order)).status_code == 404
+    assert not Receipt.objects.exists()
+
+
+def test_the_receipt_is_a_pdf_too(box_office, order):
+    box_office.post(receipt_of(order))
+    response = box_office.get(pdf_of(order))
+    assert (response["Content-Type"], response.content[:5]) == ("application/pdf", b"%PDF-")
+    assert response["Content-Disposition"] == f'inline; filename="receipt-{Receipt.objects.get()}.pdf"'
+
+
+def test_an_unpaid_order_has_no_receipt(box_office, order):
+    response = box_office.post(receipt_of(sell(order.show, 2)), follow=True)
+    assert page_messages(response) == ["Nothing was paid for this order yet."]
+
+
+@pytest.mark.parametrize("permissions", [["view_order"], ["take_payment"]])
+def test_who_may_not_see_orders_and_payments_gets_no_receipt(order, permissions):
+    client = staff_with(*permissions)
+    answers = [client.post(receipt_of(order)), client.get(receipt_of(order)), client.get(pdf_of(order))]
+    assert [answer.status_code for answer in answers] == [403] * 3
+    assert not Receipt.objects.exists()

@@ -184,8 +184,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE_SECONDS
+def wait_until(condition, seconds=PATIENCE_SECONDS):
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)

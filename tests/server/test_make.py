@@ -1,0 +1,121 @@
+"""`make run` and `make serve`: the service and the worker of tasks, which start and end together."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from shutil import copy, copytree
+
+import pytest
+
+from tests.service import PROJECT, UNTRACED, environment, filled_sqlite, free_port, wait_until
+
+# Tables, demo data, static files and three processes.
+START_SECONDS = 180
+pytestmark = pytest.mark.server
+NO_MAIL = "EMAIL_URL is not set, so the service sends no mail."
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project, whose commands write files beside it."""
+    for name in ("Makefile", "manage.py", "requirements.txt"):
+        copy(PROJECT / name, tmp_path)
+    for name in ("booking", "movieticket", "deploy"):
+        copytree(PROJECT / name, tmp_path / name)
+    return tmp_path
+
+
+class Make:
+    """The processes of `make TARGET`, with the port on which they serve."""
+
+    def __init__(self, folder, target, **settings):
+        self.port, self.output = free_port(), folder / "output"
+        # With its tables, so that `migrate` has little to do.
+        database_url, *_ = filled_sqlite(folder)
+        # The virtual environment is the one that runs this test.
+        variables = [f"BIN={Path(sys.executable).parent}", f"PORT={self.port}", "WORKERS=1"]
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(
+                ["make", "-o", ".venv/.installed", target, *variables],
+                cwd=folder,
+                env={**environment(database_url), **UNTRACED, **settings},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def commands(self):
+        """The command lines of all processes of the session that have not ended."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):
+                if entry.name.isdecimal() and os.getsid(int(entry.name)) == self.process.pid:
+                    found.append((entry / "cmdline").read_text().replace("\0", " "))
+        # A process that has ended and whose status nobody has collected has no command line.
+        return [command for command in found if command]
+
+    def ask(self, path, body=None, **headers):
+        """The answer to a GET, or to a POST of the body."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", **headers},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def is_up(self):
+        """Whether the service answers and the worker works."""
+        assert self.process.poll() is None, self.output.read_text()
+        with suppress(OSError):
+            self.ask("/api/movies/")
+            return any("db_worker" in command for command in self.commands)
+        return False
+
+
+@contextmanager
+def made(folder, target, **settings):
+    make = Make(folder, target, **settings)
+    try:
+        wait_until(make.is_up, START_SECONDS)
+        yield make
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(make.process.pid, signal.SIGKILL)
+        make.process.wait()
+
+
+def end_by_ctrl_c(make):
+    os.killpg(make.process.pid, signal.SIGINT)
+    wait_until(lambda: not make.commands)
+
+
+def book_by_mail(make):
+    """Books a seat for a customer with an e-mail address."""
+    account = {"username": "ann", "password": "a fine pass phrase"}
+    make.ask("/api/signup/", {**account, "email": "ann@example.com"})
+    token = make.ask("/api/token/", account)["access"]
+    show = make.ask("/api/shows/")["results"][-1]
+    make.ask(f"/api/shows/{show['id']}/book/", {"seat_number": 1}, Authorization=f"Bearer {token}")
+
+
+def test_make_run_prints_mail_until_ctrl_c_ends_the_service_and_its_worker(project):
+    (project / "order_confirmed.txt").write_text("Subject: Yours in our own words: {{ movie }}\n")
+    with made(project, "run", DEBUG="true", MAIL_TEMPLATES_DIR=str(project)) as make:
+        book_by_mail(make)
+        wait_until(lambda: "Subject: Yours in our own words" in make.output.read_text())
+        end_by_ctrl_c(make)
+        assert NO_MAIL not in make.output.read_text()
+
+
+def test_make_serve_says_that_it_sends_no_mail_until_ctrl_c_ends_the_service_and_its_worker(project):
+    with made(project, "serve") as make:
+        end_by_ctrl_c(make)
+        assert NO_MAIL in make.output.read_text()

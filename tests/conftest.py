@@ -93,18 +93,18 @@ TransactionTestCase._fixture_teardown = delete_rows
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        path = item.path.relative_to(TESTS)
+        path = item.path.relative_to(TESTS).as_posix()
         uses_database = "db" in item.fixturenames or item.get_closest_marker("django_db")
         fuzz = item.get_closest_marker("fuzz")
-        if path.as_posix() in ONCE_ON_SQLITE:
+        if path in ONCE_ON_SQLITE:
             item.add_marker("once_on_sqlite")
         elif (
             not uses_database
             or (fuzz and not fuzz.kwargs.get("both"))
-            or path.as_posix().startswith(ONCE_ON_POSTGRESQL)
+            or path.startswith(ONCE_ON_POSTGRESQL)
         ):
             item.add_marker("once")
-        if connection.vendor == "postgresql" and path.as_posix() in PRODUCTION_PATH and uses_database:
+        if connection.vendor == "postgresql" and path in PRODUCTION_PATH and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)
     result = yield
     # The longest ones first, so that no worker is left alone with them at the end.

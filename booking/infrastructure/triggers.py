@@ -39,7 +39,11 @@ GUARDS = [
     ("price", "insert", _PRICE_USED.format(row="NEW"), "A price list that a show uses cannot be changed."),
     ("price", "update", _PRICE_USED.format(row="OLD"), "A price list that a show uses cannot be changed."),
     ("price", "delete", _PRICE_USED.format(row="OLD"), "A price list that a show uses cannot be changed."),
+    ("checkin", "update", "", "A scan at the door cannot be changed."),
+    ("checkin", "delete", "", "A scan at the door cannot be deleted."),
 ]
+# The tables of the guards, by the migration that creates them.
+SOLD_AGAINST, SCANS = ("seatcategory", "seatplan", "price"), ("checkin",)
 
 
 def create_triggers(connection: Any, tables: Iterable[str]) -> None:
@@ -51,10 +55,11 @@ def create_triggers(connection: Any, tables: Iterable[str]) -> None:
                 cursor.execute(statement.format(table=table))
 
 
-def create_guards(connection: Any) -> None:
-    """Creates the triggers that refuse changes of plans, and of categories and prices in use, if they are missing."""
+def create_guards(connection: Any, tables: Iterable[str]) -> None:
+    """Creates the triggers of GUARDS for these tables, if they are missing."""
+    wanted = [guard for guard in GUARDS if guard[0] in tables]
     with connection.cursor() as cursor:
-        for table, event, condition, message in GUARDS:
+        for table, event, condition, message in wanted:
             name = f"booking_guard_{table}_{event}"
             condition = condition.format(regexp="REGEXP" if connection.vendor == "sqlite" else "~")
             when = f"WHEN ({condition})" if condition else ""
@@ -97,5 +102,4 @@ def create_missing_triggers(using: str, **_: Any) -> None:
         return
     tables = connection.introspection.table_names()
     create_triggers(connection, [table for table in (*CATALOGUE, *PRICES) if f"booking_{table}" in tables])
-    if "booking_price" in tables:
-        create_guards(connection)
+    create_guards(connection, [table for table in (*SOLD_AGAINST, *SCANS) if f"booking_{table}" in tables])

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from booking.infrastructure.triggers import PRICES, create_guards, create_triggers
+from booking.infrastructure.triggers import PRICES, SOLD_AGAINST, create_guards, create_triggers
 from booking.infrastructure.upgrades import complete_rows
 
 # Code, name, colour, accessible, sold in pairs.
@@ -30,7 +30,7 @@ def complete(apps, schema_editor):
 
 def guard(apps, schema_editor):
     create_triggers(schema_editor.connection, PRICES)
-    create_guards(schema_editor.connection)
+    create_guards(schema_editor.connection, SOLD_AGAINST)
 
 
 class Migration(migrations.Migration):

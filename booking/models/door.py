@@ -1,14 +1,17 @@
 """Admissions at the door."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 
 from booking.models.accounts import User
+from booking.models.plans import ImmutableError
 from booking.models.shows import Show
 
 
 class CheckIn(models.Model):
-    """A scan at the door that admitted a booking or undid that. Rows are only added."""
+    """A scan at the door that admitted a booking or undid that. Rows are only added; triggers refuse the rest."""
 
     class Action(models.TextChoices):
         IN = "in"
@@ -42,3 +45,13 @@ class CheckIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.booking_id} {self.action}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Raises ImmutableError if the scan is already stored."""
+        if not self._state.adding:
+            raise ImmutableError("A scan can't be changed; add one that undoes it.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Raises ImmutableError."""
+        raise ImmutableError("A scan can't be deleted.")

@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, transaction
 
-from booking.models import ImmutableError, Order, Price, SeatCategory, SeatPlan
-from tests.factories import NOW, make_plan, make_price_list, make_show, make_ticket_type
+from booking.models import CheckIn, ImmutableError, Order, Price, SeatCategory, SeatPlan
+from tests.factories import NOW, make_plan, make_price_list, make_show, make_ticket_type, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +82,13 @@ def test_an_order_is_called_by_its_reference():
 
 def test_a_ticket_type_is_called_by_its_name():
     assert str(make_ticket_type(name="Adult")) == "Adult"
+
+
+def test_scans_are_only_added():
+    scan = CheckIn(show=make_show(), booking_id=7, action="in", nonce="a", by=make_user(), scanned_at=NOW, at=NOW)
+    scan.save()
+    for change in (scan.save, scan.delete):
+        with pytest.raises(ImmutableError):
+            change()
+    assert refused_by_the_database(lambda: CheckIn.objects.update(action="undo", reason="Wrong"))
+    assert refused_by_the_database(lambda: CheckIn.objects.all()._raw_delete(DEFAULT_DB_ALIAS))

@@ -3,9 +3,11 @@ FROM python:3.13-slim AS build
 WORKDIR /app
 # With STRIPE=true, the package of that payment provider too.
 ARG STRIPE=
-COPY requirements.txt requirements-stripe.txt ./
+# With PHOTOS=true, the package that reads photos of tickets at the door.
+ARG PHOTOS=
+COPY requirements.txt requirements-photos.txt requirements-stripe.txt ./
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --requirement requirements.txt \
-      ${STRIPE:+--requirement requirements-stripe.txt}
+      ${STRIPE:+--requirement requirements-stripe.txt} ${PHOTOS:+--requirement requirements-photos.txt}
 COPY . .
 RUN PATH=/venv/bin:$PATH deploy/build
 

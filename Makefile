@@ -50,7 +50,7 @@ $(VENV)/.installed: requirements.txt
 	$(INSTALL) requirements.txt
 	@touch $@
 
-$(VENV)/.installed-dev: requirements.txt requirements-stripe.txt requirements-dev.txt
+$(VENV)/.installed-dev: requirements.txt requirements-stripe.txt requirements-photos.txt requirements-dev.txt
 	$(INSTALL) requirements-dev.txt
 	@touch $(VENV)/.installed $@
 
@@ -134,7 +134,7 @@ lint: $(VENV)/.installed-dev
 
 audit-dependencies: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet pip-audit
-	$(BIN)/pip-audit --no-deps --disable-pip --requirement requirements.txt --requirement requirements-stripe.txt --vulnerability-service osv
+	$(BIN)/pip-audit --no-deps --disable-pip --requirement requirements.txt --requirement requirements-stripe.txt --requirement requirements-photos.txt --vulnerability-service osv
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
@@ -142,7 +142,7 @@ format: $(VENV)/.installed-dev
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet uv
-	for name in requirements requirements-stripe requirements-dev; do \
+	for name in requirements requirements-stripe requirements-photos requirements-dev; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.10 \
 	    --custom-compile-command "make lock" $$name.in -o $$name.txt; done
 

@@ -1,5 +1,6 @@
 """The door page and its answers."""
 
+import sys
 from datetime import timedelta
 
 import pytest
@@ -244,3 +245,10 @@ def test_a_picture_without_a_qr_code_has_no_text(door, show):
 @pytest.mark.parametrize(("pixels", "width"), [(b"xyz", 2), (b"xyz", 0), (b"x" * 800_001, 1), (b"", 1), (b"x", "")])
 def test_an_invalid_picture_is_refused(door, show, pixels, width):
     assert read(door, show, pixels, width).status_code == 400
+
+
+def test_a_service_without_the_package_says_so(door, show, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    assert "data-picture" not in door.get(path(show)).content.decode()
+    answer = read(door, show, *picture_of("a ticket"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_picture_reader")

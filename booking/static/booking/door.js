@@ -289,6 +289,7 @@ find("door-camera").addEventListener("click", async (event) => {
 });
 
 find("door-photo").hidden = !(canDetect || pictureUrl);
+find("door-no-reader").hidden = canDetect || Boolean(pictureUrl);
 find("door-photo").addEventListener("change", async ({ target }) => {
   const [file] = target.files;
   target.value = "";

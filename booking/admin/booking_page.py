@@ -103,8 +103,10 @@ class BookingPage(admin.ModelAdmin):
             "hall": hall,
             "move": f"{hall}&move=yes" if hall and can_move else None,
             "can_cancel": can_cancel,
-            "ticket": services.ticket_path(booking=booking) if booking.status == Booking.Status.BOOKED else None,
-            "can_reissue": has("booking.add_booking"),
+            # Whoever has the link has the ticket.
+            "ticket": services.ticket_path(booking=booking)
+            if booking.status == Booking.Status.BOOKED and has("booking.add_booking")
+            else None,
             "active": active,
             "others": [one for one in of_order if one != booking],
         }

@@ -59,6 +59,7 @@ class CancelQuestion(admin.ModelAdmin):
             "bookings": active,
             "shows": self._by_show(active),
             "skipped": skipped,
+            "admitted": services.admitted_bookings(bookings=active),
             "seen": ",".join(seen_text(one.pk, one.seat_number, one.status) for one in active),
             "action": action,
             "back": back,

@@ -127,7 +127,7 @@ def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     cancelled = services.cancel_bookings(
         show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request)
     )
-    return {"detail": f"Cancelled {orders_text(cancelled)}."}
+    return {"detail": f"Cancelled {orders_text(cancelled)}.{_admitted_text(cancelled)}"}
 
 
 def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
@@ -143,7 +143,14 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     )
     left = show.seat_label(seen.seat_number)
     done = f"Moved {customer_of(booking)}, {booking.reference}, from {left} to {show.seat_label(seat)}."
-    return {"detail": done}
+    return {"detail": f"{done}{_admitted_text([booking])}"}
+
+
+def _admitted_text(bookings: list[Booking]) -> str:
+    """Return a warning if the door has admitted some of the bookings, or an empty string."""
+    admitted = services.admitted_bookings(bookings=bookings)
+    names = ", ".join(booking.label for booking in admitted)
+    return f" The customer may be in the hall: {names} was already admitted." if admitted else ""
 
 
 Action = Callable[[HttpRequest, Show, dict[str, Any]], Report]

@@ -241,6 +241,7 @@ class OrderPages(CancelQuestion):
     ) -> HttpResponse:
         total = services.amount_owed(bookings=bookings_of(order))
         difference = sum((change.difference for change in changes), Decimal(0))
+        moved = [change.booking for change in changes if change.booking.label != change.ticket.label]
         context = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -258,6 +259,8 @@ class OrderPages(CancelQuestion):
                 }
                 for change in changes
             ],
+            # Another ticket type of somebody who is in is nothing special.
+            "admitted": services.admitted_bookings(bookings=moved),
             "difference": _signed(difference),
             "was_total": represent_amount(total),
             "total": represent_amount(total + difference),

@@ -20,6 +20,7 @@ from booking.services.accounts.password_reset import (
 from booking.services.accounts.personal_data import EXPORTED, export_account
 from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.cleanup import clean_up
+from booking.services.door.admitted import SeatAdmitted, admitted_bookings
 from booking.services.door.check_ins import (
     AlreadyCheckedIn,
     NonceReused,
@@ -236,6 +237,7 @@ __all__ = [
     "Report",
     "Sales",
     "Scan",
+    "SeatAdmitted",
     "SeatMap",
     "SeatNeeded",
     "SeatTaken",
@@ -263,6 +265,7 @@ __all__ = [
     "add_version",
     "address_of",
     "admit",
+    "admitted_bookings",
     "amount_owed",
     "block_seats",
     "book_seat",

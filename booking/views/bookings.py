@@ -193,7 +193,13 @@ class BookingViewSet(mixins.RetrieveModelMixin, OwnBookings):
         return super().get_object().as_of(timezone.now())
 
 
-CANCEL_REFUSALS = [services.NotFound, services.AlreadyCancelled, services.ShowStarted, services.RefundEnded]
+CANCEL_REFUSALS = [
+    services.NotFound,
+    services.AlreadyCancelled,
+    services.ShowStarted,
+    services.SeatAdmitted,
+    services.RefundEnded,
+]
 
 
 class CancelView(LimitedView):

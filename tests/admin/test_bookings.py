@@ -246,6 +246,8 @@ def test_a_booking_leads_to_all_that_staff_do_next(box_office, pair):
         "Move": f"{hall}&move=yes",
         "Cancel": f"{own}/cancel/",
         "Cancel all 2 seats": f"{own}/cancel/?all=yes",
+        "Ticket": services.ticket_path(booking=booking),
+        "New ticket": f"{own}/new-ticket/",
         "Print": f"{own}/print/",
         "History": f"{own}/history/",
     }

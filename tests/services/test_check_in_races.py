@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from booking import services
-from booking.models import Booking, BookingQuerySet, CheckIn, User
-from booking.services import admit, cancel_booking, undo_admission
+from booking.models import BookingQuerySet, CheckIn, User
+from booking.services import admit, cancel_booking, move_booking, sign_ticket, undo_admission
 from booking.services.transactions import Busy
 from tests.door import DOORS, make_door_staff, scan_of, stored
 from tests.factories import make_booking
@@ -67,15 +67,33 @@ def test_an_admission_that_10_devices_undo_at_the_same_time_is_undone_once(door,
     assert stored(booking) == [("in", ""), ("undo", "Wrong ticket")]
 
 
-def test_a_booking_that_is_cancelled_meanwhile_is_admitted_before_or_not_at_all(door, show):
+def cancelling(booking):
+    return partial(outcome, cancel_booking, booking_id=booking.pk, now=DOORS)
+
+
+def moving(booking, seat):
+    return partial(outcome, move_booking, user=booking.user, booking_id=booking.pk, seat_number=seat, now=DOORS)
+
+
+def with_ticket(booking, by):
+    return scanning(booking, by, ticket=sign_ticket(booking=booking), reference="", seat_label="")
+
+
+def test_a_booking_is_cancelled_by_its_customer_or_admitted(door, show):
     bookings = [make_booking(show=show, seat_number=1 + n) for n in range(10)]
-    cancelling = [partial(outcome, cancel_booking, booking_id=booking.pk, now=DOORS) for booking in bookings]
-    outcomes = at_once([*cancelling, *(scanning(booking, door) for booking in bookings)])
-    assert outcomes[:10] == ["done"] * 10
+    outcomes = at_once([*map(cancelling, bookings), *(scanning(booking, door) for booking in bookings)])
+    ends = set(zip(outcomes[:10], outcomes[10:], strict=True))
+    assert ends <= {("done", "ticket_cancelled"), ("seat_admitted", "done")}
     admitted = [end == "done" for end in outcomes[10:]]
     assert [bool(stored(booking)) for booking in bookings] == admitted
-    assert set(outcomes[10:]) <= {"done", "ticket_cancelled"}
-    assert Booking.objects.cancelled().count() == 10
+
+
+def test_a_booking_is_moved_by_its_customer_or_admitted(door, show):
+    bookings = [make_booking(show=show, seat_number=1 + n) for n in range(5)]
+    moves = [moving(booking, booking.seat_number + 10) for booking in bookings]
+    outcomes = at_once([*moves, *(with_ticket(booking, door) for booking in bookings)])
+    ends = set(zip(outcomes[:5], outcomes[5:], strict=True))
+    assert ends <= {("done", "ticket_cancelled"), ("seat_admitted", "done")}
 
 
 @parallel_writers
@@ -108,3 +126,9 @@ def test_without_the_lock_an_admission_is_undone_twice(door, booking):
     scanning(booking, door)()
     assert all_read_before_one_writes([undoing(booking, door, number) for number in range(2)]) == ["done", "done"]
     assert stored(booking) == [("in", ""), *[("undo", "Wrong ticket")] * 2]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_row_lock")
+def test_without_the_lock_an_admitted_booking_is_cancelled(door, booking):
+    assert all_read_before_one_writes([cancelling(booking), scanning(booking, door)]) == ["done", "done"]

@@ -7,6 +7,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import F
 
 from booking.models import Booking, BookingQuerySet, Show, User
+from booking.services.door.admitted import refuse_admitted
 from booking.services.mail.outbox import report_cancelled_seats
 from booking.services.money.refunds import refund_overpaid
 from booking.services.seats.bookings import find_booking
@@ -22,7 +23,7 @@ CANCELLED = "Cancelled."
 def cancel_booking(*, booking_id: int, now: datetime, user: User | None = None) -> Booking:
     """Cancels a booking or a hold, which frees its seat, and returns it. With `user`, only one of that user.
 
-    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted, SeatAdmitted or Busy.
     """
     bookings = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(pk=booking_id)
     if user is not None:
@@ -48,7 +49,7 @@ def cancel_bookings(
 def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
     """Cancels all active bookings of an order of `user`, all or none, and returns them.
 
-    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted, SeatAdmitted or Busy.
     """
     bookings = Booking.objects.filter(user=user, reference=reference)
     # With a probability of 1 in 10¹¹ two shows share a reference; then the newest booking's show is chosen.
@@ -59,7 +60,7 @@ def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
 def cancel_mailed_order(*, show_id: int, reference: str, now: datetime) -> list[Booking]:
     """Cancels all active bookings of an order whose signed link the customer followed, and returns them.
 
-    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted or Busy.
+    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted, SeatAdmitted or Busy.
     """
     return _cancel_active(Booking.objects.filter(show=show_id, reference=reference), show_id, now)
 
@@ -79,6 +80,8 @@ def _cancel_active(
         check_unchanged(show, seen, now)
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
+        if cancelled_by is None:
+            refuse_admitted(show=show, booking_ids=pks, now=now)
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
         Booking.objects.filter(show=show, pk__in=pks).update(**cancelled, ticket_serial=F("ticket_serial") + 1)
         for booking in active:

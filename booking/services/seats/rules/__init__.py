@@ -15,7 +15,7 @@ from booking.services.seats.rules.amounts import PaidFirst, Priced, TotalExpecte
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
 from booking.services.seats.rules.orders import SeatsOfOrder, SomeSeatsStay
-from booking.services.seats.rules.sale import Movable, OnSale
+from booking.services.seats.rules.sale import Movable, NotAdmitted, OnSale
 from booking.services.seats.rules.seats import SeatsExist, SeatsFree, SoldOut, WholeSofas
 from booking.services.seats.seating import best_seats, largest_block
 
@@ -23,6 +23,7 @@ RULES: list[Rule] = [
     Movable(),
     SeatsOfOrder(),
     OnSale(),
+    NotAdmitted(),
     SomeSeatsStay(),
     SeatsExist(),
     SeatsFree(),

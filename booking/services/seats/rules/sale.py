@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from booking.models import Booking
+from booking.services.door.admitted import SeatAdmitted, refuse_admitted
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
 from booking.services.seats.rules.base import Rule
@@ -28,6 +29,18 @@ class Movable(Rule):
             raise AlreadyCancelled
         if active[0].status != Booking.Status.BOOKED:
             raise NotBooked
+
+
+class NotAdmitted(Rule):
+    """Customers don't move a seat in which they may be sitting."""
+
+    refusals = (SeatAdmitted,)
+    actions = (Action.MOVE,)
+
+    def check(self, facts: Facts, request: SeatRequest) -> None:
+        # Without the show's lock the facts only tell of taken seats, and bookings must not be locked yet.
+        if facts.is_locked and request.staff is None and request.booking_id is not None:
+            refuse_admitted(show=facts.show, booking_ids=[request.booking_id], now=request.now)
 
 
 class ShowStarted(Refusal):

@@ -1,0 +1,49 @@
+"""Seats whose customers are in: customers can't cancel or move them any more, and staff are warned."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, ClassVar
+
+from booking.models import Booking, CheckIn, Show
+from booking.services.door.check_ins import ADMISSIONS, opens_at
+from booking.services.refusals import Refusal
+from booking.services.transactions import lock_booking
+
+
+class SeatAdmitted(Refusal):
+    """The customer has been admitted, so that only staff may cancel or move the booking."""
+
+    code = "seat_admitted"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "C7 was admitted, so it can't be cancelled or moved any more. The box office helps."
+    }
+
+    def __init__(self, bookings: Iterable[Booking]) -> None:
+        labels = ", ".join(booking.label for booking in bookings)
+        super().__init__(f"{labels} was admitted, so it can't be cancelled or moved any more. The box office helps.")
+
+
+def admitted_bookings(*, bookings: Iterable[Booking]) -> list[Booking]:
+    """Return those of the bookings that are admitted, in one query."""
+    given = list(bookings)
+    scans = CheckIn.objects.order_by().filter(
+        show__in={booking.show_id for booking in given}, booking_id__in=[booking.pk for booking in given]
+    )
+    admitted = scans.values("booking_id").annotate(number=ADMISSIONS).filter(number__gt=0)
+    pks = set(admitted.values_list("booking_id", flat=True))
+    return [booking for booking in given if booking.pk in pks]
+
+
+def refuse_admitted(*, show: Show, booking_ids: Iterable[int], now: datetime) -> None:
+    """Raises SeatAdmitted if one of these bookings of a locked show is admitted. `now` is UTC.
+
+    Before the doors open, nothing is read: nobody is admitted yet.
+    """
+    if now < opens_at(show):
+        return
+    # Race: the door admits one of them. Order of locks: the show, then the bookings; the door locks one booking alone.
+    bookings = [lock_booking(show_id=show.pk, booking_id=pk) for pk in sorted(booking_ids)]
+    if admitted := admitted_bookings(bookings=filter(None, bookings)):
+        for booking in admitted:
+            booking.show = show
+        raise SeatAdmitted(admitted)

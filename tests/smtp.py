@@ -1,5 +1,6 @@
 """A real mail server for the tests, on a socket."""
 
+import asyncio
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 
@@ -11,8 +12,10 @@ from tests.service import free_port
 class Inbox:
     """Accepts mail; `refuse` has the answers for addresses that it refuses."""
 
-    def __init__(self, refuse=None):
+    def __init__(self, refuse=None, seconds=0):
         self.refuse = refuse or {}
+        # How long it takes to accept a mail.
+        self.seconds = seconds
         self.messages = []
 
     async def handle_RCPT(self, server, session, envelope, address, rcpt_options):  # noqa: N802 (aiosmtpd's name)
@@ -23,6 +26,7 @@ class Inbox:
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
+        await asyncio.sleep(self.seconds)
         return "250 OK"
 
     @property

@@ -18,6 +18,10 @@ from booking.services.mail.contents import Attachment
 from booking.services.mail.letters import write_letter
 from booking.services.mail.outbox import Mail
 
+# How long the mail server may take to accept a mail once it has answered. A mail that it accepts later is sent again,
+# so this is as long as the time limit of tasks allows.
+ACCEPT_SECONDS = 45.0
+
 
 class AddressRefused(GivenUp):
     """The mail server says that the customer's address does not exist or takes no mail."""
@@ -76,6 +80,9 @@ def send_mail(
     connection = get_connection()
     try:
         connection.open()
+        # The backends of local development have no server.
+        if server := getattr(connection, "connection", None):
+            server.sock.settimeout(ACCEPT_SECONDS)
         connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refusal:
         [(code, reason)] = refusal.recipients.values()

@@ -34,7 +34,7 @@ def prepare(people: int) -> None:
     bookings = Booking.objects.bulk_create(Booking(show=show, seat_number=seat, created_at=now) for seat in seats)
     staff = User.objects.create(username="door", is_staff=True)
     staff.groups.add(Group.objects.get(name="Door"))
-    print(show.pk, AccessToken.for_user(staff), *map(sign_ticket, bookings))
+    print(show.pk, AccessToken.for_user(staff), *(sign_ticket(booking=booking) for booking in bookings))
 
 
 def scan_all(port: int, output: str) -> tuple[float, float]:

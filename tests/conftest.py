@@ -1,4 +1,5 @@
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,21 @@ def round_trips(monkeypatch):
 
 
 @pytest.fixture
+def exchanges(monkeypatch):
+    """Each time that the connection waits for PostgreSQL: a round trip of ours, a cursor's, or a rollback."""
+    made, wait = [], Connection.wait
+
+    def spy(self, gen, *args, **options):
+        # Django sets autocommit around a transaction; psycopg only remembers it.
+        if gen.__name__ != "_set_autocommit_gen":
+            made.append(gen.__name__)
+        return wait(self, gen, *args, **options)
+
+    monkeypatch.setattr(Connection, "wait", spy)
+    return made
+
+
+@pytest.fixture
 def user(db) -> User:
     return make_user(username="esha")
 
@@ -236,11 +252,11 @@ def long_timeout(monkeypatch):
 
 @pytest.fixture
 def no_lock(monkeypatch):
-    """Statements that lock a show read its row and lock nothing."""
-    run = Connection.run
+    """Statements that lock a show or a booking read its row and lock nothing."""
+    run, lock = Connection.run, re.compile(r' FOR NO KEY UPDATE( OF "\w+")?')
 
     def run_without_lock(self, calls, **options):
-        unlocked = [(text.replace(" FOR NO KEY UPDATE", ""), values) for text, values in calls]
+        unlocked = [(lock.sub("", text), values) for text, values in calls]
         return run(self, unlocked, **options)
 
     monkeypatch.setattr(Connection, "run", run_without_lock)

@@ -35,7 +35,7 @@ from booking.models import (
     hall_of_plan,
     represent_amount,
 )
-from booking.services.door.check_ins import ADMISSIONS
+from booking.services.door.facts import ADMISSIONS
 from booking.services.money.audit import find_money_breaches, rounded, sum_of_order
 from booking.services.programme.local_time import find_clock_change
 

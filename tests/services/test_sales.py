@@ -11,7 +11,6 @@ from booking.models import Booking, TicketType
 from booking.services import IdempotentRequest, Refusal, book_seat, book_seats, hold_seats, move_booking
 from booking.services.seats import facts
 from booking.services.seats.rules.seats import SeatTaken, SoldOut
-from movieticket.postgresql.connection import Connection
 from tests.bookings import post
 from tests.factories import (
     NOW,
@@ -26,21 +25,6 @@ from tests.factories import (
 from tests.races import at_once, locked_elsewhere, parallel_writers, start
 
 pytestmark = [parallel_writers, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def exchanges(monkeypatch):
-    """Each time that the connection waits for PostgreSQL: a round trip of ours, a cursor's, or a rollback."""
-    made, wait = [], Connection.wait
-
-    def spy(self, gen, *args, **options):
-        # Django sets autocommit around a transaction; psycopg only remembers it.
-        if gen.__name__ != "_set_autocommit_gen":
-            made.append(gen.__name__)
-        return wait(self, gen, *args, **options)
-
-    monkeypatch.setattr(Connection, "wait", spy)
-    return made
 
 
 def idempotent(key="key"):

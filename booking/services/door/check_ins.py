@@ -14,17 +14,16 @@ from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Case, Sum, Value, When
 from django.utils import timezone
 
+from booking.infrastructure.statements import Insert, mark_saved
 from booking.models import Booking, CheckIn, Show, User, represent_amount
+from booking.services.door.facts import ScanFacts, lock_and_read
 from booking.services.door.tickets import TicketInvalid, read_ticket
-from booking.services.money.amounts import order_amounts
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
-from booking.services.transactions import lock_booking, retried, write_transaction
+from booking.services.transactions import WriteTransaction, retried, write_transaction
 
-# Adds up to 1 or more for an admitted booking.
-ADMISSIONS = Sum(Case(When(action=CheckIn.Action.IN, then=Value(1)), default=Value(-1)))
+_insert = Insert(CheckIn)
 
 
 class WrongShow(Refusal):
@@ -153,27 +152,26 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
     `by` is the member of staff, `now` is UTC. Raises NotFound, TicketInvalid, WrongShow, InvalidInput and NonceReused;
     for a scan that was not made offline also TicketCancelled, AlreadyCheckedIn, NotYetOpen and TicketUnpaid; and Busy.
     """
-    show = _show(show_id)
-    ticket = _identify(show, scan)
-    with _new_nonce(show, scan.nonce), write_transaction():
+    ticket = _identify(show_id, scan)
+    with _new_nonce(show_id, scan.nonce), write_transaction() as transaction:
         # Race: the same ticket at another door; a move, a cancellation or a refund of the booking.
-        booking = lock_booking(show_id=show.pk, booking_id=ticket.booking_id)
+        facts = lock_and_read(show_id=show_id, booking_id=ticket.booking_id, nonce=scan.nonce)
+        booking = facts.booking
         if booking is None or not (booking.cancelled_at or booking.status == Booking.Status.BOOKED):
             raise TicketInvalid("This seat is not booked.")
-        booking.show = show
-        if known := _repeated(booking, scan.nonce, CheckIn.Action.IN):
+        if known := _repeated(facts, booking, CheckIn.Action.IN):
             return known
         # The clock of a device may be wrong.
         scanned_at = min(max(scan.scanned_at or now, booking.created_at), now)
         reason = ""
         try:
-            _check(booking, ticket, scanned_at, now)
+            _check(facts, booking, ticket, scanned_at, now)
         except Refusal as refusal:
             if scan.scanned_at is None:
                 raise
             reason = refusal.code
-        check_in = CheckIn.objects.create(
-            show=show,
+        check_in = CheckIn(
+            show=booking.show,
             booking_id=booking.pk,
             action=CheckIn.Action.IN,
             reason=reason,
@@ -183,6 +181,7 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
             scanned_at=scanned_at,
             at=now,
         )
+        _save(check_in, transaction)
     return StoredScan(check_in, booking)
 
 
@@ -194,19 +193,18 @@ def undo_admission(
 
     `now` is UTC. Raises NotFound, NotCheckedIn, NonceReused or Busy.
     """
-    show = _show(show_id)
-    with _new_nonce(show, nonce), write_transaction():
+    with _new_nonce(show_id, nonce), write_transaction() as transaction:
         # Race: another device undoes it, or admits the ticket.
-        booking = lock_booking(show_id=show.pk, booking_id=booking_id)
+        facts = lock_and_read(show_id=show_id, booking_id=booking_id, nonce=nonce)
+        booking = facts.booking
         if booking is None:
             raise NotFound
-        booking.show = show
-        if known := _repeated(booking, nonce, CheckIn.Action.UNDO):
+        if known := _repeated(facts, booking, CheckIn.Action.UNDO):
             return known
-        if not _admissions(booking):
+        if not facts.admissions:
             raise NotCheckedIn(f"{booking.label} is not admitted.")
-        check_in = CheckIn.objects.create(
-            show=show,
+        check_in = CheckIn(
+            show=booking.show,
             booking_id=booking.pk,
             action=CheckIn.Action.UNDO,
             reason=reason,
@@ -216,32 +214,40 @@ def undo_admission(
             scanned_at=now,
             at=now,
         )
+        _save(check_in, transaction)
     return StoredScan(check_in, booking)
 
 
-def _show(show_id: int) -> Show:
-    show = Show.objects.select_related("movie", "screen").filter(pk=show_id).first()
-    if show is None:
-        raise NotFound
-    return show
+def _save(check_in: CheckIn, transaction: WriteTransaction) -> None:
+    """Stores the scan and commits, in one round trip."""
+    [[(pk,)]] = transaction.send_and_commit(_insert.of(check_in))
+    mark_saved(check_in, pk)
 
 
-def _identify(show: Show, scan: Scan) -> Ticket:
-    """Return what the scan presents. Raises TicketInvalid, WrongShow, and InvalidInput if the seat is not given."""
-    if not scan.ticket:
-        return Ticket(_booking_of_order(show, scan.reference, scan.seat_label).pk)
-    show_id, booking_id, seat_number, serial = read_ticket(scan.ticket)
-    if show_id != show.pk:
-        other = Show.objects.select_related("movie", "screen").filter(pk=show_id).first()
-        raise WrongShow(other) if other else TicketInvalid
+def _identify(show_id: int, scan: Scan) -> Ticket:
+    """Return what the scan presents.
+
+    Raises NotFound, TicketInvalid, WrongShow, and InvalidInput if the seat is not given.
+    """
+    try:
+        if not scan.ticket:
+            return Ticket(_booking_of_order(show_id, scan.reference, scan.seat_label).pk)
+        of_show, booking_id, seat_number, serial = read_ticket(scan.ticket)
+        if of_show != show_id:
+            other = Show.objects.select_related("movie", "screen").filter(pk=of_show).first()
+            raise WrongShow(other) if other else TicketInvalid
+    except Refusal as refusal:
+        if not Show.objects.filter(pk=show_id).exists():
+            raise NotFound from refusal
+        raise
     return Ticket(booking_id, serial, seat_number)
 
 
-def _booking_of_order(show: Show, reference: str, seat_label: str) -> Booking:
+def _booking_of_order(show_id: int, reference: str, seat_label: str) -> Booking:
     """Return the booking of a seat of an order; the label may be left out if only one seat is booked."""
     of_order = Booking.objects.filter(reference=reference).select_related("show__movie", "show__screen")
     bookings = list(of_order.order_by("seat_number", "-pk"))
-    here = [booking for booking in bookings if booking.show_id == show.pk]
+    here = [booking for booking in bookings if booking.show_id == show_id]
     if not here:
         raise WrongShow(bookings[0].show) if bookings else TicketInvalid("There is no order with this reference.")
     booked = [booking for booking in here if booking.status == Booking.Status.BOOKED]
@@ -255,46 +261,38 @@ def _booking_of_order(show: Show, reference: str, seat_label: str) -> Booking:
     raise TicketInvalid(f"{reference} has no seat {seat_label}.")
 
 
-def _repeated(booking: Booking, nonce: str, action: str) -> StoredScan | None:
-    """Return the scan that has this nonce. Raises NonceReused if it is another one."""
-    known = CheckIn.objects.filter(show=booking.show, nonce=nonce).first()
-    if known is None:
+def _repeated(facts: ScanFacts, booking: Booking, action: str) -> StoredScan | None:
+    """Return the scan that has the nonce. Raises NonceReused if it is another one."""
+    if facts.known is None:
         return None
-    if (known.booking_id, known.action) != (booking.pk, action):
+    if (facts.known.booking_id, facts.known.action) != (booking.pk, action):
         raise NonceReused
-    return StoredScan(known, booking)
+    return StoredScan(facts.known, booking)
 
 
 @contextmanager
-def _new_nonce(show: Show, nonce: str) -> Iterator[None]:
+def _new_nonce(show_id: int, nonce: str) -> Iterator[None]:
     """Converts the database's error for a nonce that is used twice at the same time, for two bookings."""
     try:
         yield
     except IntegrityError as error:
-        if CheckIn.objects.filter(show=show, nonce=nonce).exists():
+        if CheckIn.objects.filter(show=show_id, nonce=nonce).exists():
             raise NonceReused from error
         # The account of the member of staff was deleted at the same time.
         raise Busy from error
 
 
-def _admissions(booking: Booking) -> int:
-    """Return how many people the booking has admitted."""
-    of_booking = CheckIn.objects.order_by().filter(show=booking.show, booking_id=booking.pk)
-    return int(of_booking.aggregate(number=ADMISSIONS)["number"] or 0)
-
-
-def _check(booking: Booking, ticket: Ticket, at: datetime, now: datetime) -> None:
+def _check(facts: ScanFacts, booking: Booking, ticket: Ticket, at: datetime, now: datetime) -> None:
     """Raises the reason why the ticket does not admit at this time."""
     _check_is_valid(booking, ticket)
-    if _admissions(booking):
+    if facts.admissions:
         scans = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk, action=CheckIn.Action.IN)
         raise AlreadyCheckedIn(booking, scans.latest("at", "id").scanned_at)
     opening = opens_at(booking.show)
     if at < opening:
         raise NotYetOpen(opening, now)
-    due = _amount_due(booking)
-    if due > 0:
-        raise TicketUnpaid(booking, due)
+    if facts.due > 0:
+        raise TicketUnpaid(booking, facts.due)
 
 
 def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
@@ -306,12 +304,6 @@ def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
     if ticket.seat_number != booking.seat_number:
         raise TicketCancelled("moved", f"This booking was moved to {booking.label} and has a newer ticket.")
     raise TicketCancelled("replaced", f"This ticket of {booking.label} was sent again; only the newest one is valid.")
-
-
-def _amount_due(booking: Booking) -> Decimal:
-    """Return the amount due for the booked seats of the order; customers of held seats are not admitted."""
-    booked = Booking.objects.sold().filter(show=booking.show, reference=booking.reference)
-    return order_amounts(show_id=booking.show_id, reference=booking.reference, bookings=booked).due
 
 
 def _local(moment: datetime) -> str:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.check_ins import ADMISSIONS, opens_at
+from booking.services.door.check_ins import opens_at
+from booking.services.door.facts import ADMISSIONS
 from booking.services.money.amounts import NO_MONEY, OrderKey, read_money
 from booking.services.refusals import NotFound
 from booking.services.reports import NIGHT, start_of

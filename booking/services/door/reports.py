@@ -8,7 +8,7 @@ from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import ExtractHour, ExtractMinute
 
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.check_ins import ADMISSIONS
+from booking.services.door.facts import ADMISSIONS
 from booking.services.reports import start_of
 
 QUARTER = 15

@@ -7,10 +7,12 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.db import connection, models
 
-from booking.models import Booking, Order, User
-from booking.services import book_seat, clean_up, delete_account, export_account
-from booking.services.accounts.personal_data import EXPORTED
+from booking.models import Booking, Order, Receipt, User
+from booking.services import book_seat, cancel_booking, clean_up, delete_account, export_account, issue_receipt
+from booking.services.accounts.personal_data import BOOKING, EXPORTED, REFERENCE
+from tests.bank import book, make_paid_show, pay
 from tests.conftest import signed_in
+from tests.door import admit, make_door_staff
 from tests.factories import NOW, PASSWORD, make_booking, make_price_list, make_show, make_ticket_type, make_user
 from tests.staff import cancel_as
 
@@ -18,13 +20,18 @@ DAY = timedelta(days=1)
 
 
 def relations():
-    """Every foreign key to the account, as the model's name and the field's name."""
-    return {
-        f"{model.__name__}.{field.name}"
-        for model in apps.get_models(include_auto_created=True)
-        for field in model._meta.get_fields()
-        if isinstance(field, models.ForeignKey) and field.related_model is User
-    }
+    """Every foreign key to the account, reference of an order and id of a booking, as the model's and field's names.
+
+    A model that refers to the account itself as its owner needs no second relation by its reference.
+    """
+    found = set()
+    for model in apps.get_models(include_auto_created=True):
+        names = {field.name for field in model._meta.get_fields()}
+        for field in model._meta.get_fields():
+            is_account = isinstance(field, models.ForeignKey) and field.related_model is User
+            if is_account or (field.name in {REFERENCE, BOOKING} and "user" not in names):
+                found.add(f"{model.__name__}.{field.name}")
+    return found
 
 
 def test_the_export_contains_every_relation_to_the_account():
@@ -41,8 +48,38 @@ def test_an_order_is_exported_with_its_seats_and_prices(user):
     assert (row["seat_label"], row["ticket_type_name"], row["price"]) == ("A5", "Adult", "12.00")
 
 
-def test_the_export_contains_nothing_of_others(user):
-    make_booking(user=make_user())
+def test_payments_refunds_receipts_and_admissions_are_exported(user, settings):
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+    show = make_paid_show()
+    pay(user, book(user, show, 1, 2))
+    first, second = Booking.objects.order_by("seat_number")
+    issue_receipt(order=Order.objects.get(), now=NOW)
+    cancel_booking(booking_id=first.pk, now=NOW)
+    admit(second, make_door_staff())
+    exported = export_account(user=user)
+    assert [(row["amount"], row["status"]) for row in exported["payments"]] == [("24.00", "paid")]
+    assert [(row["amount"], row["reason"]) for row in exported["refunds"]] == [("12.00", "Cancelled.")]
+    assert [(row["year"], row["number"]) for row in exported["receipts"]] == [(2099, 1)]
+    assert [(row["booking_id"], row["action"]) for row in exported["admissions"]] == [(second.pk, "in")]
+
+
+def test_an_order_of_another_show_with_the_same_reference_is_not_exported(user):
+    own, other = make_booking(user=user), make_booking(user=make_user())
+    for booking in (own, other):
+        Receipt.objects.create(
+            year=2099, number=booking.pk, show=booking.show, reference=booking.reference, created_at=NOW
+        )
+    for model in (Booking, Order, Receipt):
+        model.objects.filter(show=other.show).update(reference=own.reference)
+    assert [row["number"] for row in export_account(user=user)["receipts"]] == [own.pk]
+
+
+def test_the_export_contains_nothing_of_others(user, settings):
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+    other = make_user()
+    pay(other, book(other, make_paid_show(), 1))
+    admit(Booking.objects.get(), make_door_staff())
+    Receipt.objects.create(year=2099, number=1, show=Booking.objects.get().show, reference="AAAAAAAA", created_at=NOW)
     exported = export_account(user=user)
     assert {name: rows for name, rows in exported.items() if rows and name != "account"} == {}
 
@@ -73,7 +110,7 @@ def test_an_export_takes_the_same_queries_for_1_and_3_bookings(user, django_asse
     for seat in range(1, rows + 1):
         make_booking(user=user, show=show, seat_number=seat)
     # PostgreSQL is asked for one snapshot.
-    with django_assert_num_queries(19 if connection.vendor == "postgresql" else 18):
+    with django_assert_num_queries(23 if connection.vendor == "postgresql" else 22):
         export_account(user=user)
 
 

@@ -1,4 +1,4 @@
-"""The data stored about a user: every relation to the account, exported by `export_account`.
+"""The data stored about a user: every relation to the account, its orders and bookings, exported by `export_account`.
 
 tests/services/test_personal_data.py finds the relations in the models; a new one has to be named here. `delete_account`
 (services/accounts/deletion.py) deletes the account only if nothing refers to it any more.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Exists, Model, OuterRef
 
 from booking.models import (
     Booking,
@@ -20,6 +20,7 @@ from booking.models import (
     MovieUpload,
     Order,
     Payment,
+    Receipt,
     Refund,
     Till,
     User,
@@ -29,13 +30,17 @@ from booking.services.transactions import retried
 
 
 class Relation(NamedTuple):
-    """Rows that refer to the account by `field`, and the columns that are exported."""
+    """Rows that refer to the account by `field`, and the columns that are exported.
+
+    REFERENCE refers to an order of the account, BOOKING to one of its bookings.
+    """
 
     model: type[Model]
     field: str
     columns: Sequence[str]
 
 
+REFERENCE, BOOKING = "reference", "booking_id"
 _SEAT = ("reference", "show", "show__movie__title", "show__starts_at", "seat_number", "seat_label")
 EXPORTED = {
     "orders": Relation(Order, "user", ("reference", "show", "name", "email", "phone", "created_at")),
@@ -44,6 +49,18 @@ EXPORTED = {
         "user",
         ("id", *_SEAT, "ticket_type__name", "price", "status", "created_at", "cancelled_at", "expires_at"),
     ),
+    "payments": Relation(
+        Payment,
+        REFERENCE,
+        ("id", "reference", "show", "provider", "method", "amount", "currency", "status", "created_at", "settled_at"),
+    ),
+    "refunds": Relation(
+        Refund,
+        REFERENCE,
+        ("payment", "reference", "show", "amount", "currency", "status", "reason", "created_at", "settled_at"),
+    ),
+    "receipts": Relation(Receipt, REFERENCE, ("year", "number", "reference", "show", "created_at")),
+    "admissions": Relation(CheckIn, BOOKING, ("booking_id", "show", "action", "reason", "scanned_at")),
     "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "response", "created_at")),
     # Without the tokens, which are secret.
     "tokens": Relation(apps.get_model("token_blacklist", "OutstandingToken"), "user", ("created_at", "expires_at")),
@@ -81,7 +98,17 @@ def _read_one_snapshot() -> None:
 
 
 def _rows(relation: Relation, user: User) -> Any:
-    rows = relation.model._default_manager.filter(**{relation.field: user})
+    rows = relation.model._default_manager.all()
+    if relation.field == REFERENCE:
+        orders = Order.objects.filter(user=user).order_by()
+        # The lists let both databases use the index; the references of different shows may be alike.
+        rows = rows.filter(show__in=orders.values("show"), reference__in=orders.values("reference"))
+        rows = rows.filter(Exists(orders.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
+    elif relation.field == BOOKING:
+        bookings = Booking.objects.filter(user=user).order_by()
+        rows = rows.filter(show__in=bookings.values("show"), booking_id__in=bookings.values("pk"))
+    else:
+        rows = rows.filter(**{relation.field: user})
     return rows.order_by("pk").values(*relation.columns)
 
 

@@ -7,7 +7,8 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from booking.models import Booking, Payment
+from booking.models import Booking, Payment, Show
+from tests.bank import make_paid_show
 from tests.factories import make_hold, make_priced_booking, make_show, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,3 +131,49 @@ def test_an_event_over_http_settles_the_payment(client, anyone, order):
     headers = {demo.SIGNATURE: demo.sign(body)}
     answer = anyone.generic("POST", "/api/payments/demo/events/", body, "application/json", headers=headers)
     assert (answer.status_code, due(client, order)) == (200, ("0.00", ["paid"]))
+
+
+# --- Whole orders -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def show(db):
+    """An upcoming show with Standard seats 1 to 10 for 12.00 and Premium seats 11 to 20 for 15.00."""
+    return make_paid_show(starts_at=timezone.now() + timedelta(days=1))
+
+
+def demo(client, answer, action):
+    client.post(page_of(answer), {"action": action}, format="multipart")
+
+
+@override_settings(PAY_LATER=False)
+def test_seats_that_must_be_paid_first_are_held_and_paid(client, show):
+    refused = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
+    assert (refused.status_code, refused.json()["code"]) == (402, "payment_required")
+    held = client.post(f"/api/shows/{show.pk}/hold/", {"seat_numbers": [1]}).json()
+    demo(client, pay(client, held["reference"]), "pay")
+    assert (due(client, held["reference"]), Booking.objects.get().status) == (("0.00", ["paid"]), "booked")
+
+
+def test_a_declined_payment_can_be_tried_again(client, order):
+    demo(client, pay(client, order), "decline")
+    demo(client, pay(client, order), "pay")
+    assert due(client, order)[0] == "0.00"
+
+
+def test_a_cancelled_part_and_an_exchange_change_what_is_due(client, show):
+    order = client.post(f"/api/shows/{show.pk}/book-seats/", {"seat_numbers": [1, 2]}).json()
+    reference, (first, second) = order["reference"], [seat["id"] for seat in order["bookings"]]
+    demo(client, pay(client, reference), "pay")
+    client.post(f"/api/bookings/{second}/cancel/")
+    client.post(f"/api/bookings/{first}/move/", {"seat_number": 11})
+    body = client.get(f"/api/orders/{reference}/").json()
+    assert [body[name] for name in ("total", "paid", "refunded", "due")] == ["15.00", "24.00", "12.00", "3.00"]
+
+
+def test_a_paid_seat_is_not_cancelled_shortly_before_the_show(client, show):
+    Show.objects.update(starts_at=timezone.now() + timedelta(minutes=59))
+    booking = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1}).json()
+    demo(client, pay(client, booking["reference"]), "pay")
+    answer = client.post(f"/api/bookings/{booking['id']}/cancel/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "refund_ended")

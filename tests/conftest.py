@@ -107,11 +107,7 @@ def pytest_collection_modifyitems(items):
         fuzz = item.get_closest_marker("fuzz")
         if path in ONCE_ON_SQLITE:
             item.add_marker("once_on_sqlite")
-        elif (
-            not uses_database
-            or (fuzz and not fuzz.kwargs.get("both"))
-            or path.startswith(ONCE_ON_POSTGRESQL)
-        ):
+        elif not uses_database or (fuzz and not fuzz.kwargs.get("both")) or path.startswith(ONCE_ON_POSTGRESQL):
             item.add_marker("once")
         if connection.vendor == "postgresql" and path in PRODUCTION_PATH and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)

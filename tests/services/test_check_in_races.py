@@ -137,6 +137,6 @@ def test_without_the_lock_an_admission_is_undone_twice(door, booking):
 
 
 @parallel_writers
-@pytest.mark.usefixtures("no_row_lock")
+@pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_an_admitted_booking_is_cancelled(door, booking):
     assert all_read_before_one_writes([cancelling(booking), scanning(booking, door)]) == ["done", "done"]

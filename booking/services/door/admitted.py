@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.check_ins import ADMISSIONS, opens_at
+from booking.services.door.check_ins import opens_at
+from booking.services.door.facts import ADMISSIONS
 from booking.services.refusals import Refusal
 from booking.services.transactions import lock_booking
 

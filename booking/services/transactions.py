@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
-from booking.models import Screen, Show, User
+from booking.models import Booking, Screen, Show, User
 from booking.services.refusals import Busy, NotFound
 from booking.services.seats.idempotency import Replay
 from movieticket.admission import NoPlace, availability, waiting_for_row
@@ -195,6 +195,13 @@ def lock_show(show_id: int) -> Show:
     if not shows:
         raise NotFound
     return shows[0]  # type: ignore[no-any-return]
+
+
+def lock_booking(*, show_id: int, booking_id: int) -> Booking | None:
+    """Locks a booking of the show, if it exists, until the transaction ends; its ticket type is loaded. Raises Busy."""
+    rows = Booking.objects.select_for_update(no_key=True, of=("self",)).select_related("ticket_type")
+    with LOCK_WAITS.time(), waiting_for_row("booking", booking_id):
+        return rows.filter(show=show_id, pk=booking_id).order_by().first()
 
 
 def lock_screen(screen_id: int) -> Screen:

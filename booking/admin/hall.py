@@ -131,19 +131,20 @@ def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
 
 
 def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
-    [seen], [seat] = data["seen"], data["seats"]
-    booking = data["bookings"][seen.booking_id]
-    services.move_booking(
-        user=booking.user,
-        booking_id=booking.pk,
-        seat_number=seat,
+    bookings = services.move_bookings(
+        show_id=show.pk,
+        seen=data["seen"],
+        seat_numbers=data["seats"],
         now=timezone.now(),
         moved_by=_staff(request),
-        seen_seat=seen.seat_number,
+        expected_total=data["expected_total"],
     )
-    left = show.seat_label(seen.seat_number)
-    done = f"Moved {customer_of(booking)}, {booking.reference}, from {left} to {show.seat_label(seat)}."
-    return {"detail": f"{done}{_admitted_text([booking])}"}
+    left = {one.booking_id: show.seat_label(one.seat_number) for one in data["seen"]}
+    moved = ", ".join(f"{left[one.pk]} to {show.seat_label(one.seat_number)}" for one in bookings)
+    # With the labels of the seats that they left.
+    before = [data["bookings"][one.pk] for one in bookings]
+    whom = f"{customer_of(before[0])}, {before[0].reference}, from " if len(before) == 1 else ""
+    return {"detail": f"Moved {whom}{moved}.{_admitted_text(before)}"}
 
 
 def _admitted_text(bookings: list[Booking]) -> str:
@@ -151,6 +152,20 @@ def _admitted_text(bookings: list[Booking]) -> str:
     admitted = services.admitted_bookings(bookings=bookings)
     names = ", ".join(booking.label for booking in admitted)
     return f" The customer may be in the hall: {names} was already admitted." if admitted else ""
+
+
+def _question(refusal: services.OtherPrice) -> Report:
+    """Ask whether to move to seats of another price."""
+    new, old, difference = (
+        f"{represent_amount(amount)} {settings.CURRENCY}"
+        for amount in (refusal.total, refusal.before, abs(refusal.total - refusal.before))
+    )
+    more = "more" if refusal.total > refusal.before else "less"
+    return {
+        "detail": "Nothing was moved.",
+        "question": f"Move for {difference} {more}? The new price is {new}, the old one {old}.",
+        "expected_total": represent_amount(refusal.total),
+    }
 
 
 Action = Callable[[HttpRequest, Show, dict[str, Any]], Report]
@@ -307,6 +322,8 @@ class HallAdmin(admin.ModelAdmin):
             return 400, {"detail": " ".join(str(error) for errors in form.errors.values() for error in errors)}
         try:
             return 200, act(request, show, form.cleaned_data)
+        except services.OtherPrice as refusal:
+            return STATUS_OF_KIND[refusal.kind], _question(refusal)
         except services.Refusal as refusal:
             return STATUS_OF_KIND[refusal.kind], {"detail": _sentence(refusal)}
 

@@ -141,11 +141,15 @@ class BookingsForm(SeenSeatsForm):
 
 
 class MoveForm(BookingsForm, ChosenSeatsForm):
+    """Bookings, as many seats to move them to, and the price of these seats, if it was shown."""
+
+    expected_total = forms.DecimalField(min_value=0, max_digits=16, decimal_places=3, required=False)
+
     def clean(self) -> dict[str, Any]:
         data = super().clean()
-        for name in ("seen", "seats"):
-            if len(data.get(name, [0])) != 1:
-                self.add_error(name, {"seen": "Choose one booking.", "seats": "Choose one seat."}[name])
+        seen, chosen = data.get("seen"), data.get("seats")
+        if seen and chosen and len(seen) != len(chosen):
+            self.add_error("seats", "Choose one seat." if len(seen) == 1 else f"Choose {len(seen)} seats.")
         return data
 
 

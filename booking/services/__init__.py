@@ -152,7 +152,7 @@ from booking.services.seats.cancellations import (
 from booking.services.seats.facts import Action, Contact
 from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
 from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
-from booking.services.seats.moves import move_booking
+from booking.services.seats.moves import OtherPrice, move_booking, move_bookings
 from booking.services.seats.order_changes import (
     TicketChange,
     change_contact,
@@ -222,6 +222,7 @@ __all__ = [
     "NothingDue",
     "OrderAmounts",
     "OrderMoney",
+    "OtherPrice",
     "PaidSale",
     "PaymentFailed",
     "PlanSwitch",
@@ -323,6 +324,7 @@ __all__ = [
     "lock_account",
     "lock_instance",
     "move_booking",
+    "move_bookings",
     "offset_of",
     "open_till",
     "order_amounts",

@@ -67,7 +67,7 @@ def test_a_cancelled_booking_is_not_moved(box_office, show):
     a1 = seen(booking)
     services.cancel_booking(booking_id=booking.pk, now=timezone.now())
     answer = act(box_office, show, "move", seen=a1, seats="2")
-    assert detail(answer) == (409, "This booking is already cancelled.")
+    assert detail(answer) == changed(f"{booking.reference} on A1 is cancelled now.")
 
 
 def test_a_seat_that_was_blocked_again_is_not_unblocked(staff, show):
@@ -122,10 +122,10 @@ def test_a_booking_is_moved_to_one_seat(box_office, show):
     assert detail(answer) == (400, "Choose one seat.")
 
 
-def test_one_booking_is_moved_at_a_time(box_office, show):
+def test_bookings_are_moved_to_as_many_seats(box_office, show):
     two = ",".join(seen(make_booking(show=show, seat_number=seat)) for seat in (1, 2))
     answer = act(box_office, show, "move", seen=two, seats="3")
-    assert (detail(answer), seats(show)) == ((400, "Choose one booking."), [1, 2])
+    assert (detail(answer), seats(show)) == ((400, "Choose 2 seats."), [1, 2])
 
 
 def test_neither_another_shows_booking_nor_a_block_is_cancelled(staff, show):

@@ -9,9 +9,9 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from booking import services
-from booking.models import Booking, Show, User
+from booking.models import Booking, SeatCategory, Show, User
 from tests.browser.conftest import sign_in
-from tests.factories import make_booking, make_show, make_user
+from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # The largest hall takes a busy machine a while.
@@ -198,6 +198,48 @@ def test_a_booking_is_moved(page, seller, show, esha):
     expect_told(page, f"Moved esha, {booking.reference}, from A1 to B2.")
     expect_seat(page, "A1", "free")
     expect_seat(page, "B2", f"sold to esha, {booking.reference} (moved by seller)")
+
+
+def test_several_bookings_are_moved_together(page, seller, show, esha):
+    for number in (1, 2):
+        make_booking(show=show, user=esha, seat_number=number)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    seat(page, "A2").click()
+    page.get_by_role("button", name="Move 2 seats").click()
+    chosen = page.locator("#hall-chosen")
+    expect(chosen).to_have_text("Moving A1, A2. Choose 2 free seats.")
+    seat(page, "B2").click()
+    expect(chosen).to_have_text("Moving A1, A2 to B2. Choose 1 more free seat.")
+    # Chosen again, it is given up.
+    seat(page, "B2").click()
+    seat(page, "B3").press("Enter")
+    seat(page, "B4").press("Enter")
+    expect_told(page, "Moved A1 to B3, A2 to B4.")
+
+
+@pytest.mark.parametrize(("answer", "seats"), [("accept", [1]), ("dismiss", [5])])
+def test_seats_of_another_price_are_moved_to_once_that_is_confirmed(page, seller, live_server, esha, answer, seats):
+    adult = make_ticket_type(name="Adult")
+    SeatCategory.objects.get_or_create(code="P", defaults={"name": "Premium", "colour": "#aa0000"})
+    prices = make_price_list({("P", adult): 15, ("S", adult): 12})
+    show = make_show(layout="A PPPP\nB SSSS", price_list=prices)
+    booking = make_booking(show=show, user=esha, seat_number=5, ticket_type=adult, price=12)
+    questions = []
+
+    def reply(dialog):
+        questions.append(dialog.message)
+        getattr(dialog, answer)()
+
+    page.on("dialog", reply)
+    open_hall(page, show)
+    seat(page, "B1").click()
+    page.get_by_role("button", name="Move to another seat").click()
+    seat(page, "A1").click()
+    moved = f"Moved esha, {booking.reference}, from B1 to A1."
+    expect_told(page, moved if answer == "accept" else "Nothing was moved.")
+    assert questions == ["Move for 3.00 EUR more? The new price is 15.00 EUR, the old one 12.00 EUR."]
+    assert list(show.bookings.values_list("seat_number", flat=True)) == seats
 
 
 def test_a_taken_seat_leads_to_its_booking(page, seller, show, esha):

@@ -342,6 +342,23 @@ def test_equal_keys_of_two_customers_are_two_requests(show, action):
     assert [len(seats(show, user=user)) for user in users] == [3, 3]
 
 
+def move_pairs(show, clerk, wanted):
+    """Two pairs of bookings that staff move to the wanted seats."""
+    pairs = [[make_booking(show=show, seat_number=seat) for seat in pair] for pair in ((1, 2), (11, 12))]
+    seen = [[services.SeenSeat(one.pk, one.seat_number, one.status) for one in pair] for pair in pairs]
+    return [
+        partial(
+            outcome, services.move_bookings, show_id=show.pk, seen=pair, seat_numbers=seats, now=NOW, moved_by=clerk
+        )
+        for pair, seats in zip(seen, wanted, strict=True)
+    ]
+
+
+def test_of_two_pairs_that_are_moved_to_a_shared_seat_one_is_moved_whole(user, show):
+    assert Counter(at_once(move_pairs(show, user, [(5, 6), (6, 7)]))) == ONE_WINS
+    assert seats(show) in ([1, 2, 6, 7], [5, 6, 11, 12])
+
+
 # --- Controls: the same races with the guards off ---------------------------------------------
 
 
@@ -363,6 +380,13 @@ def test_without_lock_and_constraint_a_seat_that_is_booked_has_a_second_row(user
     call = calls.get(rival) or move(other, 8)
     assert all_read_before_one_writes([book(user, show, 8), call]) == ["done"] * 2
     assert seats(show)[-2:] == [8, 8]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock", "no_constraint")
+def test_without_lock_and_constraint_two_pairs_are_moved_to_a_shared_seat(user, show):
+    assert all_read_before_one_writes(move_pairs(show, user, [(5, 6), (6, 7)])) == ["done"] * 2
+    assert seats(show) == [5, 6, 6, 7]
 
 
 @parallel_writers

@@ -1,23 +1,28 @@
-"""Moving a booking to another seat of its show."""
+"""Moving bookings to other seats of their show."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import Any, ClassVar
 
 from django.contrib.admin.models import CHANGE
 from django.db.models import F
 
-from booking.infrastructure.statements import Call, Update
-from booking.models import Booking, User
+from booking.infrastructure.statements import Call, Update, send
+from booking.models import Booking, User, represent_amount
 from booking.services.mail.outbox import report_new_tickets, send_moved_ticket
 from booking.services.money.refunds import refund_overpaid
+from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.bookings import find_booking, log_entry, update_values
-from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds
-from booking.services.seats.prices import tickets_for
+from booking.services.seats.prices import PriceChanged, tickets_for
+from booking.services.seats.rules import choose_seats
 from booking.services.seats.sales import Change, Sale, release_expired
-from booking.services.seats.seen_seats import SeatsChanged, moved
+from booking.services.seats.seen_seats import SeatsChanged, SeenSeat, check_unchanged, moved
+from booking.services.transactions import lock_show, retried, write_transaction
 
 _cancel_hold = Update(
     lambda p: (
@@ -40,6 +45,18 @@ _change_seat = Update(
         },
     )
 )
+
+
+class OtherPrice(Refusal):
+    """The new seats cost more or less than the old ones, and the request does not confirm that."""
+
+    code = "other_price"
+    example: ClassVar[dict[str, Any]] = {"detail": "The new seats cost 15.00 and the old ones 12.00.", "total": "15.00"}
+
+    def __init__(self, before: Decimal, total: Decimal) -> None:
+        amount = represent_amount(total)
+        super().__init__(f"The new seats cost {amount} and the old ones {represent_amount(before)}.", total=amount)
+        self.before, self.total = before, total
 
 
 def move_booking(
@@ -77,7 +94,77 @@ def move_booking(
     return moved_booking
 
 
-def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+@retried
+def move_bookings(
+    *,
+    show_id: int,
+    seen: Sequence[SeenSeat],
+    seat_numbers: Sequence[int],
+    now: datetime,
+    moved_by: User,
+    expected_total: Decimal | None = None,
+) -> list[Booking]:
+    """Moves bookings of a show that are still as they were seen to as many other seats, all or none; for staff.
+
+    `now` is UTC. The booking with the lowest seat number gets the lowest of the new seats, and so on. `expected_total`
+    is what the new seats cost together; without it they must cost as much as the old ones. Each customer gets one mail.
+    Returns the bookings by seat. Raises NotFound, the refusals of the rules, SeatsChanged, OtherPrice, PriceChanged or
+    Busy.
+    """
+    ids = [one.booking_id for one in sorted(seen, key=lambda one: one.seat_number)]
+    with write_transaction():
+        # Race: another member of staff moves or cancels one of them, a customer books one of the new seats.
+        show = lock_show(show_id)
+        check_unchanged(show, seen, now)
+        rows = Booking.objects.exclude(status=Booking.Status.BLOCKED).filter(show=show).select_related("user")
+        found = rows.in_bulk(ids)
+        if len(found) < len(ids):
+            raise NotFound
+        bookings = [found[pk] for pk in ids]
+        before = {booking.pk: booking.price for booking in bookings}
+        for booking, seat in zip(bookings, sorted(seat_numbers), strict=True):
+            _move_locked(booking, seat, now, moved_by)
+        _check_total(sum(before.values(), Decimal(0)), sum((one.price for one in bookings), Decimal(0)), expected_total)
+        cheaper = {booking.reference for booking in bookings if booking.price < before[booking.pk]}
+        if cheaper:
+            refund_overpaid(show=show, references=cheaper, now=now, reason="Moved to cheaper seats.", by=moved_by)
+        for reference in sorted({booking.reference for booking in bookings}):
+            report_new_tickets(show=show, reference=reference, now=now)
+    return bookings
+
+
+def _move_locked(booking: Booking, seat: int, now: datetime, moved_by: User) -> None:
+    """Moves a booking whose show is locked. The caller refunds the difference and tells the customer."""
+    request = SeatRequest(
+        Action.MOVE,
+        booking.show_id,
+        booking.user,
+        now,
+        [seat],
+        is_for_one_seat=True,
+        staff=moved_by,
+        booking_id=booking.pk,
+    )
+    facts = lock_and_read(request, wait=True, is_locked=True)
+    send(*_move(booking, None, request, facts, choose_seats(facts, request), is_one_of_several=True).before)
+
+
+def _check_total(before: Decimal, total: Decimal, expected: Decimal | None) -> None:
+    if expected is None and total != before:
+        raise OtherPrice(before, total)
+    if expected not in (None, total):
+        raise PriceChanged(total)
+
+
+def _move(
+    booking: Booking,
+    seen_seat: int | None,
+    request: SeatRequest,
+    facts: Facts,
+    seats: list[int],
+    *,
+    is_one_of_several: bool = False,
+) -> Change:
     show, [seat] = facts.show, seats
     [row] = [row for row in facts.rows if row.pk == booking.pk]
     # Race: the booking was moved since the page showed it.
@@ -107,6 +194,9 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
     # It is read from the database where it is needed.
     booking.__dict__.pop("ticket_serial", None)
 
+    own = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]
+    if is_one_of_several:
+        return Change([booking], own)
     is_cheaper = ticket.price < row.price
 
     def refund_difference() -> list[Call]:
@@ -125,5 +215,4 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
 
     address = request.user.email if request.user else ""
     tickets = send_moved_ticket(show_id=show.pk, reference=row.reference, address=address, now=request.now)
-    before = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat, *tickets]
-    return Change([booking], before, refund_difference if is_cheaper or request.user is None else None)
+    return Change([booking], [*own, *tickets], refund_difference if is_cheaper or request.user is None else None)

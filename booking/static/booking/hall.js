@@ -33,7 +33,7 @@ let hall = null; // the last hall from the server
 let plan = null; // the seat plan of the hall that is drawn
 let etag = null;
 let chosen = new Map(); // seat numbers of one kind, each with what the page showed of a taken seat when it was chosen
-let moving = null; // the seat whose booking is being moved
+let targets = null; // while the chosen bookings are being moved, the free seats that were chosen for them
 let acting = false;
 let actions = 0;
 let isFailing = false;
@@ -71,9 +71,9 @@ function write(element, text) {
 function drawChoice() {
   const seats = inOrder();
   const first = chosen.get(seats[0]);
-  const isOfKind = (name) => seats.length > 0 && kind(first) === name && moving === null;
+  const isOfKind = (name) => seats.length > 0 && kind(first) === name && !targets;
   const sells = isOfKind("free") && can("sell");
-  grid.select(seats);
+  grid.select([...seats, ...(targets ?? [])]);
   find("hall-panel").hidden = false;
   find("hall-bar").classList.toggle("has-choice", seats.length > 0);
   write(find("hall-chosen"), sentence(seats));
@@ -93,7 +93,14 @@ function drawChoice() {
 }
 
 function sentence(seats) {
-  if (moving !== null) return `Moving ${title(moving, chosen.get(moving))}. Choose the free seat to move to.`;
+  if (targets && seats.length === 1) {
+    return `Moving ${title(seats[0], chosen.get(seats[0]))}. Choose the free seat to move to.`;
+  }
+  if (targets) {
+    const [from, to] = [seats, targets].map((each) => each.map((seat) => grid.label(seat)).join(", "));
+    const left = seats.length - targets.length;
+    return `Moving ${from}${to && ` to ${to}`}. Choose ${left} ${to && "more "}free ${left === 1 ? "seat" : "seats"}.`;
+  }
   if (seats.length === 1 && chosen.get(seats[0])) return `${title(seats[0], chosen.get(seats[0]))}.`;
   if (seats.length) return `Chosen: ${seats.map((seat) => grid.label(seat)).join(", ")}.`;
   return hall.closed || "No seat is chosen.";
@@ -129,7 +136,9 @@ function drawBookings(seats) {
   const others = find("hall-others");
   others.hidden = !only?.reference || seatsOf(only.reference).length < 2;
   others.textContent = `Choose all ${only ? seatsOf(only.reference).length : ""} seats of ${only?.reference}`;
-  find("hall-move").hidden = !(only?.state === "sold" && can("move"));
+  const areSold = bookings.length > 0 && bookings.every((taken) => taken.state === "sold");
+  find("hall-move").hidden = !(areSold && can("move"));
+  write(find("hall-move"), only ? "Move to another seat" : `Move ${bookings.length} seats`);
   find("hall-cancel").hidden = !(bookings.length && can("cancel"));
   const isHeld = bookings.every((taken) => taken.state === "held");
   const [one, several] = isHeld ? ["End the hold", "End $ holds"] : ["Cancel the booking", "Cancel $ bookings"];
@@ -149,14 +158,14 @@ function say(text, style = "") {
 
 function clear() {
   chosen = new Map();
-  moving = null;
+  targets = null;
   drawChoice();
 }
 
 function choose(seat, onwards) {
   say("");
-  if (moving !== null) {
-    if (isFree(seat)) act("move", { seen: seen([moving]), seats: seat });
+  if (targets) {
+    if (isFree(seat)) chooseTarget(seat);
     else say(`${title(seat)}. Choose a free seat to move to.`, "is-refused");
     return;
   }
@@ -174,6 +183,25 @@ function choose(seat, onwards) {
     }
   }
   drawChoice();
+}
+
+function chooseTarget(seat) {
+  targets = targets.includes(seat) ? targets.filter((one) => one !== seat) : [...targets, seat].sort((a, b) => a - b);
+  drawChoice();
+  if (targets.length === chosen.size) move();
+}
+
+// Moves the chosen bookings. The server asks first if the new seats cost more or less.
+async function move() {
+  const data = { seen: seen(inOrder()), seats: targets.join() };
+  const response = await act("move", data);
+  if (response?.question && confirm(response.question)) {
+    await act("move", { ...data, expected_total: response.expected_total });
+  }
+  if (targets) {
+    targets = [];
+    drawChoice();
+  }
 }
 
 function between(one, other) {
@@ -241,7 +269,8 @@ function show(news, { dropChanged = false } = {}) {
   for (const seat of inOrder()) {
     if (dropped.includes(seat) || !grid.has(seat)) chosen.delete(seat);
   }
-  if (!chosen.has(moving)) moving = null;
+  if (dropped.length || !chosen.size) targets = null;
+  if (targets) targets = targets.filter(isFree);
   find("hall-drawn").hidden = false;
   draw();
 }
@@ -263,7 +292,7 @@ async function act(name, data) {
     const response = await ask(`${section.dataset.hall}${name}/`, options);
     if (response.ok) {
       chosen = new Map();
-      moving = null;
+      targets = null;
       sellForm.reset();
       blockForm.reset();
     }
@@ -334,7 +363,7 @@ find("hall-others").addEventListener("click", () => {
 });
 
 function startMoving() {
-  [moving] = chosen.keys();
+  targets = [];
   drawChoice();
   grid.focus();
 }

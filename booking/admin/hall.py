@@ -213,6 +213,17 @@ def _prices(show: Show) -> dict[str, dict[int, str]]:
     return prices
 
 
+def _due(show: Show) -> dict[str, dict[str, str]]:
+    """Return the amounts that are due and the pages of their orders, by reference."""
+    return {
+        order.reference: {
+            "amount": represent_amount(amount),
+            "url": reverse("admin:booking_order_change", args=[order.pk]),
+        }
+        for order, amount in services.read_due(show_id=show.pk, now=timezone.now()).items()
+    }
+
+
 def _closed(show: Show) -> str:
     """Return the reason why the show can't be changed any more, or an empty string."""
     if show.is_cancelled:
@@ -313,6 +324,7 @@ class HallAdmin(admin.ModelAdmin):
         hall = _hall(show, may)
         if may["sell-paid"] and hall["prices"]:
             hall["has_till"] = services.find_open_till(clerk=_staff(request)) is not None
+            hall["due"] = _due(show) if request.user.has_perm("booking.view_order") else {}
         return hall
 
     def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, Report]:

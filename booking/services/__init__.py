@@ -58,7 +58,15 @@ from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order
 from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
 from booking.services.mail.sending import address_of, send_order_mail
-from booking.services.money.amounts import NO_MONEY, OrderAmounts, OrderMoney, amount_owed, order_amounts, read_money
+from booking.services.money.amounts import (
+    NO_MONEY,
+    OrderAmounts,
+    OrderMoney,
+    amount_owed,
+    order_amounts,
+    read_due,
+    read_money,
+)
 from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
 from booking.services.money.payments import (
     NothingDue,
@@ -345,6 +353,7 @@ __all__ = [
     "read_day",
     "read_door_list",
     "read_door_shows",
+    "read_due",
     "read_local_time",
     "read_money",
     "read_money_report",

@@ -90,8 +90,8 @@ def test_a_free_show_has_no_prices(box_office, show):
 
 def test_the_prices_of_a_hall_cost_two_queries(box_office, priced, django_assert_num_queries):
     box_office.get(hall_of(priced))
-    # Session, user, two of permissions, the show, its seats, the ticket types twice, the clerk's till.
-    with django_assert_num_queries(9):
+    # Session, user, two of permissions, the show, its seats, the ticket types twice, the clerk's till, what is due.
+    with django_assert_num_queries(10):
         box_office.get(hall_of(priced))
 
 
@@ -255,3 +255,16 @@ def test_who_may_not_take_payments_sells_unpaid_only(priced):
     assert detail(answer) == (403, "You may not do this.")
     answer = act(client, priced, "sell", seats="1")
     assert (answer.status_code, "order" in answer.json()) == (200, False)
+
+
+def test_the_hall_has_what_is_due_and_the_page_of_the_order(box_office, seller, priced):
+    act(box_office, priced, "sell-paid", seats="1", method="cash")
+    hall = act(box_office, priced, "sell", seats="2,3").json()["hall"]
+    order = Order.objects.latest("pk")
+    assert hall["due"] == {order.reference: {"amount": "24.00", "url": f"/admin/booking/order/{order.pk}/change/"}}
+
+
+def test_who_may_not_see_orders_does_not_see_what_is_due(priced):
+    client = staff_with("view_show", "view_booking", "add_booking", "take_payment")
+    act(client, priced, "sell", seats="2")
+    assert client.get(hall_of(priced)).json()["due"] == {}

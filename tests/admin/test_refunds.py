@@ -116,6 +116,13 @@ def test_a_failed_refund_is_tried_again(box_office, failed):
     assert [entry.get_change_message() for entry in history] == ["Tried again."]
 
 
+def test_a_refund_that_still_waits_is_tried_again(box_office):
+    waiting = make_refund(provider="demo")
+    before = tasks()
+    assert page_messages(post(box_office, waiting, "retry")) == ["The refund will be tried again."]
+    assert tasks() == before + 1
+
+
 def test_selected_refunds_are_tried_again(box_office, failed):
     done = make_refund(provider="demo")
     settle_refund(refund_id=done.pk, now=NOW)

@@ -98,6 +98,19 @@ def test_seats_are_sold_unpaid_and_paid_on_the_page_of_the_order(page, till, sho
     assert Payment.objects.get().given == 15
 
 
+def test_a_sold_seat_that_is_not_paid_leads_to_its_payment(page, till, show):
+    sell(show, 1)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_role("link", name="Take the payment of 12.00 EUR").click()
+    page.get_by_role("button", name="Take card").click()
+    expect(page.get_by_text("Took 12.00 EUR by card.")).to_be_visible()
+    open_hall(page, show)
+    seat(page, "A1").click()
+    expect(page.locator("#hall-booking")).to_be_visible()
+    expect(page.get_by_text("Take the payment")).to_be_hidden()
+
+
 def test_without_a_till_the_hall_leads_to_one(page, clerk, show):
     open_hall(page, show)
     expect(page.get_by_text("Open your till")).to_be_hidden()

@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from booking.models import Booking, Payment, Refund
+from django.db.models import OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Round
+
+from booking.models import MONEY, Booking, Order, Payment, Refund
 
 OrderKey = tuple[int, str]
 
@@ -66,3 +70,21 @@ def order_amounts(*, show_id: int, reference: str, bookings: Iterable[Booking]) 
     """Return the amounts of one order, whose `bookings` are as of now."""
     key = (show_id, reference)
     return read_money(keys=[key]).get(key, NO_MONEY).amounts(bookings)
+
+
+def read_due(*, show_id: int, now: datetime) -> dict[Order, Decimal]:
+    """Return the orders of a show for which something is due at `now` (UTC), with the amount, in one query."""
+    active = Booking.objects.active(now)
+    amounts = {"total": _sum(active, "price"), "paid": _sum(Payment.objects.received(), "amount")}
+    amounts["refunded"] = _sum(Refund.objects.all(), "amount")
+    orders = Order.objects.filter(show=show_id).order_by("pk").annotate(**amounts)
+    due = {order: OrderAmounts(order.total, order.paid, order.refunded).due for order in orders}  # type: ignore[attr-defined]
+    return {order: amount for order, amount in due.items() if amount > 0}
+
+
+def _sum(rows: Any, column: str) -> Coalesce:
+    """Return an expression that sums up the column of the rows of the outer query's order."""
+    of_order = rows.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by().values("reference")
+    # Rounded to the decimals that are stored, because SQLite sums up floats.
+    total = Round(Sum(column), precision=MONEY["decimal_places"])
+    return Coalesce(Subquery(of_order.annotate(sum=total).values("sum")), Value(Decimal(0)))

@@ -133,6 +133,10 @@ function drawBookings(seats) {
   link.hidden = !only?.reference;
   link.textContent = `Booking ${only?.reference}`;
   link.href = only?.url ?? "";
+  const due = hall.due?.[only?.reference];
+  find("hall-due").hidden = !due;
+  find("hall-due").href = due?.url ?? "";
+  write(find("hall-due"), due ? `Take the payment of ${due.amount} ${hall.currency}` : "");
   const others = find("hall-others");
   others.hidden = !only?.reference || seatsOf(only.reference).length < 2;
   others.textContent = `Choose all ${only ? seatsOf(only.reference).length : ""} seats of ${only?.reference}`;

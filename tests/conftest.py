@@ -1,6 +1,8 @@
 import functools
+import os
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from django.contrib.auth.models import Group
@@ -34,12 +36,13 @@ PRODUCTION_PATH = {
     "services/test_personal_data.py",
 }
 # `make test` runs a test on SQLite and on PostgreSQL, with these exceptions.
-# Suites about the shape of requests and responses give the same results on each database. They run once, on SQLite,
-# which is faster.
+# Suites about the shape of requests and responses and about demo data give the same results on each database. They run
+# once, on SQLite, which is faster.
 ONCE_ON_SQLITE = {
     "admin/test_access.py",
     "api/test_addresses.py",
     "api/test_bounds.py",
+    "api/test_caching.py",
     "api/test_endings.py",
     "api/test_errors.py",
     "api/test_queries.py",
@@ -47,6 +50,8 @@ ONCE_ON_SQLITE = {
     "api/test_root.py",
     "api/test_signing_keys.py",
     "api/test_swagger.py",
+    "commands/test_demo.py",
+    "commands/test_import_movies.py",
     "movieticket/test_requests.py",
     "movieticket/test_security_headers.py",
 }
@@ -97,6 +102,14 @@ def delete_rows(_test_case=None):
 
 
 TransactionTestCase._fixture_teardown = delete_rows
+
+
+def pytest_configure(config):
+    """All processes of a run share the filled databases of tests/service.py, which are in this folder."""
+    if "TEMPLATES" not in os.environ:
+        folder = TemporaryDirectory(prefix="templates-")
+        os.environ["TEMPLATES"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,5 +1,6 @@
 """The service as it runs in production: deploy/start in processes of its own, on their own database or the test's."""
 
+import fcntl
 import functools
 import json
 import os
@@ -109,34 +110,41 @@ def _filled(database_url):
 
 
 @functools.cache
-def _sqlite_template():
-    """A folder with a SQLite database that `fill` has filled, and what that printed."""
-    folder = TemporaryDirectory()
-    return folder, _filled(f"sqlite:///{folder.name}/db.sqlite3")
+def _template(name, fill_folder):
+    """A folder that `fill_folder` has filled once for all processes of pytest, and what it returned."""
+    folder = Path(os.environ["TEMPLATES"]) / name
+    data = folder / "data.json"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not data.exists():
+            folder.mkdir(exist_ok=True)
+            data.write_text(json.dumps(fill_folder(folder)))
+    return folder, json.loads(data.read_text())
 
 
-@functools.cache
-def _postgres_template():
-    """A folder with a PostgreSQL server's data that `fill` has filled, and what that printed."""
-    folder = TemporaryDirectory()
+def _fill_sqlite(folder):
+    return _filled(f"sqlite:///{folder}/db.sqlite3")
+
+
+def _fill_postgres(folder):
     with postgres_server() as server:
         data = _filled(server.url)
-        server.save(Path(folder.name) / "data")
-    return folder, data
+        server.save(folder / "data")
+    return data
 
 
 def filled_sqlite(folder):
     """The address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
-    template, (shows, tokens) = _sqlite_template()
-    copy(Path(template.name) / "db.sqlite3", folder)
+    template, (shows, tokens) = _template("sqlite", _fill_sqlite)
+    copy(template / "db.sqlite3", folder)
     return f"sqlite:///{folder}/db.sqlite3", shows, tokens
 
 
 @contextmanager
 def filled_postgres():
     """A PostgreSQL server of the test's own, the shows' ids and the customers' tokens."""
-    template, (shows, tokens) = _postgres_template()
-    with postgres_server(Path(template.name) / "data") as server:
+    template, (shows, tokens) = _template("postgresql", _fill_postgres)
+    with postgres_server(template / "data") as server:
         yield server, shows, tokens
 
 

@@ -23,7 +23,7 @@ PATHS = [b"/api/movies/%s/", b"/api/shows/%s/seats/", b"/api/bookings/%s/", b"/a
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
-    with served(*filled_sqlite(folder), folder) as service:
+    with served(*filled_sqlite(folder), folder, WORKERS="1") as service:
         service.database = folder / "db.sqlite3"
         yield service
 

@@ -47,10 +47,17 @@ class Site:
         return found
 
 
+@pytest.fixture(scope="module")
+def filled():
+    with filled_postgres() as filled:
+        yield filled
+
+
 @pytest.fixture
-def site():
+def site(filled):
     """A pool with new sessions, in front of a server with shows of its own."""
-    with filled_postgres() as (database, *data), pgbouncer(database, default_pool_size=str(SESSIONS)) as pool:
+    database, *data = filled
+    with pgbouncer(database, default_pool_size=str(SESSIONS)) as pool:
         yield Site(database, *data, pool)
 
 
@@ -151,7 +158,7 @@ def test_an_undeclared_pool_is_found_and_no_request_fails(site, tmp_path):
 
 
 def test_readiness_warns_of_an_undeclared_pool(site, tmp_path):
-    with site.serving(tmp_path) as service:
+    with site.serving(tmp_path, WORKERS="1") as service:
         status, _, body = service.ask("GET", "/readyz")
     assert (status, json.loads(body)) == (200, {"status": "ok", "warning": POOL_FOUND})
 

@@ -373,6 +373,16 @@ def test_every_mail_can_be_previewed(ann, show):
     assert all(letter.subject and letter.text and "<html" in letter.html for letter in letters.values())
 
 
+def test_a_preview_has_the_amounts_of_the_order(ann, show):
+    [booking, _] = booked(ann, show)
+    paid_at_the_counter(show, booking)
+    cancel_booking(booking_id=booking.pk, now=LATER)
+    order = Order.objects.select_related("show__movie", "show__screen", "user").get()
+    paid, refunded = (preview_letter(mail=kind, order=order, now=LATER).text for kind in (Mail.PAID, Mail.REFUNDED))
+    assert "We have received 19.00 EUR" in paid
+    assert "We have given you 9.50 EUR back at the cinema.\n\nReason: Cancelled.\n" in refunded
+
+
 def test_a_cinema_replaces_a_template(ann, show, settings, tmp_path):
     (tmp_path / "order_confirmed.txt").write_text("Subject: Yours: {{ movie }}\n\nBring {{ reference }}.\n")
     text, html = settings.TEMPLATES[1], settings.TEMPLATES[2]

@@ -72,9 +72,7 @@ class Contents:
         return []
 
     def tickets(self) -> list[Attachment]:
-        """Return the PDF with the tickets of the booked seats, if there are any."""
-        if not self.booked:
-            return []
+        """Return the PDF with the tickets of the booked seats, of which there is at least one."""
         due = max(self.money.amounts(self.bookings).due, Decimal(0))
         content = ticket_pdf(bookings=self.booked, due=due)
         return [Attachment(f"tickets-{self.order.reference}.pdf", "application/pdf", content)]

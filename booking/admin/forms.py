@@ -1,8 +1,9 @@
 """Forms of the admin. They validate the format of the input; the services check the rules."""
 
 import re
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.conf import settings
@@ -85,10 +86,38 @@ class ScreenForm(forms.ModelForm):
             raise ValidationError(refusal.detail) from None
 
 
+# The value of the choice of no price list.
+FREE = "free"
+NO_LIST = "None: the show is free"
+
+
+class _PriceListChoices(forms.models.ModelChoiceIterator):
+    def __iter__(self) -> Iterator[Any]:
+        yield from super().__iter__()
+        if cast(PriceListField, self.field).offers_free:
+            yield FREE, NO_LIST
+
+
+class PriceListField(forms.ModelChoiceField):
+    """The price list of a new show; the cleaned value is None for the screen's, or FREE."""
+
+    iterator = _PriceListChoices
+    offers_free = True
+
+    def to_python(self, value: Any) -> Any:
+        return value if value == FREE and self.offers_free else super().to_python(value)
+
+
+def with_free(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the cleaned data of a new show with `is_free` in place of FREE."""
+    return data | {"price_list": None, "is_free": True} if data.get("price_list") == FREE else data
+
+
 class ShowForm(ServiceRulesMixin, forms.ModelForm):
     class Meta:
         model = Show
         fields = ("movie", "screen", "starts_at", "ends_at", "price_list")
+        field_classes: ClassVar = {"price_list": PriceListField}
 
     # Fields with a default from the movie or the screen.
     OPTIONAL = {
@@ -100,10 +129,15 @@ class ShowForm(ServiceRulesMixin, forms.ModelForm):
         for name in self.OPTIONAL.keys() & self.fields.keys():
             self.fields[name].required = False
             self.fields[name].help_text = self.OPTIONAL[name]
-        if "price_list" in self.fields and self.instance._state.adding:
-            self.fields["price_list"].empty_label = "The screen's"  # type: ignore[attr-defined]
-        elif "price_list" in self.fields:
-            self.fields["price_list"].empty_label = "None: the show is free"  # type: ignore[attr-defined]
+        # Without the permission to change the show, there is no field.
+        prices: Any = self.fields.get("price_list")
+        if prices:
+            prices.offers_free = self.instance._state.adding
+            prices.empty_label = "The screen's" if prices.offers_free else NO_LIST
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        return with_free(self.cleaned_data)
 
 
 class CopyShowForm(forms.Form):

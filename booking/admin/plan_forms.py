@@ -1,18 +1,17 @@
 """Forms of the day plan. They validate the format of the input; the services check the rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
 
+from booking.admin.forms import PriceListField, with_free
 from booking.admin.time_fields import DayField, LocalTimeField, LocalTimeWidget
 from booking.models import Movie, PriceList, Screen, Show
 
 DAYS_OF = {"day": 1, "week": 7}
-# The value of the choice of no price list.
-FREE = "free"
 
 
 class PlanTimeWidget(LocalTimeWidget):
@@ -22,21 +21,6 @@ class PlanTimeWidget(LocalTimeWidget):
         super().__init__(attrs)
         day = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
         self.widgets = [day, forms.TimeInput(attrs={"placeholder": "20:30", "size": 6}), *self.widgets[2:]]
-
-
-class _PriceListChoices(forms.models.ModelChoiceIterator):
-    def __iter__(self) -> Iterator[Any]:
-        yield from super().__iter__()
-        yield FREE, "None: the show is free"
-
-
-class PriceListField(forms.ModelChoiceField):
-    """The price list of a new show; the cleaned value is None for the screen's, or FREE."""
-
-    iterator = _PriceListChoices
-
-    def to_python(self, value: Any) -> Any:
-        return value if value == FREE else super().to_python(value)
 
 
 class PlanShowForm(forms.Form):
@@ -57,10 +41,7 @@ class PlanShowForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         super().clean()
-        data = self.cleaned_data
-        if data.get("price_list") == FREE:
-            data |= {"price_list": None, "is_free": True}
-        return data
+        return with_free(self.cleaned_data)
 
     def offer(self, screens: Sequence[Screen]) -> None:
         """Sets the screens to choose from without another query."""

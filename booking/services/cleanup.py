@@ -14,14 +14,15 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from booking.infrastructure.tasks import expired_tasks
-from booking.models import IdempotencyKey, Movie, Order, RevokedSession, User
+from booking.models import Booking, IdempotencyKey, Movie, Order, RevokedSession, User
 from booking.models.folding import Folding, fold_rows
 from booking.services.accounts.counters import sweep
 from booking.services.programme.movies import expired_uploads
 from booking.services.programme.old_rows import complete_old_rows
+from booking.services.seats.bookings import forget_buyers
 from booking.services.seats.holds import release_expired_holds
 from booking.services.transactions import retried, write_transaction
 
@@ -94,7 +95,11 @@ def _forget_contacts(ended_by: datetime) -> int:
             .select_for_update(skip_locked=True, of=("self",))
             .values_list("pk", flat=True)[:BATCH_SIZE]
         )
-        Order.objects.filter(pk__in=keys).update(name="", email="", phone="")
+        orders = Order.objects.filter(pk__in=keys)
+        of_order = orders.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()
+        # Earlier versions wrote the name of the contact into the admin's history.
+        forget_buyers(Booking.objects.filter(Exists(of_order), show__in=orders.values("show"), user=None))
+        orders.update(name="", email="", phone="")
     return len(keys)
 
 

@@ -449,3 +449,22 @@ def test_a_show_s_page_says_what_no_price_list_means(staff):
     paths = (ADD, f"/admin/booking/show/{planned(at(14)).pk}/change/")
     fields = [staff.get(path).context["adminform"].form.fields["price_list"] for path in paths]
     assert [field.empty_label for field in fields] == ["The screen's", "None: the show is free"]
+
+
+@pytest.mark.parametrize("choice", ["screen", "own", "free"])
+def test_the_form_of_a_new_show_chooses_its_prices(staff, choice):
+    of_screen, own = make_price_list(), make_price_list()
+    screen = make_screen(price_list=of_screen)
+    chosen = {"screen": "", "own": own.pk, "free": "free"}[choice]
+    form = {"movie": make_movie().pk, "screen": screen.pk, "starts_at_0": "2099-06-01", "starts_at_1": "18:00"}
+    staff.post(ADD, form | {"ends_at_0": "", "ends_at_1": "", "price_list": chosen})
+    assert Show.objects.get().price_list == {"screen": of_screen, "own": own, "free": None}[choice]
+
+
+def test_the_form_of_a_planned_show_has_one_choice_of_no_prices(staff):
+    show = make_show(price_list=make_price_list())
+    path = f"/admin/booking/show/{show.pk}/change/"
+    field = staff.get(path).context["adminform"].form.fields["price_list"]
+    assert [text for _, text in field.choices].count("None: the show is free") == 1
+    answer = staff.post(path, {"price_list": "free"})
+    assert "price_list" in answer.context["adminform"].form.errors

@@ -4,6 +4,8 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.admin.models import ADDITION, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection, models
@@ -273,3 +275,26 @@ def test_without_its_database_the_command_says_so_and_exits_with_1():
     done = run("postgres://nobody@127.0.0.1:1/none", "manage.py", "cleanup")
     sentence = "The database is unavailable or busy. Rows removed so far stay removed; run the command again."
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"CommandError: {sentence}\n")
+
+
+# --- Names in the admin's history -------------------------------------------------------------
+
+
+def logged(booking):
+    """The message of the sale, as an earlier version wrote it."""
+    kind = ContentType.objects.get_for_model(Booking)
+    fields = {"user": booking.sold_by, "content_type": kind, "object_id": str(booking.pk), "object_repr": str(booking)}
+    return LogEntry.objects.create(action_flag=ADDITION, change_message="Sold to Jo Bakker.", **fields)
+
+
+@pytest.mark.django_db
+def test_the_history_forgets_walk_ins_with_the_contacts_of_their_orders(settings):
+    settings.KEEP_CONTACTS_DAYS = 90
+    shows = [make_show(starts_at=NOW - timedelta(days=days)) for days in (91, 89)]
+    sold = [make_booking(show=show, sold_by=make_user()) for show in shows]
+    Booking.objects.update(user=None)
+    models.QuerySet(Order).update(user=None, name="Jo Bakker")
+    entries = [logged(booking) for booking in sold]
+    assert batches("contacts") == [1]
+    messages = [LogEntry.objects.get(pk=entry.pk).change_message for entry in entries]
+    assert messages == ["Sold to a customer without an account.", "Sold to Jo Bakker."]

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 
+from booking import services
 from booking.infrastructure.tokens import AccessToken, RefreshToken
 from booking.models import Booking, IdempotencyKey, Order, User
 from booking.services import (
@@ -69,6 +70,14 @@ def test_a_past_booking_keeps_its_seat_and_loses_its_customer(user, show):
     booking = make_booking(user=user, show=show, seat_number=7)
     delete(user, now=STARTS_AT)
     assert row(booking) == (None, "booked", None, 7)
+
+
+def test_the_history_of_staff_forgets_the_account(user, show):
+    sold = services.book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW, sold_by=make_user())
+    entry = LogEntry.objects.get(object_id=str(sold.pk))
+    assert entry.change_message == f"Sold to {user}."
+    delete_account(user=user, password=PASSWORD, now=NOW)
+    assert LogEntry.objects.get(pk=entry.pk).change_message == "Sold to a customer without an account."
 
 
 def test_a_cancelled_booking_keeps_its_time(user, show):

@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
 from booking.services.money.refunds import customers_get_refund, refund_overpaid
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.seats.bookings import forget_buyers
 from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
 # Each attempt checks the password. It fails only if the account or its bookings change at the same time.
@@ -89,6 +90,7 @@ def _delete(account: User, now: datetime) -> None:
             raise ChangedMeanwhile
         for show in shows:
             _cancel_seats(account, show, now)
+        forget_buyers(Booking.objects.filter(user=account))
         Booking.objects.filter(user=account).update(user=None)
         Order.objects.filter(user=account).update(user=None, name="", email="", phone="")
         IdempotencyKey.objects.filter(user=account).delete()

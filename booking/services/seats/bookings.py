@@ -25,6 +25,8 @@ from booking.services.seats.seating import nearest_block
 from booking.services.transactions import retried
 
 _insert_log_entry = Insert(LogEntry)
+# The message in the admin's history for a buyer without an account.
+SOLD_TO_NOBODY = "Sold to a customer without an account."
 _book_hold = Update(
     lambda p: (
         Booking.objects.filter(show=p.show_id, pk=p.booking_id),
@@ -183,7 +185,7 @@ def _book(
         if in_transaction:
             in_transaction(bookings)
         # Without the name of the contact, which the order keeps for a limited time only.
-        message = f"Sold to {request.user or 'a customer without an account'}."
+        message = f"Sold to {request.user}." if request.user else SOLD_TO_NOBODY
         return [log_entry(seller, booking, ADDITION, message) for booking in bookings] if seller else []
 
     before = [
@@ -229,6 +231,14 @@ def log_entry(by: User, booking: Booking, flag: int, message: str) -> Call:
             change_message=message,
         )
     )
+
+
+def forget_buyers(bookings: BookingQuerySet) -> None:
+    """Removes the names of customers from the admin's history of bookings that staff sold."""
+    keys = [str(pk) for pk in bookings.filter(sold_by__isnull=False).order_by().values_list("pk", flat=True)]
+    if keys:
+        sales = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(Booking), action_flag=ADDITION)
+        sales.filter(object_id__in=keys, change_message__startswith="Sold to ").update(change_message=SOLD_TO_NOBODY)
 
 
 @retried

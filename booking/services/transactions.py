@@ -7,7 +7,7 @@ list. The door locks a booking alone.
 import functools
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -197,11 +197,11 @@ def lock_show(show_id: int) -> Show:
     return shows[0]  # type: ignore[no-any-return]
 
 
-def lock_booking(*, show_id: int, booking_id: int) -> Booking | None:
-    """Locks a booking of the show, if it exists, until the transaction ends; its ticket type is loaded. Raises Busy."""
+def lock_bookings(*, show_id: int, booking_ids: Iterable[int]) -> list[Booking]:
+    """Locks bookings of a locked show until the transaction ends; their ticket types are loaded. Raises Busy."""
     rows = Booking.objects.select_for_update(no_key=True, of=("self",)).select_related("ticket_type")
-    with LOCK_WAITS.time(), waiting_for_row("booking", booking_id):
-        return rows.filter(show=show_id, pk=booking_id).order_by().first()
+    with LOCK_WAITS.time():
+        return list(rows.filter(show=show_id, pk__in=booking_ids).order_by("pk"))
 
 
 def lock_screen(screen_id: int) -> Screen:

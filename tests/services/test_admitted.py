@@ -1,6 +1,9 @@
 """Seats whose customers are in: only staff cancel and move them."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import transaction
 
 from booking.services import (
     SeatAdmitted,
@@ -8,10 +11,13 @@ from booking.services import (
     cancel_booking,
     cancel_bookings,
     cancel_order,
+    change_show,
+    delete_account,
     move_booking,
 )
-from tests.door import DOORS, admit, make_door_staff, undo
-from tests.factories import make_booking
+from booking.services.door.admitted import lock_admitted
+from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, stored, undo
+from tests.factories import PASSWORD, STARTS_AT, make_booking
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +59,29 @@ def test_a_customer_does_not_change_an_admitted_seat(booking, pair, door, change
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_seat_stays_admitted_when_the_start_is_moved_later(booking, door, change):
+    admit(booking, door)
+    change_show(show_id=booking.show_id, now=DOORS, starts_at=STARTS_AT + timedelta(hours=3))
+    with pytest.raises(SeatAdmitted):
+        change(booking)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_seat_that_an_offline_door_admitted_too_early_stays_admitted(booking, door, change):
+    offline(booking, door, scanned_at=DOORS - 60 * MINUTE)
+    assert stored(booking) == [("in", "not_yet_open")]
+    with pytest.raises(SeatAdmitted):
+        change(booking)
+
+
+@pytest.mark.parametrize("seats", [1, 3])
+def test_admissions_are_read_in_2_queries_for_1_and_3_seats(show, user, seats, django_assert_num_queries):
+    pks = [make_booking(show=show, user=user, seat_number=1 + number).pk for number in range(seats)]
+    with transaction.atomic(), django_assert_num_queries(2):
+        assert lock_admitted(show=show, booking_ids=pks) == []
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_customer_changes_a_seat_whose_admission_was_undone(booking, door, change):
     admit(booking, door)
     undo(booking, door)
@@ -71,3 +100,11 @@ def test_staff_change_admitted_seats(booking, pair, door):
     seen = [SeenSeat(pair.pk, pair.seat_number, pair.status)]
     [cancelled] = cancel_bookings(show_id=pair.show_id, seen=seen, now=DOORS, cancelled_by=door)
     assert cancelled.status == "cancelled"
+
+
+def test_deleting_an_account_leaves_its_admitted_seats_booked(booking, pair, door):
+    admit(booking, door)
+    delete_account(user=booking.user, password=PASSWORD, now=DOORS)
+    for one in (booking, pair):
+        one.refresh_from_db()
+    assert [(one.user, one.status) for one in (booking, pair)] == [(None, "booked"), (None, "cancelled")]

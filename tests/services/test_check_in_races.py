@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 
 from booking import services
-from booking.models import CheckIn, User
-from booking.services import admit, cancel_booking, move_booking, sign_ticket, undo_admission
+from booking.models import Booking, CheckIn, User
+from booking.services import admit, cancel_booking, delete_account, move_booking, sign_ticket, undo_admission
 from booking.services.transactions import Busy
 from tests.door import DOORS, make_door_staff, scan_of, stored
-from tests.factories import make_booking
+from tests.factories import PASSWORD, make_booking
 from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
@@ -90,6 +90,18 @@ def test_a_booking_is_moved_by_its_customer_or_admitted(door, show):
     assert ends <= {("done", "ticket_cancelled"), ("seat_admitted", "done")}
 
 
+def deleting(booking):
+    return partial(outcome, delete_account, user=booking.user, password=PASSWORD, now=DOORS)
+
+
+def test_the_seats_of_a_deleted_account_are_cancelled_or_admitted(door, show):
+    bookings = [make_booking(show=show, seat_number=1 + n) for n in range(5)]
+    outcomes = at_once([*map(deleting, bookings), *(scanning(booking, door) for booking in bookings)])
+    states = [Booking.objects.get(pk=booking.pk).status for booking in bookings]
+    assert outcomes[:5] == ["done"] * 5
+    assert set(zip(states, outcomes[5:], strict=True)) <= {("cancelled", "ticket_cancelled"), ("booked", "done")}
+
+
 @parallel_writers
 def test_a_nonce_that_two_bookings_use_at_the_same_time_is_stored_once(door, show):
     bookings = [make_booking(show=show, seat_number=seat) for seat in (5, 6)]
@@ -140,3 +152,11 @@ def test_without_the_lock_an_admission_is_undone_twice(door, booking):
 @pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_an_admitted_booking_is_cancelled(door, booking):
     assert all_read_before_one_writes([cancelling(booking), scanning(booking, door)]) == ["done", "done"]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_an_admitted_booking_of_a_deleted_account_is_cancelled(door, booking):
+    assert all_read_before_one_writes([deleting(booking), scanning(booking, door)]) == ["done", "done"]
+    booking.refresh_from_db()
+    assert (booking.status, stored(booking)) == ("cancelled", [("in", "")])

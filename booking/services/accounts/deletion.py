@@ -9,6 +9,7 @@ from django.db.models import F, TextField
 from django.db.models.functions import Cast
 
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
+from booking.services.door.admitted import lock_admitted
 from booking.services.money.refunds import customers_get_refund, refund_overpaid
 from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
 from booking.services.seats.bookings import forget_buyers
@@ -106,11 +107,13 @@ def _upcoming_shows(account: User, now: datetime) -> list[int]:
 def _cancel_seats(account: User, show: Show, now: datetime) -> None:
     """Cancels the account's bookings and holds in the show. The caller holds the show's lock.
 
-    Paid seats that the customer would get no refund for stay booked; their tickets are still valid.
+    Admitted seats, and paid ones that the customer would get no refund for, stay booked; their tickets are still valid.
     """
     own = Booking.objects.occupying().filter(show=show, user=account)
     if not customers_get_refund(show=show, now=now):
         own = own.exclude(reference__in=Payment.objects.received().filter(show=show).values("reference"))
+    admitted = lock_admitted(show=show, booking_ids=own.values_list("pk", flat=True))
+    own = own.exclude(pk__in=[booking.pk for booking in admitted])
     references = set(own.values_list("reference", flat=True))
     own.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     own.update(status=Booking.Status.CANCELLED, cancelled_at=now, ticket_serial=F("ticket_serial") + 1)

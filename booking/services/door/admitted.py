@@ -1,14 +1,12 @@
 """Seats whose customers are in: customers can't cancel or move them any more, and staff are warned."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any, ClassVar
 
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.check_ins import opens_at
 from booking.services.door.facts import ADMISSIONS
 from booking.services.refusals import Refusal
-from booking.services.transactions import lock_booking
+from booking.services.transactions import lock_bookings
 
 
 class SeatAdmitted(Refusal):
@@ -35,16 +33,19 @@ def admitted_bookings(*, bookings: Iterable[Booking]) -> list[Booking]:
     return [booking for booking in given if booking.pk in pks]
 
 
-def refuse_admitted(*, show: Show, booking_ids: Iterable[int], now: datetime) -> None:
-    """Raises SeatAdmitted if one of these bookings of a locked show is admitted. `now` is UTC.
+def lock_admitted(*, show: Show, booking_ids: Iterable[int]) -> list[Booking]:
+    """Locks these bookings of a locked show until the transaction ends, and returns those that are admitted.
 
-    Before the doors open, nothing is read: nobody is admitted yet.
+    Somebody may be admitted before the doors open: the start was moved later, or a device was offline.
     """
-    if now < opens_at(show):
-        return
     # Race: the door admits one of them. Order of locks: the show, then the bookings; the door locks one booking alone.
-    bookings = [lock_booking(show_id=show.pk, booking_id=pk) for pk in sorted(booking_ids)]
-    if admitted := admitted_bookings(bookings=filter(None, bookings)):
-        for booking in admitted:
-            booking.show = show
+    bookings = lock_bookings(show_id=show.pk, booking_ids=booking_ids)
+    for booking in bookings:
+        booking.show = show
+    return admitted_bookings(bookings=bookings)
+
+
+def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:
+    """Raises SeatAdmitted if one of these bookings of a locked show is admitted."""
+    if admitted := lock_admitted(show=show, booking_ids=booking_ids):
         raise SeatAdmitted(admitted)

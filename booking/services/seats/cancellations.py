@@ -81,7 +81,7 @@ def _cancel_active(
         active = _active(bookings, show, now)
         pks = [booking.pk for booking in active]
         if cancelled_by is None:
-            refuse_admitted(show=show, booking_ids=pks, now=now)
+            refuse_admitted(show=show, booking_ids=pks)
         cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
         Booking.objects.filter(show=show, pk__in=pks).update(**cancelled, ticket_serial=F("ticket_serial") + 1)
         for booking in active:

@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 
 from booking import services
 from booking.admin.cancelling import why_not
@@ -35,18 +36,24 @@ def account_text(user: User) -> str:
 def print_page(
     request: HttpRequest, *, site_header: str, bookings: Sequence[Booking], customer: str, back: str
 ) -> HttpResponse:
-    """Return the page that prints the booked ones of an order's `bookings`."""
+    """Return the page that prints the booked ones of an order's `bookings`, with their tickets for staff who sell."""
     seats = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
     total = services.amount_owed(bookings=seats)
     context = {
         "site_header": site_header,
         "booking": bookings[0],
         "seats": seats,
+        "tickets": _tickets(seats) if request.user.has_perm("booking.add_booking") else [],
         "customer": customer,
         "total": f"{represent_amount(total)} {settings.CURRENCY}" if total else "",
         "back": back,
     }
     return TemplateResponse(request, "admin/booking/booking/print.html", context)
+
+
+def _tickets(seats: Sequence[Booking]) -> list[dict[str, Any]]:
+    # The pictures consist of numbers that the service computed.
+    return [{"seat": seat, "code": mark_safe(services.ticket_svg(booking=seat))} for seat in seats]  # noqa: S308
 
 
 class BookingPage(admin.ModelAdmin):

@@ -327,6 +327,12 @@ def test_the_booked_seats_of_a_reference_are_printed(box_office, pair, joan):
     assert "Seats A1, A2 Reference ACDEFGHJ Customer Jo Bakker" in text
 
 
+def test_only_staff_who_sell_print_tickets(box_office, pair):
+    path = f"{BOOKINGS}{pair[0].pk}/print/"
+    pages = [client.get(path).content.decode() for client in (box_office, staff_with("view_booking"))]
+    assert [page.count("<figure>") for page in pages] == [2, 0]
+
+
 def test_a_print_says_that_the_show_was_cancelled(box_office, show, user):
     booking = make_booking(show=show, user=user)
     services.cancel_show(show_id=show.pk, now=timezone.now())

@@ -73,6 +73,15 @@ def test_a_scanner_reads_the_page_on_paper(page, path, booking):
     assert codes_in(sheet.render(scale=2).to_pil()) == [services.sign_ticket(booking=booking)]
 
 
+def test_a_scanner_reads_what_the_box_office_prints(page, boss, booking):
+    pair = make_booking(show=booking.show, user=booking.user, reference=booking.reference, seat_number=6)
+    page.add_init_script("window.print = () => {}")
+    page.goto(f"/admin/booking/booking/{booking.pk}/print/")
+    [sheet] = pages_of(page.pdf(format="A4"))
+    found = codes_in(sheet.render(scale=2).to_pil())
+    assert sorted(found) == sorted(services.sign_ticket(booking=one) for one in (booking, pair))
+
+
 def test_the_code_is_seen_without_scrolling_and_the_page_fits_a_phone(page, path):
     page.set_viewport_size(PHONE)
     page.goto(path)

@@ -1,8 +1,15 @@
-"""Takes the README's pictures of a local service with demo data: `make run`, then `make screenshot` beside it."""
+"""Takes the README's pictures of a local service with demo data.
 
+`DOORS_OPEN_MINUTES=20160 make run`, then `make screenshot` beside it. The pictures of the ticket and the door book two
+seats of a free show.
+"""
+
+import re
 import sys
+import time
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -31,8 +38,60 @@ def hall(page: Page) -> None:
     page.get_by_role("heading", level=1).scroll_into_view_if_needed()
 
 
-# What to open, and how high its picture is.
-PICTURES = {"swagger": (swagger, 1350), "plan": (plan, 1110), "hall": (hall, 940)}
+def plan_editor(page: Page) -> None:
+    page.goto("/admin/booking/screen/")
+    page.get_by_role("link", name="Blue Room").click()
+    expect(page.locator("#plan-hall")).to_be_visible()
+
+
+def call(page: Page, path: str, token: str = "", **body: Any) -> Any:
+    """Return the answer of the API; with a body it is a POST."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = page.request
+    answer = request.post(path, headers=headers, data=body) if body else request.get(path, headers=headers)
+    return answer.json()
+
+
+def book_ticket(page: Page) -> tuple[int, Any]:
+    """Return a show that is free, and a ticket for it of a new customer."""
+    customer = {"username": f"picture-{time.time_ns()}", "password": "red-velvet-seats"}
+    call(page, "/api/signup/", **customer)
+    token = call(page, "/api/token/", **customer)["access"]
+    shows = call(page, f"/api/shows/?date={TOMORROW}")["results"]
+    show = next(show["id"] for show in shows if show["screen"]["name"] == "Studio")
+    order = call(page, f"/api/shows/{show}/book-seats/", token, count=2)
+    tickets = call(page, f"/api/orders/{order['reference']}/tickets/", token)["tickets"]
+    return show, tickets[0]
+
+
+def ticket(page: Page) -> None:
+    page.goto(book_ticket(page)[1]["url"])
+    page.get_by_text("Stored on this device").wait_for()
+
+
+def door(page: Page) -> None:
+    show, booked = book_ticket(page)
+    page.goto(f"/admin/booking/show/{show}/door/")
+    expect(page.locator("#door-sold")).to_have_text(re.compile("[0-9]"))
+    page.keyboard.type(booked["ticket"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#door-name")).to_have_text("Go")
+
+
+def reports(page: Page) -> None:
+    page.goto("/admin/booking/booking/reports/")
+
+
+# What to open, and how wide and high its picture is.
+PICTURES = {
+    "swagger": (swagger, 1200, 1350),
+    "plan": (plan, 1200, 1110),
+    "hall": (hall, 1200, 940),
+    "plan-editor": (plan_editor, 1200, 1000),
+    "ticket": (ticket, 390, 800),
+    "door": (door, 600, 800),
+    "reports": (reports, 1200, 1000),
+}
 
 
 def take(browser: Browser, url: str) -> None:
@@ -41,8 +100,8 @@ def take(browser: Browser, url: str) -> None:
     page.get_by_label("Username:").fill("admin")
     page.get_by_label("Password:").fill("admin")
     page.get_by_role("button", name="Log in").click()
-    for name, (open_page, height) in PICTURES.items():
-        page.set_viewport_size({"width": 1200, "height": height})
+    for name, (open_page, width, height) in PICTURES.items():
+        page.set_viewport_size({"width": width, "height": height})
         open_page(page)
         page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
 

@@ -118,6 +118,15 @@ def test_a_show_without_customers_has_no_sentence(staff, show):
     assert "Sentence" not in text
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(("path", "queries"), [(SHOWS, 10), (BOOKINGS, 11)])
+def test_the_question_costs_the_same_queries_for_1_and_3(staff, path, queries, rows, django_assert_num_queries):
+    bookings = [make_booking(user=make_user(email="ann@example.com")) for _ in range(rows)]
+    selected = [one.show_id if path == SHOWS else one.pk for one in bookings]
+    with django_assert_num_queries(queries):
+        staff.post(path, {"action": "cancel", "_selected_action": selected})
+
+
 # --- Seats of one order ---
 
 

@@ -7,7 +7,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
-from booking.models import Booking, Order
+from booking.models import Booking, Order, User
 from booking.services import ticket_path
 from tests.door import admit
 from tests.factories import (
@@ -41,6 +41,7 @@ STAFF_PAGES = {
     "refunds": "/admin/booking/refund/",
     "tills": "/admin/booking/till/",
     "open a till": "/admin/booking/till/add/",
+    "tasks": "/admin/django_tasks_database/dbtaskresult/",
     "doors": "/admin/booking/show/door/",
     "admissions": "/admin/booking/booking/admissions/",
     "plan": "/admin/booking/show/plan/?day=2099-06-01",
@@ -162,6 +163,13 @@ def test_an_order_and_the_question_before_a_change_have_no_serious_fault(seen, b
     seen.get_by_role("button", name="Change ticket types").click()
     seen.get_by_text("The order will cost").wait_for()
     assert (found, serious(seen)) == ([], [])
+
+
+def test_the_question_before_seats_are_cancelled_has_no_serious_fault(seen, boss, order):
+    User.objects.update(email="ann@example.com")
+    seen.goto(f"/admin/booking/order/{order.pk}/cancel/")
+    expect(seen.get_by_label("Sentence for the mail")).to_be_visible()
+    assert serious(seen) == []
 
 
 @pytest.mark.parametrize("text", ["", "nonsense"])

@@ -1,7 +1,7 @@
 # make run          the service and its task worker on this machine, with demo data, on http://127.0.0.1:$(PORT)/
 # make serve        the service and its task worker for production, on $(HOST):$(PORT)
 # make test         each test on the databases on which its result may differ (with CI set, measures coverage)
-# make test-fast    the inner loop: on SQLite, without servers and fuzz tests
+# make test-fast    the inner loop, under a minute: on SQLite, without servers, fuzz tests, the admin and input
 # make test-browser clicks through the pages in Chromium; without one, it is skipped
 # make test-clients generates clients from the OpenAPI document with tools of npm and PyPI and uses them; needs npm
 # make fuzz         sends hostile requests for long, on both databases (EXAMPLES=2000 a test; SEED=… repeats a run)
@@ -77,11 +77,11 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 test: COVERED = $(if $(CI),--cov --cov-append --cov-report=,)
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
-	env -u DATABASE_URL $(PYTEST) -m "not once" $(COVERED) $(if $(CI),--cov-fail-under=0)
+	env -u DATABASE_URL $(PYTEST) -m "not once and not once_on_postgresql" $(COVERED) $(if $(CI),--cov-fail-under=0)
 	$(BIN)/python -m tests.postgres_server $(PYTEST) -m "not once_on_sqlite" $(COVERED) $(if $(CI),--cov-report=term)
 
 test-fast: $(VENV)/.installed-dev
-	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz"
+	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz and not once_on_postgresql and not once_on_sqlite"
 
 test-browser: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile

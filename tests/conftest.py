@@ -55,14 +55,15 @@ ONCE_ON_SQLITE = {
     "movieticket/test_requests.py",
     "movieticket/test_security_headers.py",
 }
-# These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite, and suites of bad
-# input, on the path that production runs.
+# These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite; suites of bad input,
+# on the path that production runs; and the suite that starts a fake of Stripe's server.
 ONCE_ON_POSTGRESQL = (
     "admin/",
     "api/test_access.py",
     "api/test_mass_assignment.py",
     "api/test_seats_input.py",
     "api/test_strict_input.py",
+    "api/test_stripe.py",
 )
 # Tables with rows that migrations write and no test changes.
 MIGRATED = {
@@ -120,7 +121,9 @@ def pytest_collection_modifyitems(items):
         fuzz = item.get_closest_marker("fuzz")
         if path in ONCE_ON_SQLITE:
             item.add_marker("once_on_sqlite")
-        elif not uses_database or (fuzz and not fuzz.kwargs.get("both")) or path.startswith(ONCE_ON_POSTGRESQL):
+        elif path.startswith(ONCE_ON_POSTGRESQL):
+            item.add_marker("once_on_postgresql")
+        elif not uses_database or (fuzz and not fuzz.kwargs.get("both")):
             item.add_marker("once")
         if connection.vendor == "postgresql" and path in PRODUCTION_PATH and uses_database:
             item.add_marker(pytest.mark.django_db(transaction=True), append=False)

@@ -55,8 +55,8 @@ ONCE_ON_SQLITE = {
     "movieticket/test_requests.py",
     "movieticket/test_security_headers.py",
 }
-# These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite; suites of bad input,
-# on the path that production runs; and the suite that starts a fake of Stripe's server.
+# These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite; suites of bad
+# input, on the path that production runs; and the suite that starts a fake of Stripe's server.
 ONCE_ON_POSTGRESQL = (
     "admin/",
     "api/test_access.py",

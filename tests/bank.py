@@ -73,10 +73,10 @@ def id_of(refund):
     return f"refund-{refund.pk}-{refund.retries}"
 
 
-def report_refund(refund, kind, *, now, problem=""):
-    """Sends an event of the bank about a refund."""
+def report_refund(refund, kind, *, now, problem="", number=None):
+    """Sends an event of the bank about a refund; another number is another event."""
     about = {"refund": refund.pk, "refund_id": id_of(refund), "amount": str(refund.amount), "problem": problem}
-    report(refund.payment_id, kind, now=now, number=id_of(refund), **about)
+    report(refund.payment_id, kind, now=now, number=number or id_of(refund), **about)
 
 
 def report(payment_id, kind="paid", *, now, number=0, **changes):

@@ -162,6 +162,10 @@ class Refund(models.Model):
     problem = models.CharField(max_length=200, blank=True, editable=False)
     # The number of retries by staff after a failure.
     retries = models.SmallIntegerField(default=0, db_default=0, editable=False)
+    # The provider's ids of attempts that failed.
+    failed_ids = models.JSONField(default=list, db_default=[], editable=False)
+    # How often the provider repeated an error for the idempotency key, which then changes.
+    provider_errors = models.SmallIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     till = models.ForeignKey(Till, models.PROTECT, related_name="refunds", null=True, editable=False)
     created_at = models.DateTimeField(editable=False)

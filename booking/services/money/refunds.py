@@ -14,7 +14,7 @@ from booking.models import Booking, Payment, Refund, Show, User
 from booking.services.mail.outbox import report_refund
 from booking.services.money.amounts import amount_owed
 from booking.services.money.providers import provider_named
-from booking.services.money.providers.base import ProviderRefused
+from booking.services.money.providers.base import ProviderFailed, ProviderRefused
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import NotFound, Refusal
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -138,18 +138,33 @@ def carry_out_refund(*, refund_id: int, now: datetime) -> Refund:
         raise NotFound
     if refund.status != Refund.Status.PENDING:
         return refund
+    attempt: dict[str, Any] = {"refund_id": refund_id, "retries": refund.retries, "now": now}
     try:
         provider_id = provider_named(refund.provider).refund(refund)
+    except ProviderFailed:
+        _count_failure(refund)
+        raise
     except ProviderRefused as refused:
-        return settle_refund(refund_id=refund_id, problem=str(refused), now=now)
-    return settle_refund(refund_id=refund_id, provider_id=provider_id, now=now) if provider_id else refund
+        return settle_refund(**attempt, problem=str(refused), provider_id=refused.provider_id)
+    return settle_refund(**attempt, provider_id=provider_id) if provider_id else refund
 
 
 @retried
-def settle_refund(*, refund_id: int, now: datetime, provider_id: str = "", problem: str = "") -> Refund:
-    """Stores that a refund is done, or with a `problem` that it failed. A refund that is done stays so.
+def _count_failure(refund: Refund) -> None:
+    """Changes the idempotency key of the next call."""
+    # Race: the same answer to another worker, which used the same key.
+    same_key = Refund.objects.filter(pk=refund.pk, provider_errors=refund.provider_errors)
+    same_key.update(provider_errors=refund.provider_errors + 1)
 
-    `now` is UTC. Raises NotFound and Busy.
+
+@retried
+def settle_refund(
+    *, refund_id: int, now: datetime, retries: int = 0, provider_id: str = "", problem: str = ""
+) -> Refund:
+    """Stores that an attempt to carry out a refund succeeded, or with a `problem` that it failed.
+
+    `retries` are those of the refund when the attempt began. If the refund is not pending any more, or staff have begun
+    another attempt, nothing is changed. `now` is UTC. Raises NotFound and Busy.
     """
     found = Refund.objects.filter(pk=refund_id).first()
     if found is None:
@@ -157,22 +172,30 @@ def settle_refund(*, refund_id: int, now: datetime, provider_id: str = "", probl
     with write_transaction():
         # Race: the task and an event of the provider report the same refund.
         lock_show(found.show_id)
-        return mark_refund(Refund.objects.get(pk=refund_id), provider_id, problem, now)
+        refund = Refund.objects.get(pk=refund_id)
+        if (refund.status, refund.retries) != (Refund.Status.PENDING, retries):
+            return refund
+        return mark_refund(refund, provider_id, problem, now)
 
 
 def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -> Refund:
-    """Changes the refund as `settle_refund` says; the caller holds the show's lock.
+    """Stores that a refund is done, or with a `problem` that it failed; the caller holds the show's lock.
 
-    The exception is a refund that the provider itself takes back later, because the customer's bank did not accept it.
+    A refund that is done stays so, unless the provider takes it back later because the customer's bank did not accept
+    it. A report about an attempt that failed before changes nothing: the provider may send its success late.
     """
     failed_later = bool(problem) and provider_id != "" and provider_id == refund.provider_id
     if refund.status == Refund.Status.DONE and not failed_later:
         return refund
+    if provider_id in refund.failed_ids:
+        return refund
+    if problem and provider_id:
+        refund.failed_ids = [*refund.failed_ids, provider_id]
     refund.problem = problem[:200]
     refund.status = Refund.Status.FAILED if problem else Refund.Status.DONE
     refund.settled_at = None if problem else now
     refund.provider_id = provider_id or refund.provider_id
-    refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "till"])
+    refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "failed_ids", "till"])
     if refund.status == Refund.Status.DONE:
         report_refund(
             show=refund.show,

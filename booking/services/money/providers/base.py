@@ -14,8 +14,19 @@ class ProviderUnavailable(Exception):
     """The provider gave no answer, or one that says that it can't answer now; the call may be repeated."""
 
 
+class ProviderFailed(ProviderUnavailable):
+    """The provider repeats an error of its own for the idempotency key; it would do what is asked for another key."""
+
+
 class ProviderRefused(Exception):
-    """The provider refuses the call, and would refuse it again; the message is for staff."""
+    """The provider refuses the call, and would refuse it again; the message is for staff.
+
+    `provider_id` is the provider's id of a refund that failed, if it has one.
+    """
+
+    def __init__(self, message: str = "", provider_id: str = "") -> None:
+        super().__init__(message)
+        self.provider_id = provider_id
 
 
 class EventRejected(Refusal):
@@ -85,7 +96,9 @@ class Provider(Protocol):
     def refund(self, refund: Refund) -> str:
         """Sends the money back and returns the provider's id of the refund, or "" if it is not carried out yet.
 
-        With "", an event reports the end. `refund.retries` counts how often staff asked again for a failed refund.
+        With "", an event reports the end. The idempotency key has `refund.retries`, which counts how often staff asked
+        again for a failed refund, and `refund.provider_errors`, which counts how often this method raised
+        ProviderFailed. It must not have the time, because two calls with different keys may send the money twice.
         """
 
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +20,8 @@ from django_tasks_db.models import DBTaskResult
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund
 from booking.services import Busy, cancel_order, carry_out_refund, retry_refund
 from booking.services.money.providers.base import ProviderRefused, ProviderUnavailable
-from booking.services.money.providers.stripe import major_units, minor_units
+from booking.services.money.providers.stripe import Stripe, major_units, minor_units
+from booking.services.money.refunds import _count_failure
 from movieticket import admission
 from tests.conftest import signed_in
 from tests.factories import make_hold
@@ -450,14 +452,46 @@ def test_a_task_whose_answer_was_lost_is_run_again(refund, side, intent):
     assert (result(refund), side.refunds(intent)) == (("done", ""), [(1200, "succeeded")])
 
 
-def test_a_failure_that_stripe_repeats_ends_with_the_hour(refund, side, monkeypatch):
+def test_after_a_failure_that_stripe_repeats_the_refund_has_another_key(refund, side, intent):
     side.fail_next(REFUNDS, "500")
+    errors = []
     for _ in range(2):
         with pytest.raises(ProviderUnavailable):
             carry_out(refund)
-    later = timezone.now() + timedelta(hours=1)
-    monkeypatch.setattr(timezone, "now", lambda: later)
-    assert carry_out(refund) == ("done", "")
+        errors.append(Refund.objects.get().provider_errors)
+    assert (errors, carry_out(refund)) == ([0, 1], ("done", ""))
+    assert side.refunds(intent) == [(1200, "succeeded")]
+
+
+def test_two_calls_that_look_before_one_makes_the_refund_make_it_once(refund, side, intent, monkeypatch):
+    """One is before the full hour, the other after it."""
+    hour = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
+    clock, both_looked = threading.local(), threading.Barrier(2)
+    monkeypatch.setattr(timezone, "now", lambda: clock.now)
+    find = Stripe._find_refund
+
+    def find_and_wait(self, refund):
+        found = find(self, refund)
+        both_looked.wait(10)
+        return found
+
+    monkeypatch.setattr(Stripe, "_find_refund", find_and_wait)
+
+    def call(now):
+        clock.now = now
+        try:
+            return Stripe().refund(Refund.objects.select_related("payment").get())[:3]
+        except ProviderUnavailable:
+            return "in use"
+
+    assert "re_" in at_once([partial(call, hour - timedelta(seconds=1)), partial(call, hour)])
+    assert side.refunds(intent) == [(1200, "succeeded")]
+
+
+def test_a_failure_that_two_workers_get_counts_once(refund):
+    for _ in range(2):
+        _count_failure(refund)
+    assert Refund.objects.get().provider_errors == 1
 
 
 def test_a_refund_that_stripe_refuses_is_asked_for_again_by_hand(refund, side, intent):

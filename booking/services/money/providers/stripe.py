@@ -14,13 +14,13 @@ from typing import Any, ClassVar
 
 import stripe
 from django.conf import settings
-from django.utils import timezone
 
 from booking.models import Payment, Refund
 from booking.services.money.providers.base import (
     Event,
     EventKind,
     EventRejected,
+    ProviderFailed,
     ProviderRefused,
     ProviderUnavailable,
     StartedPayment,
@@ -53,6 +53,8 @@ REFUND_KINDS = {
     "canceled": EventKind.REFUND_FAILED,
 }
 STORED = ("id", "status", "amount", "currency", "metadata", "failure_reason")
+# The header of an answer that Stripe repeats for an idempotency key.
+REPEATED = "Idempotent-Replayed"
 # These answers would be the same again.
 REFUSALS = (stripe.InvalidRequestError, stripe.CardError, stripe.IdempotencyError)
 
@@ -106,7 +108,7 @@ class Stripe:
             made = self._find_refund(refund) or self._create_refund(refund)
             status, provider_id = made["status"], made["id"]
         if REFUND_KINDS.get(status) == EventKind.REFUND_FAILED:
-            raise ProviderRefused(_problem_of(made.to_dict()))
+            raise ProviderRefused(_problem_of(made.to_dict()), provider_id)
         # An event reports the end of a pending one.
         return provider_id if status == "succeeded" else ""
 
@@ -120,9 +122,9 @@ class Stripe:
         return None
 
     def _create_refund(self, refund: Refund) -> stripe.Refund:
-        # Stripe repeats its answer to a key for a day, a failure too. The hour lets the task succeed later on the same
-        # day; `_find_refund` finds what the key of an earlier hour made.
-        attempt = f"{refund.retries}-{timezone.now():%Y%m%d%H}"
+        # Stripe repeats its answer to a key for a day, a failure too. So the key changes once Stripe has repeated a
+        # failure, and not before: then Stripe makes no refund for the earlier key any more.
+        attempt = f"{refund.retries}-{refund.provider_errors}"
         return _client().v1.refunds.create(
             {
                 "payment_intent": refund.payment.provider_id,
@@ -214,6 +216,8 @@ def _calling(*, saves_failures: bool = False) -> Iterator[None]:
         logger.warning("Stripe did not do what it was asked: %s", answer)
         if isinstance(error, REFUSALS) or (saves_failures and status >= 500):
             raise ProviderRefused(f"Stripe: {error.user_message}") from None
+        if status >= 500 and REPEATED in (error.headers or {}):
+            raise ProviderFailed(answer) from None
         raise ProviderUnavailable(answer) from None
     except (AttributeError, KeyError, TypeError) as error:
         logger.warning("Stripe's answer can't be read: %s", type(error).__name__)

@@ -79,6 +79,8 @@ def test_a_planned_switch_over(site, results):
         crowd.wait_for(60, 201, since=time.monotonic())
     settle(site, crowd, "planned switch-over", since, results)
     assert crowd.most_attempts <= 2
+    # The workers of tasks go on with the new primary.
+    assert [node.ended() for node in site.cluster.nodes] == [[], [], []]
 
 
 @pytest.mark.long

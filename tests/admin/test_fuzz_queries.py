@@ -13,14 +13,14 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booking.models import Booking, Movie, Order, Payment, PriceList, Refund, Screen, Show, Till, User
+from booking.models import Booking, Movie, Order, Payment, PaymentEvent, PriceList, Refund, Screen, Show, Till, User
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
 from tests.hostile import bounded
 from tests.tills import make_refund, till_of
 
 pytestmark = pytest.mark.fuzz
 
-MODELS = [User, Movie, Screen, Show, Booking, Order, Group, PriceList, Till, Payment, Refund]
+MODELS = [User, Movie, Screen, Show, Booking, Order, Group, PriceList, Till, Payment, PaymentEvent, Refund]
 SITE_PAGES = ["index", "autocomplete", "jsi18n", "password_change", "password_change_done", "login"]
 # Arguments of pages that are no ids of a row.
 ARGUMENTS = {"table": "days", "name": "sell", "url": "x", "upload_id": "1"}
@@ -87,6 +87,7 @@ def ids(db):
     rows = [booking.user, booking.show.movie, booking.show.screen, booking.show, booking, order, group, price_list]
     refund = make_refund()
     rows += [till_of(make_user(is_staff=True)), refund.payment, refund]
+    rows += [PaymentEvent.objects.create(provider="demo", event_id="1", payload="{}", received_at=timezone.now())]
     return {type(row): row.pk for row in rows}
 
 

@@ -24,8 +24,9 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.door import DOORS, scan_all
+from benchmarks.payments import CLIENTS as PAYING
 from benchmarks.plots import plot_clients, plot_growth
-from benchmarks.service import PROJECT, header, memory_of_workers, pgbench, progress, serve, wrk
+from benchmarks.service import PROJECT, cpu_of_workers, header, memory_of_workers, pgbench, progress, serve, wrk
 from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
@@ -44,10 +45,11 @@ class Size:
     many_requests: int
     samples: int
     people: int
+    orders: int
 
 
-FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400, 1_000)
-TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10, 100)
+FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400, 1_000, 1_000)
+TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10, 100, 60)
 
 
 @dataclass
@@ -305,6 +307,27 @@ def growth(bench: Bench, images: Path) -> list[Row]:
     ]  # fmt: skip
 
 
+def paying(bench: Bench, pid: int) -> Row:
+    """Compares orders that are held and paid with orders that are held and booked, by the same clients."""
+    orders, shows = bench.size.orders, bench.last - bench.first + 1
+    seats = -(-orders // shows)
+    costs: list[float] = []
+
+    def rate(mode: str) -> float:
+        seat, cpu = bench.free_seats(bench.first, bench.last, seats), cpu_of_workers(pid)
+        rate = float(bench.python("benchmarks.payments", mode, bench.port, bench.first, bench.last, seat, orders))
+        if mode == "pay":
+            costs.append((cpu_of_workers(pid) - cpu) / orders * 1000)
+        return rate
+
+    progress("warm up payments")
+    rate("pay")
+    paid, booked = in_turns(holds_then_payments=lambda: rate("pay"), holds_then_bookings=lambda: rate("book")).values()
+    measured = f"{paid:,.0f}/s against {booked:,.0f}/s, {median(costs):.1f} ms CPU of the service an order"
+    figure = f"orders held, paid and booked by the event, {PAYING} clients"
+    return Row(figure, "held and booked, two requests instead of three", "-", measured, paid / booked)
+
+
 def doors(bench: Bench) -> Row:
     people = bench.size.people
     progress(f"{people:,} people at {DOORS} doors")
@@ -362,10 +385,10 @@ def loaded(size: Size) -> Iterator[Bench]:
 
 def measure(size: Size, images: Path) -> list[Row]:
     with loaded(size) as bench:
-        with serve(bench.environment) as (bench.port, _):
+        with serve(bench.environment) as (bench.port, pid):
             rows = selling(bench) + reading(bench)
             clients(bench, images)
-            rows.append(doors(bench))
+            rows += [paying(bench, pid), doors(bench)]
         rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
         with serve(bench.environment) as (bench.port, pid):
             rows.append(memory(bench, pid))

@@ -117,8 +117,18 @@ def pgbench(server: PostgresServer, clients: int, seconds: int, first: int, last
 
 def memory_of_workers(pid: int) -> float:
     """Mean resident memory of the worker processes of `pid`, in MiB."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     sizes = [
-        int(Path(f"/proc/{child}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for child in children
+        int(Path(f"/proc/{child}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") for child in workers(pid)
     ]
     return max(sizes) / 2**20
+
+
+def cpu_of_workers(pid: int) -> float:
+    """Seconds of CPU that the worker processes of `pid` have used."""
+    # The name of the process, in brackets, may contain blanks.
+    stats = [Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split() for child in workers(pid)]
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def workers(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -6,5 +6,7 @@ from movieticket.settings import LIMITS
 ROOT_URLCONF = "benchmarks.urls"
 MAX_SEATS_PER_USER = 1_000_000
 LIMITS = dict.fromkeys(LIMITS, (1_000_000, 1))
+# DEBUG is off, which the demo provider would otherwise need.
+PAYMENT_PROVIDERS = {"demo": "booking.services.money.providers.demo.Demo"}
 # Without collected static files.
 STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}

@@ -1,16 +1,20 @@
 """Tickets as texts, their keys, and what ends them."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import partial
 from secrets import token_bytes
 
 import jwt
 import pytest
+from django.db import connection
 
 from booking import services
-from booking.models import Booking
+from booking.models import Booking, Order
+from booking.services import NotFound, find_ticket, find_tickets, split_order
 from booking.services.door import tickets
 from booking.services.door.tickets import TicketInvalid, read_ticket, sign_ticket
 from tests.factories import NOW, PASSWORD, make_booking, make_user
+from tests.races import at_once
 
 
 @pytest.fixture
@@ -154,3 +158,30 @@ def test_other_bookings_keep_their_tickets(booking, user):
 def test_a_deleted_account_leaves_no_ticket(booking, user):
     services.delete_account(user=user, password=PASSWORD, now=NOW)
     assert serial_of(booking) == 2
+
+
+# --- Finding them -----------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_ticket_is_found_while_staff_split_its_order(user, show):
+    _stays, leaves = (make_booking(user=user, show=show, seat_number=seat, reference="ACDEFGHJ") for seat in (5, 6))
+    order, clerk = Order.objects.get(), make_user()
+    split = partial(split_order, order_id=order.pk, seat_numbers=[6], now=NOW, split_by=clerk)
+    statements = []
+
+    def split_before_the_second_statement(run, sql, *args):
+        statements.append(sql)
+        if len(statements) == 2:
+            at_once([split])
+        return run(sql, *args)
+
+    with connection.execute_wrapper(split_before_the_second_statement):
+        ticket = find_ticket(user=user, booking_id=leaves.pk, now=NOW)
+    assert (ticket.booking, ticket.seats) == (leaves, [leaves])
+
+
+def test_an_order_without_bookings_has_no_tickets(user, show):
+    Order.objects.create(show=show, user=user, reference="ACDEFGHJ", created_at=NOW)
+    with pytest.raises(NotFound):
+        find_tickets(user=user, reference="ACDEFGHJ", now=NOW)

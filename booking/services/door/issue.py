@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import F
+from django.db.models import F, Subquery
 
 from booking.models import Booking, User
 from booking.services.door.tickets import read_link
@@ -45,10 +45,10 @@ class Ticket:
 
 def find_ticket(*, user: User, booking_id: int, now: datetime) -> Ticket:
     """Return the ticket of a booking of `user`. `now` is UTC. Raises NotFound or NoTicket."""
-    booking = Booking.objects.filter(user=user, pk=booking_id).only("show", "reference").first()
-    if booking is None:
+    show_id = Booking.objects.filter(user=user, pk=booking_id).values_list("show_id", flat=True).first()
+    if show_id is None:
         raise NotFound
-    return _ticket_of(booking.show_id, booking.reference, booking_id, now)
+    return _ticket_of(show_id, booking_id, now)
 
 
 def find_tickets(*, user: User, reference: str, now: datetime) -> list[Ticket]:
@@ -70,10 +70,7 @@ def find_tickets(*, user: User, reference: str, now: datetime) -> list[Ticket]:
 def find_linked_ticket(*, token: str, now: datetime) -> Ticket:
     """Return the ticket that a link leads to. `now` is UTC. Raises NotFound, or NoTicket with the reason."""
     show_id, booking_id, serial = read_link(token)
-    booking = Booking.objects.filter(show=show_id, pk=booking_id).only("reference", "ticket_serial").first()
-    if booking is None:
-        raise NotFound
-    ticket = _ticket_of(show_id, booking.reference, booking_id, now)
+    ticket = _ticket_of(show_id, booking_id, now)
     if ticket.booking.ticket_serial != serial:
         raise NoTicket(REPLACED)
     return ticket
@@ -101,19 +98,23 @@ def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
     return booking
 
 
-def _order(show_id: int, reference: str, now: datetime) -> tuple[list[Booking], Decimal]:
-    """Return the bookings of an order by seat number, as of `now`, and what is due for them."""
+def _order(show_id: int, reference: str | Subquery, now: datetime) -> tuple[list[Booking], Decimal]:
+    """Return the bookings of an order by seat number, as of `now`, and what is due for them. Raises NotFound."""
     of_order = Booking.objects.filter(show=show_id, reference=reference).order_by("seat_number", "pk")
     loaded = of_order.select_related("show__movie", "show__screen", "ticket_type")
     bookings = [booking.as_of(now) for booking in loaded]
-    due = order_amounts(show_id=show_id, reference=reference, bookings=bookings).due
+    if not bookings:
+        raise NotFound
+    due = order_amounts(show_id=show_id, reference=bookings[0].reference, bookings=bookings).due
     # An order that is overpaid owes nothing.
     return bookings, max(due, Decimal(0))
 
 
-def _ticket_of(show_id: int, reference: str, booking_id: int, now: datetime) -> Ticket:
-    """Return the ticket of one booking of an order. Raises NoTicket."""
-    bookings, due = _order(show_id, reference, now)
+def _ticket_of(show_id: int, booking_id: int, now: datetime) -> Ticket:
+    """Return the ticket of one booking of an order. Raises NotFound and NoTicket."""
+    # Race: staff split the order. One query reads the booking's reference and the order.
+    reference = Booking.objects.filter(show=show_id, pk=booking_id).order_by().values("reference")
+    bookings, due = _order(show_id, Subquery(reference), now)
     [booking] = [booking for booking in bookings if booking.pk == booking_id]
     if booking.status != Booking.Status.BOOKED:
         raise NoTicket(_why_none(booking))

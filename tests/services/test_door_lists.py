@@ -56,11 +56,20 @@ def test_recent_scans_are_listed_newest_first_and_the_last_admission_can_be_undo
     assert recent == [("A6", "in", True), ("A5", "undo", False), ("A5", "in", False)]
 
 
+def test_an_admission_by_two_devices_is_undone_twice(door, show):
+    booking = make_booking(show=show, seat_number=5)
+    can_undo = []
+    for number, act in enumerate([admit, offline, undo, undo]):
+        act(booking, door, now=DOORS + number * MINUTE)
+        can_undo.append([scan.can_undo for scan in read_recent_scans(show_id=show.pk)])
+    assert can_undo == [[True], [True, False], [True, False, False], [False] * 4]
+
+
 @pytest.mark.parametrize("seats", [1, 3])
-def test_recent_scans_take_2_queries(door, show, seats, django_assert_num_queries):
+def test_recent_scans_take_3_queries(door, show, seats, django_assert_num_queries):
     for number in range(seats):
         admit(make_booking(show=show, seat_number=1 + number), door)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         assert len([(one.seat_label, one.check_in.by.username) for one in read_recent_scans(show_id=show.pk)]) == seats
 
 

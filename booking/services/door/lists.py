@@ -57,7 +57,7 @@ class DoorList:
 
 @dataclass(frozen=True)
 class RecentScan:
-    """A stored scan with the seat's label; `can_undo` if the booking is admitted and this is its last scan."""
+    """A stored scan with the seat's label; `can_undo` if the booking is admitted and this is its newest scan."""
 
     check_in: CheckIn
     seat_label: str
@@ -84,7 +84,7 @@ def read_door_list(*, show_id: int) -> DoorList:
         .only("show", "reference", "seat_number", "seat_label", "ticket_serial", "status", "price")
         .order_by("pk")
     )
-    admitted = _admitted(show)
+    admitted = _admitted(show.pk)
     unpaid = _unpaid_orders(bookings)
     seats = []
     for booking in bookings:
@@ -99,9 +99,9 @@ def read_door_list(*, show_id: int) -> DoorList:
     return DoorList(show, seats)
 
 
-def _admitted(show: Show) -> set[int]:
+def _admitted(show_id: int) -> set[int]:
     """Return the ids of the show's bookings that are admitted."""
-    by_booking = CheckIn.objects.order_by().filter(show=show).values_list("booking_id")
+    by_booking = CheckIn.objects.order_by().filter(show=show_id).values_list("booking_id")
     return set(by_booking.annotate(number=ADMISSIONS).filter(number__gt=0).values_list("booking_id", flat=True))
 
 
@@ -120,12 +120,11 @@ def read_recent_scans(*, show_id: int) -> list[RecentScan]:
     scans = list(CheckIn.objects.filter(show=show_id).select_related("by").order_by("-at", "-pk")[:RECENT_SCANS])
     of_scans = Booking.objects.filter(show=show_id, pk__in={scan.booking_id for scan in scans})
     bookings = {booking.pk: booking for booking in of_scans.select_related("show")}
-    recent, later = [], set()
+    # A booking that two offline devices admitted is still admitted after one undo.
+    undoable, recent = _admitted(show_id), []
     for scan in scans:
-        is_last = scan.booking_id not in later
-        later.add(scan.booking_id)
-        can_undo = is_last and scan.action == CheckIn.Action.IN
-        recent.append(RecentScan(scan, bookings[scan.booking_id].label, can_undo))
+        recent.append(RecentScan(scan, bookings[scan.booking_id].label, scan.booking_id in undoable))
+        undoable.discard(scan.booking_id)
     return recent
 
 

@@ -12,11 +12,11 @@ from django.db.models import UniqueConstraint
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
 
-from booking.infrastructure.triggers import SCANS, create_guards
 from booking.models import Booking, CheckIn, Show, User, hall_of_plan, prices_of_list
 from booking.services.accounts import counters
 from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
+from tests.door import delete_scans
 from tests.factories import make_show, make_user
 
 TESTS = Path(__file__).parent
@@ -91,15 +91,11 @@ def _deletions():
 
 def delete_rows(_test_case=None):
     """Replaces Django's flush, which takes 0.1 s and removes what the migrations wrote."""
-    # SQLite has no TRUNCATE.
-    are_guarded = connection.vendor == "sqlite" and CheckIn.objects.exists()
     with transaction.atomic(), connection.cursor() as cursor:
-        if are_guarded:
-            cursor.execute("DROP TRIGGER booking_guard_checkin_delete")
+        if connection.vendor == "sqlite" and CheckIn.objects.exists():
+            delete_scans(cursor)
         for deletion in _deletions():
             cursor.execute(deletion)
-        if are_guarded:
-            create_guards(connection, SCANS)
 
 
 TransactionTestCase._fixture_teardown = delete_rows

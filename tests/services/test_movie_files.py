@@ -148,6 +148,16 @@ def test_a_header_that_is_too_long_is_refused():
 # --- Rows -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+def test_a_row_of_empty_cells_before_the_header_does_not_hide_the_separator(separator):
+    lines = [separator * 5, "", HEADER.replace(",", separator), separator.join(AMELIE)]
+    assert [movie.title for movie in read("\r\n".join(lines)).movies] == [AMELIE[0]]
+
+
+def test_a_line_with_one_value_is_refused():
+    assert read(f"{HEADER}\nAlien\n").refused == [(2, "1 value for 6 columns")]
+
+
 @pytest.mark.parametrize("blank", ["", ",,,,,", " , ,,,, ", ",", '"",""'])
 def test_blank_rows_are_skipped(blank):
     file = read(f"{blank}\n{HEADER}\n{blank}\n{','.join(AMELIE)}\n{blank}\n")

@@ -176,7 +176,8 @@ def _find_separator(text: str) -> tuple[str, int, int]:
         if separator not in SEPARATORS:
             raise UnreadableFile(f"The first line says that “{separator}” separates the columns; use , ; | or tabs.")
         return separator, announced.end(), 1
-    header = re.search(r"[^\r\n]*\S[^\r\n]*", text)
+    # The first line with a word; a row of empty cells tells nothing.
+    header = re.search(r"[^\r\n]*\w[^\r\n]*", text)
     return max(SEPARATORS, key=lambda each: _known_columns(header[0], each) if header else 0), 0, 0
 
 
@@ -219,7 +220,8 @@ def _read_records(
         while len(cells) > len(columns) and not cells[-1].strip():
             cells.pop()
         if len(cells) != len(columns):
-            file.refused.append((line, f"{len(cells)} values for {len(columns)} columns"))
+            number = "1 value" if len(cells) == 1 else f"{len(cells)} values"
+            file.refused.append((line, f"{number} for {len(columns)} columns"))
         elif any(NUL_STAND_IN in cell for cell in cells):
             file.refused.append((line, "a NUL character"))
         else:

@@ -49,8 +49,7 @@ def may_check_in(request: HttpRequest) -> bool:
 
 def sees_only_the_door(request: HttpRequest) -> bool:
     """Return whether the user admits at the door and may view neither shows nor bookings."""
-    has = request.user.has_perm
-    return may_check_in(request) and not (has("booking.view_show") or has("booking.view_booking"))
+    return may_check_in(request) and not services.sees_all_doors(user=cast(User, request.user))
 
 
 def _time(moment: datetime) -> str:
@@ -83,8 +82,12 @@ def _scan(scan: services.RecentScan) -> dict[str, Any]:
     }
 
 
-def _door(show_id: int) -> dict[str, Any]:
-    door_list = services.read_door_list(show_id=show_id)
+def _door_list(request: HttpRequest, show_id: int) -> services.DoorList:
+    return services.read_door_list(show_id=show_id, by=cast(User, request.user), now=timezone.now())
+
+
+def _door(request: HttpRequest, show_id: int) -> dict[str, Any]:
+    door_list = _door_list(request, show_id)
     return {
         "show": show_id,
         "sold": door_list.sold,
@@ -162,7 +165,7 @@ class DoorPage(admin.ModelAdmin):
     def door_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         show_id = _show_id(request, object_id)
         try:
-            show = services.read_door_list(show_id=show_id).show
+            show = _door_list(request, show_id).show
         except services.NotFound as error:
             raise Http404 from error
         urls = {name: reverse("admin:booking_show_door_act", args=[show_id, name]) for name in ACTIONS}
@@ -183,7 +186,7 @@ class DoorPage(admin.ModelAdmin):
         """Return the list of the door, or status 304 if it still has the ETag in If-None-Match."""
         show_id = _show_id(request, object_id)
         try:
-            response = JsonResponse(_door(show_id))
+            response = JsonResponse(_door(request, show_id))
         except services.NotFound as refusal:
             return _refused(refusal)
         response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])

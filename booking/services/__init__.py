@@ -20,6 +20,7 @@ from booking.services.accounts.password_reset import (
 from booking.services.accounts.personal_data import EXPORTED, export_account
 from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
 from booking.services.cleanup import clean_up
+from booking.services.door.access import sees_all_doors
 from booking.services.door.admitted import SeatAdmitted, admitted_bookings
 from booking.services.door.check_ins import (
     AlreadyCheckedIn,
@@ -388,6 +389,7 @@ __all__ = [
     "revoke_session",
     "save_price_list",
     "screens_with_list",
+    "sees_all_doors",
     "sell_and_take_payment",
     "send_order_mail",
     "send_reset_link",

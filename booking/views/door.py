@@ -38,7 +38,7 @@ ADMIT_REFUSALS: list[Documented] = [
 
 
 class DoorView(APIView):
-    """For staff with the permission `check_in`; others get 403."""
+    """For staff with the permission `check_in`; others get 403. Who sees only today's shows gets 404 for other ones."""
 
     permission_classes = [IsAuthenticated, MayCheckIn]
     throttle_classes = [DoorThrottle]
@@ -51,7 +51,8 @@ class CheckInsView(DoorView):
         summary="Admit a ticket",
         description=(
             f"Admits a ticket once, from {settings.DOORS_OPEN_MINUTES} minutes before the start. For staff with the "
-            "permission `check_in`. A request with the `nonce` of an earlier one gets the first response again."
+            "permission `check_in`; without permission to view shows, for shows of the day only. A request with the "
+            "`nonce` of an earlier one gets the first response again."
         ),
         request=ScanSerializer,
         responses={201: CheckInSerializer},
@@ -68,15 +69,16 @@ class CheckInsView(DoorView):
         tag="Door",
         summary="See who is admitted",
         description=(
-            "The bookings of a show with the serials of their tickets, so that a device can check tickets without the "
-            "network. A request with the response's `ETag` in `If-None-Match` gets 304 if nothing has changed."
+            "The bookings of a show with the serials of their tickets and what is unpaid, so that a device can check "
+            "tickets without the network. A request with the response's `ETag` in `If-None-Match` gets 304 if nothing "
+            "has changed."
         ),
         responses={200: DoorListSerializer},
         refusals=[services.NotFound, "permission_denied"],
         conditional=True,
     )
     def get(self, request: Request, pk: str) -> Response:
-        door_list = services.read_door_list(show_id=int(pk))
+        door_list = services.read_door_list(show_id=int(pk), by=account(request), now=timezone.now())
         known = has_etag(request, door_list.etag)
         response = Response(status=304) if known else Response(represent_door_list(door_list))
         response["ETag"] = door_list.etag

@@ -99,6 +99,13 @@ def test_a_show_that_does_not_exist_has_no_door(door, show, rest):
     assert door.get(path(show, rest)).status_code == 404
 
 
+def test_people_at_the_door_open_no_shows_of_other_days(door, box_office):
+    booking = make_booking(show=make_show(starts_at=timezone.now() - timedelta(days=3)))
+    pages = [path(booking.show), path(booking.show, "list/")]
+    assert [[client.get(page).status_code for page in pages] for client in (door, box_office)] == [[404] * 2, [200] * 2]
+    assert scan(door, booking).json()["detail"] == "You see the doors of today's shows only."
+
+
 @pytest.mark.parametrize("number", ["0", "x", "1e3", "9" * 30])
 def test_an_invalid_id_has_no_door(door, number):
     assert door.get(f"/admin/booking/show/{number}/door/").status_code == 404

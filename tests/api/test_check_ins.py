@@ -90,6 +90,13 @@ def test_an_admission_is_undone(door, booking):
     assert scan(door, booking, nonce="m").status_code == 201
 
 
+def test_people_at_the_door_find_no_shows_of_other_days(door):
+    booking = make_booking(show=make_show(starts_at=timezone.now() - timedelta(days=3)))
+    answers = [scan(door, booking), undo(door, booking), door.get(path(booking.show))]
+    expected = (404, {"code": "not_found", "detail": "You see the doors of today's shows only."})
+    assert [(answer.status_code, answer.json()) for answer in answers] == [expected] * 3
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [

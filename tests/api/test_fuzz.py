@@ -111,7 +111,7 @@ def methods_of(operations):
 @pytest.mark.parametrize("path", [path for path in JOURNEY if path not in ("/", "/tickets/keys/")])
 def test_an_operation_survives_what_its_document_forbids(document, user, path):
     if "check-ins" in path:
-        let_check_in(user)
+        let_check_in(user, "Box office")
     for method in methods_of(document[path]):
 
         @bounded(10)
@@ -161,7 +161,7 @@ def test_an_operation_survives_hostile_requests(document, user, booking, path):
     ids["seat-plans"] = booking.show.plan_id
     known = {"id": str(ids.get(path.split("/")[1])).encode(), "reference": booking.reference.encode()}
     if "check-ins" in path:
-        let_check_in(user)
+        let_check_in(user, "Box office")
     for method in methods_of(document[path]):
         operation, names = f"{method.upper()} {path}", names_of(document[path][method])
         statuses = statuses_of(requests(path, method.upper(), known, GOOD.get(operation, st.just({})), names), user)

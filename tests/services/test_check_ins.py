@@ -22,7 +22,7 @@ from booking.services import (
     undo_admission,
 )
 from booking.services.door.tickets import sign_ticket
-from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, scan_of, stored, undo
+from tests.door import DOORS, MINUTE, admit, let_check_in, make_door_staff, offline, scan_of, stored, undo
 from tests.factories import (
     NOW,
     STARTS_AT,
@@ -141,6 +141,7 @@ def test_the_doors_open_some_time_before_the_start(door, booking, pair):
 
 
 def test_the_day_before_the_refusal_names_the_day(door, booking):
+    let_check_in(door, "Box office")
     assert refused(admit, booking, door, now=NOW)[1] == "The doors open at 17:15 on Mon 01 Jun."
 
 

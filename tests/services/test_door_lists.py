@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from booking.models import User
 from booking.services import read_door_list, read_door_shows, read_recent_scans
 from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, undo
 from tests.factories import STARTS_AT, make_booking, make_show
@@ -14,8 +15,12 @@ def door(db):
     return make_door_staff()
 
 
+def door_list(show):
+    return read_door_list(show_id=show.pk, by=User(), now=DOORS)
+
+
 def states(show):
-    return [(seat.seat_label, seat.state) for seat in read_door_list(show_id=show.pk).seats]
+    return [(seat.seat_label, seat.state) for seat in door_list(show).seats]
 
 
 def test_a_seat_is_expected_again_after_its_admission_was_undone(door, show):
@@ -44,7 +49,7 @@ def test_the_list_takes_5_queries_for_1_and_3_bookings(door, show, seats, django
     for number in range(seats):
         admit(make_booking(show=show, seat_number=1 + number), door)
     with django_assert_num_queries(5):
-        assert read_door_list(show_id=show.pk).admitted == seats
+        assert door_list(show).admitted == seats
 
 
 def test_recent_scans_are_listed_newest_first_and_the_last_admission_can_be_undone(door, show):

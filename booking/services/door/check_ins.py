@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from booking.infrastructure.statements import Insert, mark_saved
 from booking.models import Booking, CheckIn, Show, User, represent_amount
+from booking.services.door.access import check_sees_door, find_door_show
 from booking.services.door.facts import ScanFacts, lock_and_read
 from booking.services.door.tickets import TicketInvalid, read_ticket
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
@@ -152,7 +153,7 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
     `by` is the member of staff, `now` is UTC. Raises NotFound, TicketInvalid, WrongShow, InvalidInput and NonceReused;
     for a scan that was not made offline also TicketCancelled, AlreadyCheckedIn, NotYetOpen and TicketUnpaid; and Busy.
     """
-    ticket = _identify(show_id, scan)
+    ticket = _identify(show_id, scan, by, now)
     with _new_nonce(show_id, scan.nonce), write_transaction() as transaction:
         # Race: the same ticket at another door; a move, a cancellation or a refund of the booking.
         facts = lock_and_read(show_id=show_id, booking_id=ticket.booking_id, nonce=scan.nonce)
@@ -161,6 +162,9 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
             raise TicketInvalid("This seat is not booked.")
         if known := _repeated(facts, booking, CheckIn.Action.IN):
             return known
+        # The show of a scan that was made offline may be over before the scan arrives.
+        if scan.scanned_at is None:
+            check_sees_door(show=booking.show, by=by, now=now)
         # The clock of a device may be wrong.
         scanned_at = min(max(scan.scanned_at or now, booking.created_at), now)
         reason = ""
@@ -201,6 +205,7 @@ def undo_admission(
             raise NotFound
         if known := _repeated(facts, booking, CheckIn.Action.UNDO):
             return known
+        check_sees_door(show=booking.show, by=by, now=now)
         if not facts.admissions:
             raise NotCheckedIn(f"{booking.label} is not admitted.")
         check_in = CheckIn(
@@ -224,7 +229,7 @@ def _save(check_in: CheckIn, transaction: WriteTransaction) -> None:
     mark_saved(check_in, pk)
 
 
-def _identify(show_id: int, scan: Scan) -> Ticket:
+def _identify(show_id: int, scan: Scan, by: User, now: datetime) -> Ticket:
     """Return what the scan presents.
 
     Raises NotFound, TicketInvalid, WrongShow, and InvalidInput if the seat is not given.
@@ -236,9 +241,8 @@ def _identify(show_id: int, scan: Scan) -> Ticket:
         if of_show != show_id:
             other = Show.objects.select_related("movie", "screen").filter(pk=of_show).first()
             raise WrongShow(other) if other else TicketInvalid
-    except Refusal as refusal:
-        if not Show.objects.filter(pk=show_id).exists():
-            raise NotFound from refusal
+    except Refusal:
+        find_door_show(show_id=show_id, by=by, now=now)
         raise
     return Ticket(booking_id, serial, seat_number)
 

@@ -1,19 +1,16 @@
 """Lists for the door: the seats of a show with their admissions, its recent scans, and the shows of the day."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple
 
-from django.utils import timezone
-
-from booking.models import Booking, CheckIn, Show
+from booking.models import Booking, CheckIn, Show, User
+from booking.services.door.access import door_day, find_door_show
 from booking.services.door.check_ins import opens_at
 from booking.services.door.facts import ADMISSIONS
 from booking.services.money.amounts import NO_MONEY, OrderKey, read_money
-from booking.services.refusals import NotFound
-from booking.services.reports import NIGHT, start_of
 
 EXPECTED, ADMITTED, UNPAID, CANCELLED = "expected", "admitted", "unpaid", "cancelled"
 DOOR_STATES = (EXPECTED, ADMITTED, UNPAID, CANCELLED)
@@ -74,11 +71,12 @@ class DoorShow:
     admitted: int
 
 
-def read_door_list(*, show_id: int) -> DoorList:
-    """Return the bookings that a show has or had, without names, so that a door can work offline. Raises NotFound."""
-    show = Show.objects.select_related("screen", "movie").filter(pk=show_id).first()
-    if show is None:
-        raise NotFound
+def read_door_list(*, show_id: int, by: User, now: datetime) -> DoorList:
+    """Return the bookings that a show has or had, without names, so that a door can work offline.
+
+    `by` is the member of staff, `now` is UTC. Raises NotFound.
+    """
+    show = find_door_show(show_id=show_id, by=by, now=now)
     bookings = list(
         Booking.objects.filter(show=show, status__in=[Booking.Status.BOOKED, Booking.Status.CANCELLED], expires_at=None)
         .only("show", "reference", "seat_number", "seat_label", "ticket_serial", "status", "price")
@@ -130,9 +128,8 @@ def read_recent_scans(*, show_id: int) -> list[RecentScan]:
 
 def read_door_shows(*, now: datetime) -> list[DoorShow]:
     """Return the scheduled shows that run today or start in the night after it, by start. `now` is UTC."""
-    today = timezone.localdate(now)
-    begin, end = start_of(today), start_of(today + timedelta(days=1))
-    shows = Show.objects.scheduled().filter(starts_at__lt=end + NIGHT, ends_at__gt=begin)
+    begin, end = door_day(now=now)
+    shows = Show.objects.scheduled().filter(starts_at__lt=end, ends_at__gt=begin)
     rows = list(shows.select_related("movie", "screen").with_seats_sold().order_by("starts_at", "pk"))
     admitted: dict[int, int] = {}
     by_booking = CheckIn.objects.order_by().filter(show__in=rows).values_list("show", "booking_id")

@@ -51,9 +51,9 @@ def _text(amount: Decimal | None) -> str:
     return represent_amount(cast(Decimal, amount))
 
 
-def refund_line(request: HttpRequest, refund: Refund, clerk: str) -> dict[str, Any]:
+def refund_line(request: HttpRequest, refund: Refund, clerk: str, *, is_under_way: bool) -> dict[str, Any]:
     return {
-        "steps": steps_of(refund, request),
+        "steps": steps_of(refund, request, is_under_way=is_under_way),
         "at": refund.settled_at or refund.created_at,
         "kind": "Refund",
         "amount": f"\u2212{represent_amount(refund.amount)}",
@@ -81,7 +81,11 @@ class OrderPayments(OrderPages):
         amounts = amounts_of(order)
         money: services.OrderMoney = order.money  # type: ignore[attr-defined]
         lines = [payment_line(payment, clerk) for payment, clerk in with_clerks(list(money.payments))]
-        lines += [refund_line(request, refund, clerk) for refund, clerk in with_clerks(list(money.refunds))]
+        under_way = services.find_refunds_under_way(refunds=money.refunds)
+        lines += [
+            refund_line(request, refund, clerk, is_under_way=refund.pk in under_way)
+            for refund, clerk in with_clerks(list(money.refunds))
+        ]
         may_take = request.user.has_perm("booking.take_payment") and not order.show.is_cancelled
         is_due = may_take and amounts.due > 0
         return {

@@ -21,13 +21,22 @@ from booking.admin.payments import ClerkFilter, ProviderFilter, TillFilter
 from booking.models import Refund, User, represent_amount
 
 
-def steps_of(refund: Refund, request: HttpRequest) -> list[dict[str, str]]:
-    """Return what the user may do with the refund: the texts and addresses of buttons."""
-    if refund.status == Refund.Status.DONE or not request.user.has_perm("booking.refund_payment"):
+def steps_of(refund: Refund, request: HttpRequest, *, is_under_way: bool) -> list[dict[str, str]]:
+    """Return what the user may do with the refund: the texts and addresses of buttons.
+
+    `is_under_way` says that a task is going to carry it out.
+    """
+    if refund.status == Refund.Status.DONE or is_under_way or not request.user.has_perm("booking.refund_payment"):
         return []
-    is_at_counter = refund.provider == services.COUNTER
-    name, text = ("pay_out", "Pay out") if is_at_counter else ("retry", "Try again")
-    return [{"text": text, "url": reverse(f"admin:booking_refund_{name}", args=[refund.pk])}]
+    if refund.provider == services.COUNTER:
+        steps = {"pay_out": "Pay out"}
+    elif refund.status == Refund.Status.FAILED:
+        steps = {"retry": "Try again", "pay_out": "Pay out in cash"}
+    else:
+        steps = {"retry": "Try again"}
+    return [
+        {"text": text, "url": reverse(f"admin:booking_refund_{name}", args=[refund.pk])} for name, text in steps.items()
+    ]
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -80,7 +89,9 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         refund: Refund = context["original"]
         title = f"Refund of {represent_amount(refund.amount)} {refund.currency}"
-        context |= {"title": title, "subtitle": None, "steps": steps_of(refund, request)}
+        is_under_way = refund.pk in services.find_refunds_under_way(refunds=[refund])
+        steps = steps_of(refund, request, is_under_way=is_under_way)
+        context |= {"title": title, "subtitle": None, "steps": steps}
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- Changes ------------------------------------------------------------------------------
@@ -90,14 +101,12 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         carry_out(request, queryset, "refund", "will be tried again", lambda refund: self._retry(request, refund))
 
     def _retry(self, request: HttpRequest, refund: Refund) -> str:
-        services.retry_refund(refund_id=refund.pk, now=timezone.now())
-        self.log_change(request, refund, "Tried again.")
+        services.retry_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
         return "The refund will be tried again."
 
     def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
         services.pay_out_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
-        self.log_change(request, refund, "Paid out.")
-        how = services.METHODS[refund.payment.method]
+        how = services.METHODS[services.payout_method(refund)]
         return f"Paid out {represent_amount(refund.amount)} {settings.CURRENCY} {how}."
 
     def get_urls(self) -> list[Any]:

@@ -58,6 +58,12 @@ def due_tasks(now: datetime) -> Any:
     return waiting.filter(run_after__lte=now).order_by("-priority", "run_after", "enqueued_at")
 
 
+def open_tasks(path: str) -> Any:
+    """Return the tasks with this function that wait for a worker or are running."""
+    is_open = [TaskResultStatus.READY, TaskResultStatus.RUNNING]
+    return DBTaskResult.objects.filter(task_path=path, status__in=is_open, backend_name=BACKEND)
+
+
 class Backlog(NamedTuple):
     # Tasks that should have been started by now.
     waiting: int

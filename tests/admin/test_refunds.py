@@ -139,6 +139,18 @@ def test_a_refund_that_is_done_offers_nothing(box_office):
     assert page_messages(post(box_office, done, "retry")) == ["This refund is already carried out."]
 
 
+def test_a_pending_refund_is_tried_again_if_no_task_is_going_to_do_it(box_office):
+    pending, offered = make_refund(provider="demo"), []
+    for _ in range(2):
+        offered.append("Try again" in box_office.get(path_of(pending)).content.decode())
+        post(box_office, pending, "retry")
+    assert (offered, tasks()) == ([True, False], 1)
+
+
+def test_a_refund_at_the_counter_is_not_tried_again(box_office, at_counter):
+    assert page_messages(post(box_office, at_counter, "retry")) == ["This refund has to be paid out at the counter."]
+
+
 # --- Paying out -------------------------------------------------------------------------------
 
 
@@ -164,8 +176,17 @@ def test_without_an_open_till_nothing_is_paid_out(box_office, at_counter):
     assert at_counter.status == "pending"
 
 
-def test_a_refund_online_is_not_paid_out(box_office, seller, failed):
-    assert page_messages(post(box_office, failed, "pay-out")) == ["Not found."]
+def test_a_failed_refund_online_is_paid_out_in_cash(box_office, seller, failed):
+    assert "Pay out in cash" in box_office.get(path_of(failed)).content.decode()
+    assert page_messages(post(box_office, failed, "pay-out")) == ["Paid out 12.00 EUR in cash."]
+    history = box_office.get(path_of(failed, "history")).context["action_list"]
+    assert [entry.get_change_message() for entry in history] == ["Paid out."]
+
+
+def test_a_refund_online_that_may_still_be_sent_is_not_paid_out(box_office, seller):
+    pending = make_refund(provider="demo")
+    [message] = page_messages(post(box_office, pending, "pay-out"))
+    assert message.startswith("The payment provider is still carrying out this refund")
 
 
 # --- Who may ----------------------------------------------------------------------------------

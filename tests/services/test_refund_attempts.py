@@ -1,15 +1,25 @@
 """Attempts to carry out a refund: those that failed, those that staff begin again, and reports that come late."""
 
+from decimal import Decimal
 from functools import partial
 
 import pytest
 
-from booking.models import Refund
-from booking.services import cancel_order, carry_out_refund, retry_refund
+from booking.models import PaymentEvent, Refund
+from booking.services import (
+    cancel_order,
+    carry_out_refund,
+    expected_cash,
+    open_till,
+    pay_out_refund,
+    read_till,
+    retry_refund,
+)
 from booking.services.money.providers.base import ProviderRefused
+from booking.services.money.refunds import AlreadyRefunded, RefundNotFailed
 from tests.bank import Bank, book, id_of, make_paid_show, pay, report_refund
 from tests.factories import NOW, make_user
-from tests.races import at_once, outcome
+from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -128,3 +138,65 @@ def test_a_late_success_and_a_retry_at_the_same_time_leave_the_refund_pending(re
     calls = [partial(outcome, succeed, refund=refund), partial(outcome, try_again, refund=refund)]
     assert at_once(calls) == ["done"] * 2
     assert status(refund) == "pending"
+
+
+# --- Paid out at the counter ------------------------------------------------------------------
+
+
+@pytest.fixture
+def clerk(db):
+    clerk = make_user(username="clerk", is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(50), now=NOW)
+    return clerk
+
+
+def pay_out(refund, clerk):
+    return pay_out_refund(refund_id=refund.pk, by=clerk, now=NOW)
+
+
+def test_a_failed_refund_is_paid_out_in_cash(refund, clerk):
+    fail(refund)
+    paid = pay_out(refund, clerk)
+    assert (paid.status, expected_cash(till=paid.till)) == ("done", Decimal(38))
+    assert read_till(till=paid.till)[0].refunded == Decimal(12)
+    with pytest.raises(AlreadyRefunded):
+        try_again(refund)
+
+
+def test_a_refund_that_the_provider_may_still_send_is_not_paid_out(refund, clerk):
+    with pytest.raises(RefundNotFailed):
+        pay_out(refund, clerk)
+
+
+def test_late_reports_about_a_refund_that_was_paid_out_change_nothing(refund, clerk):
+    fail(refund)
+    pay_out(refund, clerk)
+    succeed(refund)
+    report_refund(refund, "refund_failed", now=NOW, problem="Once more.", number="another event")
+    assert (status(refund), PaymentEvent.objects.filter(processed_at=None).count()) == ("done", 0)
+
+
+def test_a_refund_that_was_paid_out_and_sent_too_is_reported(refund, clerk):
+    carry_out(refund)
+    fail(refund)
+    pay_out(refund, clerk)
+    refund.retries += 1
+    succeed(refund)
+    [event] = PaymentEvent.objects.filter(processed_at=None)
+    assert (status(refund), event.problem) == ("done", "The refund was paid out at the counter, too.")
+
+
+def test_a_refund_is_paid_out_or_tried_again_but_not_both(refund, clerk):
+    fail(refund)
+    calls = [partial(outcome, pay_out_refund, refund_id=refund.pk, by=clerk, now=NOW)]
+    calls += [partial(outcome, retry_refund, refund_id=refund.pk, now=NOW)]
+    assert at_once(calls) in (["done", "already_refunded"], ["refund_not_failed", "done"])
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_refund_is_paid_out_and_tried_again(refund, clerk):
+    fail(refund)
+    calls = [partial(outcome, pay_out_refund, refund_id=refund.pk, by=clerk, now=NOW)]
+    calls += [partial(outcome, retry_refund, refund_id=refund.pk, now=NOW)]
+    assert all_read_before_one_writes(calls) == ["done"] * 2

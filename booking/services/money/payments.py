@@ -299,6 +299,9 @@ def _change_refund(payment: Payment, event: Event, now: datetime) -> str:
     problem = ""
     if event.kind == EventKind.REFUND_FAILED:
         problem = event.problem or "The provider gave no reason."
+    is_of_failed_attempt = event.provider_refund_id in refund.failed_ids
+    if refund.provider != COUNTER and refund.till_id and not problem and not is_of_failed_attempt:
+        return "The refund was paid out at the counter, too."
     mark_refund(refund, event.provider_refund_id, problem, now)
     return ""
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import Count, Q
 
-from booking.infrastructure.tasks import enqueue, new_task
+from booking.infrastructure.tasks import enqueue, new_task, open_tasks
 from booking.models import Booking, Payment, Refund, Show, User
 from booking.services.mail.outbox import report_refund
 from booking.services.money.amounts import amount_owed
@@ -23,6 +24,9 @@ COUNTER = "counter"
 # Refunds of payments at the counter that wait for a clerk.
 PAID_OUT_BY_STAFF = Q(provider=COUNTER, status=Refund.Status.PENDING)
 CARRY_OUT = "booking.tasks.carry_out_refund"
+# The messages in the admin's history.
+PAID_OUT = "Paid out."
+RETRIED = "Tried again."
 
 
 class RefundEnded(Refusal):
@@ -45,6 +49,22 @@ class RefundEnded(Refusal):
 class AlreadyRefunded(Refusal):
     code = "already_refunded"
     example: ClassVar[dict[str, Any]] = {"detail": "This refund is already carried out."}
+
+
+class RefundOfCounter(Refusal):
+    """No provider can carry it out."""
+
+    code = "refund_of_counter"
+    example: ClassVar[dict[str, Any]] = {"detail": "This refund has to be paid out at the counter."}
+
+
+class RefundNotFailed(Refusal):
+    """The provider may have sent the money."""
+
+    code = "refund_not_failed"
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "The payment provider is still carrying out this refund; it can be paid out once it has failed."
+    }
 
 
 def customers_get_refund(*, show: Show, now: datetime) -> bool:
@@ -83,15 +103,15 @@ def refund_overpaid(
     ]
     if refunds and by_customer and not customers_get_refund(show=show, now=now):
         raise RefundEnded
-    for refund in Refund.objects.bulk_create(refunds):
-        _carry_out_later(refund, now)
-    return refunds
+    stored = Refund.objects.bulk_create(refunds)
+    # Refunds at the counter are paid out by staff.
+    if tasks := [_task(refund, now) for refund in stored if refund.provider != COUNTER]:
+        enqueue(*tasks)
+    return stored
 
 
-def _carry_out_later(refund: Refund, now: datetime) -> None:
-    """Enqueues the task; refunds at the counter are paid out by staff."""
-    if refund.provider != COUNTER:
-        enqueue(new_task(CARRY_OUT, now=now, refund_id=refund.pk))
+def _task(refund: Refund, now: datetime) -> Any:
+    return new_task(CARRY_OUT, now=now, refund_id=refund.pk)
 
 
 def _overpaid(show: Show, references: Collection[str] | None) -> list[tuple[Payment, Decimal]]:
@@ -185,9 +205,7 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
     it. A report about an attempt that failed before changes nothing: the provider may send its success late.
     """
     failed_later = bool(problem) and provider_id != "" and provider_id == refund.provider_id
-    if refund.status == Refund.Status.DONE and not failed_later:
-        return refund
-    if provider_id in refund.failed_ids:
+    if provider_id in refund.failed_ids or (refund.status == Refund.Status.DONE and not failed_later):
         return refund
     if problem and provider_id:
         refund.failed_ids = [*refund.failed_ids, provider_id]
@@ -202,7 +220,7 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
             reference=refund.reference,
             amount=refund.amount,
             reason=refund.reason,
-            at_counter=refund.provider == COUNTER,
+            at_counter=refund.till_id is not None,
             now=now,
         )
     return refund
@@ -226,29 +244,39 @@ def count_unfinished_refunds() -> UnfinishedRefunds:
 
 @retried
 def pay_out_refund(*, refund_id: int, by: User, now: datetime) -> Refund:
-    """Stores that a clerk with an open till gave the money of a refund at the counter back. `now` is UTC.
+    """Stores that a clerk with an open till gave the money of a refund back, and returns the refund.
 
-    Raises NotFound, NoOpenTill, AlreadyRefunded and Busy.
+    It is one of a payment at the counter, or an online one that failed. `now` is UTC. Raises NotFound, NoOpenTill,
+    AlreadyRefunded, RefundNotFailed and Busy.
     """
-    found = Refund.objects.filter(pk=refund_id, provider=COUNTER).first()
+    found = Refund.objects.filter(pk=refund_id).first()
     if found is None:
         raise NotFound
     with write_transaction():
-        # Race: a second clerk, the closing of the till.
+        # Race: a second clerk, the closing of the till, another attempt, an event of the provider.
         lock_show(found.show_id)
         till = lock_open_till(by)
-        refund = Refund.objects.get(pk=refund_id)
+        refund = Refund.objects.select_related("payment").get(pk=refund_id)
         if refund.status == Refund.Status.DONE:
             raise AlreadyRefunded
+        if refund.provider != COUNTER and refund.status != Refund.Status.FAILED:
+            raise RefundNotFailed
         refund.till = till
+        LogEntry.objects.log_actions(by.pk, [refund], CHANGE, change_message=PAID_OUT)
         return mark_refund(refund, "", "", now)
 
 
-@retried
-def retry_refund(*, refund_id: int, now: datetime) -> Refund:
-    """Makes a failed refund pending again, so that it is carried out. `now` is UTC.
+def payout_method(refund: Refund) -> str:
+    """Return how staff pay the refund out: as its payment was made, an online one in cash."""
+    method = refund.payment.method
+    return Payment.Method.CASH if method == Payment.Method.ONLINE else method
 
-    Raises NotFound, AlreadyRefunded and Busy.
+
+@retried
+def retry_refund(*, refund_id: int, now: datetime, by: User | None = None) -> Refund:
+    """Makes a failed refund pending again, so that it is carried out; `by` is the member of staff. `now` is UTC.
+
+    A pending one gets another task if it has none. Raises NotFound, AlreadyRefunded, RefundOfCounter and Busy.
     """
     found = Refund.objects.filter(pk=refund_id).first()
     if found is None:
@@ -259,10 +287,25 @@ def retry_refund(*, refund_id: int, now: datetime) -> Refund:
         refund = Refund.objects.get(pk=refund_id)
         if refund.status == Refund.Status.DONE:
             raise AlreadyRefunded
+        if refund.provider == COUNTER:
+            raise RefundOfCounter
         if refund.status == Refund.Status.FAILED:
             # A pending one may already be sent, so its number must stay the provider's idempotency key.
             refund.retries += 1
+        elif find_refunds_under_way(refunds=[refund]):
+            return refund
         refund.status, refund.problem = Refund.Status.PENDING, ""
         refund.save(update_fields=["status", "problem", "retries"])
-        _carry_out_later(refund, now)
+        enqueue(_task(refund, now))
+        if by:
+            LogEntry.objects.log_actions(by.pk, [refund], CHANGE, change_message=RETRIED)
         return refund
+
+
+def find_refunds_under_way(*, refunds: Collection[Refund]) -> set[int]:
+    """Return the ids of those of the pending refunds that a task is going to carry out, in one query."""
+    pending = [refund.pk for refund in refunds if refund.status == Refund.Status.PENDING and refund.provider != COUNTER]
+    if not pending:
+        return set()
+    tasks = open_tasks(CARRY_OUT).filter(args_kwargs__kwargs__refund_id__in=pending)
+    return {task["kwargs"]["refund_id"] for task in tasks.values_list("args_kwargs", flat=True)}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import IntegrityError
-from django.db.models import Count, Sum
+from django.db.models import Case, Count, Sum, Value, When
 
 from booking.models import Payment, Refund, Till, User
 from booking.services.refusals import NotFound, Refusal
@@ -98,7 +98,10 @@ def read_till(*, till: Till) -> list[TillLine]:
     """Return what the till took and paid out by method of payment, in two queries."""
     paid = till.payments.received().order_by().values_list("method").annotate(Count("pk"), Sum("amount"))
     done = till.refunds.filter(status=Refund.Status.DONE).order_by()
-    refunded = done.values_list("payment__method").annotate(Count("pk"), Sum("amount"))
+    # A refund that the provider of an online payment refused is paid out in cash.
+    is_online = When(payment__method=Payment.Method.ONLINE, then=Value(Payment.Method.CASH.value))
+    by_method = done.annotate(method=Case(is_online, default="payment__method")).values_list("method")
+    refunded = by_method.annotate(Count("pk"), Sum("amount"))
     payments = {method: (count, amount) for method, count, amount in paid}
     refunds = {method: (count, amount) for method, count, amount in refunded}
     nothing = (0, Decimal(0))

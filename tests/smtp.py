@@ -14,6 +14,8 @@ class Inbox:
 
     def __init__(self, refuse=None, seconds=0):
         self.refuse = refuse or {}
+        # The same, after the mail was sent.
+        self.refuse_data = {}
         # How long it takes to accept a mail.
         self.seconds = seconds
         self.messages = []
@@ -25,6 +27,8 @@ class Inbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        if refused := self.refuse_data.keys() & {*envelope.rcpt_tos}:
+            return self.refuse_data[refused.pop()]
         self.messages.append(message_from_bytes(envelope.content, policy=policy.default))
         await asyncio.sleep(self.seconds)
         return "250 OK"

@@ -1,7 +1,8 @@
 """Tasks: work that `manage.py db_worker` does after the commit, such as sending mail.
 
 A task is a row of django-tasks-db, written in the transaction of the change: it is lost only with the change. The
-functions are in booking/tasks.py. Their arguments are ids, because rows of finished tasks are kept for a while.
+functions are in booking/tasks.py. Their arguments are ids, because rows of finished tasks are stored for a while;
+arguments with the names in PERSONAL are cleared when the task has ended.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from booking.infrastructure.statements import Call, Insert, send
 BACKEND = "default"
 KEEP_SUCCESSFUL = timedelta(days=1)
 KEEP_FAILED = timedelta(days=30)
+# The names of arguments that are personal data.
+PERSONAL = frozenset({"email"})
 
 _insert = Insert(DBTaskResult)
 
@@ -88,9 +91,21 @@ def read_backlog(now: datetime) -> Backlog:
     return Backlog(**numbers, oldest_seconds=(now - oldest).total_seconds() if oldest else 0)
 
 
+def without_personal(args_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a task that has ended, the personal ones as empty strings."""
+    arguments = args_kwargs["kwargs"]
+    return args_kwargs | {"kwargs": arguments | dict.fromkeys(PERSONAL & arguments.keys(), "")}
+
+
 def retry(task_id: Any, now: datetime) -> bool:
-    """Makes a failed task due again, for another day of attempts. Return whether it had failed. `now` is UTC."""
+    """Makes a failed task due again, for another day of attempts. `now` is UTC.
+
+    Return False if it has not failed, or if its personal arguments were cleared.
+    """
     failed = DBTaskResult.objects.filter(pk=task_id, status=TaskResultStatus.FAILED)
+    arguments = failed.values_list("args_kwargs", flat=True).first()
+    if arguments is None or PERSONAL & arguments["kwargs"].keys():
+        return False
     fresh = {"status": TaskResultStatus.READY, "run_after": now, "enqueued_at": now, "worker_ids": []}
     return bool(failed.update(**fresh, started_at=None, finished_at=None))
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_tasks.base import TaskContext, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from booking.infrastructure.tasks import BACKEND, GivenUp, due_tasks
+from booking.infrastructure.tasks import BACKEND, GivenUp, due_tasks, without_personal
 from movieticket.deadline import waiting_at_most
 
 logger = logging.getLogger(__name__)
@@ -153,7 +153,12 @@ class Worker:
             return _reason(error) | {"status": TaskResultStatus.READY, "run_after": self._clock()}
         except Exception as error:  # noqa: BLE001 (any exception of a task is stored, and most are retried)
             return self._after_failure(task, error)
-        return NO_REASON | {"status": TaskResultStatus.SUCCESSFUL, "finished_at": self._clock()}
+        return NO_REASON | self._end(task, TaskResultStatus.SUCCESSFUL)
+
+    def _end(self, task: Any, status: TaskResultStatus) -> dict[str, Any]:
+        """Return the new values of a row whose task is not run again."""
+        arguments = without_personal(task.args_kwargs)
+        return {"status": status, "finished_at": self._clock(), "args_kwargs": arguments}
 
     def _after_failure(self, task: Any, error: Exception) -> dict[str, Any]:
         """Return the new values of a row whose attempt failed: it waits for the next attempt, or has failed."""
@@ -163,7 +168,7 @@ class Worker:
         kind = type(error).__name__
         if isinstance(error, GivenUp) or now >= last_attempt_at:
             logger.error("Task %s %s failed for good at attempt %d: %s", task.task_path, task.pk, attempts, kind)
-            return _reason(error) | {"status": TaskResultStatus.FAILED, "finished_at": now}
+            return _reason(error) | self._end(task, TaskResultStatus.FAILED)
         logger.warning("Task %s %s failed at attempt %d: %s", task.task_path, task.pk, attempts, kind)
         pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, MAX_DOUBLINGS), GIVE_UP_AFTER)
         return _reason(error) | {"status": TaskResultStatus.READY, "run_after": min(now + pause, last_attempt_at)}

@@ -225,6 +225,24 @@ def test_a_failed_task_gets_another_day(worker, clock):
     assert (row().status, row().worker_ids, row().run_after) == ("READY", [], NOW + DAY)
 
 
+def test_an_address_is_cleared_when_its_task_has_ended(worker):
+    for name in ("succeed", "fail", "give_up"):
+        add(name, email="ann@example.com", number=1)
+    worker.run_due()
+    stored = DBTaskResult.objects.order_by("status").values_list("status", "args_kwargs__kwargs")
+    assert [*stored] == [
+        ("FAILED", {"email": "", "number": 1}),
+        ("READY", {"email": "ann@example.com", "number": 1}),
+        ("SUCCESSFUL", {"email": "", "number": 1}),
+    ]
+
+
+def test_a_failed_task_whose_address_was_cleared_is_not_retried(worker):
+    add("give_up", email="ann@example.com")
+    worker.run_due()
+    assert (retry_task(row().pk, NOW + DAY), row().status) == (False, "FAILED")
+
+
 def test_finished_tasks_expire(worker):
     for name in ("succeed", "give_up", "fail"):
         add(name)

@@ -473,6 +473,22 @@ def test_a_full_mailbox_is_tried_again(show, smtp):
     assert inbox.recipients == ["full@example.com"]
 
 
+@pytest.mark.parametrize("stage", ["refuse", "refuse_data"])
+def test_the_reason_of_a_mail_that_is_tried_again_has_no_address(show, smtp, stage):
+    orders_of(show, "full@example.com")
+    with mail_server(inbox := Inbox()) as port:
+        setattr(inbox, stage, {"full@example.com": "452 The mailbox of FULL@example.com is full"})
+        smtp(port)
+        sent()
+    task = DBTaskResult.objects.get()
+    line = task.traceback.splitlines()[-1]
+    assert (task.status, "full@" in task.traceback.lower()) == ("READY", False)
+    assert (line.partition(": ")[0].rpartition(".")[2], "The mailbox of the address is full" in line) == (
+        "MailNotAccepted",
+        True,
+    )
+
+
 def test_a_server_that_is_down_loses_no_mail(show, smtp):
     orders_of(show, "a@example.com", "b@example.com")
     with socket.create_server(("127.0.0.1", 0)) as unused:

@@ -59,7 +59,7 @@ def enqueue_reset_links(*, email: str, origin: str, request_id: str, now: dateti
 def send_reset_link(*, user_id: int, origin: str, message_id: str) -> None:
     """Mails a reset link to the account, unless it can't sign in with a password any more.
 
-    Raises AddressRefused, and the exceptions of the mail server.
+    Raises AddressRefused, MailNotAccepted and OSError.
     """
     user = User.objects.filter(pk=user_id, is_active=True).exclude(email="").first()
     if user is None or not user.has_usable_password():

@@ -1,5 +1,6 @@
 """Sending mail, in a task."""
 
+import re
 import smtplib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,12 +28,16 @@ class AddressRefused(GivenUp):
     """The mail server says that the customer's address does not exist or takes no mail."""
 
 
+class MailNotAccepted(Exception):
+    """The mail server does not accept the mail for the time being, for example because the mailbox is full."""
+
+
 def send_order_mail(
     *, mail: str, show_id: int, reference: str, details: dict[str, Any], message_id: str, now: datetime
 ) -> None:
     """Mails the customer of an order, if it still has an address. `now` is UTC.
 
-    Raises AddressRefused, and the exceptions of the mail server. A mail that is sent again after a crash has the same
+    Raises AddressRefused, MailNotAccepted and OSError. A mail that is sent again after a crash has the same
     `message_id`, by which mail programs recognise it.
     """
     orders = Order.objects.select_related("user", "show__movie", "show__screen")
@@ -69,7 +74,7 @@ def send_mail(
     html: str = "",
     attachments: Iterable[Attachment] = (),
 ) -> None:
-    """Sends a mail. Raises AddressRefused, and the exceptions of the mail server."""
+    """Sends a mail. Raises AddressRefused, MailNotAccepted and OSError, which don't contain the address."""
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].partition("@")[2]
     headers = {"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"}
     message = EmailMultiAlternatives(subject, text, to=[address], headers=headers)
@@ -86,15 +91,19 @@ def send_mail(
         connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as refusal:
         [(code, reason)] = refusal.recipients.values()
-        if code < 500:
-            # For the time being, such as a full mailbox.
-            raise
-        # The reason is stored for longer than the address may be.
-        raise AddressRefused(f"{code} {reason.decode(errors='replace').replace(address, 'the address')}") from None
+        error = AddressRefused if code >= 500 else MailNotAccepted
+        raise error(_without(address, f"{code} {reason.decode(errors='replace')}")) from None
+    except smtplib.SMTPException as failure:
+        raise MailNotAccepted(_without(address, str(failure))) from None
     finally:
-        # The mail has been accepted or not; saying goodbye changes nothing.
+        # The mail has been accepted or not; an error of QUIT changes nothing.
         with suppress(Exception):
             connection.close()
+
+
+def _without(address: str, text: str) -> str:
+    """Return the text of an error without the address, because it is stored for longer than the address may be."""
+    return re.sub(re.escape(address), "the address", text, flags=re.IGNORECASE)
 
 
 def _part_of(attachment: Attachment) -> MIMEBase:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from booking.models import Booking, CheckIn
+from booking.models import Booking, CheckIn, Order
 from booking.services import (
     AlreadyCheckedIn,
     NonceReused,
@@ -33,6 +33,8 @@ from tests.factories import (
     make_show,
     make_ticket_type,
 )
+from tests.tills import make_payment as make_till_payment
+from tests.tills import make_refund
 
 OPENS_AT = STARTS_AT - 45 * MINUTE
 UNKNOWN = 10**9
@@ -62,6 +64,11 @@ def refused(call, *args, **kwargs):
 
 
 # --- Admitting --------------------------------------------------------------------------------
+
+
+def test_a_booking_of_an_order_with_a_refund_is_admitted(door, booking):
+    make_refund(make_till_payment(Order.objects.get()))
+    assert admit(booking, door).booking == booking
 
 
 def test_a_booking_is_admitted(door, booking):

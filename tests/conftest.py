@@ -149,7 +149,7 @@ def forget_plans():
 
 
 @pytest.fixture(autouse=True)
-def _patient(monkeypatch):
+def _waits_long(monkeypatch):
     """More threads than a worker has race in the tests' process, and none is refused for it."""
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
 

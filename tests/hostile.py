@@ -18,7 +18,7 @@ LONG_RUN = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 
 
 def bounded(examples, **more):
-    """So many examples in a short run; FUZZ_EXAMPLES in a long one, which shrinks what it finds."""
+    """Limit a short run to `examples`, and a long one to FUZZ_EXAMPLES; a long run shrinks what it finds."""
     phases = [Phase.generate, Phase.shrink] if LONG_RUN else [Phase.generate]
     return settings(
         max_examples=LONG_RUN or examples,

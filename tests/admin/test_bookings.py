@@ -135,7 +135,7 @@ def test_staff_may_sell_one_after_the_other(box_office, show, user):
     assert box_office.post(f"{BOOKINGS}add/", form).url == f"{BOOKINGS}add/"
 
 
-def test_who_may_not_see_halls_is_led_to_the_list(show, user):
+def test_staff_who_may_not_see_halls_is_led_to_the_list(show, user):
     seller = staff_with("add_booking", "view_booking")
     assert sell(seller, show, seat_number="E5").url == BOOKINGS
 
@@ -274,7 +274,7 @@ def test_only_what_can_be_done_is_offered(box_office, fields, missing):
     assert {"Hall", "Move", "Cancel", "Print", "History"} - links.keys() == missing
 
 
-def test_who_only_views_bookings_gets_no_other_links(show):
+def test_staff_who_only_views_bookings_gets_no_other_links(show):
     page = staff_with("view_booking").get(page_of(make_booking(show=show)))
     assert links_of(page).keys() == {"Print", "History"}
 
@@ -316,7 +316,7 @@ def test_there_is_nothing_to_do_without_a_booking(box_office, page):
 
 
 @pytest.mark.parametrize("page", ["cancel", "print"])
-def test_who_may_not_view_bookings_gets_none_of_their_pages(show, page):
+def test_staff_who_may_not_view_bookings_gets_none_of_their_pages(show, page):
     seller = staff_with("add_booking", "view_show", "cancel_booking")
     assert seller.get(f"{BOOKINGS}{make_booking(show=show).pk}/{page}/").status_code == 403
 
@@ -361,7 +361,7 @@ def test_a_user_without_bookings_has_none_listed(staff, joan):
     assert "No bookings." in text_of(staff.get(f"{USERS}{joan.pk}/change/"))
 
 
-def test_who_may_not_view_bookings_sees_none_at_a_user(joan):
+def test_staff_who_may_not_view_bookings_sees_none_at_a_user(joan):
     make_booking(user=joan)
     response = staff_with("view_user").get(f"{USERS}{joan.pk}/change/")
     assert "bookings" not in response.context

@@ -248,7 +248,7 @@ def test_the_hall_says_whether_the_clerk_has_an_open_till(box_office, priced, is
     assert box_office.get(hall_of(priced)).json()["has_till"] is is_open
 
 
-def test_who_may_not_take_payments_sells_unpaid_only(priced):
+def test_staff_who_may_not_take_payments_sells_unpaid_only(priced):
     client = staff_with("view_show", "view_booking", "add_booking")
     assert "has_till" not in client.get(hall_of(priced)).json()
     answer = act(client, priced, "sell-paid", seats="1", method="cash")
@@ -264,7 +264,7 @@ def test_the_hall_has_what_is_due_and_the_page_of_the_order(box_office, seller, 
     assert hall["due"] == {order.reference: {"amount": "24.00", "url": f"/admin/booking/order/{order.pk}/change/"}}
 
 
-def test_who_may_not_see_orders_does_not_see_what_is_due(priced):
+def test_staff_who_may_not_see_orders_does_not_see_what_is_due(priced):
     client = staff_with("view_show", "view_booking", "add_booking", "take_payment")
     act(client, priced, "sell", seats="2")
     assert client.get(hall_of(priced)).json()["due"] == {}

@@ -15,7 +15,7 @@ from tests.factories import make_booking, make_show
 from tests.staff import staff_with
 
 
-def test_what_staff_did_in_the_hall_is_in_the_shows_history(staff, show, user):
+def test_changes_in_the_hall_are_in_the_shows_history(staff, show, user):
     act(staff, show, "block", seats="2,3", reason="broken")
     act(staff, show, "unblock", seen=seen(show.bookings.get(seat_number=2)))
     act(staff, show, "sell", seats="1", customer="esha")
@@ -31,7 +31,7 @@ def test_what_staff_did_in_the_hall_is_in_the_shows_history(staff, show, user):
     ]
 
 
-def test_what_a_customer_did_over_the_api_is_in_both_histories(box_office, show, user):
+def test_changes_by_a_customer_over_the_api_are_in_both_histories(box_office, show, user):
     customer = signed_in(user)
     booking = Booking(pk=customer.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1}).json()["id"])
     customer.post(f"/api/bookings/{booking.pk}/move/", {"seat_number": 2})

@@ -40,7 +40,7 @@ def test_many_names_from_one_address_are_stopped(settings):
     assert [sign_in(f"user{number}").status_code for number in range(3)] == [200, 200, 429]
 
 
-def test_who_signed_in_from_an_address_is_not_locked_out_there(settings):
+def test_a_user_who_signed_in_from_an_address_is_not_locked_out_there(settings):
     settings.LIMITS = settings.LIMITS | {"token_name": (2, 3600)}
     assert sign_in(password=PASSWORD, REMOTE_ADDR="198.51.100.1").status_code == 302
     statuses = [sign_in(REMOTE_ADDR=f"192.0.2.{number}").status_code for number in (1, 2)]

@@ -68,7 +68,7 @@ def test_the_list_of_payments_and_the_reports_lead_to_it(box_office):
         assert f'href="{TAKINGS}"' in box_office.get(path).content.decode()
 
 
-def test_who_may_not_see_payments_sees_no_report():
+def test_staff_who_may_not_see_payments_sees_no_report():
     client = staff_with("view_booking")
     assert client.get(TAKINGS).status_code == 403
     assert TAKINGS not in client.get("/admin/booking/booking/reports/").content.decode()

@@ -246,7 +246,7 @@ def test_a_print_names_the_account(box_office, show):
 
 
 @pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
-def test_who_only_views_orders_changes_none(order, name):
+def test_staff_who_only_views_orders_changes_none(order, name):
     assert do(staff_with("view_order"), order, name).status_code == 403
 
 

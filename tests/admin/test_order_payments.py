@@ -81,7 +81,7 @@ def test_a_user_who_may_not_take_payments_sees_the_amount_due(order):
     assert pay(client, order).status_code == 403
 
 
-def test_who_may_not_see_orders_takes_no_payment(order):
+def test_staff_who_may_not_see_orders_takes_no_payment(order):
     assert pay(staff_with("take_payment"), order).status_code == 403
 
 

@@ -196,7 +196,7 @@ def test_a_hold_is_not_moved(box_office, show):
     assert box_office.get(page_of(order_of(hold))).context["move"] is None
 
 
-def test_who_only_views_orders_gets_no_changes(sale):
+def test_staff_who_only_views_orders_gets_no_changes(sale):
     page = staff_with("view_order").get(page_of(sale))
     assert links_of(page).keys() == {"Mail", "Print", "History"}
     assert [text in page.content.decode() for text in ("ticked", "type_1", "/admin/booking/booking/", "Save")] == [
@@ -260,7 +260,7 @@ def test_a_booking_leads_to_its_order_and_names_its_customer(box_office, sale):
     assert "Jo Bakker (no account)" in text_of(page)
 
 
-def test_who_may_not_view_orders_gets_no_link_to_them(sale):
+def test_staff_who_may_not_view_orders_gets_no_link_to_them(sale):
     page = staff_with("view_booking").get(f"{BOOKINGS}{Booking.objects.get(seat_number=1).pk}/change/")
     assert "Order" not in links_of(page)
 

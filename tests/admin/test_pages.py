@@ -216,7 +216,7 @@ def test_other_changes_of_a_sold_show_are_saved_without_asking(staff, show):
 
 
 @pytest.mark.parametrize(("field", "value"), [("movie", None), ("screen", None)])
-def test_what_sold_seats_depend_on_is_refused_on_the_form(staff, show, field, value):
+def test_the_form_refuses_changes_that_sold_seats_depend_on(staff, show, field, value):
     make_booking(show=show, seat_number=50)
     value = value or {"movie": make_movie, "screen": make_screen}[field]()
     response = staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, **{field: value}))

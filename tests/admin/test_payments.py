@@ -83,7 +83,7 @@ def test_a_payment_online_has_no_cash(box_office, online):
 
 
 @pytest.mark.parametrize("permission", ["view_payment", "take_payment", "refund_payment"])
-def test_who_takes_refunds_or_may_view_payments_sees_them(cash, permission):
+def test_staff_who_takes_refunds_or_may_view_payments_sees_them(cash, permission):
     assert listed(staff_with(permission)) == {cash}
 
 

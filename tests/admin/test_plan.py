@@ -148,7 +148,7 @@ def test_its_rest_stands_on_the_next_day_too(viewer):
     assert blocks(viewer, DAY + timedelta(days=1)) == [("Mon 23:00-01:30", 0, 1.5)]
 
 
-def test_what_starts_in_the_drawn_night_is_no_gap(viewer):
+def test_a_show_that_starts_in_the_drawn_night_is_no_gap(viewer):
     screen = make_screen()
     planned(at(23), 1.5, screen=screen)
     planned(at(0, 30, DAY + timedelta(days=1)), 3, screen=make_screen())

@@ -72,7 +72,7 @@ def test_a_request_without_a_text_is_an_empty_text(staff, db):
 @pytest.mark.parametrize(
     ("permission", "status"), [("view_screen", 403), ("add_screen", 200), ("change_screen", 200), ("change_show", 403)]
 )
-def test_who_may_change_screens_may_draw(db, permission, status):
+def test_staff_who_may_change_screens_may_draw(db, permission, status):
     assert draw(staff_with(permission), "SS")[0] == status
 
 
@@ -123,5 +123,5 @@ def test_a_saved_plan_that_all_shows_have_is_reported_by_nothing(staff, db):
     assert len(page_messages(response)) == 1
 
 
-def test_who_may_only_view_screens_sees_the_text(show):
+def test_staff_who_may_only_view_screens_sees_the_text(show):
     assert "A SSSSSSSSSS" in staff_with("view_screen").get(page_of(show)).content.decode()

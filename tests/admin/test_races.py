@@ -174,7 +174,7 @@ def test_a_user_who_books_at_that_moment_is_not_deleted(staff, alice):
 
 
 @pytest.mark.parametrize("model", [Movie, Screen])
-def test_what_a_show_is_planned_with_at_that_moment_is_not_deleted(staff, model):
+def test_a_row_that_a_show_is_planned_with_at_that_moment_is_not_deleted(staff, model):
     used = {Movie: make_movie(), Screen: make_screen()}
     path = f"/admin/booking/{model._meta.model_name}/{used[model].pk}/delete/"
     planned = (used[Movie].pk, used[Screen].pk)

@@ -63,7 +63,7 @@ def test_an_unpaid_order_has_no_receipt(box_office, order):
 
 
 @pytest.mark.parametrize("permissions", [["view_order"], ["take_payment"]])
-def test_who_may_not_see_orders_and_payments_gets_no_receipt(order, permissions):
+def test_staff_who_may_not_see_orders_and_payments_gets_no_receipt(order, permissions):
     client = staff_with(*permissions)
     answers = [client.post(receipt_of(order)), client.get(receipt_of(order)), client.get(pdf_of(order))]
     assert [answer.status_code for answer in answers] == [403] * 3

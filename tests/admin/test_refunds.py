@@ -192,14 +192,14 @@ def test_a_refund_online_that_may_still_be_sent_is_not_paid_out(box_office, sell
 # --- Who may ----------------------------------------------------------------------------------
 
 
-def test_who_may_only_see_refunds_changes_none(failed):
+def test_staff_who_may_only_see_refunds_changes_none(failed):
     viewer = staff_with("view_refund")
     page = viewer.get(path_of(failed)).content.decode()
     assert ("The card was closed." in page, "Try again" in page) == (True, False)
     assert [post(viewer, failed, name).status_code for name in ("retry", "pay-out")] == [403, 403]
 
 
-def test_who_may_not_see_orders_is_led_back_to_the_refund(failed):
+def test_staff_who_may_not_see_orders_is_led_back_to_the_refund(failed):
     response = post(staff_with("refund_payment"), failed, "retry", order="")
     assert response.redirect_chain[-1][0] == path_of(failed)
 

@@ -85,5 +85,5 @@ def test_a_show_with_blocked_seats_is_deleted(show):
     assert not Show.objects.exists()
 
 
-def test_who_may_not_delete_is_refused(show):
+def test_staff_who_may_not_delete_is_refused(show):
     assert staff_with("view_show").get(path_of(show)).status_code == 403

@@ -242,7 +242,7 @@ def test_the_box_office_can_neither_keep_seats_from_sale_nor_put_them_back(box_o
 
 
 @pytest.mark.parametrize(("right", "offered"), [("change_show", True), ("add_show", False)])
-def test_who_may_change_shows_may_keep_seats_from_sale(show, right, offered):
+def test_staff_who_may_change_shows_may_keep_seats_from_sale(show, right, offered):
     user = make_user(username="planner", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_show", right]))
     client = Client()

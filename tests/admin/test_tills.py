@@ -118,7 +118,7 @@ def test_without_the_permission_there_are_no_tills(clerk):
     assert [viewer.get(path).status_code for path in paths] == [403] * 4
 
 
-def test_who_may_only_see_tills_opens_none(clerk):
+def test_staff_who_may_only_see_tills_opens_none(clerk):
     assert staff_with("view_till").get(f"{TILLS}add/").status_code == 403
 
 

@@ -212,7 +212,7 @@ def test_a_head_request_gets_the_tag_alone(client, sold):
     assert (answer.status_code, answer.content, answer["ETag"]) == (200, b"", seats_of(client, sold)["ETag"])
 
 
-def test_who_has_no_seat_gets_the_tag_of_strangers_and_others_one_of_their_own(anyone, client, sold):
+def test_customers_without_seats_get_the_tag_of_strangers_and_others_one_of_their_own(anyone, client, sold):
     tags = [seats_of(asker, sold)["ETag"] for asker in (anyone, signed_in(make_user()), client)]
     assert (tags[0] == tags[1], tags[0] == tags[2]) == (True, False)
 

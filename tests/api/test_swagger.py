@@ -63,7 +63,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def schema(django_db_setup, django_db_blocker):
-    """The document, with the errors of files in the place of references to them."""
+    """The document, with each reference to an error of a file replaced by that error."""
     from rest_framework.test import APIClient
 
     with django_db_blocker.unblock():

@@ -100,7 +100,7 @@ class Crowd:
                 self._home_time.wait(1 if attempt.outcome == 503 else 0.1)
 
     def wait_for(self, number, outcome, *, since=0.0):
-        """Returns when there were so many attempts with this outcome that began at the time or later."""
+        """Returns after `number` attempts with this outcome that began at `since` or later."""
         with self._news:
             done = self._news.wait_for(lambda: len(self.begun(since, outcome)) >= number, PATIENCE_SECONDS)
         assert done, f"{self.outcomes()} after {PATIENCE_SECONDS} seconds"

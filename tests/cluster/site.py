@@ -1,4 +1,4 @@
-"""A cluster that runs and sells: its shows, its customers and what became of their bookings."""
+"""A cluster that runs and sells: its shows, its customers and the state of their bookings."""
 
 import json
 import os

@@ -33,7 +33,7 @@ class Sales:
                 self.news.notify_all()
 
     def wait_for(self, more):
-        """Returns what was sold, once so many more seats are."""
+        """Waits until `more` seats are sold and returns all that are sold."""
         with self.news:
             wanted = len(self.sold) + more
             assert self.news.wait_for(lambda: len(self.sold) >= wanted, PATIENCE_SECONDS)

@@ -17,7 +17,7 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite ha
 
 
 @pytest.fixture(autouse=True)
-def _impatient(_patient, monkeypatch):
+def _waits_briefly(_waits_long, monkeypatch):
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.01)
 
 

@@ -56,7 +56,7 @@ def begin(requests, length, *headers):
 
 
 @pytest.fixture(autouse=True)
-def _patient(settings):
+def _waits_long(settings):
     settings.REQUEST_SECONDS = 600
 
 

@@ -152,7 +152,7 @@ def test_no_secret_in_a_path_or_a_query_is_written(visit):
     assert visit.told() == []
 
 
-def test_what_is_written_would_be_found(visit):
+def test_the_search_would_find_a_written_secret(visit):
     visit.secrets.add("id-that-is-written")
     visit.service.ask("GET", "/api/movies/", X_Request_ID="id-that-is-written")
     assert visit.told() == ["id-that-is-written"]

@@ -46,9 +46,9 @@ def service(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def patient_service(data, tmp_path_factory):
+def service_that_waits_long(data, tmp_path_factory):
     """A service that cuts no slow body."""
-    with served(*data, tmp_path_factory.mktemp("patient"), REQUEST_SECONDS="600") as service:
+    with served(*data, tmp_path_factory.mktemp("waits-long"), REQUEST_SECONDS="600") as service:
         yield service
 
 
@@ -211,12 +211,12 @@ def test_a_connection_is_kept_while_others_are_cut(service):
 # --- Many slow bodies -------------------------------------------------------------------------
 
 
-def test_the_service_answers_while_bodies_are_slow(patient_service):
+def test_the_service_answers_while_bodies_are_slow(service_that_waits_long):
     with ExitStack() as stack:
-        slow_bodies(stack, patient_service)
-        assert seconds(patient_service.ask, "GET", "/healthz") < SOON_SECONDS
+        slow_bodies(stack, service_that_waits_long)
+        assert seconds(service_that_waits_long.ask, "GET", "/healthz") < SOON_SECONDS
         began = time.monotonic()
-        assert [patient_service.book(1, seat).status for seat in range(1, 11)] == [201] * 10
+        assert [service_that_waits_long.book(1, seat).status for seat in range(1, 11)] == [201] * 10
         assert time.monotonic() - began < 10 * SOON_SECONDS
 
 

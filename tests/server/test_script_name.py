@@ -43,7 +43,7 @@ def get(service, path, method="GET", **headers):
 
 
 @pytest.mark.parametrize("page", ["/swagger/", "/redoc/", "/admin/login/"])
-def test_what_a_page_refers_to_is_below_the_path(service, page):
+def test_the_addresses_in_a_page_are_below_the_path(service, page):
     status, _, text = get(service, f"{PREFIX}{page}")
     addresses = [urljoin(f"{PREFIX}{page}", found) for found in re.findall(r'(?:src|href|action)="([^"#:]+)"', text)]
     statuses = {address: get(service, address, "HEAD")[0] for address in addresses}

@@ -42,7 +42,7 @@ def test_a_service_is_ready_once_the_migrations_are_there(tmp_path):
 
 
 def lines_of(service, number):
-    """What the service wrote on its standard output, once that is so many lines."""
+    """Wait for `number` lines on the service's standard output and return their entries."""
     wait_until(lambda: service.stdout.read_text().count("\n") >= number)
     return [json.loads(line) for line in service.stdout.read_text().splitlines()]
 
@@ -112,7 +112,7 @@ class Customers:
         raise AssertionError("No service answers.")
 
     def wait_for(self, number, service):
-        """Returns once the service has given so many answers."""
+        """Returns once the service has given `number` answers."""
         with self.news:
             assert self.news.wait_for(lambda: self.answered_by(service) >= number, PATIENCE_SECONDS)
 

@@ -48,7 +48,7 @@ class Site:
         wait_until(lambda: self.run("SHOW synchronous_standby_names").fetchone() == (name,))
 
     def send(self, path, body=None, key=None, seconds=60, customer=0):
-        """Begins a request that may take so many seconds; `answer` waits for its end."""
+        """Begins a request that may take `seconds`; `answer` waits for its end."""
         self.process.stdin.write(json.dumps([self.tokens[customer], path, body, key, seconds]) + "\n")
         self.process.stdin.flush()
 

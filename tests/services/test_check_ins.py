@@ -106,7 +106,7 @@ def test_a_seat_that_was_cancelled_and_booked_again_is_admitted(door, booking):
         ({"seat_label": "C9"}, "{reference} has no seat C9."),
     ],
 )
-def test_what_nobody_booked_is_no_ticket(door, booking, fields, detail):
+def test_a_seat_that_nobody_booked_has_no_ticket(door, booking, fields, detail):
     expected = (TicketInvalid, detail.format(reference=booking.reference), {})
     assert refused(admit, booking, door, **fields) == expected
 
@@ -317,7 +317,7 @@ def test_a_booking_can_be_admitted_after_its_admission_was_undone(door, booking)
     assert admit(booking, door).booking == booking
 
 
-def test_what_is_not_admitted_can_not_be_undone(door, booking):
+def test_a_booking_that_is_not_admitted_can_not_be_undone(door, booking):
     assert refused(undo, booking, door) == (NotCheckedIn, "A5 is not admitted.", {})
     admit(booking, door)
     undo(booking, door)

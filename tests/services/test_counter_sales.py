@@ -62,7 +62,7 @@ def test_a_hold_of_the_customer_is_sold(show, clerk, user):
     ("more", "refusal"),
     [({"given": 11}, NotEnoughGiven), ({"expected_total": Decimal(11)}, PriceChanged)],
 )
-def test_what_is_refused_sells_nothing(show, clerk, more, refusal):
+def test_a_refused_request_sells_nothing(show, clerk, more, refusal):
     with pytest.raises(refusal):
         sell(show, clerk, 1, **more)
     assert stored() == (0, 0)

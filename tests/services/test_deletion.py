@@ -98,7 +98,7 @@ def test_somebody_else_s_seats_stay(user, show):
     assert row(booking)[1] == "booked"
 
 
-def test_what_was_kept_for_the_account_is_gone(user, show):
+def test_the_data_of_the_account_is_gone(user, show):
     IdempotencyKey.objects.create(user=user, show=show, key="1", request="", response="{}")
     OutstandingToken.objects.create(user=user, jti="1", expires_at=NOW)
     delete(user)

@@ -54,7 +54,7 @@ class Hall(RuleBasedStateMachine):
         return {seat: place for seat, place in self.taken.items() if place.until is None or place.until > self.now}
 
     def reasons(self, customer, seats, *, limited=True):
-        """All for which a wish may be refused; none if it has to be granted."""
+        """The codes with which a request may be refused; none if it has to be granted."""
         live = self.active()
         reasons = set()
         if not all(1 <= seat <= SEATS for seat in seats):
@@ -107,29 +107,29 @@ class Hall(RuleBasedStateMachine):
         for booking in bookings:
             self.taken[booking.seat_number] = Place(customer, booking.pk, booking.reference, booking.expires_at)
 
-    def wish(self, customer, **wish):
-        return {"user": self.customers[customer], "show_id": self.show.pk, "now": self.now, **wish}
+    def seat_request(self, customer, **seat_request):
+        return {"user": self.customers[customer], "show_id": self.show.pk, "now": self.now, **seat_request}
 
     # --- What customers do --------------------------------------------------------------------
 
     @rule(customer=CUSTOMER, seats=CHOICE)
     def book(self, customer, seats):
-        wish = self.wish(customer, seat_numbers=seats)
-        if booked := self.carried_out(self.reasons(customer, seats), services.book_seats, **wish):
+        seat_request = self.seat_request(customer, seat_numbers=seats)
+        if booked := self.carried_out(self.reasons(customer, seats), services.book_seats, **seat_request):
             assert {booking.seat_number for booking in booked} == set(seats)
             self.put(customer, booked)
 
     @rule(customer=CUSTOMER, seat=SEAT)
     def book_one(self, customer, seat):
-        wish = self.wish(customer, seat_number=seat)
-        if booked := self.carried_out(self.reasons(customer, [seat]), services.book_seat, **wish):
+        seat_request = self.seat_request(customer, seat_number=seat)
+        if booked := self.carried_out(self.reasons(customer, [seat]), services.book_seat, **seat_request):
             self.put(customer, [booked])
 
     @rule(customer=CUSTOMER, count=st.integers(1, LIMIT + 1), split=st.booleans())
     def book_best(self, customer, count, split):
         reasons, free = self.reasons_of_count(customer, count, split=split)
-        wish = self.wish(customer, count=count, split=split)
-        if booked := self.carried_out(reasons, services.book_seats, **wish):
+        seat_request = self.seat_request(customer, count=count, split=split)
+        if booked := self.carried_out(reasons, services.book_seats, **seat_request):
             seats = {booking.seat_number for booking in booked}
             assert (len(seats), seats <= free) == (count, True)
             self.put(customer, booked)
@@ -139,15 +139,15 @@ class Hall(RuleBasedStateMachine):
         reasons = self.reasons(customer, seats)
         if self.held_too_long(customer, seats):
             reasons.add("hold_limit_reached")
-        wish = self.wish(customer, seat_numbers=seats)
-        self.keep_hold(customer, self.carried_out(reasons, services.hold_seats, **wish))
+        seat_request = self.seat_request(customer, seat_numbers=seats)
+        self.keep_hold(customer, self.carried_out(reasons, services.hold_seats, **seat_request))
 
     @rule(customer=CUSTOMER, count=st.integers(1, LIMIT))
     def hold_best(self, customer, count):
         avoid = self.held_too_long(customer, range(1, SEATS + 1))
         reasons, _ = self.reasons_of_count(customer, count, split=False, avoid=avoid)
-        wish = self.wish(customer, count=count)
-        self.keep_hold(customer, self.carried_out(reasons, services.hold_seats, **wish))
+        seat_request = self.seat_request(customer, count=count)
+        self.keep_hold(customer, self.carried_out(reasons, services.hold_seats, **seat_request))
 
     def keep_hold(self, customer, holds):
         for hold in holds or ():

@@ -118,7 +118,7 @@ def test_counting_waits_for_no_disk():
         assert cursor.fetchone() == ("u",)
 
 
-def test_what_is_no_fault_of_the_connection_is_not_taken_for_one():
+def test_other_errors_are_not_taken_for_faults_of_the_connection():
     def fail(*_):
         raise DataError
 

@@ -50,7 +50,7 @@ def test_an_encoding_is_recognised_and_named(codec, mark, name, newline):
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\0", b"\x81\x8d", b"\xef\xbb\xbf\xff", b"\xff\xfe\0\xd8"])
-def test_what_is_no_text_is_refused(content):
+def test_content_that_is_no_text_is_refused(content):
     with pytest.raises(UnreadableFile, match=r"^The file is not text in UTF-8, UTF-16 or Windows-1252\.$"):
         read_movie_file(content)
 
@@ -263,7 +263,7 @@ def test_two_orders_in_one_column_are_asked_about():
 @pytest.mark.parametrize(
     "text", ["31/31/1998", "32.1.1998", "1/2.1998", "\u0660\u0661/02/1998", "12 Juni 1998", "1998", "0/1/1998"]
 )
-def test_what_is_no_date_is_refused(text):
+def test_text_that_is_no_date_is_refused(text):
     assert dates(text).refused == [(2, f"release_date: “{text}” is not a date such as Jun 12 1998 or 1998-06-12")]
 
 

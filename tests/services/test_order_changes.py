@@ -95,7 +95,7 @@ def test_the_contact_of_an_order_is_changed(order, clerk):
     assert log_of(order) == [("clerk", "Changed name, e-mail address, phone number.")]
 
 
-def test_what_is_not_given_stays(order, clerk):
+def test_fields_that_are_not_given_stay(order, clerk):
     changed = change_contact(order_id=order.pk, changed_by=clerk, phone="020 1234567")
     assert contact_of(order) == (changed.name, changed.email, changed.phone) == (JO.name, JO.email, "020 1234567")
     assert log_of(order) == [("clerk", "Changed phone number.")]

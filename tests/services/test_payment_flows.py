@@ -298,7 +298,7 @@ def test_an_account_is_deleted_whose_refund_the_provider_refused(user, refund):
     assert sent() == [Decimal(12)]
 
 
-def test_what_an_account_owes_is_forgotten_with_it(user, show):
+def test_the_debt_of_an_account_is_forgotten_with_it(user, show):
     book(user, show, 1)
     hold_seats(user=user, show_id=show.pk, seat_numbers=[2], now=NOW)
     delete_account(user=user, password=PASSWORD, now=NOW)

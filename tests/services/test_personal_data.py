@@ -84,7 +84,7 @@ def test_the_export_contains_nothing_of_others(user, settings):
     assert {name: rows for name, rows in exported.items() if rows and name != "account"} == {}
 
 
-def test_what_a_member_of_staff_did_is_exported(user, show):
+def test_changes_by_a_member_of_staff_are_exported(user, show):
     clerk = make_user(is_staff=True)
     booking = book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW, sold_by=clerk)
     cancel_as(clerk, booking, NOW)

@@ -33,12 +33,16 @@ def cancellation(booking):
     return partial(outcome, services.cancel_booking, booking_id=booking.pk, now=NOW)
 
 
-def book(user, show, *seats, now=NOW, **wish):
-    return partial(outcome, services.book_seats, user=user, show_id=show.pk, seat_numbers=seats, now=now, **wish)
+def book(user, show, *seats, now=NOW, **seat_request):
+    return partial(
+        outcome, services.book_seats, user=user, show_id=show.pk, seat_numbers=seats, now=now, **seat_request
+    )
 
 
-def hold(user, show, *seats, now=NOW, **wish):
-    return partial(outcome, services.hold_seats, user=user, show_id=show.pk, seat_numbers=seats, now=now, **wish)
+def hold(user, show, *seats, now=NOW, **seat_request):
+    return partial(
+        outcome, services.hold_seats, user=user, show_id=show.pk, seat_numbers=seats, now=now, **seat_request
+    )
 
 
 def block(show, *seats):
@@ -271,8 +275,8 @@ def test_seats_cancelled_by_reference_and_one_by_one_at_the_same_time_are_cancel
 def test_of_a_block_and_a_request_for_the_same_seat_one_wins(user, ask):
     for show, outcomes in in_shows(lambda show: [block(show, 6, 7), ask(user, show, 8, 7)]):
         assert Counter(outcomes) == ONE_WINS
-        blocked, wished = ([6, 7], [6, 7]), ([7, 8], [])
-        assert (seats(show), seats(show, status="blocked")) == (blocked if outcomes[0] == "done" else wished)
+        blocked, booked_first = ([6, 7], [6, 7]), ([7, 8], [])
+        assert (seats(show), seats(show, status="blocked")) == (blocked if outcomes[0] == "done" else booked_first)
 
 
 # --- The best seats ---------------------------------------------------------------------------
@@ -283,12 +287,12 @@ def side_by_side(some):
 
 
 def test_40_customers_who_request_the_best_seats_sit_side_by_side_unless_split(show):
-    wishes = [(user, 2 + n % 3, n % 5 == 0) for n, user in enumerate(make_users(40))]
-    asks = zip([book, hold] * 20, wishes, strict=True)
+    seat_requests = [(user, 2 + n % 3, n % 5 == 0) for n, user in enumerate(make_users(40))]
+    asks = zip([book, hold] * 20, seat_requests, strict=True)
     outcomes = at_once([ask(user, show, count=count, split=split) for ask, (user, count, split) in asks])
     numbers = seats(show)
     assert numbers == sorted(set(numbers) & set(range(1, 51)))
-    for (user, count, split), end in zip(wishes, outcomes, strict=True):
+    for (user, count, split), end in zip(seat_requests, outcomes, strict=True):
         got = seats(show, user=user)
         left = 50 - len(numbers) if split else largest_block(show.hall, numbers)
         sits_well = len(got) == count and (split or side_by_side(got))
@@ -318,10 +322,10 @@ def check_one_was_carried_out(answers, status):
     assert [answer.json() for answer in answers] == [answers[0].json()] * len(answers)
 
 
-@pytest.mark.parametrize("wish", [{"seat_numbers": [8, 7]}, {"count": 2}])
+@pytest.mark.parametrize("seat_request", [{"seat_numbers": [8, 7]}, {"count": 2}])
 @pytest.mark.parametrize("action", ["book-seats", "hold"])
-def test_a_request_sent_20_times_at_the_same_time_under_one_key_is_carried_out_once(user, show, action, wish):
-    answers = at_once([post(user, f"shows/{show.pk}/{action}", wish) for _ in range(20)])
+def test_a_request_sent_20_times_at_the_same_time_under_one_key_is_carried_out_once(user, show, action, seat_request):
+    answers = at_once([post(user, f"shows/{show.pk}/{action}", seat_request) for _ in range(20)])
     check_one_was_carried_out(answers, 201)
     assert Booking.objects.count() == len(seats(show)) == 2
 

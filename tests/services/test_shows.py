@@ -86,7 +86,7 @@ def test_a_planned_show_takes_its_length_and_its_seats_from_movie_and_screen(mov
     assert (show.movie, show.screen) == (movie, screen)
 
 
-def test_what_is_given_is_not_filled_in(movie, screen):
+def test_given_values_are_not_filled_in(movie, screen):
     screen.price_list, own = make_price_list(), make_price_list()
     show = plan(movie, screen, ends_at=STARTS_AT + HOUR, price_list=own)
     assert saved(show, "ends_at", "price_list") == (STARTS_AT + HOUR, own.pk)

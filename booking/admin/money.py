@@ -21,6 +21,10 @@ def may_see_payments(request: HttpRequest) -> bool:
     return has("booking.view_payment") or has("booking.take_payment") or has("booking.refund_payment")
 
 
+def may_see_refunds(request: HttpRequest) -> bool:
+    return request.user.has_perm("booking.view_refund") or request.user.has_perm("booking.refund_payment")
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that the services write; no page changes or deletes them."""
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from booking import services
 from booking.admin.hall_forms import PaymentForm
-from booking.admin.money import may_see_payments
+from booking.admin.money import may_see_payments, may_see_refunds
 from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
 from booking.admin.refunds import steps_of
 from booking.models import Order, Payment, Refund, User, represent_amount
@@ -80,11 +80,13 @@ class OrderPayments(OrderPages):
         """Return what the page shows of the order's money."""
         amounts = amounts_of(order)
         money: services.OrderMoney = order.money  # type: ignore[attr-defined]
-        lines = [payment_line(payment, clerk) for payment, clerk in with_clerks(list(money.payments))]
-        under_way = services.find_refunds_under_way(refunds=money.refunds)
+        payments = money.payments if may_see_payments(request) else []
+        refunds = money.refunds if may_see_refunds(request) else []
+        lines = [payment_line(payment, clerk) for payment, clerk in with_clerks(list(payments))]
+        under_way = services.find_refunds_under_way(refunds=refunds)
         lines += [
             refund_line(request, refund, clerk, is_under_way=refund.pk in under_way)
-            for refund, clerk in with_clerks(list(money.refunds))
+            for refund, clerk in with_clerks(list(refunds))
         ]
         may_take = request.user.has_perm("booking.take_payment") and not order.show.is_cancelled
         is_due = may_take and amounts.due > 0

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from booking import services
 from booking.admin.common import ValidSelectionMixin, carry_out
-from booking.admin.money import CreationDayFilter, MoneyAdmin
+from booking.admin.money import CreationDayFilter, MoneyAdmin, may_see_refunds
 from booking.admin.payments import ClerkFilter, ProviderFilter, TillFilter
 from booking.models import Refund, User, represent_amount
 
@@ -73,7 +73,7 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         return super().get_queryset(request).select_related("payment")
 
     def has_view_permission(self, request: HttpRequest, obj: Refund | None = None) -> bool:
-        return request.user.has_perm("booking.view_refund") or self.has_refund_permission(request)
+        return may_see_refunds(request)
 
     def has_refund_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.refund_payment")

@@ -115,3 +115,16 @@ def test_the_page_takes_the_same_queries_for_any_number_of_payments(
     # As for an unpaid order, with the clerks of the payments instead of the clerk's till.
     with django_assert_num_queries(10):
         box_office.get(page_of(order))
+
+
+@pytest.mark.parametrize(
+    ("permissions", "rows"),
+    [([], 0), (["view_payment"], 1), (["view_refund"], 1), (["view_payment", "view_refund"], 2)],
+)
+def test_payments_and_refunds_are_shown_to_those_who_may_see_their_lists(seller, order, permissions, rows):
+    take(order, seller)
+    cancel_show(show_id=order.show_id, now=timezone.now())
+    client = staff_with("view_order", *permissions)
+    html = client.get(page_of(order)).content.decode()
+    table = html.partition('id="payments"')[2]
+    assert (table.count("<tr><td>"), "Paid 12.00 Refunded 12.00" in text_of(client.get(page_of(order)))) == (rows, True)

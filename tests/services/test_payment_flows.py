@@ -7,10 +7,12 @@ import pytest
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
+from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from booking.models import Booking, Order, Payment, Refund
 from booking.services import (
     RefundEnded,
+    book_seats,
     cancel_booking,
     cancel_bookings,
     cancel_order,
@@ -137,7 +139,48 @@ def test_a_payment_that_comes_too_late_is_refunded_and_the_customer_is_told_once
     work(now)
     assert (refunds(), sent()) == ([(Decimal(12), "done")], [Decimal(12)])
     reason = "The seats were not available any more when the payment arrived."
-    assert mails() == [("payment_refunded", "12.00", reason)]
+    assert mails() == [("payment_refunded", "12.00", reason), ("seats_lost", "12.00", reason)]
+
+
+def test_the_customer_is_told_of_lost_seats_although_the_refund_fails(user, show):
+    payment = ask(user, hold(user, show, 1))
+    report(payment, now=gone(show))
+    Bank.mode = "refuses"
+    work(LATER)
+    assert refunds() == [(Decimal(12), "failed")]
+    assert [kind for kind, *_ in mails()] == ["seats_lost"]
+
+
+def test_a_payment_that_is_less_than_the_seats_cost_says_so(user, show):
+    reference = hold(user, show, 1)
+    payment = ask(user, reference)
+    hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)
+    report(payment, now=NOW)
+    assert mails() == [("seats_lost", "12.00", "The payment was less than the seats cost.")]
+
+
+def test_holds_that_expired_do_not_get_around_the_seat_limit(user, show, settings):
+    settings.MAX_SEATS_PER_USER = 3
+    first = ask(user, hold(user, show, 1, 2))
+    second = ask(user, hold(user, show, 3, 4, now=LATER), LATER)
+    for payment in (second, first):
+        report(payment, now=LATER)
+    assert sorted(Booking.objects.sold().values_list("seat_number", flat=True)) == [3, 4]
+    assert refunds() == [(Decimal(24), "pending")]
+
+
+def test_seats_that_are_still_held_are_booked_although_staff_sold_the_customer_more(user, show, clerk, settings):
+    settings.MAX_SEATS_PER_USER = 2
+    payment = ask(user, hold(user, show, 1, 2))
+    book_seats(user=user, show_id=show.pk, seat_numbers=[3], sold_by=clerk, now=NOW)
+    report(payment, now=NOW)
+    assert (Booking.objects.sold().count(), refunds()) == (3, [])
+
+
+def test_paid_holds_are_counted_as_sold(user, show):
+    before = SEATS_BOOKED._value.get()
+    pay(user, hold(user, show, 1, 2))
+    assert SEATS_BOOKED._value.get() - before == 2
 
 
 def test_the_customer_is_told_of_a_refund_although_the_order_lost_its_seats(user, show):

@@ -201,6 +201,17 @@ class PaymentRefunded(Contents):
         return {"amount": amount, "reason": refund.reason, "at_counter": at_counter}
 
 
+class SeatsLost(Contents):
+    """Sent when a payment got no seats; another mail tells when the money was sent back."""
+
+    def own_variables(self) -> dict[str, Any]:
+        return {"amount": self.details["amount"], "reason": self.details["reason"]}
+
+    def sample_details(self) -> dict[str, Any]:
+        amount = represent_amount(self.money.amounts(self.bookings).total)
+        return {"amount": amount, "reason": "The seats were not available any more when the payment arrived."}
+
+
 class ShowCancelled(Contents):
     @property
     def seats(self) -> Sequence[Booking]:
@@ -238,6 +249,7 @@ CONTENTS: dict[Mail, type[Contents]] = {
     Mail.PAID: PaymentReceived,
     Mail.CANCELLED: OrderCancelled,
     Mail.REFUNDED: PaymentRefunded,
+    Mail.SEATS_LOST: SeatsLost,
     Mail.SHOW_CANCELLED: ShowCancelled,
     Mail.TIME_CHANGED: TimeChanged,
     Mail.TICKETS: NewTickets,

@@ -32,6 +32,7 @@ class Mail(Enum):
     TIME_CHANGED = "time_changed"
     PAID = "payment_received"
     REFUNDED = "payment_refunded"
+    SEATS_LOST = "seats_lost"
     TICKETS = "new_tickets"
 
 
@@ -94,6 +95,15 @@ def report_payment(*, show: Show, reference: str, amount: Decimal, now: datetime
         _task(Mail.PAID, show.pk, reference, now, amount=represent_amount(amount))
         for reference in _reachable(show, [reference])
     )
+
+
+def report_lost_seats(*, show: Show, reference: str, amount: Decimal, reason: str, now: datetime) -> None:
+    """Enqueues a mail about money that goes back because a payment got no seats at `now` (UTC).
+
+    `reason` is a sentence.
+    """
+    details = {"amount": represent_amount(amount), "reason": reason}
+    _enqueue(_task(Mail.SEATS_LOST, show.pk, one, now, **details) for one in _reachable(show, [reference]))
 
 
 def report_refund(

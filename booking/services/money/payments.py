@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db.models import F
 
+from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
-from booking.services.mail.outbox import report_payment
+from booking.services.mail.outbox import report_lost_seats, report_payment
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
 from booking.services.money.providers import online_provider, provider_named
 from booking.services.money.providers.base import (
@@ -29,7 +30,7 @@ from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
 from booking.services.seats.rules import choose_seats
-from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
+from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
 from booking.services.transactions import lock_show, retried, write_transaction
 from movieticket.admission import NoPlace, calling_provider
 
@@ -69,6 +70,7 @@ class NotEnoughGiven(Refusal):
 # Why money goes back.
 REASONS = {
     "gone": "The seats were not available any more when the payment arrived.",
+    "too_little": "The payment was less than the seats cost.",
     "overpaid": "More was paid than the seats cost.",
 }
 
@@ -128,7 +130,7 @@ def _pending_payment(user: User, reference: str, provider: str, now: datetime) -
     with write_transaction():
         # Race: a cancellation, another payment of the order.
         show = lock_show(order.show_id)
-        _check_payable(show, now)
+        check_on_sale(show, now)
         money, due = _due(show, reference, now)
         pending = [payment for payment in money.payments if payment.status == Payment.Status.PENDING]
         for payment in pending:
@@ -142,13 +144,6 @@ def _pending_payment(user: User, reference: str, provider: str, now: datetime) -
             currency=settings.CURRENCY,
             created_at=now,
         )
-
-
-def _check_payable(show: Show, now: datetime) -> None:
-    if show.is_cancelled:
-        raise ShowCancelled
-    if show.has_started(now):
-        raise ShowStarted
 
 
 def _due(show: Show, reference: str, now: datetime) -> tuple[OrderMoney, Decimal]:
@@ -315,14 +310,19 @@ def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
     reason = "overpaid"
     holds = _holds_of(show, payment)
     if holds:
-        if _covers(show, payment, holds) and _are_available(show, holds, now):
+        if not _covers(show, payment, holds):
+            reason = "too_little"
+        elif _are_available(show, holds, now):
             _book(show, holds, now)
         else:
             reason = "gone"
     refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
-    # A customer whose whole payment goes back gets mail when it is refunded.
-    if payment.amount > sum(refund.amount for refund in refunds if refund.payment_id == payment.pk):
+    back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
+    if payment.amount > back:
         report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
+    # The customer must not wait for the refund, which may take long or fail. At the counter a clerk tells them.
+    if reason != "overpaid" and back and payment.provider != COUNTER:
+        report_lost_seats(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
 
 
 def _holds_of(show: Show, payment: Payment) -> list[Booking]:
@@ -364,4 +364,4 @@ def _book(show: Show, holds: list[Booking], now: datetime) -> None:
     others = Booking.objects.expired(now).filter(show=show, seat_number__in=seats).exclude(pk__in=pks)
     others.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
     booked = {"status": Booking.Status.BOOKED, "expires_at": None, "cancelled_at": None, "created_at": now}
-    Booking.objects.filter(show=show, pk__in=pks).update(**booked)
+    SEATS_BOOKED.inc(Booking.objects.filter(show=show, pk__in=pks).update(**booked))

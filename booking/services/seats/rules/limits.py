@@ -28,17 +28,17 @@ def exceeds_seat_limit(seats: int) -> bool:
 class SeatLimit(Rule):
     refusals = (SeatLimitReached,)
     # A move keeps the number of seats, and blocked seats are no customer's.
-    actions = (Action.BOOK, Action.HOLD)
+    actions = (Action.BOOK, Action.HOLD, Action.SETTLE)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
         # Staff see in the hall that the limit is exceeded.
         if request.staff:
             return
-        others = [
-            row
-            for row in facts.active_rows(request.now)
-            if row.user_id == request.user_id and row.seat_number not in request.seat_numbers
-        ]
+        own = [row for row in facts.active_rows(request.now) if row.user_id == request.user_id]
+        others = [row for row in own if row.seat_number not in request.seat_numbers]
+        # Seats that the customer still holds were counted when the hold began.
+        if request.action == Action.SETTLE and len(own) - len(others) == request.number_of_seats:
+            return
         if exceeds_seat_limit(len(others) + request.number_of_seats):
             raise SeatLimitReached
 

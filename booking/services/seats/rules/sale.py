@@ -1,8 +1,9 @@
 """The show is on sale, and a booking can be moved."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
-from booking.models import Booking
+from booking.models import Booking, Show
 from booking.services.door.admitted import SeatAdmitted, refuse_admitted
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
@@ -53,12 +54,17 @@ class ShowCancelled(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "This show has been cancelled."}
 
 
+def check_on_sale(show: Show, now: datetime) -> None:
+    """Raises ShowCancelled or ShowStarted. `now` is UTC."""
+    if show.is_cancelled:
+        raise ShowCancelled
+    if show.has_started(now):
+        raise ShowStarted
+
+
 class OnSale(Rule):
     refusals = (ShowCancelled, ShowStarted)
     actions = tuple(Action)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
-        if facts.show.is_cancelled:
-            raise ShowCancelled
-        if facts.show.has_started(request.now):
-            raise ShowStarted
+        check_on_sale(facts.show, request.now)

@@ -216,6 +216,129 @@ def test_a_ticket_that_both_doors_let_in_is_reported(booking, door, other_door):
     assert rows() == [(booking.pk, "in", ""), (booking.pk, "in", "already_checked_in")]
 
 
+@pytest.fixture
+def other_booking(live_server):
+    """A booking of another show whose doors are open."""
+    return make_booking(show=make_show(starts_at=timezone.now() + timedelta(minutes=20)), created_at=timezone.now())
+
+
+def scan_offline(page, booking):
+    """Admits a ticket at the door of its show without the network, which stays away."""
+    open_door(page, booking.show)
+    page.context.route("**/door/**", lambda route: route.abort())
+    scan(page, sign_ticket(booking=booking))
+    expect_answer(page, "Go", "Checked without the network.")
+
+
+def test_waiting_scans_of_another_show_are_sent_to_its_door(page, person, booking, other_booking):
+    scan_offline(page, other_booking)
+    admit_path = f"**/show/{other_booking.show_id}/door/admit/"
+    page.context.route(admit_path, lambda route: route.fulfill(status=503))
+    page.context.unroute("**/door/**")
+    open_door(page, booking.show)
+    # One scan that the service can't store holds up no other one.
+    expect(page.locator("#door-network")).to_have_text("1 scan waits to be sent.")
+    scan_offline(page, booking)
+    expect(page.locator("#door-network")).to_contain_text(
+        "No network. Tickets are checked on this device. 2 scans wait"
+    )
+    page.context.unroute("**/door/**")
+    expect(page.locator("#door-network")).to_have_text("1 scan waits to be sent.", timeout=15_000)
+    assert rows() == [(booking.pk, "in", "")]
+    page.context.unroute(admit_path)
+    expect(page.locator("#door-network")).to_have_text("", timeout=15_000)
+    assert rows() == [(booking.pk, "in", ""), (other_booking.pk, "in", "")]
+
+
+def test_the_problem_of_a_waiting_scan_names_its_show(page, person, booking, other_booking):
+    scan_offline(page, other_booking)
+    cancel(other_booking)
+    page.goto("about:blank")
+    page.context.unroute("**/door/**")
+    open_door(page, booking.show)
+    expect(page.locator("#door-problems")).to_contain_text(
+        "A1 of another show: should have been stopped (ticket cancelled)", timeout=15_000
+    )
+
+
+FILL_STORAGE = """() => {
+  for (let length = 1 << 20; length; length = Math.floor(length / 2)) {
+    try { for (let n = 0; ; n += 1) localStorage.setItem(`other-${length}-${n}`, "x".repeat(length)); } catch {}
+  }
+}"""
+
+
+def test_a_full_storage_is_no_missing_network(door, booking, pair):
+    door.evaluate(FILL_STORAGE)
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Go", "A5")
+    expect(door.locator("#door-network")).to_have_text(re.compile("^The browser's storage is full or off"))
+    assert rows() == [(booking.pk, "in", "")]
+    door.context.set_offline(True)
+    scan(door, sign_ticket(booking=pair))
+    expect_answer(door, "Go", "A6", "Checked without the network.")
+    door.context.set_offline(False)
+    expect(door.locator("#door-network")).not_to_contain_text("to be sent", timeout=15_000)
+    assert rows() == [(booking.pk, "in", ""), (pair.pk, "in", "")]
+
+
+WITHOUT_ROOM = """
+  const { setItem } = Storage.prototype;
+  Storage.prototype.setItem = function (name, value) {
+    if (name.startsWith("door-")) throw new DOMException("Full", "QuotaExceededError");
+    setItem.call(this, name, value);
+  };
+"""
+
+
+def test_scans_without_room_in_the_storage_are_in_memory(page, person, booking):
+    page.add_init_script(WITHOUT_ROOM)
+    scan_offline(page, booking)
+    scan(page, sign_ticket(booking=booking))
+    expect_answer(page, "Stop", "A5 was already admitted.")
+    expect(page.locator("#door-network")).to_contain_text("1 scan waits to be sent.")
+    page.context.unroute("**/door/**")
+    expect(page.locator("#door-network")).not_to_contain_text("to be sent", timeout=15_000)
+    assert rows() == [(booking.pk, "in", "")]
+
+
+def test_only_lists_that_are_needed_stay_in_the_storage(page, person, booking, other_booking):
+    names = "Object.keys(localStorage).filter((name) => name.startsWith('door-list-')).sort()"
+    old = make_show(starts_at=timezone.now() + timedelta(minutes=20))
+    open_door(page, old)
+    scan_offline(page, other_booking)
+    page.context.route("**/door/admit/", lambda route: route.fulfill(status=503))
+    page.context.unroute("**/door/**")
+    open_door(page, booking.show)
+    assert page.evaluate(names) == sorted(f"door-list-{show.pk}" for show in (booking.show, other_booking.show))
+
+
+# As in browsers that don't know Ed25519.
+WITHOUT_ED25519 = """
+  SubtleCrypto.prototype.importKey = async () => { throw new DOMException("Unrecognized name", "NotSupportedError"); };
+"""
+
+
+def test_a_browser_that_can_not_verify_signatures_trusts_its_list(page, person, booking):
+    page.add_init_script(WITHOUT_ED25519)
+    scan_offline(page, booking)
+    expect(page.locator("#door-no-signatures")).to_be_visible()
+    later = make_booking(show=booking.show, seat_number=7, created_at=timezone.now())
+    scan(page, sign_ticket(booking=later))
+    expect_answer(page, "Stop", "This ticket is not on the list of the show.")
+
+
+def test_a_browser_that_verifies_signatures_does_not_say_that_it_can_not(door):
+    expect(door.locator("#door-no-signatures")).to_be_hidden()
+
+
+def test_a_door_that_stays_open_into_another_day_says_so(show, booking, door):
+    show.starts_at, show.ends_at = (time - timedelta(days=3) for time in (show.starts_at, show.ends_at))
+    show.save()
+    expect(door.locator("#door-network")).to_have_text("You see the doors of today's shows only.", timeout=15_000)
+    expect(door.locator("#door-sold")).to_have_text("1")
+
+
 def forged(booking):
     """A ticket of the booking with the signature of another one."""
     header, _, signature = sign_ticket(booking=booking).split(".")

@@ -4,14 +4,28 @@
 const decode = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
 const json = (part) => JSON.parse(new TextDecoder().decode(decode(part)));
 
+// Whether the browser verifies signatures: it does so only on pages that were loaded over HTTPS or from this machine,
+// and older ones don't know Ed25519. The key is the example of RFC 8037.
+export const canVerify = await (async () => {
+  try {
+    await importKey({ kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+function importKey({ kty, crv, x }) {
+  return crypto.subtle.importKey("jwk", { kty, crv, x }, { name: "Ed25519" }, false, ["verify"]);
+}
+
 // Returns the claims of a ticket, or null if the text is no ticket of this cinema.
 async function readTicket(text, keys) {
   try {
     const [header, payload, signature] = text.split(".");
     const key = keys.find(({ kid }) => kid === json(header).kid);
     if (!key) return null;
-    // Browsers check signatures only on pages that were loaded over HTTPS or from this machine.
-    if (crypto.subtle && !(await isSigned(key, `${header}.${payload}`, decode(signature)))) return null;
+    if (canVerify && !(await isSigned(key, `${header}.${payload}`, decode(signature)))) return null;
     return json(payload);
   } catch {
     return null;
@@ -19,9 +33,7 @@ async function readTicket(text, keys) {
 }
 
 async function isSigned(key, text, signature) {
-  const { kty, crv, x } = key;
-  const imported = await crypto.subtle.importKey("jwk", { kty, crv, x }, { name: "Ed25519" }, false, ["verify"]);
-  return crypto.subtle.verify({ name: "Ed25519" }, imported, signature, new TextEncoder().encode(text));
+  return crypto.subtle.verify({ name: "Ed25519" }, await importKey(key), signature, new TextEncoder().encode(text));
 }
 
 const stop = (code, detail, seat = "") => ({ ok: false, code, detail, seat });
@@ -36,7 +48,7 @@ export async function checkOffline(text, list) {
   if (!ticket) return stop("ticket_invalid", "This is not a ticket of this cinema.");
   if (ticket.s !== list.show) return stop("wrong_show", "This ticket is for another show.");
   // Without a row, the seat was sold after the list was loaded, which the signature proves.
-  const [seat, serial, state] = list.seats[ticket.b] ?? [`Seat ${ticket.n}`, ticket.v, crypto.subtle ? "expected" : "unknown"];
+  const [seat, serial, state] = list.seats[ticket.b] ?? [`Seat ${ticket.n}`, ticket.v, canVerify ? "expected" : "unknown"];
   if (state === "unknown") return stop("ticket_invalid", "This ticket is not on the list of the show.");
   if (state === "cancelled") return stop("ticket_cancelled", "This booking was cancelled.", seat);
   if (ticket.v < serial) return stop("ticket_cancelled", "There is a newer ticket for this booking.", seat);
@@ -46,32 +58,68 @@ export async function checkOffline(text, list) {
   return { ok: true, booking: ticket.b, seat, detail: "Checked without the network." };
 }
 
-// Scans that wait for the network, and the last list, in the browser's storage: they survive a reload.
+const LIST = "door-list-";
+const SCAN = "door-scan-";
+
+// The last list of the show, and the scans of all shows that wait for the network, in the browser's storage: they
+// survive a reload. The storage may be full or switched off; scans without room in it are in memory.
 export class Store {
   constructor(show) {
     this.show = show;
+    this.isFull = false;
+    this.unsaved = [];
+    this.deleteOtherLists();
   }
 
-  read(name, otherwise) {
-    return JSON.parse(localStorage.getItem(`door-${this.show}-${name}`)) ?? otherwise;
+  get list() {
+    return JSON.parse(attempt(() => localStorage.getItem(`${LIST}${this.show}`)) ?? null);
   }
 
-  write(name, value) {
-    localStorage.setItem(`door-${this.show}-${name}`, JSON.stringify(value));
+  set list(list) {
+    this.save(`${LIST}${this.show}`, list);
   }
 
+  // The scans that wait, the oldest first, each with its show.
   get waiting() {
-    return this.read("waiting", []);
+    const names = keys().filter((name) => name.startsWith(SCAN));
+    const saved = names.map((name) => JSON.parse(localStorage.getItem(name))).filter(Boolean);
+    return [...saved, ...this.unsaved].sort((one, other) => one.scanned_at.localeCompare(other.scanned_at));
   }
 
   add(scan) {
-    this.write("waiting", [...this.waiting, scan]);
+    const own = { ...scan, show: this.show };
+    if (this.save(`${SCAN}${scan.nonce}`, own)) return;
+    // A scan is worth more than the list, which the page has in memory.
+    attempt(() => localStorage.removeItem(`${LIST}${this.show}`));
+    if (!this.save(`${SCAN}${scan.nonce}`, own)) this.unsaved.push(own);
   }
 
-  remove(scan) {
-    this.write(
-      "waiting",
-      this.waiting.filter(({ nonce }) => nonce !== scan.nonce),
-    );
+  remove({ nonce }) {
+    attempt(() => localStorage.removeItem(`${SCAN}${nonce}`));
+    this.unsaved = this.unsaved.filter((scan) => scan.nonce !== nonce);
+  }
+
+  save(name, value) {
+    this.isFull = !attempt(() => localStorage.setItem(name, JSON.stringify(value)) ?? true);
+    return !this.isFull;
+  }
+
+  // Lists of shows with waiting scans stay, since their doors are still without the network.
+  deleteOtherLists() {
+    const needed = new Set([this.show, ...this.waiting.map(({ show }) => show)].map((show) => `${LIST}${show}`));
+    for (const name of keys()) {
+      if (name.startsWith(LIST) && !needed.has(name)) attempt(() => localStorage.removeItem(name));
+    }
   }
 }
+
+// Returns the result, or undefined if the storage is full or switched off.
+export function attempt(useStorage) {
+  try {
+    return useStorage();
+  } catch {
+    return undefined;
+  }
+}
+
+const keys = () => attempt(() => Object.keys(localStorage)) ?? [];

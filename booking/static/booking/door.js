@@ -2,10 +2,10 @@
 // A handheld scanner types the text of a ticket and Enter; so the field for it has the focus.
 
 import { Camera, canDetect, canUseCamera, readPhoto } from "./door-camera.js";
-import { checkOffline, Store } from "./door-offline.js";
+import { attempt, canVerify, checkOffline, Store } from "./door-offline.js";
 
 const REFRESH_MS = 3000;
-// Longer than an answer should take, and shorter than people wait.
+// Longer than an answer should take, and short enough for a queue.
 const TIMEOUT_MS = 3000;
 
 const find = (id) => document.getElementById(id);
@@ -17,9 +17,11 @@ const field = find("door-text");
 const device = find("door-device");
 const token = door.querySelector("[name='csrfmiddlewaretoken']").value;
 
-let list = store.read("list", null);
+let list = store.list;
 let etag = null;
 let isOffline = false;
+// Why the list is not loaded, though the service answers.
+let problem = "";
 let undoing = null;
 // Scans are checked one after the other, so that the answers come in the order of the scans.
 let checking = Promise.resolve();
@@ -29,19 +31,23 @@ const newNonce = () => Array.from(crypto.getRandomValues(new Uint32Array(4)), (n
 // --- Requests ---
 
 class NoNetwork extends Error {}
+// The service answers with an error of its own: at the door as good as no network, though the next request may succeed.
+class ServerError extends NoNetwork {}
 class SignedOut extends Error {}
 
 async function ask(url, options = {}) {
   let response;
+  let text;
   try {
     response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
+    text = await response.text();
   } catch {
     throw new NoNetwork();
   }
-  if (response.status >= 500) throw new NoNetwork();
+  if (response.status >= 500) throw new ServerError();
   if (response.status === 304) return null;
   if (!response.headers.get("Content-Type")?.includes("json")) throw new SignedOut();
-  return { etag: response.headers.get("ETag"), ...(await response.json()) };
+  return { etag: response.headers.get("ETag"), ...JSON.parse(text) };
 }
 
 function post(url, fields) {
@@ -138,7 +144,7 @@ async function answerOffline(scan) {
     if (list.seats[answer.booking]) list.seats[answer.booking][2] = "admitted";
     else list.seats[answer.booking] = [answer.seat, 0, "admitted"];
     list.admitted += 1;
-    store.write("list", list);
+    store.list = list;
     drawCounts();
   }
   return answer;
@@ -154,27 +160,38 @@ async function refresh() {
   try {
     await upload();
     const fresh = await ask(listUrl, etag ? { headers: { "If-None-Match": etag } } : {});
-    setOffline(false);
-    if (fresh) {
+    // Another show than one of the day is not found.
+    problem = fresh?.ok === false ? fresh.detail : "";
+    if (fresh && !problem) {
       ({ etag } = fresh);
       list = fresh;
-      store.write("list", list);
+      store.list = list;
       draw();
     }
+    setOffline(false);
   } catch (error) {
-    if (error instanceof SignedOut) find("door-network").textContent = signedOut().detail;
-    else setOffline(true);
+    if (error instanceof SignedOut) problem = signedOut().detail;
+    else if (!(error instanceof NoNetwork)) throw error;
+    setOffline(error instanceof NoNetwork);
   } finally {
     isRefreshing = false;
   }
 }
 
-// Sends the scans that were made offline, with the same nonces, so that none is stored twice.
+// Sends the scans of all shows that were made offline, with the same nonces, so that none is stored twice.
 async function upload() {
-  for (const { seat, ...scan } of store.waiting) {
-    const answer = await post(admitUrl, scan);
+  for (const { seat, show: ofShow, ...scan } of store.waiting) {
+    let answer;
+    try {
+      answer = await post(admitUrl.replace(`/${store.show}/`, `/${ofShow}/`), scan);
+    } catch (error) {
+      // This scan is sent again later, and holds up no other one.
+      if (error instanceof ServerError) continue;
+      throw error;
+    }
     store.remove(scan);
-    if (answer.code) addProblem(`${answer.seat || seat || "A ticket"}: ${reasonOf(answer)}`, scan.scanned_at);
+    const where = ofShow === store.show ? "" : " of another show";
+    if (answer.code) addProblem(`${answer.seat || seat || "A ticket"}${where}: ${reasonOf(answer)}`, scan.scanned_at);
   }
 }
 
@@ -191,9 +208,13 @@ function setOffline(now) {
   isOffline = now;
   const waiting = store.waiting.length;
   const network = find("door-network");
-  const scans = waiting === 1 ? "1 scan waits" : `${waiting} scans wait`;
-  network.classList.toggle("is-offline", now);
-  const text = now ? `No network. Tickets are checked on this device; ${scans} to be sent.` : "";
+  const text = [
+    now && "No network. Tickets are checked on this device.",
+    waiting && (waiting === 1 ? "1 scan waits to be sent." : `${waiting} scans wait to be sent.`),
+    store.isFull && "The browser's storage is full or off: keep this page open until all scans are sent.",
+    problem,
+  ].filter(Boolean).join(" ");
+  network.classList.toggle("is-offline", Boolean(text));
   if (network.textContent !== text) network.textContent = text;
 }
 
@@ -300,8 +321,10 @@ find("door-photo").addEventListener("change", async ({ target }) => {
   field.focus();
 });
 
-device.value = localStorage.getItem("door-device") ?? "";
-device.addEventListener("change", () => localStorage.setItem("door-device", device.value));
+device.value = attempt(() => localStorage.getItem("door-device")) ?? "";
+device.addEventListener("change", () => attempt(() => localStorage.setItem("door-device", device.value)));
+
+find("door-no-signatures").hidden = canVerify;
 
 if (list) draw();
 field.focus();

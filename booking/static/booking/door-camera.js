@@ -49,7 +49,7 @@ export class Camera {
   async start() {
     this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     await this.video.play();
-    this.look();
+    this.scanFrame();
   }
 
   stop() {
@@ -57,13 +57,13 @@ export class Camera {
     this.video.srcObject = null;
   }
 
-  async look() {
+  async scanFrame() {
     if (!this.isOn) return;
     const { videoWidth, videoHeight } = this.video;
     const text = videoWidth ? await readPicture(this.video, videoWidth, videoHeight, this.send).catch(() => null) : null;
     this.misses = text ? 0 : this.misses + 1;
     if (text && text !== this.last) this.found(text);
     if (text || this.misses > 3) this.last = text;
-    setTimeout(() => this.look(), FRAME_MS);
+    setTimeout(() => this.scanFrame(), FRAME_MS);
   }
 }

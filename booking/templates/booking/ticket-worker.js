@@ -1,7 +1,7 @@
 // Shows a ticket that was opened before when there is no network, or none that works.
 const TICKETS = "tickets";
-// At the door nobody waits for a slow network.
-const PATIENCE_MS = 3000;
+// A ticket is shown at the door: after this time on a slow network, the stored page is shown.
+const TIMEOUT_MS = 3000;
 
 const isGone = (response) => response.status === 404 || response.status === 410;
 
@@ -23,7 +23,7 @@ async function answer(event) {
   return Promise.race([
     // A failure of the service, and the sign-in page of a public network, are no reason to show no ticket.
     loaded.then((response) => (response.ok || isGone(response) ? response : stored)).catch(() => stored),
-    new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, stored)),
+    new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS, stored)),
   ]);
 }
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -95,12 +96,13 @@ class MoneyAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        # One after the other, so that each can use its index.
+        # One after the other, so that each can use its index; that of the provider's ids begins with the provider.
         term = search_term.strip()
         by_reference = queryset.filter(reference=term.upper())
         if not term:
             return queryset, False
-        return (by_reference if by_reference.exists() else queryset.filter(provider_id=term)), False
+        by_id = queryset.filter(provider__in=settings.PAYMENT_PROVIDERS, provider_id=term)
+        return (by_reference if by_reference.exists() else by_id), False
 
     @staticmethod
     def order_of(row: Payment | Refund) -> Order | None:

@@ -110,6 +110,9 @@ class Payment(models.Model):
         ]
         indexes = [
             models.Index(fields=["show", "reference"], name="payment_by_order"),
+            # Lists of staff, and their search.
+            models.Index(fields=["-created_at", "-id"], name="payment_by_creation"),
+            models.Index(fields=["reference"], name="payment_by_reference"),
             models.Index(fields=["settled_at"], condition=Q(status="paid"), name="payment_by_time"),
             models.Index(fields=["created_by"], condition=Q(created_by__isnull=False), name="payment_by_clerk"),
         ]
@@ -175,6 +178,9 @@ class Refund(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["show", "reference"], name="refund_by_order"),
+            # Lists of staff, and their search.
+            models.Index(fields=["-created_at", "-id"], name="refund_by_creation"),
+            models.Index(fields=["reference"], name="refund_by_reference"),
             models.Index(fields=["settled_at"], condition=Q(status="done"), name="refund_by_time"),
             models.Index(fields=["status"], condition=~Q(status="done"), name="unfinished_refund_by_status"),
             models.Index(fields=["created_by"], condition=Q(created_by__isnull=False), name="refund_by_clerk"),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from booking.models import Order, Payment, PaymentEvent
@@ -53,6 +54,23 @@ def test_payments_are_filtered_by_day(box_office, online, cash):
 
 def test_a_payment_is_found_by_reference_or_by_the_provider_s_id(box_office, online, cash):
     assert [listed(box_office, q=text) for text in (cash.reference, "demo-1", "x")] == [{cash}, {online}, set()]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite uses no partial index for a parameter")
+@pytest.mark.parametrize("model", ["payment", "refund"])
+def test_lists_and_searches_use_an_index(box_office, model):
+    refund = make_refund(make_payment(provider="demo", provider_id="p-1"), provider_id="p-1")
+    assert f"{model}_by_creation" in plan_of(box_office, model, {})
+    assert f"{model}_by_reference" in plan_of(box_office, model, {"q": refund.reference})
+    assert f"one_{model}_per_provider_and_provider_id" in plan_of(box_office, model, {"q": "p-1"})
+
+
+def plan_of(client, model, query):
+    """How PostgreSQL would find the first rows of the list, or a few rows of a search, if the table were large."""
+    rows = client.get(f"/admin/booking/{model}/", query).context["cl"].queryset
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    return (rows.order_by() if query else rows[:100]).explain()
 
 
 def test_the_list_leads_to_the_order(box_office, cash):

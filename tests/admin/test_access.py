@@ -184,7 +184,7 @@ def test_no_page_takes_a_form_without_a_csrf_token(booking, page, arguments, met
 def refund_of(booking):
     """A refund of the booking that failed."""
     found = Refund.objects.filter(reference=booking.reference).first()
-    return found or make_refund(make_payment(Order.objects.get()), status="failed", problem="Refused.")
+    return found or make_refund(make_payment(Order.objects.get(), provider="demo"), status="failed", problem="Refused.")
 
 
 def carry_out(who, model, action, booking, *, token=True):

@@ -41,7 +41,9 @@ class TicketSerializer(serializers.Serializer[Any]):
     ticket = serializers.CharField(help_text="What the QR code contains: a JWS that the keys verify.")
     url = serializers.URLField(help_text="A page with the QR code, which opens without an account.")
     currency = serializers.CharField(help_text="The code of the currency (ISO 4217).")
-    due = AmountField(help_text="What is still to be paid for the whole order; the door stops unpaid tickets.")
+    due = AmountField(
+        help_text="What is still to be paid for the booked seats of the order; the door stops unpaid tickets."
+    )
 
     class Meta:
         swagger_schema_fields = example(**TICKET_EXAMPLE)

@@ -64,7 +64,6 @@ from booking.services.money.amounts import (
     OrderAmounts,
     OrderMoney,
     amount_owed,
-    order_amounts,
     read_due,
     read_money,
 )
@@ -339,7 +338,6 @@ __all__ = [
     "move_bookings",
     "offset_of",
     "open_till",
-    "order_amounts",
     "orders_of",
     "pay_order",
     "pay_out_refund",

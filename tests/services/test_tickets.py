@@ -10,9 +10,12 @@ from django.db import connection
 
 from booking import services
 from booking.models import Booking, Order
-from booking.services import NotFound, find_ticket, find_tickets, split_order
+from booking.services import NotFound, book_seat, find_ticket, find_tickets, hold_seats, split_order
 from booking.services.door import tickets
+from booking.services.door.check_ins import TicketUnpaid
 from booking.services.door.tickets import TicketInvalid, read_ticket, sign_ticket
+from tests.bank import make_paid_show
+from tests.door import admit, make_door_staff
 from tests.factories import NOW, PASSWORD, make_booking, make_user
 from tests.races import at_once
 
@@ -185,3 +188,13 @@ def test_an_order_without_bookings_has_no_tickets(user, show):
     Order.objects.create(show=show, user=user, reference="ACDEFGHJ", created_at=NOW)
     with pytest.raises(NotFound):
         find_tickets(user=user, reference="ACDEFGHJ", now=NOW)
+
+
+def test_what_is_due_is_the_same_on_the_ticket_and_at_the_door(user):
+    show = make_paid_show()
+    hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)
+    booking = book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)
+    with pytest.raises(TicketUnpaid) as refusal:
+        admit(booking, make_door_staff())
+    due = find_ticket(user=user, booking_id=booking.pk, now=NOW).due
+    assert (due, refusal.value.extra["due"]) == (12, "12.00")

@@ -80,5 +80,5 @@ def lock_and_read(*, show_id: int, booking_id: int, nonce: str) -> ScanFacts:
         booking=booking,
         known=known[0] if known else None,
         admissions=sum(number for (number,) in admissions),
-        due=OrderMoney(payments, refunds).amounts(seats).due,
+        due=OrderMoney(payments, refunds).due_for_tickets(seats),
     )

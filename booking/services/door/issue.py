@@ -11,7 +11,7 @@ from django.db.models import F, Subquery
 from booking.models import Booking, User
 from booking.services.door.tickets import read_link
 from booking.services.mail.outbox import report_new_tickets
-from booking.services.money.amounts import order_amounts
+from booking.services.money.amounts import NO_MONEY, read_money
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.orders import orders_of
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -35,7 +35,7 @@ class NoTicket(Refusal):
 class Ticket:
     """The ticket of a booked seat.
 
-    `due` is what is still to be paid for the whole order, and `seats` are all booked seats of the order.
+    `seats` are all booked seats of the order, and `due` is what is still to be paid for them.
     """
 
     booking: Booking
@@ -99,15 +99,14 @@ def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
 
 
 def _order(show_id: int, reference: str | Subquery, now: datetime) -> tuple[list[Booking], Decimal]:
-    """Return the bookings of an order by seat number, as of `now`, and what is due for them. Raises NotFound."""
+    """Return the bookings of an order by seat number, as of `now`, and what is due for its tickets. Raises NotFound."""
     of_order = Booking.objects.filter(show=show_id, reference=reference).order_by("seat_number", "pk")
     loaded = of_order.select_related("show__movie", "show__screen", "ticket_type")
     bookings = [booking.as_of(now) for booking in loaded]
     if not bookings:
         raise NotFound
-    due = order_amounts(show_id=show_id, reference=bookings[0].reference, bookings=bookings).due
-    # An order that is overpaid owes nothing.
-    return bookings, max(due, Decimal(0))
+    key = (show_id, bookings[0].reference)
+    return bookings, read_money(keys=[key]).get(key, NO_MONEY).due_for_tickets(bookings)
 
 
 def _ticket_of(show_id: int, booking_id: int, now: datetime) -> Ticket:

@@ -110,7 +110,7 @@ def _unpaid_orders(bookings: list[Booking]) -> set[str]:
         if booking.status == Booking.Status.BOOKED:
             orders.setdefault((booking.show_id, booking.reference), []).append(booking)
     money = read_money(keys=orders.keys())
-    return {key[1] for key, seats in orders.items() if money.get(key, NO_MONEY).amounts(seats).due > 0}
+    return {key[1] for key, seats in orders.items() if money.get(key, NO_MONEY).due_for_tickets(seats)}
 
 
 def read_recent_scans(*, show_id: int) -> list[RecentScan]:

@@ -73,8 +73,7 @@ class Contents:
 
     def tickets(self) -> list[Attachment]:
         """Return the PDF with the tickets of the booked seats, of which there is at least one."""
-        due = max(self.money.amounts(self.bookings).due, Decimal(0))
-        content = ticket_pdf(bookings=self.booked, due=due)
+        content = ticket_pdf(bookings=self.booked, due=self.money.due_for_tickets(self.booked))
         return [Attachment(f"tickets-{self.order.reference}.pdf", "application/pdf", content)]
 
     def calendar(self, now: datetime) -> list[Attachment]:

@@ -45,6 +45,14 @@ class OrderMoney:
         refunded = [refund.amount for refund in self.refunds]
         return OrderAmounts(amount_owed(bookings=bookings), sum(received, Decimal(0)), sum(refunded, Decimal(0)))
 
+    def due_for_tickets(self, bookings: Iterable[Booking]) -> Decimal:
+        """Return what is still to be paid before the customer enters: for the booked ones of the order's bookings.
+
+        Seats that are only held have no tickets. An order that is overpaid owes nothing.
+        """
+        booked = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
+        return max(self.amounts(booked).due, Decimal(0))
+
 
 NO_MONEY = OrderMoney()
 
@@ -64,12 +72,6 @@ def _by_order(model: Any, of_orders: dict[str, Any]) -> dict[OrderKey, list[Any]
     for row in model.objects.filter(**of_orders).order_by("created_at", "pk"):
         rows.setdefault((row.show_id, row.reference), []).append(row)
     return rows
-
-
-def order_amounts(*, show_id: int, reference: str, bookings: Iterable[Booking]) -> OrderAmounts:
-    """Return the amounts of one order, whose `bookings` are as of now."""
-    key = (show_id, reference)
-    return read_money(keys=[key]).get(key, NO_MONEY).amounts(bookings)
 
 
 def read_due(*, show_id: int, now: datetime) -> dict[Order, Decimal]:

@@ -15,9 +15,11 @@ from booking.services import (
     book_seats,
     cancel_booking,
     cancel_bookings,
+    cancel_mailed_order,
     cancel_order,
     cancel_show,
     carry_out_refund,
+    change_show,
     delete_account,
     hold_seats,
     move_booking,
@@ -221,6 +223,16 @@ def test_customers_get_refunds_until_60_minutes_before_the_start(user, show):
     with pytest.raises(RefundEnded):
         cancel_order(user=user, reference=reference, now=REFUND_UNTIL + MOMENT)
     cancel_order(user=user, reference=reference, now=REFUND_UNTIL)
+    assert refunds() == [(Decimal(12), "pending")]
+
+
+def test_customers_get_refunds_later_if_the_cinema_moved_the_start(user, show):
+    reference = book(user, show, 1)
+    pay(user, reference)
+    change_show(show_id=show.pk, starts_at=LATER + timedelta(minutes=50), now=LATER)
+    with pytest.raises(RefundEnded):
+        cancel_order(user=user, reference=reference, now=LATER)
+    cancel_mailed_order(show_id=show.pk, reference=reference, now=LATER)
     assert refunds() == [(Decimal(12), "pending")]
 
 

@@ -60,9 +60,11 @@ def cancel_order(*, user: User, reference: str, now: datetime) -> list[Booking]:
 def cancel_mailed_order(*, show_id: int, reference: str, now: datetime) -> list[Booking]:
     """Cancels all active bookings of an order whose signed link the customer followed, and returns them.
 
-    `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted, SeatAdmitted or Busy.
+    The link is in the mail about a new start, so the money goes back until the show starts: it was the cinema that
+    changed the show. `now` is UTC. Raises NotFound, AlreadyCancelled, ShowStarted, SeatAdmitted or Busy.
     """
-    return _cancel_active(Booking.objects.filter(show=show_id, reference=reference), show_id, now)
+    bookings = Booking.objects.filter(show=show_id, reference=reference)
+    return _cancel_active(bookings, show_id, now, refunds_end=False)
 
 
 def _cancel_active(
@@ -72,8 +74,10 @@ def _cancel_active(
     cancelled_by: User | None = None,
     seen: Sequence[SeenSeat] = (),
     note: str = "",
+    *,
+    refunds_end: bool = True,
 ) -> list[Booking]:
-    """Cancels those of the bookings that are active in the show."""
+    """Cancels those of the bookings that are active in the show; with `refunds_end`, customers may be too late."""
     with write_transaction():
         # Race: a second cancellation, a move, a booking under the same reference, the show's cancellation.
         show = lock_show(show_id)
@@ -93,7 +97,7 @@ def _cancel_active(
             now=now,
             reason=CANCELLED,
             by=cancelled_by,
-            by_customer=cancelled_by is None,
+            by_customer=cancelled_by is None and refunds_end,
         )
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)

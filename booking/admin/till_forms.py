@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from booking import services
 from booking.admin.price_forms import AmountField
 from booking.models import Till
 
@@ -22,14 +23,18 @@ class TillForm(forms.ModelForm):
 
 
 class OpenTillForm(TillForm):
-    opening_float: Any = AmountField(label="Float", help_text="The cash in the drawer now.")
+    opening_float: Any = AmountField(
+        label="Float", max_value=services.MAX_CASH, help_text="The cash in the drawer now."
+    )
 
     class Meta(TillForm.Meta):
         fields = ("opening_float",)
 
 
 class CloseTillForm(TillForm):
-    counted_cash: Any = AmountField(label="Counted cash", help_text="All cash in the drawer, with the float.")
+    counted_cash: Any = AmountField(
+        label="Counted cash", max_value=services.MAX_CASH, help_text="All cash in the drawer, with the float."
+    )
 
     class Meta(TillForm.Meta):
         fields = ("counted_cash", "note")

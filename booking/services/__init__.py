@@ -92,7 +92,15 @@ from booking.services.money.refunds import (
     settle_refund,
 )
 from booking.services.money.takings import MoneyLine, MoneyReport, read_money_report
-from booking.services.money.tills import TillLine, close_till, expected_cash, find_open_till, open_till, read_till
+from booking.services.money.tills import (
+    MAX_CASH,
+    TillLine,
+    close_till,
+    expected_cash,
+    find_open_till,
+    open_till,
+    read_till,
+)
 from booking.services.programme.copies import Copy, add_copies, preview_copies
 from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
 from booking.services.programme.movie_cells import DateOrder
@@ -193,6 +201,7 @@ __all__ = [
     "DOOR_STATES",
     "EXPORTED",
     "IMPORT_COLUMNS",
+    "MAX_CASH",
     "METHODS",
     "NIGHT",
     "NO_MONEY",

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from booking import services
 from booking.models import Till
 from booking.services import close_till
 from tests.admin.orders import links_of, text_of
@@ -50,12 +51,37 @@ def test_a_clerk_has_one_open_till(desk, clerk):
     assert Till.objects.count() == 1
 
 
-@pytest.mark.parametrize("value", ["", "-1", "x", "0.001", "9" * 15])
+@pytest.mark.parametrize("value", ["", "-1", "x", "0.001", "999999999.99", "9" * 15])
 def test_a_float_that_is_no_amount_is_refused(desk, value):
     assert desk.post(f"{TILLS}add/", {"opening_float": value}).context["adminform"].form.errors.keys() == {
         "opening_float"
     }
     assert not Till.objects.exists()
+
+
+def test_a_mistyped_count_is_refused_and_the_till_stays_open(desk, clerk):
+    till = till_of(clerk)
+    response = close(desk, till, counted_cash="999999999.99")
+    till.refresh_from_db()
+    assert (response.context["adminform"].form.errors.keys(), till.closed_at) == ({"counted_cash"}, None)
+
+
+def test_the_largest_float_leaves_room_for_sales(desk, clerk):
+    till = till_of(clerk, services.MAX_CASH)
+    take(sell(make_priced_show(), 1), clerk)
+    close(desk, till, counted_cash="12")
+    till.refresh_from_db()
+    assert (till.expected_cash, desk.get(TILLS).status_code) == (100_000_012, 200)
+
+
+@pytest.mark.parametrize("amount", ["-0.01", "100000000.01"])
+def test_the_services_refuse_too_much_cash(clerk, amount):
+    till, now = till_of(clerk), timezone.now()
+    with pytest.raises(services.InvalidInput) as opened:
+        services.open_till(clerk=clerk, opening_float=Decimal(amount), now=now)
+    with pytest.raises(services.InvalidInput) as closed:
+        close_till(till_id=till.pk, clerk=clerk, counted_cash=Decimal(amount), note="", now=now)
+    assert [one.value.field for one in (opened, closed)] == ["opening_float", "counted_cash"]
 
 
 def test_the_page_counts_by_kind_of_payment(desk, clerk):

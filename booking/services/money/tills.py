@@ -9,8 +9,11 @@ from django.db import IntegrityError
 from django.db.models import Case, Count, Sum, Value, When
 
 from booking.models import Payment, Refund, Till, User
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import InvalidInput, NotFound, Refusal
 from booking.services.transactions import retried, write_transaction
+
+# The largest float and count, in any currency. With it, what a till takes fits the column of the expected cash.
+MAX_CASH = Decimal(100_000_000)
 
 
 class NoOpenTill(Refusal):
@@ -56,13 +59,19 @@ def find_open_till(*, clerk: User) -> Till | None:
 
 @retried
 def open_till(*, clerk: User, opening_float: Decimal, now: datetime) -> Till:
-    """Opens the clerk's till. `now` is UTC. Raises TillAlreadyOpen and Busy."""
+    """Opens the clerk's till. `now` is UTC. Raises InvalidInput, TillAlreadyOpen and Busy."""
+    _check_cash("opening_float", opening_float)
     try:
         with write_transaction():
             return Till.objects.create(clerk=clerk, opening_float=opening_float, opened_at=now)
     except IntegrityError as error:
         # The constraint one_open_till_per_clerk.
         raise TillAlreadyOpen from error
+
+
+def _check_cash(field: str, amount: Decimal) -> None:
+    if not 0 <= amount <= MAX_CASH:
+        raise InvalidInput(field, [f"Enter an amount from 0 to {MAX_CASH:,}."], ["amount"])
 
 
 def lock_open_till(clerk: User) -> Till:
@@ -77,8 +86,9 @@ def lock_open_till(clerk: User) -> Till:
 def close_till(*, till_id: int, clerk: User, counted_cash: Decimal, note: str, now: datetime) -> Till:
     """Closes the clerk's own till with the counted cash. `now` is UTC.
 
-    Raises NotFound, OtherClerksTill, TillClosed and Busy.
+    Raises InvalidInput, NotFound, OtherClerksTill, TillClosed and Busy.
     """
+    _check_cash("counted_cash", counted_cash)
     with write_transaction():
         # Race: a payment that is recorded in this till.
         till = Till.objects.select_for_update(no_key=True).filter(pk=till_id).first()

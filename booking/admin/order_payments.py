@@ -139,7 +139,7 @@ class OrderPayments(OrderPages):
             return HttpResponseRedirect(page_of(order))
         context = {
             "site_header": self.admin_site.site_header,
-            "lines": services.receipt_lines(content=content),
+            "lines": content.lines,
             "order": order,
             "back": page_of(order),
         }

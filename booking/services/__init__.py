@@ -76,8 +76,9 @@ from booking.services.money.payments import (
     receive_event,
     record_payment,
 )
-from booking.services.money.receipt_files import METHODS, ReceiptLines, receipt_lines, receipt_pdf
-from booking.services.money.receipts import ReceiptContent, issue_receipt, read_receipt, tax_contained
+from booking.services.money.receipt_files import receipt_pdf
+from booking.services.money.receipt_lines import METHODS, ReceiptLines, tax_contained
+from booking.services.money.receipts import ReceiptContent, issue_receipt, read_receipt
 from booking.services.money.refunds import (
     COUNTER,
     PAID_OUT_BY_STAFF,
@@ -382,7 +383,6 @@ __all__ = [
     "read_ticket",
     "read_ticket_types",
     "read_till",
-    "receipt_lines",
     "receipt_pdf",
     "receive_event",
     "record_payment",

@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
@@ -15,7 +16,6 @@ from booking.services import (
     cancel_bookings,
     issue_receipt,
     read_receipt,
-    receipt_lines,
     receipt_pdf,
     sell_and_take_payment,
 )
@@ -53,7 +53,7 @@ def read(order):
 
 
 def lines(order):
-    return receipt_lines(content=read(order))
+    return read(order).lines
 
 
 def pdf_text(order):
@@ -102,7 +102,32 @@ def test_it_has_refunds_and_what_is_due(show, clerk):
         [("Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")],  # noqa: RUF001
     )
     Refund.objects.update(status="done", settled_at=NOW + timedelta(minutes=1))
-    assert lines(order).payments[1] == ("Paid back, 31 May 2099, 18:01", "−12.00")  # noqa: RUF001
+    assert lines(order).payments[2:] == [("Later: Paid back, 31 May 2099, 18:01", "−12.00")]  # noqa: RUF001
+
+
+def test_it_stays_as_it_was_issued(show, clerk, settings):
+    settings.TAX_PERCENT, settings.RECEIPT_ISSUER = Decimal(19), ["Lumière"]
+    order = paid(show, clerk, 1, 2)
+    issued = lines(order)
+    settings.TAX_PERCENT, settings.RECEIPT_ISSUER = Decimal(7), ["Odeon"]
+    booking = Booking.objects.get(seat_number=2)
+    seen = SeenSeat(booking.pk, 2, booking.status)
+    cancel_bookings(show_id=show.pk, seen=[seen], now=NOW, cancelled_by=clerk)
+    later = ("Later: Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")  # noqa: RUF001
+    assert lines(Order.objects.get()) == replace(issued, payments=[*issued.payments, later])
+
+
+def test_total_tax_and_currency_are_stored(show, clerk, settings):
+    settings.TAX_PERCENT = Decimal(9)
+    content = read(paid(show, clerk, 1)).receipt.content
+    assert [content[name] for name in ("total", "tax_percent", "currency")] == ["12.00", "9", "EUR"]
+
+
+def test_a_receipt_of_an_earlier_version_says_what_is_true_now(show, clerk):
+    order = paid(show, clerk, 1)
+    said = lines(order)
+    Receipt.objects.update(content=None)
+    assert lines(order) == said
 
 
 def test_a_part_of_the_payment_leaves_the_rest_due(show):

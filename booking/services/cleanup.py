@@ -20,6 +20,7 @@ from booking.infrastructure.tasks import expired_tasks
 from booking.models import Booking, IdempotencyKey, Movie, Order, RevokedSession, User
 from booking.models.folding import Folding, fold_rows
 from booking.services.accounts.counters import sweep
+from booking.services.money.payments import close_old_payments
 from booking.services.programme.movies import expired_uploads
 from booking.services.programme.old_rows import complete_old_rows
 from booking.services.seats.bookings import forget_buyers
@@ -59,6 +60,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "outdated search texts", chain.from_iterable(folding)
     yield "missing seat plans and orders", filter(None, complete_old_rows())
     yield "contacts", _repeated(partial(_forget_contacts, now - timedelta(days=settings.KEEP_CONTACTS_DAYS)))
+    yield "pending payments", _repeated(partial(close_old_payments, now=now))
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
     yield "finished tasks", _deleted(expired_tasks(now))
     # Last, because only this step waits for locks: a show that stays locked ends the run.

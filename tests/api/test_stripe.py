@@ -19,6 +19,7 @@ from django_tasks_db.models import DBTaskResult
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund
 from booking.services import Busy, cancel_order, carry_out_refund, retry_refund
+from booking.services.money.payments import close_old_payments
 from booking.services.money.providers.base import ProviderRefused, ProviderUnavailable
 from booking.services.money.providers.stripe import Stripe, major_units, minor_units
 from booking.services.money.refunds import _count_failure
@@ -200,6 +201,39 @@ def test_parallel_requests_get_the_same_payment(user, side, hold):
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert len({answer.json()["client_secret"] for answer in answers if answer.status_code == 201}) == 1
     assert (Payment.objects.count(), len(side.intents(hold.reference))) == (1, 1)
+
+
+def test_a_payment_whose_event_was_lost_is_settled_by_the_next_request(client, side, hold, paid):
+    answer = pay(client, hold)
+    assert (answer.status_code, answer.json()["code"], state()) == (409, "nothing_due", ("booked", "paid"))
+    assert (send(client, paid).status_code, Refund.objects.count()) == (200, 0)
+
+
+@pytest.mark.parametrize(("answer", "end"), [(None, ("booked", "paid")), ("503", ("held", "pending"))])
+def test_a_payment_whose_event_was_lost_is_settled_a_day_later(side, intent, paid, answer, end):
+    if answer:
+        side.fail_next(f"GET /v1/payment_intents/{intent}", answer)
+    close_old_payments(now=timezone.now() + timedelta(days=1))
+    assert state() == end
+
+
+def test_a_payment_that_did_not_reach_stripe_has_failed_a_day_later(client, side, hold):
+    side.fail_next(INTENTS, "reset")
+    pay(client, hold)
+    close_old_payments(now=timezone.now() + timedelta(days=1))
+    assert (state(), side.intents(hold.reference)) == (("held", "failed"), [])
+
+
+def test_a_payment_that_was_cancelled_at_stripe_has_failed_a_day_later(side, intent, hold):
+    side.call("POST", f"/v1/payment_intents/{intent}/cancel")
+    close_old_payments(now=timezone.now() + timedelta(days=1))
+    assert state() == ("held", "failed")
+
+
+def test_a_lost_event_about_another_amount_does_not_settle_the_payment(client, hold, paid):
+    Payment.objects.update(amount=Decimal(11))
+    Booking.objects.update(price=Decimal(11))
+    assert (pay(client, hold).json()["code"], state()) == ("payment_failed", ("held", "pending"))
 
 
 # --- Faults while a payment is started --------------------------------------------------------

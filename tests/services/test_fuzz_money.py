@@ -21,7 +21,7 @@ from booking import services
 from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from booking.models import Booking, Order, Payment, Refund, User
 from booking.services.audit import find_breaches
-from tests.bank import Bank, Killed, key_of, report, report_refund
+from tests.bank import Bank, Killed, id_of, key_of, report, report_refund
 from tests.conftest import delete_rows, forget_plans
 from tests.factories import NOW, PASSWORD, make_price_list, make_show, make_ticket_type, make_user
 from tests.hostile import bounded
@@ -365,6 +365,19 @@ class Cinema(RuleBasedStateMachine):
         else:
             Bank.sent.pop(key_of(refund), None)
         report_refund(refund, kind, now=self.now, problem="" if kind == "refunded" else "The card was closed.")
+
+    @precondition(lambda self: self.refunded)
+    @rule(data=st.data(), kind=st.sampled_from(["refunded", "refund_failed"]), number=st.integers(0, 2))
+    def bank_reports_a_failed_attempt_late(self, data, kind, number):
+        """Events about an attempt that failed, the success before it too, come late and in any order."""
+        failed = [refund for refund in Refund.objects.order_by("pk") if refund.failed_ids]
+        if not failed:
+            return
+        refund = data.draw(st.sampled_from(failed))
+        before = refund.status
+        refund.retries = int(data.draw(st.sampled_from(refund.failed_ids)).rpartition("-")[2])
+        report_refund(refund, kind, now=self.now, problem="Late.", number=f"late-{id_of(refund)}-{number}")
+        assert Refund.objects.get(pk=refund.pk).status == before
 
     @precondition(lambda self: self.refunded)
     @rule(data=st.data())

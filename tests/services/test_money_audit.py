@@ -86,6 +86,14 @@ def test_a_refund_that_takes_longer_than_a_day(booking, status):
     assert breaches() == [f"{name} is {status} for more than a day"]
 
 
+@pytest.mark.parametrize(("days", "found"), [(1, 0), (3, 1)])
+def test_a_payment_that_is_pending_for_more_than_two_days(booking, days, found):
+    at = timezone.now() - timedelta(days=days)
+    payment = make_payment(booking, status="pending", settled_at=None, created_at=at)
+    name = f"Show {booking.show_id}: payment {payment.pk} of order {booking.reference}"
+    assert breaches() == [f"{name} is pending for more than two days"] * found
+
+
 def test_a_payment_without_an_order(booking):
     payment = make_payment(booking, status="failed")
     Order.objects.all().delete()

@@ -27,6 +27,7 @@ from booking.services import (
     record_payment,
     retry_refund,
 )
+from booking.services.money.payments import close_old_payments
 from booking.services.money.refunds import CARRY_OUT
 from booking.services.seats.rules.amounts import PaymentRequired
 from booking.services.seats.seen_seats import SeenSeat
@@ -194,6 +195,17 @@ def test_the_customer_is_told_of_a_refund_although_the_order_lost_its_seats(user
     work()
     assert (sent(), Order.objects.count()) == ([Decimal(12)], 2)
     assert [kind for kind, *_ in mails()] == ["payment_refunded"]
+
+
+# --- Events that were lost --------------------------------------------------------------------
+
+
+def test_a_payment_that_nobody_made_has_failed_a_day_later_and_may_still_be_made(user, show):
+    payment = ask(user, book(user, show, 1))
+    assert [close_old_payments(now=NOW + timedelta(days=1) - rest) for rest in (MOMENT, timedelta(0))] == [0, 1]
+    assert Payment.objects.get().status == "failed"
+    report(payment, now=LATER)
+    assert kept() == (Decimal(12), Decimal(12))
 
 
 # --- Changing and cancelling a paid order -----------------------------------------------------

@@ -33,6 +33,7 @@ def find_money_breaches() -> Iterator[str]:
     yield from _refunds_above_their_payments()
     yield from _wrong_refunds()
     yield from _refunds_that_take_long()
+    yield from _payments_that_take_long()
     yield from _payments_without_orders()
     yield from _other_currencies()
     yield from _missing_receipts()
@@ -87,6 +88,13 @@ def _refunds_that_take_long() -> Iterator[str]:
     unfinished = Refund.objects.exclude(status=Refund.Status.DONE).exclude(provider=COUNTER)
     for refund in unfinished.filter(created_at__lt=Now() - LONG).order_by("pk").iterator():
         yield f"{_name(refund)} is {refund.status} for more than a day"
+
+
+def _payments_that_take_long() -> Iterator[str]:
+    """Yield payments about which `cleanup` got no answer of the provider."""
+    pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lt=Now() - 2 * LONG)
+    for payment in pending.order_by("pk").iterator():
+        yield f"{_name(payment)} is pending for more than two days"
 
 
 def _payments_without_orders() -> Iterator[str]:

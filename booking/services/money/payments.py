@@ -5,7 +5,7 @@ Order of locks: the show, then the till.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -67,6 +67,8 @@ class NotEnoughGiven(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "12.00 is due."}
 
 
+PENDING_FOR = timedelta(days=1)
+CLOSED_AT_A_TIME = 1000
 # Why money goes back.
 REASONS = {
     "gone": "The seats were not available any more when the payment arrived.",
@@ -104,6 +106,11 @@ def pay_order(
     except NoPlace as error:
         raise Busy from error
     _store_provider_id(payment, started.provider_id)
+    if started.event:
+        # The customer has paid, but the provider's event about it did not arrive.
+        _apply(name, started.event, now)
+        payment.refresh_from_db()
+        raise NothingDue if payment.status == Payment.Status.PAID else PaymentFailed
     return StartedOrderPayment(payment, started)
 
 
@@ -211,6 +218,29 @@ def take_payment(
         status=Payment.Status.PAID,
         settled_at=now,
     )
+
+
+def close_old_payments(*, now: datetime) -> int:
+    """Asks the providers about payments that have been pending for a day, and returns how many of them ended.
+
+    Either the event about one was lost, or the customer did not pay: then it has failed. An event can still make it
+    paid. `now` is UTC. Raises Busy.
+    """
+    pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=now - PENDING_FOR)
+    closed = 0
+    for payment in pending.order_by("pk")[:CLOSED_AT_A_TIME]:
+        try:
+            # One without an id of the provider may never have reached it.
+            event = provider_named(payment.provider).create_payment(payment, "").event if payment.provider_id else None
+        except ProviderUnavailable:
+            continue
+        except ProviderRefused:
+            event = None
+        if event:
+            _apply(payment.provider, event, now)
+        _fail(payment, now)
+        closed += 1
+    return closed
 
 
 # --- Events -----------------------------------------------------------------------------------

@@ -41,8 +41,9 @@ THREE_DECIMALS = re.compile("BHD|JOD|KWD|OMR|TND")
 CONNECT_SHARE, ANSWER_SHARE = 0.2, 0.6
 
 SIGNATURE = "Stripe-Signature"
+SUCCEEDED = "payment_intent.succeeded"
 PAYMENT_KINDS = {
-    "payment_intent.succeeded": EventKind.PAID,
+    SUCCEEDED: EventKind.PAID,
     "payment_intent.payment_failed": EventKind.FAILED,
     "payment_intent.canceled": EventKind.FAILED,
 }
@@ -88,7 +89,12 @@ class Stripe:
                 intent = _client().v1.payment_intents.retrieve(payment.provider_id)
             else:
                 intent = self._create_intent(payment)
-            status, started = intent["status"], StartedPayment(intent["id"], client_secret=intent["client_secret"])
+            status, event = intent["status"], None
+            if status == "succeeded":
+                # Stripe's own event about it was lost, or is still on its way.
+                paid = {"id": f"read-{intent['id']}", "type": SUCCEEDED, "data": {"object": intent.to_dict()}}
+                event = _read_event(paid)
+            started = StartedPayment(intent["id"], client_secret=intent["client_secret"], event=event)
         if status == "canceled":
             raise ProviderRefused("The payment was cancelled at Stripe.")
         return started

@@ -35,19 +35,19 @@ def has_valid_note(request: HttpRequest) -> bool:
 
 def reach_text(reach: services.Reach) -> str:
     """Return how many customers will get mail, or an empty string if there are none."""
-    if not (reach.told or reach.untold):
+    if not (reach.reached or reach.unreached):
         return ""
     if not settings.SENDS_MAIL:
         return "No customer will be told, because this service sends no mail."
-    told = f"The customer{'s' * (reach.told != 1)} of {counted(reach.told, 'order')} will be told by e-mail."
-    if not reach.untold:
+    told = f"The customer{'s' * (reach.reached != 1)} of {counted(reach.reached, 'order')} will be told by e-mail."
+    if not reach.unreached:
         return told
-    have = f"{counted(reach.untold, 'order')} {'has' if reach.untold == 1 else 'have'} no e-mail address"
-    return f"{told} {have}." if reach.told else f"No customer will be told: {have}."
+    have = f"{counted(reach.unreached, 'order')} {'has' if reach.unreached == 1 else 'have'} no e-mail address"
+    return f"{told} {have}." if reach.reached else f"No customer will be told: {have}."
 
 
 def note_context(request: HttpRequest, bookings: BookingQuerySet) -> dict[str, Any]:
     """Return the context of admin/booking/note.html for a change of these bookings."""
     reach = services.count_reachable(bookings=bookings)
     form = NoteForm(request.POST if "note" in request.POST else None)
-    return {"reach": reach_text(reach), "note_form": form if reach.told else None}
+    return {"reach": reach_text(reach), "note_form": form if reach.reached else None}

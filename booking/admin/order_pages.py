@@ -39,8 +39,8 @@ def give_bookings(orders: Sequence[Order]) -> None:
     """Sets `bookings` of the orders, all but holds that have ended, and their `money`."""
     money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
     for order, bookings in zip(orders, services.read_bookings(orders=orders, now=timezone.now()), strict=True):
-        kept = [one for one in bookings if one.status != Booking.Status.CANCELLED or one.expires_at is None]
-        order.bookings = kept  # type: ignore[attr-defined]
+        shown = [one for one in bookings if one.status != Booking.Status.CANCELLED or one.expires_at is None]
+        order.bookings = shown  # type: ignore[attr-defined]
         order.money = money.get((order.show_id, order.reference), services.NO_MONEY)  # type: ignore[attr-defined]
 
 

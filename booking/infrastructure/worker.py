@@ -167,7 +167,7 @@ class Worker:
         # Without the error's text, which may contain a customer's address.
         kind = type(error).__name__
         if isinstance(error, GivenUp) or now >= last_attempt_at:
-            logger.error("Task %s %s failed for good at attempt %d: %s", task.task_path, task.pk, attempts, kind)
+            logger.error("Task %s %s failed at attempt %d, the last one: %s", task.task_path, task.pk, attempts, kind)
             return _reason(error) | self._end(task, TaskResultStatus.FAILED)
         logger.warning("Task %s %s failed at attempt %d: %s", task.task_path, task.pk, attempts, kind)
         pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, MAX_DOUBLINGS), GIVE_UP_AFTER)

@@ -183,7 +183,7 @@ def test_tasks_that_failed_wait_or_are_retried_are_counted(staff):
     add_task(run_after=now + HOUR, worker_ids=["a"])
     add_task(run_after=now - HOUR)
     assert tasks_text(staff) == (
-        "1 failed for good. See why, and retry. "
+        "1 failed and will not be retried by themselves. See why, and retry. "
         "1 waiting, the oldest for 60 minutes. Does manage.py db_worker run? "
         "1 did not work and will be tried again."
     )

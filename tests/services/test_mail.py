@@ -322,6 +322,13 @@ def test_each_calendar_entry_has_a_higher_sequence_than_the_one_before(show):
     assert (after["UID"], after["SEQUENCE"] - before["SEQUENCE"]) == (before["UID"], 60)
 
 
+def test_a_deactivated_customer_whose_seat_is_moved_gets_no_task(show):
+    customer, staff = make_user(email=ADDRESS, is_active=False), make_user(is_staff=True)
+    booking = make_booking(user=customer, show=show)
+    move_booking(user=customer, booking_id=booking.pk, seat_number=8, now=LATER, moved_by=staff)
+    assert not DBTaskResult.objects.exists()
+
+
 def test_a_moved_seat_gets_a_new_ticket(ann, show):
     [booking] = booked(ann, show, seats=[3])
     move_booking(user=ann, booking_id=booking.pk, seat_number=8, now=LATER)

@@ -18,8 +18,8 @@ from booking.services.door.tickets import LOCAL_HOST, ticket_url
 from booking.services.mail.links import sign_order
 from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, OrderMoney
+from booking.services.money.refunds import COUNTER
 
-COUNTER = "counter"
 # Stands for the secret part of links in previews.
 PREVIEW = "preview"
 
@@ -55,7 +55,7 @@ class Contents:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the mail has something new to say; a later mail may have said it already."""
+        """Whether the mail has news; a later mail may have had them already."""
         return True
 
     @property
@@ -147,7 +147,7 @@ class OrderConfirmed(WithTickets):
 class PaymentReceived(WithTickets):
     @property
     def is_needed(self) -> bool:
-        # The money has arrived, whatever became of the seats.
+        # The money has arrived, even if the seats are cancelled.
         return True
 
     def attachments(self, now: datetime) -> list[Attachment]:

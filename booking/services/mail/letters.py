@@ -28,7 +28,7 @@ class Letter:
 
 
 def write_letter(*, mail: Mail, order: Order, details: dict[str, Any], now: datetime) -> Letter | None:
-    """Return the mail about the order, or None if there is nothing left to tell. `now` is UTC. Raises TemplateBroken.
+    """Return the mail about the order, or None if it is not needed any more. `now` is UTC. Raises TemplateBroken.
 
     The first line of the text template is the subject.
     """

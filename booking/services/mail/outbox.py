@@ -14,13 +14,18 @@ from django.db.models import Count, Exists, OuterRef, Q
 
 from booking.infrastructure.statements import Call
 from booking.infrastructure.tasks import enqueue, insert_task, new_task
-from booking.models import Booking, BookingQuerySet, Order, Show, represent_amount
+from booking.models import Booking, BookingQuerySet, Order, Show, User, represent_amount
 
 SEND_ORDER_MAIL = "booking.tasks.send_order_mail"
 # Refunds and other work for money come first.
 PRIORITY = -10
-# As address_of() in sending.py.
+# The same rule as `address_for`, in SQL.
 _WITH_ADDRESS = ~Q(email="") | Q(user__is_active=True) & ~Q(user__email="")
+
+
+def address_for(*, email: str, user: User | None) -> str:
+    """Return the address of the customer of an order with this e-mail address and account, or ""."""
+    return email or (user.email if user and user.is_active else "")
 
 
 class Mail(Enum):
@@ -117,8 +122,8 @@ def report_refund(
 class Reach(NamedTuple):
     """The numbers of orders whose customers will get mail about a change, and of the others."""
 
-    told: int
-    untold: int
+    reached: int
+    unreached: int
 
 
 def count_reachable(*, bookings: BookingQuerySet) -> Reach:
@@ -126,9 +131,9 @@ def count_reachable(*, bookings: BookingQuerySet) -> Reach:
     booked = bookings.filter(status=Booking.Status.BOOKED).order_by()
     of_order = booked.filter(show=OuterRef("show"), reference=OuterRef("reference"))
     orders = Order.objects.filter(Exists(of_order), show__in=booked.values("show"))
-    numbers = orders.aggregate(all=Count("pk"), told=Count("pk", filter=_WITH_ADDRESS))
-    told = numbers["told"] if settings.SENDS_MAIL else 0
-    return Reach(told, numbers["all"] - told)
+    numbers = orders.aggregate(all=Count("pk"), reached=Count("pk", filter=_WITH_ADDRESS))
+    reached = numbers["reached"] if settings.SENDS_MAIL else 0
+    return Reach(reached, numbers["all"] - reached)
 
 
 def booked_references(show: Show) -> list[str]:

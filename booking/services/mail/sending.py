@@ -17,7 +17,7 @@ from booking.infrastructure.tasks import GivenUp
 from booking.models import Order
 from booking.services.mail.contents import Attachment
 from booking.services.mail.letters import write_letter
-from booking.services.mail.outbox import Mail
+from booking.services.mail.outbox import Mail, address_for
 
 # How long the mail server may take to accept a mail once it has answered. A mail that it accepts later is sent again,
 # so this is as long as the time limit of tasks allows.
@@ -60,9 +60,7 @@ def send_order_mail(
 
 def address_of(order: Order) -> str:
     """Return the address of the order's customer, or nothing."""
-    if order.email:
-        return order.email
-    return order.user.email if order.user and order.user.is_active else ""
+    return address_for(email=order.email, user=order.user)
 
 
 def send_mail(

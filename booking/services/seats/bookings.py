@@ -12,7 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, User
-from booking.services.mail.outbox import confirm_order
+from booking.services.mail.outbox import address_for, confirm_order
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
@@ -188,18 +188,15 @@ def _book(
         message = f"Sold to {request.user}." if request.user else SOLD_TO_NOBODY
         return [log_entry(seller, booking, ADDITION, message) for booking in bookings] if seller else []
 
+    address = address_for(email=request.contact.email, user=request.user)
     before = [
         *release_expired(facts, seats, now),
         *write_order(request, facts, holds),
         *booked,
         *remove_empty_orders(facts, holds, reference),
-        *confirm_order(show_id=show.pk, reference=reference, address=_address(request), now=now),
+        *confirm_order(show_id=show.pk, reference=reference, address=address, now=now),
     ]
     return Change(bookings, before, log_sale if seller else None)
-
-
-def _address(request: SeatRequest) -> str:
-    return request.contact.email or (request.user.email if request.user else "")
 
 
 def update_values(booking: Booking) -> dict[str, Any]:

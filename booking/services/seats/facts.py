@@ -233,12 +233,12 @@ def lock_and_read(request: SeatRequest, *, wait: bool = False, is_locked: bool =
     """
     values = _values(request)
     lock = lock_row if wait else _lock_unless_taken(request)
-    kept = {"moves": request.action == Action.MOVE, "of_order": bool(request.order)}
-    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers), **kept)
+    options = {"moves": request.action == Action.MOVE, "of_order": bool(request.order)}
+    read_rows = _read_all_rows if request.count else _read_rows(len(request.seat_numbers), **options)
     calls = [lock.choose(values), read_show.choose(values), read_rows.choose(values), _read_ticket_types.choose(values)]
     if request.idempotency:
         calls.append(read_records.choose(values))
-    # Another thread of the worker may be waiting for the lock that this one holds, and has the place of who waits.
+    # A transaction that has the lock needs no place; another thread may have it while it waits for this one.
     place = nullcontext() if is_locked else waiting_for_row("show", request.show_id)
     with LOCK_WAITS.time(), place:
         locked, shows, found, ticket_types, *recorded = send(*calls)

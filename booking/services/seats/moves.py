@@ -11,7 +11,7 @@ from django.db.models import F
 
 from booking.infrastructure.statements import Call, Update, send
 from booking.models import Booking, User, represent_amount
-from booking.services.mail.outbox import report_new_tickets, send_moved_ticket
+from booking.services.mail.outbox import address_for, report_new_tickets, send_moved_ticket
 from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.bookings import find_booking, log_entry, update_values
@@ -213,6 +213,6 @@ def _move(
             report_new_tickets(show=show, reference=row.reference, now=request.now)
         return []
 
-    address = request.user.email if request.user else ""
+    address = address_for(email="", user=request.user)
     tickets = send_moved_ticket(show_id=show.pk, reference=row.reference, address=address, now=request.now)
     return Change([booking], [*own, *tickets], refund_difference if is_cheaper or request.user is None else None)

@@ -39,7 +39,7 @@ class NotAdmitted(Rule):
     actions = (Action.MOVE,)
 
     def check(self, facts: Facts, request: SeatRequest) -> None:
-        # Without the show's lock the facts only tell of taken seats, and bookings must not be locked yet.
+        # Without the show's lock the facts only serve to refuse taken seats, and bookings must not be locked yet.
         if facts.is_locked and request.staff is None and request.booking_id is not None:
             refuse_admitted(show=facts.show, booking_ids=[request.booking_id])
 

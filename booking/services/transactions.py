@@ -7,7 +7,7 @@ list. The door locks a booking alone.
 import functools
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
-from booking.models import Booking, Screen, Show, User
+from booking.models import Screen, Show, User
 from booking.services.refusals import Busy, NotFound
 from booking.services.seats.idempotency import Replay
 from movieticket.admission import NoPlace, availability, waiting_for_row
@@ -195,13 +195,6 @@ def lock_show(show_id: int) -> Show:
     if not shows:
         raise NotFound
     return shows[0]  # type: ignore[no-any-return]
-
-
-def lock_bookings(*, show_id: int, booking_ids: Iterable[int]) -> list[Booking]:
-    """Locks bookings of a locked show until the transaction ends; their ticket types are loaded. Raises Busy."""
-    rows = Booking.objects.select_for_update(no_key=True, of=("self",)).select_related("ticket_type")
-    with LOCK_WAITS.time():
-        return list(rows.filter(show=show_id, pk__in=booking_ids).order_by("pk"))
 
 
 def lock_screen(screen_id: int) -> Screen:

@@ -14,9 +14,10 @@ from typing import Any
 
 import psycopg
 from psycopg import errors, generators
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.errors import Diagnostic
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.types.string import TextLoader
 
 from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
@@ -255,5 +256,9 @@ class Connection(psycopg.Connection[Any]):
 
     @cached_property
     def _transformer(self) -> Any:
-        # With psycopg's loaders, which are written in C; Django's loaders are written in Python.
-        return Transformer(SimpleNamespace(adapters=psycopg.adapters, connection=self))
+        # With psycopg's loaders, which are written in C; Django's loaders are written in Python. Its JSONField expects
+        # text.
+        adapters = AdaptersMap(psycopg.adapters)
+        for json_type in ("json", "jsonb"):
+            adapters.register_loader(json_type, TextLoader)
+        return Transformer(SimpleNamespace(adapters=adapters, connection=self))

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from booking.services import (
     SeatAdmitted,
@@ -79,10 +79,11 @@ def test_a_seat_that_an_offline_door_admitted_too_early_stays_admitted(booking, 
         change(booking, now=early)
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite gets the statements one by one")
 @pytest.mark.parametrize("seats", [1, 3])
-def test_admissions_are_read_in_2_queries_for_1_and_3_seats(show, user, seats, django_assert_num_queries):
+def test_admissions_are_read_in_1_round_trip_for_1_and_3_seats(show, user, seats, django_assert_num_queries):
     pks = [make_booking(show=show, user=user, seat_number=1 + number).pk for number in range(seats)]
-    with transaction.atomic(), django_assert_num_queries(2):
+    with transaction.atomic(), django_assert_num_queries(1):
         assert lock_admitted(show=show, booking_ids=pks) == []
 
 

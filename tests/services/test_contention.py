@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from booking.models import Booking, full_rows
-from booking.services import book_seat, cancel_booking, cancel_show, switch_plan
+from booking.services import SeenSeat, book_seat, cancel_booking, cancel_bookings, cancel_show, switch_plan
 from booking.services.audit import find_breaches
 from booking.services.seats import facts
 from tests.bookings import active_seats, post
@@ -225,4 +225,7 @@ def test_without_the_lock_a_seat_is_sold_that_the_new_plan_lacks(user, show):
 @pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_a_booking_is_cancelled_more_than_once(user, show):
     booking = make_booking(show=show, user=user)
-    assert all_read_before_one_writes([cancellation(booking)] * 8) == ["done"] * 8
+    seen = [SeenSeat(booking.pk, booking.seat_number, booking.status)]
+    # By staff: for customers the booking is locked as well, because the door may admit it.
+    cancel = partial(outcome, cancel_bookings, show_id=show.pk, seen=seen, now=NOW, cancelled_by=user)
+    assert all_read_before_one_writes([cancel] * 8) == ["done"] * 8

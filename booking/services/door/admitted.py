@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from booking.infrastructure.metrics import LOCK_WAITS
+from booking.infrastructure.statements import send
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.facts import ADMISSIONS
+from booking.services.door.facts import ADMISSIONS, count_admissions, lock_booking
 from booking.services.refusals import Refusal
-from booking.services.transactions import lock_bookings
 
 
 class SeatAdmitted(Refusal):
@@ -39,10 +40,14 @@ def lock_admitted(*, show: Show, booking_ids: Iterable[int]) -> list[Booking]:
     Somebody may be admitted before the doors open: the start was moved later, or a device was offline.
     """
     # Race: the door admits one of them. Order of locks: the show, then the bookings; the door locks one booking alone.
-    bookings = lock_bookings(show_id=show.pk, booking_ids=booking_ids)
-    for booking in bookings:
+    values = [{"show_id": show.pk, "booking_id": pk} for pk in sorted(booking_ids)]
+    with LOCK_WAITS.time():
+        results = send(*map(lock_booking.choose, values), *map(count_admissions.choose, values))
+    locked, counts = results[: len(values)], results[len(values) :]
+    admitted = [booking for [booking], numbers in zip(locked, counts, strict=True) if sum(n for (n,) in numbers) > 0]
+    for booking in admitted:
         booking.show = show
-    return admitted_bookings(bookings=bookings)
+    return admitted
 
 
 def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:

@@ -36,7 +36,7 @@ def _reference(p: Any) -> Subquery:
     return Subquery(Booking.objects.filter(show=p.show_id, pk=p.booking_id).order_by().values("reference"))
 
 
-_lock = Query(
+lock_booking = Query(
     lambda p: (
         Booking.objects.select_for_update(no_key=True, of=("self",))
         .select_related("ticket_type")
@@ -45,7 +45,7 @@ _lock = Query(
     )
 )
 _find_nonce = Query(lambda p: CheckIn.objects.filter(show=p.show_id, nonce=p.nonce).order_by())
-_count_admissions = Query(
+count_admissions = Query(
     lambda p: (
         CheckIn.objects.filter(show=p.show_id, booking_id=p.booking_id)
         .order_by()
@@ -56,10 +56,7 @@ _count_admissions = Query(
 )
 _read_seats = Query(lambda p: Booking.objects.sold().filter(show=p.show_id, reference=_reference(p)).order_by())
 _read_payments = Query(lambda p: Payment.objects.filter(show=p.show_id, reference=_reference(p)).order_by())
-# Without the column that a compiled statement can't read.
-_read_refunds = Query(
-    lambda p: Refund.objects.defer("failed_ids").filter(show=p.show_id, reference=_reference(p)).order_by()
-)
+_read_refunds = Query(lambda p: Refund.objects.filter(show=p.show_id, reference=_reference(p)).order_by())
 
 
 def lock_and_read(*, show_id: int, booking_id: int, nonce: str) -> ScanFacts:
@@ -68,7 +65,7 @@ def lock_and_read(*, show_id: int, booking_id: int, nonce: str) -> ScanFacts:
     The later statements see what was committed before the lock was granted. Raises NotFound for the show, and Busy.
     """
     values = {"show_id": show_id, "booking_id": booking_id, "nonce": nonce}
-    statements = (_lock, read_show, _find_nonce, _count_admissions, _read_seats, _read_payments, _read_refunds)
+    statements = (lock_booking, read_show, _find_nonce, count_admissions, _read_seats, _read_payments, _read_refunds)
     with LOCK_WAITS.time(), waiting_for_row("booking", booking_id):
         bookings, shows, known, admissions, seats, payments, refunds = send(*(one.choose(values) for one in statements))
     if not shows:

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.cache import caches
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import UniqueConstraint
 from django.test import Client, TransactionTestCase
 from rest_framework.test import APIClient
@@ -262,12 +263,17 @@ def long_timeout(monkeypatch):
 def no_lock(monkeypatch):
     """Statements that lock a show or a booking read its row and lock nothing."""
     run, lock = Connection.run, re.compile(r' FOR NO KEY UPDATE( OF "\w+")?')
+    execute, lock_of_bookings = CursorWrapper._execute, ' FOR NO KEY UPDATE OF "booking_booking"'
 
     def run_without_lock(self, calls, **options):
         unlocked = [(lock.sub("", text), values) for text, values in calls]
         return run(self, unlocked, **options)
 
+    def execute_without_lock(self, sql, *args):
+        return execute(self, sql.replace(lock_of_bookings, ""), *args)
+
     monkeypatch.setattr(Connection, "run", run_without_lock)
+    monkeypatch.setattr(CursorWrapper, "_execute", execute_without_lock)
 
 
 @pytest.fixture

@@ -47,25 +47,32 @@ class Section:
         self._is_stalled = False
         self._places.release()
 
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Takes a place for a while. Raises NoPlace."""
+        self.enter()
+        try:
+            yield
+        finally:
+            self.leave()
 
-# One thread stays free to answer probes and to refuse other requests.
+
+# One thread stays free to answer probes and to refuse other requests. Calls to a payment provider take a place here,
+# too: otherwise they and work in the database could take all threads.
 database_work = Section(settings.THREADS - 1)
 # A transaction may hang in its commit or wait for SQLite's write lock; one more thread stays free for reads.
 transactions = Section(settings.THREADS - 2)
 
 
-# A payment provider may be as slow as a database.
-provider_calls = Section(settings.THREADS - 1)
+# A payment provider may be as slow as a database; other threads then go on with the database.
+provider_calls = Section((settings.THREADS - 1) // 2)
 
 
 @contextmanager
 def calling_provider() -> Iterator[None]:
-    """Takes a place for a request to a payment provider. Raises NoPlace."""
-    provider_calls.enter()
-    try:
+    """Takes places for a request to a payment provider. Raises NoPlace."""
+    with provider_calls.place(), database_work.place():
         yield
-    finally:
-        provider_calls.leave()
 
 
 class Places(threading.local):

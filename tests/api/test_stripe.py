@@ -289,16 +289,10 @@ def test_nobody_answers_at_the_address(client, hold, settings):
     assert pay(client, hold).json()["code"] == "payment_failed"
 
 
-def test_a_slow_provider_does_not_take_every_thread(client, hold, side, monkeypatch, settings):
+def test_a_slow_provider_does_not_take_every_thread(client, hold, side, monkeypatch):
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.01)
-    others = settings.THREADS - 1
-    for _ in range(others):
-        admission.provider_calls.enter()
-    try:
+    with admission.provider_calls.place():
         assert (pay(client, hold).status_code, side.intents(hold.reference)) == (503, [])
-    finally:
-        for _ in range(others):
-            admission.provider_calls.leave()
     assert pay(client, hold).status_code == 201
 
 

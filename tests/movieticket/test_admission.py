@@ -1,6 +1,6 @@
 """Threads that wait for the database leave others free."""
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
 
 import pytest
@@ -9,7 +9,15 @@ from django.db import OperationalError, connection
 from booking.models import RateLimitWindow
 from booking.services import Busy, transactions
 from movieticket import admission
-from movieticket.admission import Availability, NoPlace, Section, places, waiting_for_row
+from movieticket.admission import (
+    Availability,
+    NoPlace,
+    Section,
+    calling_provider,
+    database_work,
+    places,
+    waiting_for_row,
+)
 from movieticket.deadline import waiting_at_most
 from tests.factories import make_show
 
@@ -90,6 +98,24 @@ def test_a_section_is_open_again_after_a_thread_left():
 
 def test_a_worker_of_one_thread_has_a_place():
     Section(0).enter()
+
+
+def enter_all(context, entered):
+    """Return how many threads get a place."""
+    number = 0
+    with suppress(NoPlace):
+        while True:
+            entered.enter_context(context())
+            number += 1
+    return number
+
+
+def test_a_provider_and_a_database_that_hang_leave_a_thread_free(settings):
+    with ExitStack() as entered:
+        calls = enter_all(calling_provider, entered)
+        assert (calls, enter_all(database_work.place, entered)) == (1, settings.THREADS - 2)
+    with calling_provider():
+        pass
 
 
 # --- Places -----------------------------------------------------------------------------------

@@ -226,9 +226,8 @@ def _due(show: Show) -> dict[str, dict[str, str]]:
 
 def _closed(show: Show) -> str:
     """Return the reason why the show can't be changed any more, or an empty string."""
-    if show.is_cancelled:
-        return "This show was cancelled."
-    return "This show has started." if show.has_started(timezone.now()) else ""
+    refusal = services.why_not_on_sale(show=show, now=timezone.now())
+    return refusal.detail if refusal else ""
 
 
 def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:

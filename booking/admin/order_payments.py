@@ -35,11 +35,10 @@ def with_clerks(rows: list[Any]) -> list[tuple[Any, str]]:
 
 
 def payment_line(payment: Payment, clerk: str) -> dict[str, Any]:
-    provider = f" ({payment.provider})" if payment.method == Payment.Method.ONLINE else ""
     change = payment.change
     return {
         "at": payment.settled_at or payment.created_at,
-        "kind": f"{payment.get_method_display()}{provider}",
+        "kind": payment.kind,
         "amount": represent_amount(payment.amount),
         "status": payment.get_status_display(),
         "clerk": clerk,

@@ -72,8 +72,7 @@ class PaymentAdmin(TakingsPage, MoneyAdmin):
 
     @admin.display(description="kind")
     def kind(self, payment: Payment) -> str:
-        provider = f" ({payment.provider})" if payment.method == Payment.Method.ONLINE else ""
-        return f"{payment.get_method_display()}{provider}"
+        return payment.kind
 
     @admin.display(description="amount", ordering="amount")
     def amount_text(self, payment: Payment) -> str:

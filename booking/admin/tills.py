@@ -120,7 +120,9 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     def _page(till: Till) -> dict[str, Any]:
         lines = services.read_till(till=till)
         [cash] = [line for line in lines if line.method == Payment.Method.CASH]
-        expected = till.opening_float + cash.net if till.expected_cash is None else till.expected_cash
+        expected = till.expected_cash
+        if expected is None:
+            expected = services.expected_cash(till=till, lines=lines)
         return {
             "till": till,
             "lines": [

@@ -134,6 +134,12 @@ class Payment(models.Model):
         return f"{represent_amount(self.amount)} {self.currency} for {self.reference}"
 
     @property
+    def kind(self) -> str:
+        """How it was paid, online with the provider, such as "Online (stripe)"."""
+        provider = f" ({self.provider})" if self.method == self.Method.ONLINE else ""
+        return f"{self.get_method_display()}{provider}"
+
+    @property
     def amount_text(self) -> str:
         return represent_amount(self.amount)
 

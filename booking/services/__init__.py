@@ -189,7 +189,7 @@ from booking.services.seats.prices import (
     read_ticket_types,
 )
 from booking.services.seats.rules import refusals_for
-from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted
+from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted, why_not_on_sale
 from booking.services.seats.rules.seats import SeatTaken
 from booking.services.seats.seat_limit import ExceededLimit, find_exceeded_limit
 from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
@@ -424,4 +424,5 @@ __all__ = [
     "undo_admission",
     "update_email",
     "why_not_deleted",
+    "why_not_on_sale",
 ]

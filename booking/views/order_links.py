@@ -27,7 +27,7 @@ class OrderLinkPage(View):
             return render(request, TEMPLATE, {"answer": "unknown"}, status=404)
         [bookings] = services.read_bookings(orders=[order], now=timezone.now())
         booked = [booking for booking in bookings if booking.status == booking.Status.BOOKED]
-        is_over = order.show.is_cancelled or order.show.has_started(timezone.now())
+        is_over = services.why_not_on_sale(show=order.show, now=timezone.now()) is not None
         context = {"answer": self.answer, "order": order, "booked": booked, "is_over": is_over, "token": token}
         return render(request, TEMPLATE, context | extra)
 

@@ -104,8 +104,8 @@ def test_a_hall_costs_the_same_queries_however_full(box_office, show, sold, djan
     ("fields", "closed"),
     [
         ({}, ""),
-        ({"starts_at": timezone.now() - timedelta(minutes=5)}, "This show has started."),
-        ({"cancelled_at": timezone.now()}, "This show was cancelled."),
+        ({"starts_at": timezone.now() - timedelta(minutes=5)}, "This show has already started."),
+        ({"cancelled_at": timezone.now()}, "This show has been cancelled."),
     ],
 )
 def test_a_hall_says_why_it_is_closed(box_office, fields, closed):

@@ -423,7 +423,7 @@ def test_a_cancelled_show_says_so_on_top_and_does_not_invite_clicks(page, seller
     expect(page.get_by_text("Click seats")).to_be_hidden()
     expect(seat(page, "A1")).to_have_css("cursor", "default")
     seat(page, "A1").click()
-    expect(page.locator("#hall-chosen")).to_have_text("This show was cancelled.")
+    expect(page.locator("#hall-chosen")).to_have_text("This show has been cancelled.")
 
 
 def test_blocked_seats_have_numbers_and_buttons_the_page_s_font(page, boss, show):

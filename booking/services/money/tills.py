@@ -1,5 +1,6 @@
 """Tills: a clerk opens one with a float, takes payments with it, and closes it with a count."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -121,7 +122,10 @@ def read_till(*, till: Till) -> list[TillLine]:
     ]
 
 
-def expected_cash(*, till: Till) -> Decimal:
-    """Return the cash that should be in the drawer: the float, and what was paid in and out in cash."""
-    [cash] = [line for line in read_till(till=till) if line.method == Payment.Method.CASH]
-    return till.opening_float + cash.paid - cash.refunded
+def expected_cash(*, till: Till, lines: Iterable[TillLine] | None = None) -> Decimal:
+    """Return the cash that should be in the drawer: the float, and what was paid in and out in cash.
+
+    `lines` are those of `read_till`, which are read without them.
+    """
+    [cash] = [line for line in lines or read_till(till=till) if line.method == Payment.Method.CASH]
+    return till.opening_float + cash.net

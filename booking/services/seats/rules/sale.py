@@ -54,12 +54,17 @@ class ShowCancelled(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "This show has been cancelled."}
 
 
+def why_not_on_sale(*, show: Show, now: datetime) -> Refusal | None:
+    """Return why the seats of the show can't be sold or changed any more, or None. `now` is UTC."""
+    if show.is_cancelled:
+        return ShowCancelled()
+    return ShowStarted() if show.has_started(now) else None
+
+
 def check_on_sale(show: Show, now: datetime) -> None:
     """Raises ShowCancelled or ShowStarted. `now` is UTC."""
-    if show.is_cancelled:
-        raise ShowCancelled
-    if show.has_started(now):
-        raise ShowStarted
+    if refusal := why_not_on_sale(show=show, now=now):
+        raise refusal
 
 
 class OnSale(Rule):

@@ -369,3 +369,7 @@ def test_staff_who_may_not_view_bookings_sees_none_at_a_user(joan):
 
 def test_the_list_of_users_shows_who_is_active(staff, joan):
     assert "Active" in text_of(staff.get(USERS))
+
+
+def test_a_booking_that_does_not_exist_gets_no_new_ticket(staff):
+    assert staff.get("/admin/booking/booking/99/new-ticket/").status_code == 404

@@ -54,6 +54,11 @@ def test_a_ticket_is_admitted(door, booking):
     assert (answer.status_code, answer.json()) == (201, body | {"scanned_at": scanned_at, "conflict": None})
 
 
+def test_a_text_that_is_no_ticket_is_refused(door, show):
+    answer = door.post(path(show), {"ticket": "nonsense", "nonce": "left-door-0001"}, format="json")
+    assert answer.json()["code"] == "ticket_invalid"
+
+
 def test_the_answer_names_the_ticket_type(door, booking):
     Booking.objects.update(ticket_type=make_ticket_type(name="Child"))
     assert scan(door, booking).json()["ticket_type"] == "Child"

@@ -12,6 +12,7 @@ from booking.services import Busy, IdempotentRequest, NotFound, Replay, cancel_s
 from booking.services.seats.idempotency import IdempotencyKeyReused
 from booking.services.seats.rules.sale import AlreadyCancelled, NotBooked, ShowStarted
 from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
+from booking.services.seats.seen_seats import SeatsChanged
 from tests.bookings import active_seats, commit_past_the_lock, refusal_of
 from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user
 
@@ -233,3 +234,8 @@ def test_a_seat_that_is_taken_without_the_lock_twice_makes_the_service_busy(user
     with at_statements(acts) as left:
         assert refusal_of(move, user, booking) == (Busy, "busy", {})
     assert (left, active_seats(show)) == ([], [5, 8])
+
+
+def test_a_booking_that_was_moved_since_staff_saw_it_is_not_moved_again(user, booking):
+    with pytest.raises(SeatsChanged):
+        move_booking(user=user, booking_id=booking.pk, seat_number=8, now=NOW, seen_seat=6)

@@ -3,8 +3,8 @@
 WSGI has one key for `X-Forwarded-For` and `X_Forwarded_For`, and granian's WSGI interface stores whichever comes last:
 a client could replace what a trusted proxy has set. Only granian's RSGI interface gives the names as sent. `install`
 makes a worker use that one: granian's threads pass each request to `Requests`, which drops headers with an underscore
-in their name, and granian's own WSGI code runs the application. RSGI is made for an event loop; with one, a request
-takes 0.1 ms more, a tenth of a booking.
+in their name, and granian's own WSGI code runs the application. RSGI is made for an event loop, which requests
+to a WSGI application don't need.
 
 In RSGI the body of a request is a future. No thread waits for it. One that does not arrive within REQUEST_SECONDS is
 cancelled, and the request is answered with 408.
@@ -113,7 +113,7 @@ class Requests:
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        # In the order in which they began. Whoever removes a read from here answers its request.
+        # In the order in which they began. The thread that removes a read from here answers its request.
         self._reads: dict[Read, None] = {}
         self._is_needed = Event()
         Thread(target=self._watch, name="request-bodies", daemon=True).start()

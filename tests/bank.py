@@ -1,4 +1,4 @@
-"""A payment provider that remembers the money that it moved and fails as it is told; and orders that it is paid for."""
+"""A payment provider that records the money that it moved and fails on request, and orders to pay with it."""
 
 import json
 from dataclasses import replace

@@ -110,7 +110,7 @@ class BookingPage(admin.ModelAdmin):
             "hall": hall,
             "move": f"{hall}&move=yes" if hall and can_move else None,
             "can_cancel": can_cancel,
-            # Whoever has the link has the ticket.
+            # The link alone opens the ticket.
             "ticket": services.ticket_path(booking=booking)
             if booking.status == Booking.Status.BOOKED and has("booking.add_booking")
             else None,

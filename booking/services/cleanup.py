@@ -69,7 +69,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
 
 
 def _repeated(remove: Callable[[], int]) -> Batches:
-    """Runs batches until one removes nothing."""
+    """Runs batches until one changes nothing."""
     run = retried(remove)
     while number := run():
         yield number

@@ -1,4 +1,4 @@
-"""What is true, whoever writes: the constraints, attacked past the services."""
+"""The constraints of the database, tested past the services."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta

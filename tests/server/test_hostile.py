@@ -57,7 +57,7 @@ def booking_of(service, body, *headers):
 
 
 def check_api(reply):
-    """The server itself refuses what isn't HTTP, with an empty body; the rest is told as everything is."""
+    """The server itself refuses bytes that are not HTTP, with an empty body; other errors have the usual shape."""
     if reply is not None:
         check(Reply(reply.status, {name.title(): text for name, text in reply.headers.items()}, reply.body))
 

@@ -24,7 +24,7 @@ TRIES = 8
 
 
 def try_at_once(call):
-    """Makes TRIES calls at once, as soon as it is told to, and prints how many were let through."""
+    """Makes TRIES calls at the same time, once its standard input has a line, and prints how many were allowed."""
     print("ready", flush=True)
     sys.stdin.readline()
     print(at_once([call] * TRIES).count(True))

@@ -1,4 +1,4 @@
-"""A PostgreSQL that should wait for a replica with each commit, and has none: what is told then, and when.
+"""A PostgreSQL that should wait for a replica with each commit, and has none: the answers, and their times.
 
 The requests are sent in a process of its own; the server is the test's own too.
 """

@@ -247,18 +247,18 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
     out = StringIO()
     call_command("cleanup", stdout=out)
     assert out.getvalue().splitlines() == [
-        "Idempotency records removed: 1",
-        "Rate-limit windows removed: 0",
-        "Refresh tokens removed: 0",
-        "Revoked sessions removed: 0",
-        "Sessions of staff removed: 0",
-        "Outdated search texts removed: 0",
-        "Missing seat plans and orders removed: 0",
-        "Contacts removed: 0",
-        "Pending payments removed: 0",
-        "Uploaded files removed: 0",
-        "Finished tasks removed: 0",
-        "Holds removed: 0",
+        "Idempotency records cleaned up: 1",
+        "Rate-limit windows cleaned up: 0",
+        "Refresh tokens cleaned up: 0",
+        "Revoked sessions cleaned up: 0",
+        "Sessions of staff cleaned up: 0",
+        "Outdated search texts cleaned up: 0",
+        "Missing seat plans and orders cleaned up: 0",
+        "Contacts cleaned up: 0",
+        "Pending payments cleaned up: 0",
+        "Uploaded files cleaned up: 0",
+        "Finished tasks cleaned up: 0",
+        "Holds cleaned up: 0",
     ]
     assert capsys.readouterr().err == ""
 

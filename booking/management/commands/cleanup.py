@@ -22,8 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             for kind, batches in groupby(services.clean_up(now=timezone.now()), itemgetter(0)):
-                removed = self._count(kind.capitalize(), (number for _, number in batches))
-                self.stdout.write(f"{kind.capitalize()} removed: {removed}")
+                number = self._count(kind.capitalize(), (size for _, size in batches))
+                self.stdout.write(f"{kind.capitalize()} cleaned up: {number}")
         except services.Busy:
             raise CommandError(
                 "The database is unavailable or busy. Rows removed so far stay removed; run the command again."

@@ -10,12 +10,12 @@ from django.contrib.admin.models import CHANGE
 from django.db.models import F
 
 from booking.infrastructure.statements import Call, Update, send
-from booking.models import Booking, User, represent_amount
+from booking.models import Booking, Show, User, represent_amount
 from booking.services.mail.outbox import address_for, report_new_tickets, send_moved_ticket
 from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.bookings import find_booking, log_entry, update_values
-from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
+from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow, lock_and_read
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds
 from booking.services.seats.prices import PriceChanged, tickets_for
@@ -146,7 +146,7 @@ def _move_locked(booking: Booking, seat: int, now: datetime, moved_by: User) -> 
         booking_id=booking.pk,
     )
     facts = lock_and_read(request, wait=True, is_locked=True)
-    send(*_move(booking, None, request, facts, choose_seats(facts, request), is_one_of_several=True).before)
+    send(*_change_calls(booking, _row_of(booking, facts), request, facts, choose_seats(facts, request)))
 
 
 def _check_total(before: Decimal, total: Decimal, expected: Decimal | None) -> None:
@@ -156,48 +156,15 @@ def _check_total(before: Decimal, total: Decimal, expected: Decimal | None) -> N
         raise PriceChanged(total)
 
 
-def _move(
-    booking: Booking,
-    seen_seat: int | None,
-    request: SeatRequest,
-    facts: Facts,
-    seats: list[int],
-    *,
-    is_one_of_several: bool = False,
-) -> Change:
-    show, [seat] = facts.show, seats
-    [row] = [row for row in facts.rows if row.pk == booking.pk]
+def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
+    show, row, mover = facts.show, _row_of(booking, facts), request.staff
     # Race: the booking was moved since the page showed it.
     if seen_seat is not None and seen_seat != row.seat_number:
         raise SeatsChanged([moved(show, row.reference, seen_seat, row.seat_number)])
-    # The values that were read under the lock.
-    booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
-    booking.status, booking.created_at = row.status, row.created_at
-    booking.held_since, booking.expires_at = row.held_since, row.expires_at
-    if seat == row.seat_number:
+    calls = _change_calls(booking, row, request, facts, seats)
+    if not calls:
         return Change([booking], [])
-    holds, ticket = own_holds(request, facts, seats), tickets_for(facts, request, seats)[seat]
-    mover = request.staff
-    cancelled = [
-        _cancel_hold.bind(
-            show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover.pk if mover else None
-        )
-        for hold in holds.values()
-    ]
-    by = mover or request.user
-    message = f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
-    log = [log_entry(by, booking, CHANGE, message)] if by else []
-    booking.seat_number, booking.moved_by = seat, mover
-    for name, value in ticket.columns.items():
-        setattr(booking, name, value)
-    change_seat = _change_seat.choose(update_values(booking))
-    # It is read from the database where it is needed.
-    booking.__dict__.pop("ticket_serial", None)
-
-    own = [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]
-    if is_one_of_several:
-        return Change([booking], own)
-    is_cheaper = ticket.price < row.price
+    is_cheaper = booking.price < row.price
 
     def refund_difference() -> list[Call]:
         if is_cheaper:
@@ -205,7 +172,7 @@ def _move(
                 show=show,
                 references=[booking.reference],
                 now=request.now,
-                reason=message,
+                reason=_message(show, row, seats[0]),
                 by=mover,
                 by_customer=mover is None,
             )
@@ -215,4 +182,40 @@ def _move(
 
     address = address_for(email="", user=request.user)
     tickets = send_moved_ticket(show_id=show.pk, reference=row.reference, address=address, now=request.now)
-    return Change([booking], [*own, *tickets], refund_difference if is_cheaper or request.user is None else None)
+    return Change([booking], [*calls, *tickets], refund_difference if is_cheaper or request.user is None else None)
+
+
+def _row_of(booking: Booking, facts: Facts) -> SeatRow:
+    [row] = [row for row in facts.rows if row.pk == booking.pk]
+    return row
+
+
+def _message(show: Show, row: SeatRow, seat: int) -> str:
+    return f"Moved from {show.seat_label(row.seat_number)} to {show.seat_label(seat)}."
+
+
+def _change_calls(booking: Booking, row: SeatRow, request: SeatRequest, facts: Facts, seats: list[int]) -> list[Call]:
+    """Change the instance and return the statements that move it; none if it is on the seat already."""
+    show, [seat] = facts.show, seats
+    # The values that were read under the lock.
+    booking.show, booking.seat_number, booking.reference = show, row.seat_number, row.reference
+    booking.status, booking.created_at = row.status, row.created_at
+    booking.held_since, booking.expires_at = row.held_since, row.expires_at
+    if seat == row.seat_number:
+        return []
+    holds, ticket, mover = own_holds(request, facts, seats), tickets_for(facts, request, seats)[seat], request.staff
+    cancelled = [
+        _cancel_hold.bind(
+            show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover.pk if mover else None
+        )
+        for hold in holds.values()
+    ]
+    by = mover or request.user
+    log = [log_entry(by, booking, CHANGE, _message(show, row, seat))] if by else []
+    booking.seat_number, booking.moved_by = seat, mover
+    for name, value in ticket.columns.items():
+        setattr(booking, name, value)
+    change_seat = _change_seat.choose(update_values(booking))
+    # It is read from the database where it is needed.
+    booking.__dict__.pop("ticket_serial", None)
+    return [*release_expired(facts, seats, request.now), *cancelled, *log, change_seat]

@@ -10,8 +10,8 @@ from booking.models import Booking, Order, OrderQuerySet, Payment, User
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow
 
 _insert = Insert(Order)
-# The order of holds that are now booked under another reference. It is kept if a payment was started for it, because
-# its customer is told when the money goes back.
+# The order of holds that are now booked under another reference. It stays if a payment was started for it, because
+# the mail about the refund of that payment needs it.
 _delete_if_empty = Delete(
     lambda p: Order.objects.filter(
         ~Exists(Booking.objects.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()),

@@ -66,7 +66,7 @@ class _Worker:
 
 
 class _Loop:
-    """What granian calls of an event loop when a future is done: runs the callback in the calling thread."""
+    """The methods of an event loop that granian calls when a future is done; they run the callback at once."""
 
     def call_soon(self, callback: Callable[..., Any], *arguments: Any, **_: Any) -> None:
         callback(*arguments)

@@ -1,4 +1,4 @@
-"""What the read-only pages of payments, refunds and events share."""
+"""The parts that the read-only pages of payments, refunds and events share."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils.html import format_html
 
 from booking import services
 from booking.admin.booking_filters import DayFilter, day_of
-from booking.models import Order, Payment, Refund
+from booking.models import Order, Payment, Refund, represent_amount
 
 
 def may_see_payments(request: HttpRequest) -> bool:
@@ -119,6 +119,10 @@ class MoneyAdmin(ReadOnlyAdmin):
     @admin.display(description="time", ordering="created_at")
     def time(self, row: Payment | Refund) -> datetime:
         return row.created_at
+
+    @admin.display(description="amount", ordering="amount")
+    def amount_text(self, row: Payment | Refund) -> str:
+        return f"{represent_amount(row.amount)} {row.currency}"
 
     @admin.display(description="show")
     def show_text(self, row: Payment | Refund) -> str:

@@ -52,18 +52,8 @@ class PaymentAdmin(TakingsPage, MoneyAdmin):
     list_display = ("time", "order_link", "show_text", "kind", "amount_text", "status", "clerk")
     list_filter = (CreationDayFilter, "status", "method", ProviderFilter, ClerkFilter, TillFilter)
     fields = (
-        *(
-            "order_link",
-            "show_text",
-            "kind",
-            "amount_text",
-            "given_text",
-            "change_text",
-            "status",
-            "clerk",
-            "till_text",
-        ),
-        *("created_at", "settled_at", "provider_id", "refunds_text"),
+        *("order_link", "show_text", "kind", "amount_text", "given_text", "change_text", "status", "clerk"),
+        *("till_text", "created_at", "settled_at", "provider_id", "refunds_text"),
     )
     readonly_fields = fields
 
@@ -73,10 +63,6 @@ class PaymentAdmin(TakingsPage, MoneyAdmin):
     @admin.display(description="kind")
     def kind(self, payment: Payment) -> str:
         return payment.kind
-
-    @admin.display(description="amount", ordering="amount")
-    def amount_text(self, payment: Payment) -> str:
-        return f"{represent_amount(payment.amount)} {payment.currency}"
 
     @admin.display(description="given")
     def given_text(self, payment: Payment) -> str:

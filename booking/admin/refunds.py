@@ -78,10 +78,6 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
     def has_refund_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.refund_payment")
 
-    @admin.display(description="amount", ordering="amount")
-    def amount_text(self, refund: Refund) -> str:
-        return f"{represent_amount(refund.amount)} {refund.currency}"
-
     @admin.display(description="to where it was paid")
     def kind(self, refund: Refund) -> str:
         return refund.provider if refund.provider != services.COUNTER else refund.payment.get_method_display()

@@ -100,8 +100,8 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     # --- The page -----------------------------------------------------------------------------
 
     def get_form(self, request: HttpRequest, obj: Till | None = None, change: bool = False, **kwargs: Any) -> Any:
-        self_form: type[TillForm] = CloseTillForm if obj else OpenTillForm
-        return super().get_form(request, obj, change, form=self_form, **kwargs)
+        form: type[TillForm] = CloseTillForm if obj else OpenTillForm
+        return super().get_form(request, obj, change, form=form, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Till | None = None) -> Any:
         if obj is None:

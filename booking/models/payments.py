@@ -237,7 +237,7 @@ class Receipt(models.Model):
     show = models.ForeignKey(Show, models.PROTECT, related_name="+", editable=False)
     reference = models.CharField(max_length=REFERENCE_LENGTH, editable=False)
     created_at = models.DateTimeField(editable=False)
-    # What it says, as services/money/receipts.py wrote it at that time; null for receipts of earlier versions.
+    # The content, written by services/money/receipts.py when it was issued; null for receipts of earlier versions.
     content = models.JSONField(null=True, editable=False)
 
     class Meta:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from booking import services
-from booking.models import Booking, Order, Payment, Refund, represent_amount
+from booking.models import Booking, Order, Payment, represent_amount
 from booking.serializers.bookings import (
     BOOKING_EXAMPLE,
     HOLD_EXAMPLE,
@@ -128,9 +127,8 @@ class HoldSerializer(OrderSerializer):
 # --- Response bodies --------------------------------------------------------------------------
 
 
-def represent_payment(payment: Payment, refunds: Sequence[Refund] = ()) -> dict[str, Any]:
+def represent_payment(payment: Payment, money: services.OrderMoney = services.NO_MONEY) -> dict[str, Any]:
     zone = timezone.get_current_timezone()
-    refunded = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
     return {
         "id": payment.pk,
         "provider": payment.provider,
@@ -138,7 +136,7 @@ def represent_payment(payment: Payment, refunds: Sequence[Refund] = ()) -> dict[
         "status": payment.status,
         "amount": represent_amount(payment.amount),
         "currency": payment.currency,
-        "refunded": represent_amount(refunded),
+        "refunded": represent_amount(money.refunded_of(payment)),
         "created_at": represent_time(payment.created_at, zone),
         "settled_at": represent_time(payment.settled_at, zone),
     }
@@ -170,7 +168,7 @@ def represent_order(
         "paid": represent_amount(amounts.paid),
         "refunded": represent_amount(amounts.refunded),
         "due": represent_amount(amounts.due),
-        "payments": [represent_payment(payment, money.refunds) for payment in money.payments],
+        "payments": [represent_payment(payment, money) for payment in money.payments],
     }
 
 

@@ -92,6 +92,7 @@ from booking.services.money.refunds import (
     retry_refund,
     settle_refund,
 )
+from booking.services.money.return_urls import check_return_url
 from booking.services.money.takings import MoneyLine, MoneyReport, read_money_report
 from booking.services.money.tills import (
     MAX_CASH,
@@ -304,6 +305,7 @@ __all__ = [
     "change_show",
     "change_ticket_types",
     "check_layout",
+    "check_return_url",
     "clean_up",
     "close_till",
     "copy_show",

@@ -45,6 +45,11 @@ def own_address(request: HttpRequest | Request, path: str) -> str:
     return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
 
 
+def own_origin(request: HttpRequest | Request) -> str:
+    """Return the absolute address of this service without a path."""
+    return own_address(request, "/").removesuffix("/")
+
+
 class Public:
     """A view without authentication; a token in the request is ignored, even if it is invalid."""
 

@@ -38,7 +38,7 @@ ADMIT_REFUSALS: list[Documented] = [
 
 
 class DoorView(APIView):
-    """For staff with the permission `check_in`; others get 403. Who sees only today's shows gets 404 for other ones."""
+    """For staff with the permission `check_in`; others get 403. Staff who see only today's doors get 404 for others."""
 
     permission_classes = [IsAuthenticated, MayCheckIn]
     throttle_classes = [DoorThrottle]

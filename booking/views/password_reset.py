@@ -14,7 +14,7 @@ from booking import services
 from booking.models import User
 from booking.serializers import MessageSerializer, NewPasswordSerializer, PasswordResetSerializer
 from booking.throttling import PasswordResetConfirmThrottle, PasswordResetThrottle, address_of, set_limit_headers
-from booking.views.common import Public, own_address, validated
+from booking.views.common import Public, own_origin, validated
 from booking.views.openapi import operation
 
 SENT = "If an account has this e-mail address, a link has been sent to it."
@@ -33,7 +33,7 @@ class PasswordResetView(Public, APIView):
         invalid=("email", "invalid", "Enter a valid email address."),
     )
     def post(self, request: Request) -> Response:
-        origin = own_address(request, "/").removesuffix("/")
+        origin = own_origin(request)
         services.request_reset_links(**validated(PasswordResetSerializer, request), origin=origin, now=timezone.now())
         return Response({"detail": SENT}, status.HTTP_202_ACCEPTED)
 

@@ -1,8 +1,6 @@
 """Views for paying orders, for the events of payment providers, and the page of the demo provider."""
 
-import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core import signing
@@ -21,25 +19,8 @@ from booking.serializers import PaySerializer, StartedPaymentSerializer, represe
 from booking.services.money.providers import demo
 from booking.services.money.providers.base import EventKind
 from booking.views.bookings import LimitedView, created
-from booking.views.common import Public, account, own_address, validated
+from booking.views.common import Public, account, own_address, own_origin, validated
 from booking.views.openapi import operation
-
-
-def _origin(url: str) -> str:
-    """Return the origin of an address, or "" if it has none or contains blanks or other characters than ASCII."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    return f"{parts.scheme}://{parts.netloc}" if re.fullmatch("[!-~]+", url) else ""
-
-
-def check_return_url(request: Request, url: str) -> str:
-    """Return the address that the customer returns to. Raises InvalidInput unless its origin is allowed."""
-    origins = {*settings.PAYMENT_RETURN_ORIGINS, own_address(request, "/").removesuffix("/")}
-    if _origin(url) not in origins:
-        raise services.InvalidInput("return_url", ["This address is not one of PAYMENT_RETURN_ORIGINS."], ["origin"])
-    return url
 
 
 class PayOrderView(LimitedView):
@@ -66,10 +47,10 @@ class PayOrderView(LimitedView):
     )
     def post(self, request: Request, reference: str) -> ApiResponse:
         data = validated(PaySerializer, request)
-        return_url = data.pop("return_url", None)
-        data["return_url"] = (
-            check_return_url(request, return_url) if return_url else own_address(request, reverse("payment-done"))
-        )
+        if return_url := data.get("return_url"):
+            services.check_return_url(url=return_url, own_origin=own_origin(request))
+        else:
+            data["return_url"] = own_address(request, reverse("payment-done"))
         paid = services.pay_order(user=account(request), reference=reference, now=timezone.now(), **data)
         url = paid.started.url
         next_url = own_address(request, url) if url and url.startswith("/") else url

@@ -22,15 +22,11 @@ from booking.serializers import (
     represent_tickets,
 )
 from booking.throttling import TicketThrottle
-from booking.views.common import Public, account
+from booking.views.common import Public, account, own_origin
 from booking.views.openapi import operation
 
 REFUSALS = [services.NotFound, services.NoTicket]
 SVG, PDF, CALENDAR = "image/svg+xml", "application/pdf", "text/calendar"
-
-
-def origin(request: Request) -> str:
-    return request.build_absolute_uri("/").removesuffix("/")
 
 
 class TicketAPIView(APIView):
@@ -67,7 +63,7 @@ class TicketView(TicketAPIView):
         refusals=REFUSALS,
     )
     def get(self, request: Request, pk: str) -> Response:
-        return Response(represent_ticket(self.ticket(request, pk), origin(request)))
+        return Response(represent_ticket(self.ticket(request, pk), own_origin(request)))
 
 
 class TicketPictureView(TicketAPIView):
@@ -108,7 +104,7 @@ class CalendarEntryView(TicketAPIView):
         ticket = self.ticket(request, pk)
         show, reference = ticket.booking.show, ticket.booking.reference
         entry = services.calendar_entry(
-            show=show, reference=reference, seats=ticket.seats, now=timezone.now(), host=origin(request)
+            show=show, reference=reference, seats=ticket.seats, now=timezone.now(), host=own_origin(request)
         )
         return _file(entry, f"{CALENDAR}; charset=utf-8", f"{reference}.ics")
 
@@ -123,7 +119,7 @@ class OrderTicketsView(TicketAPIView):
         refusals=REFUSALS,
     )
     def get(self, request: Request, reference: str) -> Response:
-        return Response(represent_tickets(self.tickets(request, reference), origin(request)))
+        return Response(represent_tickets(self.tickets(request, reference), own_origin(request)))
 
 
 class OrderTicketsFileView(TicketAPIView):

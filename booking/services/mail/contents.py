@@ -18,6 +18,7 @@ from booking.services.door.tickets import LOCAL_HOST, ticket_url
 from booking.services.mail.links import sign_order
 from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, OrderMoney
+from booking.services.money.payments import REASONS
 from booking.services.money.refunds import COUNTER
 
 # Stands for the secret part of links in previews.
@@ -88,7 +89,7 @@ class Contents:
         return {}
 
     def to_collect(self) -> str:
-        """Return the amount that the customer gets back at the counter, or ""; of other refunds, another mail tells."""
+        """Return the amount that the customer gets back at the counter, or ""."""
         open_refunds = [one for one in self.money.refunds if one.status != Refund.Status.DONE]
         amount = sum((one.amount for one in open_refunds if one.provider == COUNTER), Decimal(0))
         return represent_amount(amount) if amount else ""
@@ -151,7 +152,7 @@ class PaymentReceived(WithTickets):
         return True
 
     def attachments(self, now: datetime) -> list[Attachment]:
-        # The tickets say no more that the order is not paid.
+        # Tickets that were sent before say that the order is not paid.
         return super().attachments(now) if super().is_needed else []
 
     def own_variables(self) -> dict[str, Any]:
@@ -201,14 +202,14 @@ class PaymentRefunded(Contents):
 
 
 class SeatsLost(Contents):
-    """Sent when a payment got no seats; another mail tells when the money was sent back."""
+    """Sent when a payment got no seats; PaymentRefunded follows when the money was sent back."""
 
     def own_variables(self) -> dict[str, Any]:
         return {"amount": self.details["amount"], "reason": self.details["reason"]}
 
     def sample_details(self) -> dict[str, Any]:
         amount = represent_amount(self.money.amounts(self.bookings).total)
-        return {"amount": amount, "reason": "The seats were not available any more when the payment arrived."}
+        return {"amount": amount, "reason": REASONS["gone"]}
 
 
 class ShowCancelled(Contents):

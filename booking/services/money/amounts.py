@@ -45,6 +45,10 @@ class OrderMoney:
         refunded = [refund.amount for refund in self.refunds]
         return OrderAmounts(amount_owed(bookings=bookings), sum(received, Decimal(0)), sum(refunded, Decimal(0)))
 
+    def refunded_of(self, payment: Payment) -> Decimal:
+        """Return how much of the payment goes back or went back."""
+        return sum((refund.amount for refund in self.refunds if refund.payment_id == payment.pk), Decimal(0))
+
     def due_for_tickets(self, bookings: Iterable[Booking]) -> Decimal:
         """Return what is still to be paid before the customer enters: for the booked ones of the order's bookings.
 

@@ -1,4 +1,4 @@
-"""What was taken and paid back in a period, by day and clerk. Nothing is changed."""
+"""The payments and refunds of a period, by day and clerk; reads only."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ SUM = Round(Sum("amount"), precision=MONEY["decimal_places"])
 
 @dataclass
 class MoneyLine:
-    """What was taken by method of payment, and what went back: on a day, by a clerk, or both."""
+    """The payments by method, and the refunds: of a day, of a clerk, or both."""
 
     day: date | None
     clerk: str

@@ -1,7 +1,7 @@
-"""What the seats of a request are sold as, and for how much.
+"""The ticket types and prices of the seats of a request.
 
 A show without a price list is free. On other shows a ticket's price depends on the seat's category and on the ticket
-type. What was booked keeps its price; a hold keeps the ticket type and the price that it was made with, unless the
+type. A booking keeps its price; a hold keeps the ticket type and the price that it was made with, unless the
 request names another type.
 """
 
@@ -38,7 +38,7 @@ class PriceChanged(Refusal):
 
 @dataclass(frozen=True)
 class Ticket:
-    """What a seat is sold as; `type_id` is None on a free show."""
+    """The label, category, ticket type and price of a seat that is sold; `type_id` is None on a free show."""
 
     seat_number: int
     label: str

@@ -75,7 +75,7 @@ class StartedPayment:
     url: str | None = None
     client_secret: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
-    # What became of a payment that was started before, if it has ended; with the same id each time.
+    # The end of a payment that was started before, if it has ended; with the same id each time.
     event: Event | None = None
 
 

@@ -32,9 +32,8 @@ def why_not(booking: Booking, now: datetime) -> str:
     """Return why the booking can't be cancelled, or an empty string."""
     if booking.status == Booking.Status.BLOCKED:
         return "This seat is blocked; unblock it in the hall of its show."
-    if not booking.is_active(now):
-        return services.AlreadyCancelled().detail
-    return services.ShowStarted().detail if booking.show.has_started(now) else ""
+    refusal = services.why_not_cancellable(booking=booking, now=now)
+    return refusal.detail if refusal else ""
 
 
 class CancelQuestion(admin.ModelAdmin):

@@ -168,6 +168,7 @@ from booking.services.seats.cancellations import (
     cancel_bookings,
     cancel_mailed_order,
     cancel_order,
+    why_not_cancellable,
 )
 from booking.services.seats.facts import Action, Contact
 from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
@@ -425,6 +426,7 @@ __all__ = [
     "unblock_seats",
     "undo_admission",
     "update_email",
+    "why_not_cancellable",
     "why_not_deleted",
     "why_not_on_sale",
 ]

@@ -10,6 +10,7 @@ from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.door.admitted import refuse_admitted
 from booking.services.mail.outbox import report_cancelled_seats
 from booking.services.money.refunds import refund_overpaid
+from booking.services.refusals import Refusal
 from booking.services.seats.bookings import find_booking
 from booking.services.seats.rules.sale import AlreadyCancelled, ShowStarted
 from booking.services.seats.seen_seats import SeenSeat, check_unchanged
@@ -111,8 +112,15 @@ def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Bookin
     active = list(bookings.active(now).filter(show=show).select_related("ticket_type").order_by("seat_number"))
     if not active:
         raise AlreadyCancelled
-    if show.has_started(now):
-        raise ShowStarted
     for booking in active:
         booking.show = show
+        if refusal := why_not_cancellable(booking=booking, now=now):
+            raise refusal
     return active
+
+
+def why_not_cancellable(*, booking: Booking, now: datetime) -> Refusal | None:
+    """Return why nobody can cancel the booking, or None. `now` is UTC."""
+    if not booking.is_active(now):
+        return AlreadyCancelled()
+    return ShowStarted() if booking.show.has_started(now) else None

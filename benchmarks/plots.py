@@ -1,6 +1,6 @@
 """Draws the plots of docs/performance.md."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -10,6 +10,7 @@ matplotlib.use("svg")
 matplotlib.rcParams.update({"svg.hashsalt": "booking", "svg.fonttype": "none", "font.family": "sans-serif"})
 
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
 
 
 def plot_clients(path: Path, clients: Sequence[int], rates: Sequence[float], p99s: Sequence[float]) -> None:
@@ -26,7 +27,7 @@ def plot_clients(path: Path, clients: Sequence[int], rates: Sequence[float], p99
     save(figure, path)
 
 
-def plot_growth(path: Path, stored: Sequence[int], latencies: dict[str, Sequence[float]]) -> None:
+def plot_growth(path: Path, stored: Sequence[int], latencies: Mapping[str, Sequence[float]]) -> None:
     """Plots the median latency of each kind of request over the number of stored bookings."""
     figure, axes = pyplot.subplots(figsize=(6, 3.4), layout="constrained")
     for name, milliseconds in latencies.items():
@@ -48,7 +49,7 @@ def plot_steps(path: Path, milliseconds: dict[str, float]) -> None:
     save(figure, path)
 
 
-def save(figure: "pyplot.Figure", path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
     # A white background, so that the plot is readable in dark mode.
     figure.savefig(path, metadata={"Date": None}, facecolor="white")
     pyplot.close(figure)

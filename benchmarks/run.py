@@ -48,8 +48,28 @@ class Size:
     orders: int
 
 
-FULL = Size(1000, 500, 4, (10_000, 100_000, 1_000_000, 10_000_000), 1_000, 100_000, 400, 1_000, 1_000)
-TINY = Size(30, 10, 1, (100, 1_000), 100, 300, 10, 100, 60)
+FULL = Size(
+    shows=1000,
+    users=500,
+    seconds=4,
+    bookings=(10_000, 100_000, 1_000_000, 10_000_000),
+    few_requests=1_000,
+    many_requests=100_000,
+    samples=400,
+    people=1_000,
+    orders=1_000,
+)
+TINY = Size(
+    shows=30,
+    users=10,
+    seconds=1,
+    bookings=(100, 1_000),
+    few_requests=100,
+    many_requests=300,
+    samples=10,
+    people=100,
+    orders=60,
+)
 
 
 @dataclass

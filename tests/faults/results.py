@@ -12,8 +12,8 @@ RECOVERY_SECONDS = 5.0
 # How long a client that a fault does not concern may be without a good answer.
 UNDISTURBED_SECONDS = 5.0
 BEGIN, END = "<!-- fault-test: begin -->", "<!-- fault-test: end -->"
-INTRODUCTION = """`make fault-test` measured this on {date} on a machine of {cores} cores ({machine}) with other work on
-it: {workers} workers of {threads} threads, `DATABASE_SECONDS={seconds}`, faults of {fault_seconds:.0f} s unless the
+INTRODUCTION = """`make fault-test` measured this on {date} on a machine of {cores} cores ({machine}) with a load of
+{load:.1f} at the start: {workers} workers of {threads} threads, `DATABASE_SECONDS={seconds}`, faults of {fault_seconds:.0f} s unless the
 row says otherwise. A cell has the slowest answer and the number of answers by status, from the fault's start until
 some seconds after its end. “Recovery” is the time from the fault's end until each kind of request had a good answer.
 
@@ -54,7 +54,7 @@ def recovery(measured):
 
 class Results:
     def __init__(self, **facts):
-        self._facts = facts
+        self._facts = facts | {"load": os.getloadavg()[0]}
         self._rows = []
 
     def add(self, fault, measured, broken):

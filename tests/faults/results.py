@@ -13,9 +13,10 @@ RECOVERY_SECONDS = 5.0
 UNDISTURBED_SECONDS = 5.0
 BEGIN, END = "<!-- fault-test: begin -->", "<!-- fault-test: end -->"
 INTRODUCTION = """`make fault-test` measured this on {date} on a machine of {cores} cores ({machine}) with a load of
-{load:.1f} at the start: {workers} workers of {threads} threads, `DATABASE_SECONDS={seconds}`, faults of {fault_seconds:.0f} s unless the
-row says otherwise. A cell has the slowest answer and the number of answers by status, from the fault's start until
-some seconds after its end. “Recovery” is the time from the fault's end until each kind of request had a good answer.
+{load:.1f} at the start: {workers} workers of {threads} threads, `DATABASE_SECONDS={seconds}`, faults of
+{fault_seconds:.0f} s unless the row says otherwise. A cell has the slowest answer and the number of answers by status,
+from the fault's start until some seconds after its end. “Recovery” is the time from the fault's end until each kind of
+request had a good answer.
 
 | fault | {kinds} | recovery | limits broken |
 |---{columns}|---|---|

@@ -16,7 +16,7 @@ from django.db.utils import OperationalError
 
 from movieticket.deadline import seconds_left
 
-# How long a request waits for a place before it is refused. A booking takes a small fraction of this time.
+# A request waits this long for a place before it is refused. A booking takes a small fraction of this time.
 MAX_WAIT_SECONDS = 0.25
 
 

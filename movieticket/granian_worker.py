@@ -119,7 +119,7 @@ class Requests:
         Thread(target=self._watch, name="request-bodies", daemon=True).start()
 
     def begin(self, watcher: Any) -> None:
-        """Handle a request. It must not raise: granian does not look."""
+        """Handle a request. It must not raise, because granian ignores exceptions."""
         protocol = Protocol(watcher.proto)
         try:
             environ = environment(watcher.scope)
@@ -231,5 +231,5 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _latin(text: str) -> str:
-    """Return UTF-8 as WSGI wants it: one character a byte."""
+    """Decode UTF-8 to the form that WSGI requires: one character per byte."""
     return text if text.isascii() else text.encode().decode("latin-1")

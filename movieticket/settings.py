@@ -255,7 +255,7 @@ PASSWORD_HASHERS = [
 ]
 JWT_SIGNING_KEY = env("JWT_SIGNING_KEY", cast.key, SECRET_KEY)
 JWT_VERIFYING_KEYS = env.list("JWT_VERIFYING_KEYS", cast.key, [])
-# How long the same refresh token has the same successor; used later than that it ends the session.
+# A refresh token that is used again within this time gets the same successor; after it, the session is revoked.
 REFRESH_GRACE_SECONDS = env("REFRESH_GRACE_SECONDS", cast.positive, 10)
 REFRESH_TOKEN_LIFETIME = timedelta(days=env("REFRESH_TOKEN_DAYS", cast.positive, 7))
 SIMPLE_JWT = {
@@ -263,7 +263,7 @@ SIMPLE_JWT = {
     "AUTH_TOKEN_CLASSES": ["booking.infrastructure.tokens.AccessToken"],
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env("ACCESS_TOKEN_MINUTES", cast.positive, 15)),
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
-    # How far the clocks of two servers may differ.
+    # The greatest difference between the clocks of two servers.
     "LEEWAY": env("JWT_LEEWAY_SECONDS", cast.positive, 5),
     "ROTATE_REFRESH_TOKENS": True,
     "BLACKLIST_AFTER_ROTATION": True,
@@ -293,7 +293,7 @@ LIMITS = {
 }
 # The proxies whose X-Forwarded-For is trusted.
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", cast.proxy, [])
-# How long a request's body may take to arrive.
+# The time limit for receiving a request's body.
 REQUEST_SECONDS = env("REQUEST_SECONDS", cast.positive, 20)
 # Larger requests are refused. The limit on bodies also applies to the admin's forms.
 MAX_BODY_BYTES = DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
@@ -332,15 +332,15 @@ MAX_SEATS_PER_USER = env("MAX_SEATS_PER_USER", cast.positive, 10)
 HOLD_MINUTES = env("HOLD_MINUTES", cast.positive, 10)
 # The longest time a customer can hold a seat, renewals included.
 MAX_HOLD_MINUTES = env("MAX_HOLD_MINUTES", cast.positive, 30)
-# How long before a show its tickets are admitted.
+# Tickets are admitted from this time before the show.
 DOORS_OPEN_MINUTES = env("DOORS_OPEN_MINUTES", cast.positive, 45)
-# How long the response to a request with an Idempotency-Key is stored.
+# The response to a request with an Idempotency-Key is stored for this time.
 IDEMPOTENCY_HOURS = env("IDEMPOTENCY_HOURS", cast.positive, 24)
 # ISO 4217; all prices are in this currency.
 CURRENCY = env("CURRENCY", cast.currency, "EUR")
 # Whether seats can be booked before they are paid; otherwise customers hold them and pay.
 PAY_LATER = env.bool("PAY_LATER", True)
-# Until when before the start customers get their money back.
+# Customers who cancel later than this before the start get no money back.
 REFUND_UNTIL_MINUTES = env("REFUND_UNTIL_MINUTES", cast.minutes, 60)
 # The tax that prices contain, for receipts.
 TAX_PERCENT = env("TAX_PERCENT", cast.percent, Decimal(0))
@@ -364,7 +364,7 @@ if STRIPE_SECRET_KEY:
 # A local page that stands for a payment provider.
 if DEBUG:
     PAYMENT_PROVIDERS["demo"] = "booking.services.money.providers.demo.Demo"
-# How many days after a show names, e-mail addresses and phone numbers of customers without an account are kept.
+# The number of days after a show for which contact details of customers without an account are stored.
 KEEP_CONTACTS_DAYS = env("KEEP_CONTACTS_DAYS", cast.positive, 90)
 
 SWAGGER_USE_COMPAT_RENDERERS = False

@@ -39,11 +39,11 @@ def reach_text(reach: services.Reach) -> str:
         return ""
     if not settings.SENDS_MAIL:
         return "No customer will be told, because this service sends no mail."
-    told = f"The customer{'s' * (reach.reached != 1)} of {counted(reach.reached, 'order')} will be told by e-mail."
+    reached = f"The customer{'s' * (reach.reached != 1)} of {counted(reach.reached, 'order')} will be told by e-mail."
     if not reach.unreached:
-        return told
+        return reached
     have = f"{counted(reach.unreached, 'order')} {'has' if reach.unreached == 1 else 'have'} no e-mail address"
-    return f"{told} {have}." if reach.reached else f"No customer will be told: {have}."
+    return f"{reached} {have}." if reach.reached else f"No customer will be told: {have}."
 
 
 def note_context(request: HttpRequest, bookings: BookingQuerySet) -> dict[str, Any]:

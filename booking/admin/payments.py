@@ -30,7 +30,7 @@ class ClerkFilter(RowFilter):
     column = "created_by"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        # Staff who have had a till.
+        # Staff who have opened a till.
         clerks = User.objects.filter(pk__in=Till.objects.order_by().values("clerk")).order_by("username")
         return [(str(clerk.pk), clerk.username) for clerk in clerks]
 

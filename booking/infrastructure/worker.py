@@ -27,9 +27,9 @@ from movieticket.deadline import waiting_at_most
 
 logger = logging.getLogger(__name__)
 
-# How long one attempt may take.
+# The time limit of one attempt.
 TASK_SECONDS = 60.0
-# How long the current attempt may take after a signal to stop.
+# The time limit of the current attempt after a signal to stop.
 STOP_SECONDS = 8.0
 # The interrupted attempt is interrupted again if it goes on, for example in the handling of the first interruption.
 AGAIN_SECONDS = 5.0
@@ -41,7 +41,7 @@ DATABASE_PAUSE_SECONDS = 1.0
 FIRST_PAUSE = timedelta(minutes=1)
 GIVE_UP_AFTER = timedelta(days=1)
 MAX_DOUBLINGS = 11
-# How long the end of an attempt may wait for the database; it has to be stored before the lease ends.
+# The time limit for storing the end of an attempt, which has to be stored before the lease ends.
 STORE_SECONDS = 30.0
 # The number of characters of a traceback that are stored.
 MAX_REASON = 20_000
@@ -53,7 +53,7 @@ class TimeLimit(Exception):
 
 
 class Stopped(Exception):
-    """The worker was told to stop, and the attempt did not end in time."""
+    """The worker got a signal to stop, and the attempt did not end in time."""
 
 
 class WorkerLost(Exception):

@@ -1,4 +1,4 @@
-"""What a model can't declare: the triggers of the catalogue, a table that is cheap to write, and a group of staff."""
+"""Adds the triggers of the catalogue, a table that is cheap to write, and a group of staff: no model declares them."""
 
 from django.db import migrations
 

@@ -21,7 +21,7 @@ class CheckIn(models.Model):
     # Without a foreign key, as nothing refers to bookings by one.
     booking_id = models.BigIntegerField(editable=False)
     action = models.CharField(max_length=4, choices=Action, editable=False)
-    # Why it was undone; or, for a scan made offline, why it should not have been admitted.
+    # The reason for undoing the admission; or, for a scan made offline, the reason against the admission.
     reason = models.CharField(max_length=200, blank=True, editable=False)
     # The device's name, and its name for the scan, which makes a retry safe.
     device = models.CharField(max_length=50, blank=True, editable=False)

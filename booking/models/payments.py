@@ -70,7 +70,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
 
 class Payment(models.Model):
-    """Money for an order: asked for, received or declined."""
+    """Money for an order: requested, received or declined."""
 
     class Status(models.TextChoices):
         PENDING = "pending"
@@ -135,7 +135,7 @@ class Payment(models.Model):
 
     @property
     def kind(self) -> str:
-        """How it was paid, online with the provider, such as "Online (stripe)"."""
+        """The method of payment, online with the provider, such as "Online (stripe)"."""
         provider = f" ({self.provider})" if self.method == self.Method.ONLINE else ""
         return f"{self.get_method_display()}{provider}"
 
@@ -166,14 +166,14 @@ class Refund(models.Model):
     amount = models.DecimalField(**MONEY, editable=False)
     currency = models.CharField(max_length=3, editable=False)
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING, editable=False)
-    # Why the money goes back, and why the provider refused.
+    # The reason for the refund, and the reason of a provider that refused it.
     reason = models.CharField(max_length=200, editable=False)
     problem = models.CharField(max_length=200, blank=True, editable=False)
     # The number of retries by staff after a failure.
     retries = models.SmallIntegerField(default=0, db_default=0, editable=False)
     # The provider's ids of attempts that failed.
     failed_ids = models.JSONField(default=list, db_default=[], editable=False)
-    # How often the provider repeated an error for the idempotency key, which then changes.
+    # The number of times that the provider repeated an error for the idempotency key, which then changes.
     provider_errors = models.SmallIntegerField(default=0, db_default=0, editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     till = models.ForeignKey(Till, models.PROTECT, related_name="refunds", null=True, editable=False)
@@ -216,7 +216,7 @@ class PaymentEvent(models.Model):
     payload = models.TextField(editable=False)
     received_at = models.DateTimeField(editable=False)
     processed_at = models.DateTimeField(null=True, editable=False)
-    # Why it changed nothing, such as another amount than the payment's.
+    # The reason why it changed nothing, such as another amount than the payment's.
     problem = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:

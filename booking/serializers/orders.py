@@ -47,7 +47,7 @@ class PaymentSerializer(serializers.ModelSerializer[Payment]):
 
 
 class PaySerializer(serializers.Serializer[Any]):
-    """How to pay an order; all fields are optional."""
+    """The method of payment for an order; all fields are optional."""
 
     return_url = serializers.CharField(
         required=False,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 
 class Kind(Enum):
-    """Why a request is refused; booking/exception_handler.py maps each kind to a status."""
+    """The kinds of refusals; booking/exception_handler.py maps each one to a status."""
 
     INVALID = "invalid"
     NOT_FOUND = "not found"

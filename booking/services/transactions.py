@@ -29,7 +29,7 @@ M = TypeVar("M", bound=Model)
 # The key of an advisory lock: an arbitrary number ("receipt" in ASCII).
 RECEIPTS_LOCK = 0x72656365697074
 
-# How long a service is retried while the database is unavailable.
+# A service is retried for this time while the database is unavailable.
 RETRY_SECONDS = 4.0
 RETRY_PAUSE_SECONDS = 0.1
 

@@ -67,7 +67,7 @@ class PaymentEventsView(Public, APIView):
     def post(self, request: Request, provider: str) -> ApiResponse:
         if provider not in settings.PAYMENT_PROVIDERS:
             raise services.NotFound
-        # As it is: the provider's code verifies its signature before it reads it.
+        # The body is not parsed here: the provider's code verifies its signature first.
         body = request._request.body
         services.receive_event(provider=provider, body=body, headers=request.headers, now=timezone.now())
         return ApiResponse({"detail": "Received."})

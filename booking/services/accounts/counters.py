@@ -14,7 +14,7 @@ from booking.services.transactions import refusal_for, retried
 from movieticket.admission import waiting_for_row
 
 IS_SQLITE = connection.vendor == "sqlite"
-# How often each process removes windows that have ended.
+# The interval at which each process removes windows that have ended.
 SWEEP_SECONDS = 600.0
 
 # The database's clock, in seconds since 1970.

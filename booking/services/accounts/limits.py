@@ -11,7 +11,7 @@ from booking.infrastructure.statements import Query, Text
 from booking.models import User
 from booking.services.accounts.counters import COUNT_ON, NOW, Count, count, count_with, is_window_open, start_window
 
-# How long an address from which a user has signed in is exempt from the limit by username.
+# After a sign-in, the address is exempt from the limit by username for this time.
 TRUST_SECONDS = 30 * 24 * 3600
 
 

@@ -1,4 +1,4 @@
-"""Which doors a member of staff sees: those with the permission `check_in` alone see the shows of the day."""
+"""The doors that a member of staff sees: with the permission `check_in` alone, those of the day."""
 
 from datetime import datetime, timedelta
 

@@ -23,7 +23,7 @@ class ScanFacts:
     booking: Booking | None
     # The scan that has the nonce.
     known: CheckIn | None
-    # How many people the booking has admitted.
+    # The number of people whom the booking has admitted.
     admissions: int
     # The amount due for the booked seats of the order; customers of held seats are not admitted.
     due: Decimal

@@ -1,4 +1,4 @@
-"""Which bookings have tickets, and what is still to be paid for them."""
+"""The tickets of bookings and orders, and the amount that is still to be paid for them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ MAX_TICKET_LENGTH = 500
 KEY_ID_LENGTH = 6
 # The id of a show and of a booking, and the serial, in a link.
 LINK = re.compile("([1-9][0-9]{0,17})-([1-9][0-9]{0,17})-([1-9][0-9]{0,9})")
-# Where `make run` serves.
+# The address at which `make run` serves.
 LOCAL_HOST = "http://127.0.0.1:8000"
 
 
@@ -89,7 +89,7 @@ def sign_ticket(*, booking: Booking) -> str:
 
 
 def read_ticket(token: str) -> TicketClaims:
-    """Return what a ticket says if its signature is valid; the booking may have changed since. Raises TicketInvalid."""
+    """Return the content of a ticket with a valid signature; the booking may have changed. Raises TicketInvalid."""
     text = token.strip()
     if len(text) > MAX_TICKET_LENGTH or not text.isascii():
         raise TicketInvalid

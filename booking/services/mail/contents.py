@@ -56,7 +56,7 @@ class Contents:
 
     @property
     def is_needed(self) -> bool:
-        """Whether the mail has news; a later mail may have had them already."""
+        """Whether the mail contains something new; a later mail may already have contained it."""
         return True
 
     @property

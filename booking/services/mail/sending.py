@@ -19,7 +19,7 @@ from booking.services.mail.contents import Attachment
 from booking.services.mail.letters import write_letter
 from booking.services.mail.outbox import Mail, address_for
 
-# How long the mail server may take to accept a mail once it has answered. A mail that it accepts later is sent again,
+# The mail server's time limit for accepting a mail once it has answered. A mail that it accepts later is sent again,
 # so this is as long as the time limit of tasks allows.
 ACCEPT_SECONDS = 45.0
 

@@ -22,7 +22,7 @@ from booking.services.money.refunds import COUNTER
 
 # The worker has given up a refund by then.
 LONG = timedelta(days=1)
-# How long an event that changed nothing is reported.
+# An event that changed nothing is reported for this time.
 KEEP_EVENTS = timedelta(days=30)
 AMOUNT: DecimalField[Any, Any] = DecimalField(**MONEY)
 

@@ -69,7 +69,7 @@ class NotEnoughGiven(Refusal):
 
 PENDING_FOR = timedelta(days=1)
 CLOSED_AT_A_TIME = 1000
-# Why money goes back.
+# The reasons of refunds.
 REASONS = {
     "gone": "The seats were not available any more when the payment arrived.",
     "too_little": "The payment was less than the seats cost.",
@@ -356,7 +356,7 @@ def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
 
 
 def _holds_of(show: Show, payment: Payment) -> list[Booking]:
-    """Return the holds that the payment was asked for, expired and released ones too.
+    """Return the holds that the payment was started for, expired and released ones too.
 
     Holds that had expired before, and those that the customer cancelled, are not among them.
     """

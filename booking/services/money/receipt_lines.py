@@ -13,7 +13,7 @@ from booking.models import Booking, Order, Payment, Refund, currency_decimals, r
 from booking.services.money.amounts import OrderMoney
 
 DATE = "j F Y, H:i"
-# How an order was paid, within a sentence.
+# The method of payment, within a sentence.
 METHODS = {"cash": "in cash", "card": "by card", "online": "online"}
 # A text and an amount.
 Row = tuple[str, str]

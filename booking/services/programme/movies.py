@@ -19,7 +19,7 @@ from booking.services.refusals import NotFound
 from booking.services.transactions import write_transaction
 
 BATCH_SIZE = 500
-# How long an uploaded file is stored.
+# An uploaded file is stored for this time.
 UPLOAD_LIFETIME = timedelta(days=1)
 MAX_NAME_LENGTH = 100
 

@@ -1,4 +1,4 @@
-"""Why an object of the admin can't be deleted, and what to do instead."""
+"""Explains why an object of the admin can't be deleted, and what to do instead."""
 
 from datetime import datetime
 

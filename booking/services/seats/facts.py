@@ -42,7 +42,7 @@ SEAT_REQUESTS = (Action.BOOK, Action.HOLD, Action.MOVE, Action.BLOCK, Action.SET
 
 @dataclass(frozen=True)
 class Contact:
-    """How to reach the customer of an order who has no account."""
+    """The contact details of a customer who has no account."""
 
     name: str = ""
     email: str = ""

@@ -46,7 +46,7 @@ class TicketChange:
 
     @property
     def difference(self) -> Decimal:
-        """What the seat costs more than before; negative if it costs less."""
+        """The difference to the earlier price; negative if the seat costs less."""
         return self.ticket.price - self.booking.price
 
     def __str__(self) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils import timezone
@@ -40,7 +40,21 @@ HOLD_EXAMPLE = BOOKING_EXAMPLE | {"status": "held", "expires_at": "2030-01-30T09
 EXPECTED_TOTAL = "The sum of the prices that the customer was shown; another sum gives 409 `price_changed`."
 
 
-class SeatSerializer(serializers.Serializer[Booking]):
+class TicketTypesSerializer(serializers.Serializer[Booking]):
+    """Refuses the field for ticket types of another operation; ignored, it would change the price."""
+
+    misplaced: Mapping[str, str] = {}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        attrs: dict[str, Any] = super().to_internal_value(data)
+        if found := {name: [reason] for name, reason in self.misplaced.items() if name in data}:
+            raise serializers.ValidationError(found, code="not_allowed")
+        return attrs
+
+
+class SeatSerializer(TicketTypesSerializer):
+    misplaced = {"ticket_types": "Use ticket_type for one seat."}
+
     seat_number = PlainIntegerField(help_text="The seat's number in the seat plan.")
     ticket_type = PlainIntegerField(
         required=False, min_value=1, help_text="One of the show's ticket types; without it the first one is used."
@@ -51,8 +65,10 @@ class SeatSerializer(serializers.Serializer[Booking]):
         swagger_schema_fields = example(seat_number=5)
 
 
-class MoveSerializer(serializers.Serializer[Booking]):
+class MoveSerializer(TicketTypesSerializer):
     """The seat to move to."""
+
+    misplaced = dict.fromkeys(("ticket_type", "ticket_types"), "A booking that is moved keeps its ticket type.")
 
     seat_number = PlainIntegerField(help_text="The seat's number in the seat plan.")
     expected_total = AmountField(required=False, help_text=EXPECTED_TOTAL)
@@ -188,8 +204,10 @@ class TicketTypesField(serializers.DictField):
         return {int(key): value for key, value in entries.items()}
 
 
-class SeatsSerializer(serializers.Serializer[Booking]):
+class SeatsSerializer(TicketTypesSerializer):
     """Either seat numbers or a number of seats."""
+
+    misplaced = {"ticket_type": "Use ticket_types for several seats."}
 
     seat_numbers = SeatNumbersField(
         child=PlainIntegerField(), required=False, allow_empty=False, help_text="1 is A1, counted row by row."

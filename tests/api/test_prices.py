@@ -183,6 +183,15 @@ def test_a_hold_has_its_types_and_a_booking_keeps_them(client, priced, child):
     assert sold(held) == sold(book(client, priced, seat_numbers=[1])) == [("A1", "Child", "7.50")]
 
 
+@pytest.mark.parametrize(("name", "others"), [(None, [5]), ("adult", [5]), ("child", [3])])
+def test_taken_seats_are_refused_with_others_that_are_sold_as_their_types(client, priced, request, name, others):
+    for seat in (1, 2):
+        make_booking(show=priced, seat_number=seat)
+    types = {"1": request.getfixturevalue(name).pk} if name else {}
+    answer = book(client, priced, seat_numbers=[1], ticket_types=types).json()
+    assert (answer["code"], answer["alternatives"]) == ("seat_taken", others)
+
+
 def test_a_free_show_sells_without_a_type(client, show, adult):
     assert sold(book(client, show, seat_numbers=[1])) == [("A1", None, "0.00")]
 
@@ -297,6 +306,8 @@ def test_a_free_show_expects_nothing(client, show):
         ({"count": 1, "expected_total": "12.0000"}, "expected_total"),
         ({"count": 1, "expected_total": None}, "expected_total"),
         ({"seat_numbers": [1], "accessible": True}, "accessible"),
+        ({"seat_numbers": [1], "ticket_type": 1}, "ticket_type"),
+        ({"count": 1, "ticket_type": None}, "ticket_type"),
     ],
 )
 def test_an_invalid_value_is_refused_by_its_field(client, priced, body, field):
@@ -309,3 +320,14 @@ def test_an_invalid_value_is_refused_by_its_field(client, priced, body, field):
 def test_an_invalid_ticket_type_is_refused_by_its_field(client, priced, ticket_type):
     answer = book_one(client, priced, ticket_type=ticket_type)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, ["ticket_type"])
+
+
+def test_ticket_types_of_one_seat_are_refused(client, priced):
+    answer = book_one(client, priced, ticket_types={"1": 1})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, ["ticket_types"])
+
+
+@pytest.mark.parametrize("field", ["ticket_type", "ticket_types"])
+def test_a_ticket_type_of_a_move_is_refused(client, user, priced, field):
+    answer = move(client, make_booking(show=priced, user=user), seat_number=2, **{field: 1})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])

@@ -71,6 +71,22 @@ def test_unknown_types_of_a_count_are_refused(user, priced):
         book_seats(user=user, show_id=priced.pk, count=1, now=NOW, ticket_types={77: 1})
 
 
+def test_a_count_gets_seats_that_are_sold_as_its_types(user, adult, child):
+    # The best two seats are B2 and B3.
+    prices = {("S", adult): 12, ("S", child): 8, ("P", adult): 15}
+    show = make_show(layout="SSSS\nPPPP\nSSSS", price_list=make_price_list(prices))
+    both = {"count": 2, "ticket_types": {adult.pk: 1, child.pk: 1}}
+    assert [row.seat_label for row in book(user, show, **both)] == ["A2", "A3"]
+    assert [row.seat_label for row in book(user, show, count=2)] == ["B2", "B3"]
+
+
+def test_a_count_with_types_that_no_seats_left_are_sold_as_is_refused(user, adult, child):
+    show = make_show(layout="S\nPP", price_list=make_price_list({("S", child): 8, ("P", adult): 15}))
+    with pytest.raises(UnknownTicketType) as refusal:
+        book(user, show, count=2, ticket_types={child.pk: 2})
+    assert refusal.value.field == f"ticket_types.{child.pk}"
+
+
 @pytest.mark.parametrize(("seat", "field"), [(5, "ticket_type"), (1, "ticket_type")])
 def test_a_type_without_a_price_for_the_category_is_refused(user, priced, child, seat, field):
     named = child.pk if seat == 5 else 77
@@ -169,6 +185,20 @@ def test_half_a_sofa_is_sold_when_nothing_else_is_free(user, priced):
     for seat in range(1, 7):
         make_booking(show=priced, seat_number=seat)
     assert len(book(user, priced, 7)) == 1
+
+
+def test_half_a_sofa_is_sold_when_nothing_else_is_for_sale(user, adult):
+    show = make_show(layout="SS\nLL", price_list=make_price_list({("L", adult): 18}))
+    assert len(book(user, show, 3)) == 1
+
+
+def test_half_a_sofa_is_refused_while_another_half_is_left(user):
+    show = make_show(layout="LLLL")
+    make_booking(show=show, seat_number=1)
+    with pytest.raises(SofaForTwo, match="Seat A3 is half of a sofa for two"):
+        book(user, show, 3)
+    assert len(book(user, show, 2)) == 1
+    assert len(book(user, show, 3)) == 1
 
 
 def test_staff_sell_half_a_sofa(user, priced):

@@ -17,7 +17,7 @@ from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
-from booking.services.seats.prices import tickets_for
+from booking.services.seats.prices import seats_without_types, tickets_for
 from booking.services.seats.rules import closed_seats
 from booking.services.seats.rules.seats import SeatTaken
 from booking.services.seats.sales import Change, Sale, release_expired
@@ -151,7 +151,8 @@ def carry_out_or_suggest(request: SeatRequest, sale: Sale) -> list[Booking]:
         return sale.carry_out()
     except SeatTaken as refusal:
         show = refusal.show
-        closed = closed_seats(read_all(show), request)
+        facts = read_all(show)
+        closed = closed_seats(facts, request).union(seats_without_types(facts, request))
         refusal.extra["alternatives"] = nearest_block(show.hall, closed, request.seat_numbers)
         raise
 

@@ -279,4 +279,5 @@ def _lock_unless_taken(request: SeatRequest) -> Query:
 @retried
 def read_all(show: Show) -> Facts:
     """Reads the facts of all seats of the show without locking it. Raises Interrupted."""
-    return Facts(show, [*map(SeatRow._make, _read_all_rows(show_id=show.pk))], is_locked=False)
+    rows, ticket_types = send(_read_all_rows.choose({"show_id": show.pk}), _read_ticket_types.choose({}))
+    return Facts(show, [*map(SeatRow._make, rows)], is_locked=False, ticket_types=ticket_types)

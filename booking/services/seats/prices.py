@@ -80,6 +80,16 @@ def seats_without_price(facts: Facts) -> Collection[int]:
     return [seat.number for seat in facts.hall.seats if seat.category not in sold]
 
 
+def seats_without_types(facts: Facts, request: SeatRequest) -> Collection[int]:
+    """Return the seats of categories that are not sold as each ticket type that the request names."""
+    named = set(request.ticket_types if request.count else request.ticket_types.values())
+    if facts.show.price_list_id is None or not named:
+        return ()
+    prices = prices_of_list(facts.show.price_list_id)
+    sold = {code for code in facts.hall.categories if all((code, pk) in prices for pk in named)}
+    return [seat.number for seat in facts.hall.seats if seat.category not in sold]
+
+
 def _named_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, int]:
     """Return the ticket types that the request names, by seat number."""
     if not request.count:

@@ -7,10 +7,12 @@ not serialise a customer's requests for other shows, but the lock of the custome
 queries; if the first call was made without the locks, it is called again under the locks.
 """
 
+from functools import partial
 from typing import Any, ClassVar
 
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
+from booking.services.seats.prices import seats_without_types
 from booking.services.seats.rules.amounts import PaidFirst, Priced, TotalExpected
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
@@ -87,7 +89,11 @@ def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
 
 def _best_seats(facts: Facts, request: SeatRequest) -> list[int]:
     closed = closed_seats(facts, request)
-    seats = best_seats(facts.hall, closed, request.count, split=request.split, accessible=request.accessible)
+    wanted = partial(best_seats, count=request.count, split=request.split, accessible=request.accessible)
+    seats = wanted(facts.hall, closed.union(seats_without_types(facts, request)))
+    if seats is None and request.ticket_types:
+        # TotalExpected refuses a ticket type that these seats are not sold as.
+        seats = wanted(facts.hall, closed)
     if seats is not None:
         return seats
     if request.accessible and facts.hall.accessible <= closed:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from booking.models import Show
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, read_all
+from booking.services.seats.prices import seats_without_price
 from booking.services.seats.rules.base import Rule, SeatRule
 
 
@@ -88,7 +89,7 @@ class SofaForTwo(Refusal):
 
 
 class WholeSofas(Rule):
-    """One half of a sofa is not sold while its other half and seats of other kinds are free."""
+    """One half of a sofa is not sold while its other half is free, and seats that split no sofa are for sale."""
 
     refusals = (SofaForTwo,)
     actions = (Action.BOOK, Action.HOLD, Action.MOVE)
@@ -104,6 +105,7 @@ class WholeSofas(Rule):
             return
         taken = {row.seat_number for row in read_all(facts.show).active_rows(request.now)}
         single = [seat for seat in halves if hall.partners[seat] not in taken]
-        others = set(range(1, hall.total_seats + 1)) - taken - hall.partners.keys() - hall.accessible
-        if single and others:
+        whole = {seat for seat, partner in hall.partners.items() if partner not in taken}
+        others = set(range(1, hall.total_seats + 1)) - taken - whole - hall.accessible
+        if single and others.difference(seats_without_price(facts)):
             raise SofaForTwo(facts.show, single)

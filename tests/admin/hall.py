@@ -1,4 +1,4 @@
-"""What the tests of the hall on a show's page share: its addresses and actions, and its answers."""
+"""Functions for tests of the hall on a show's page: its addresses, actions and responses."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def block(show: Show, seat_number: int) -> None:
 
 
 def seen(booking: Booking, **changes) -> str:
-    """What the hall's page sends of a taken seat."""
+    """Return the text that the hall's page sends for a taken seat."""
     fields = {"seat": booking.seat_number, "state": STATE_NAMES[Booking.Status(booking.status)]} | changes
     return f"{booking.pk}:{fields['seat']}:{fields['state']}"
 
@@ -51,7 +51,7 @@ def detail(answer) -> tuple[int, str]:
 
 
 def history(client: Client, thing: Show | Booking) -> list[tuple[str, str]]:
-    """Who did what, as the history page of a show or a booking has it."""
+    """Return the users and their actions on the history page of a show or a booking."""
     page = client.get(f"/admin/booking/{thing._meta.model_name}/{thing.pk}/history/")
     lines = page.context["action_list"]
     return [(line.user.username if line.user else "", line.get_change_message()) for line in lines]

@@ -1,4 +1,4 @@
-"""Who may do what in the admin: the pages and actions that this project adds, asked by everybody.
+"""Access to the pages and actions that this project adds to the admin, for each kind of user.
 
 The pages are those of the admin's URL configuration; one without a row fails, and so does a row without a page.
 """
@@ -18,7 +18,7 @@ from tests.tills import make_payment, make_refund, till_of
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
-# Page, its arguments, and how it is asked; "show" and "booking" stand for ids.
+# Page, its arguments, and the method of the request; "show" and "booking" stand for ids.
 #                                                     nobody customer box office superuser
 TABLE = {
     ("booking_movie_import", "", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
@@ -80,7 +80,7 @@ TABLE = {
     # The till of another clerk.
     ("booking_till_print", "till", "GET"): [SIGN_IN, SIGN_IN, 404, 200],
 }
-# What becomes of the show, of the seat that is booked and of a refund that failed when an action is carried out.
+# The states of the show, the booked seat and the failed refund after each action.
 ACTIONS = {
     ("show", "cancel"): {"box office": False, "superuser": True},
     ("show", "copy"): {"box office": False, "superuser": True},
@@ -93,7 +93,7 @@ ACTIONS = {
 
 
 def own_pages():
-    """The names of the pages that the project adds to Django's."""
+    """Return the names of the pages that the project adds to Django's."""
     for model in apps.get_app_config("booking").get_models():
         if model_admin := admin.site._registry.get(model):
             django_s = {pattern.name for pattern in ModelAdmin(model, admin.site).get_urls()}
@@ -111,13 +111,13 @@ def own_actions():
 
 @pytest.fixture
 def booking(show, user):
-    """On seat A1; A6 is blocked."""
+    """A booking of seat A1; A6 is blocked."""
     make_block(show=show, seat_number=6)
     return make_booking(show=show, user=user, seat_number=1)
 
 
 def client_of(who):
-    """A browser that asks for CSRF tokens as real ones are asked."""
+    """A client whose requests need CSRF tokens, as those of browsers do."""
     client = Client(enforce_csrf_checks=True)
     if who == "customer":
         client.force_login(make_user())
@@ -209,7 +209,7 @@ def state():
 
 @pytest.mark.parametrize("who", WHO)
 @pytest.mark.parametrize(("model", "action"), ACTIONS)
-def test_an_action_is_carried_out_for_those_alone_whom_the_table_names(booking, model, action, who):
+def test_an_action_is_carried_out_only_for_the_users_of_the_table(booking, model, action, who):
     refund_of(booking)
     before = state()
     carry_out(who, model, action, booking)
@@ -227,12 +227,12 @@ def test_no_action_is_carried_out_without_a_csrf_token(booking, model, action, w
 
 @pytest.mark.parametrize("who", ["nobody", "customer"])
 @pytest.mark.parametrize("path", ["/admin/", "/admin/booking/booking/", "/admin/booking/user/", "/admin/auth/group/"])
-def test_django_s_own_pages_are_for_staff_alone(db, path, who):
+def test_django_s_own_pages_are_only_for_staff(db, path, who):
     answer = client_of(who).get(path)
     assert (answer.status_code, answer.url) == (SIGN_IN, f"/admin/login/?next={path}")
 
 
-def test_the_box_office_gives_itself_no_rights(booking):
+def test_the_box_office_can_not_give_itself_permissions(booking):
     make_movie()
     seller = client_of("box office")
     paths = ["/admin/booking/user/", "/admin/auth/group/", "/admin/booking/movie/", "/admin/booking/screen/"]

@@ -46,7 +46,7 @@ def test_admissions_are_counted_by_quarter_of_the_local_hour(staff, show, settin
     assert lines(staff, "quarters") == ["19:30,2", "19:45,2"]
 
 
-def test_a_seat_that_two_doors_admitted_came_once(staff, show):
+def test_a_seat_that_two_doors_admitted_counts_once(staff, show):
     door = make_door_staff()
     booking = came(show, door, 20)
     offline(booking, door, scanned_at=START - 10 * MINUTE, now=START)
@@ -67,7 +67,7 @@ def test_the_page_shows_both_tables(staff, show):
     assert ('<th scope="row" class="times">17:30</th>' in text, "<td>Alien</td>" in text) == (True, True)
 
 
-def test_a_period_in_the_wrong_order_has_no_report(staff, db):
+def test_a_period_that_ends_before_it_begins_has_no_report(staff, db):
     answer = staff.get(PAGE, {"first_day": "2024-06-02", "last_day": "2024-06-01"})
     assert (answer.status_code, answer.context["report"]) == (200, None)
 
@@ -79,7 +79,7 @@ def test_many_shows_have_pages(staff, show):
     assert staff.get(PAGE, PERIOD | {"page": 2}).context["page"].number == 2
 
 
-def test_there_are_no_other_tables(staff, db):
+def test_an_unknown_table_is_not_found(staff, db):
     assert staff.get(f"{PAGE}movies.csv").status_code == 404
 
 

@@ -28,7 +28,7 @@ def page_of(booking):
 
 
 def text_of(response):
-    """The text of a page, without tags and runs of blanks."""
+    """Return the text of a page, without tags and runs of blanks."""
     return re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", response.content.decode()))
 
 
@@ -38,7 +38,7 @@ def text_of(response):
 @pytest.mark.parametrize(
     "typed", ["CDEF", "acdefghj", "JOA", "oan", "bakk", "Jo Bakker", "@cinema", "alien", "alien bakker"]
 )
-def test_bookings_are_found_by_any_part_of_what_staff_know(box_office, joan, typed):
+def test_bookings_are_found_by_a_part_of_each_searched_field(box_office, joan, typed):
     booking = make_booking(user=joan, show=make_show(movie=make_movie(title="Aliën")), reference="ACDEFGHJ")
     make_booking(reference="MNPQRTUV")
     assert listed(box_office, q=typed) == {booking}
@@ -49,7 +49,7 @@ def test_bookings_are_filtered_by_the_day_of_their_show(box_office):
     assert (listed(box_office, day="2099-06-01"), listed(box_office, day="2099-06-02")) == ({first}, {second})
 
 
-def test_the_day_is_the_cinema_s(box_office, settings):
+def test_days_are_those_of_the_cinema_s_time_zone(box_office, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     booking = make_booking()
     assert (listed(box_office, day="2099-06-01"), listed(box_office, day="2099-06-02")) == (set(), {booking})
@@ -73,7 +73,7 @@ def test_the_filter_offers_the_shows_of_the_day_and_the_chosen_one(box_office, s
     assert shows_offered(box_office, day="2099-06-01", show__id__exact=other.pk) == [str(other), str(show)]
 
 
-def test_another_day_forgets_the_show_and_keeps_the_other_filters(box_office, show):
+def test_another_day_removes_the_filter_by_show_and_no_other(box_office, show):
     query = {"day": "2099-06-01", "show__id__exact": show.pk, "status__exact": "booked"}
     page = box_office.get(BOOKINGS, query).content.decode()
     [form] = re.findall('<form method="get" class="day-filter">.*?</form>', page, re.DOTALL)
@@ -104,7 +104,7 @@ def test_the_blocked_filter_finds_blocked_seats(box_office, show):
         {"user__id__exact": "0"},
     ],
 )
-def test_a_filter_that_makes_no_sense_is_dropped(box_office, query):
+def test_an_invalid_filter_is_ignored(box_office, query):
     assert box_office.get(BOOKINGS, query).url == BOOKINGS
 
 
@@ -120,22 +120,22 @@ def test_a_seat_is_sold_by_its_label_and_leads_to_the_hall(box_office, show, use
     assert page_messages(box_office.get(response.url)) == [f"Sold E5 to esha, {booking.reference}."]
 
 
-def test_an_unknown_seat_is_named_in_the_error(box_office, show, user):
+def test_the_error_names_an_unknown_seat(box_office, show, user):
     response = sell(box_office, show, seat_number="E55")
     assert "E55 is not a seat. Enter a seat such as E5." in response.content.decode()
 
 
-def test_without_a_show_the_seat_is_not_read(box_office, user):
+def test_a_seat_without_a_show_is_not_validated(box_office, user):
     response = box_office.post(f"{BOOKINGS}add/", {"show": "", "seat_number": "E5", "customer": "esha"})
     assert list(response.context["adminform"].form.errors) == ["show"]
 
 
-def test_staff_may_sell_one_after_the_other(box_office, show, user):
+def test_staff_may_sell_several_seats_in_a_row(box_office, show, user):
     form = {"show": show.pk, "seat_number": "E5", "customer": "esha", "_addanother": "yes"}
     assert box_office.post(f"{BOOKINGS}add/", form).url == f"{BOOKINGS}add/"
 
 
-def test_staff_who_may_not_see_halls_is_led_to_the_list(show, user):
+def test_staff_who_may_not_see_halls_are_redirected_to_the_list(show, user):
     seller = staff_with("add_booking", "view_booking")
     assert sell(seller, show, seat_number="E5").url == BOOKINGS
 
@@ -148,7 +148,7 @@ def ask(client, *bookings):
 
 
 def confirm(client, question):
-    """Sends the form of the question."""
+    """Send the form of the question."""
     form = question.content.decode().split('<form method="post" action="')[1]
     path = form.partition('"')[0]
     fields = re.findall('<input type="hidden" name="(action|seen|_selected_action)" value="([^"]*)"', form)
@@ -188,7 +188,7 @@ def test_the_question_lists_bookings_that_can_not_be_cancelled(box_office):
     assert page_messages(confirm(box_office, question)) == ["1 booking cancelled."]
 
 
-def test_without_anything_to_cancel_there_is_no_question(box_office, show):
+def test_without_bookings_to_cancel_no_question_is_asked(box_office, show):
     gone, block = make_booking(show=show, status="cancelled"), make_block(show=show, seat_number=2)
     reasons = [f"{gone}: This booking is already cancelled."]
     assert page_messages(ask(box_office, gone)) == reasons
@@ -215,15 +215,15 @@ def test_bookings_that_were_not_selected_are_not_cancelled(box_office, show):
 def test_too_many_bookings_are_not_cancelled_at_once(box_office, show, monkeypatch):
     monkeypatch.setattr("booking.admin.cancelling.MAX_BOOKINGS", 1)
     response = ask(box_office, make_booking(show=show), make_booking(show=show, seat_number=2))
-    told = "Select at most 1 bookings. To cancel all bookings of a show, cancel the show."
-    assert page_messages(response) == [told]
+    message = "Select at most 1 bookings. To cancel all bookings of a show, cancel the show."
+    assert page_messages(response) == [message]
 
 
 # --- The page of a booking --------------------------------------------------------------------
 
 
 def links_of(response):
-    """The links above the booking: text and address."""
+    """Return the links above the booking: text and address."""
     tools = re.search('<ul class="object-tools">(.*?)</ul>', response.content.decode(), re.DOTALL)[1]
     links = re.findall(r'<a href="([^"]*)"[^>]*>([^<]*)</a>', tools)
     return {text: address.replace("&amp;", "&") for address, text in links}
@@ -235,7 +235,7 @@ def pair(show, joan):
     return [make_booking(show=show, user=joan, seat_number=seat, reference="ACDEFGHJ") for seat in (1, 2)]
 
 
-def test_a_booking_leads_to_all_that_staff_do_next(box_office, pair):
+def test_a_booking_links_to_the_pages_that_staff_need(box_office, pair):
     booking, other = pair
     response = box_office.get(page_of(booking))
     own, hall = f"{BOOKINGS}{booking.pk}", f"{SHOWS}{booking.show_id}/change/?booking={booking.pk}"
@@ -268,13 +268,13 @@ def test_a_booking_leads_to_all_that_staff_do_next(box_office, pair):
         ({"starts_at": "past"}, {"Move", "Cancel"}),
     ],
 )
-def test_only_what_can_be_done_is_offered(box_office, fields, missing):
+def test_only_possible_actions_are_offered(box_office, fields, missing):
     past = {"show": make_show(starts_at=timezone.now() - timedelta(minutes=5))} if fields.pop("starts_at", None) else {}
     links = links_of(box_office.get(page_of(make_booking(**past, **fields))))
     assert {"Hall", "Move", "Cancel", "Print", "History"} - links.keys() == missing
 
 
-def test_staff_who_only_views_bookings_gets_no_other_links(show):
+def test_staff_who_may_only_view_bookings_get_no_other_links(show):
     page = staff_with("view_booking").get(page_of(make_booking(show=show)))
     assert links_of(page).keys() == {"Print", "History"}
 
@@ -311,12 +311,12 @@ def test_a_cancelled_booking_is_not_in_the_question(box_office, show):
 
 
 @pytest.mark.parametrize("page", ["cancel", "print"])
-def test_there_is_nothing_to_do_without_a_booking(box_office, page):
+def test_pages_of_a_missing_booking_are_not_found(box_office, page):
     assert box_office.get(f"{BOOKINGS}999/{page}/").status_code == 404
 
 
 @pytest.mark.parametrize("page", ["cancel", "print"])
-def test_staff_who_may_not_view_bookings_gets_none_of_their_pages(show, page):
+def test_staff_who_may_not_view_bookings_get_none_of_their_pages(show, page):
     seller = staff_with("add_booking", "view_show", "cancel_booking")
     assert seller.get(f"{BOOKINGS}{make_booking(show=show).pk}/{page}/").status_code == 403
 
@@ -357,11 +357,11 @@ def test_a_user_s_page_lists_their_bookings(staff, show, joan):
         assert f'<a href="{address}">' in response.content.decode()
 
 
-def test_a_user_without_bookings_has_none_listed(staff, joan):
+def test_a_user_s_page_without_bookings_lists_none(staff, joan):
     assert "No bookings." in text_of(staff.get(f"{USERS}{joan.pk}/change/"))
 
 
-def test_staff_who_may_not_view_bookings_sees_none_at_a_user(joan):
+def test_staff_who_may_not_view_bookings_see_none_on_a_user_s_page(joan):
     make_booking(user=joan)
     response = staff_with("view_user").get(f"{USERS}{joan.pk}/change/")
     assert "bookings" not in response.context

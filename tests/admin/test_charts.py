@@ -38,5 +38,5 @@ def test_a_year_has_a_bar_for_each_month():
     assert (unit, len(bars), bars[1]) == ("month", 12, ("Feb 2026", 28, pytest.approx(28 / 31, abs=0.001)))
 
 
-def test_a_period_without_sales_has_bars_of_no_height():
+def test_the_bars_of_a_period_without_sales_have_the_height_0():
     assert drawn([0]) == ("day", [("Thu 1 Jan 2026", 0, 0)])

@@ -55,7 +55,7 @@ def test_copies_are_added_and_logged(staff):
     assert LogEntry.objects.get().object_id == str(Show.objects.get(starts_at=STARTS_AT + DAY).pk)
 
 
-def test_two_copies_are_shows(staff):
+def test_the_message_counts_two_copies(staff):
     make_show()
     form = FORM | {"rounds": "2"}
     response = staff.post(COPY, form | {"add": "yes", "chosen": chosen(staff, rounds="2")}, follow=True)
@@ -73,7 +73,7 @@ def test_refused_copies_are_previewed_again(staff):
     assert "1 show, of which 1 can't be added." in response.content.decode()
 
 
-def test_without_a_tick_nothing_is_added(staff):
+def test_without_a_ticked_copy_nothing_is_added(staff):
     make_show()
     response = staff.post(COPY, FORM | {"add": "yes"})
     assert errors(response) == {"__all__": ["Tick the shows to add."]}

@@ -1,4 +1,4 @@
-"""The door page and its answers."""
+"""The door page and its JSON responses."""
 
 import sys
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.staff import signed_in_as, staff_with
 
 @pytest.fixture
 def show(db):
-    """Its doors are open."""
+    """A booking of a show whose doors are open."""
     return make_show(starts_at=timezone.now() + timedelta(minutes=20))
 
 
@@ -27,7 +27,7 @@ def booking(show):
 
 @pytest.fixture
 def pair(booking):
-    """The other seat of the booking's order."""
+    """A second booking in the order of `booking`."""
     return make_booking(show=booking.show, seat_number=6, user=booking.user, reference=booking.reference)
 
 
@@ -53,7 +53,7 @@ def scan(door, booking, text=None, **fields):
 # --- The pages --------------------------------------------------------------------------------
 
 
-def test_the_door_is_all_that_its_group_sees(door, show):
+def test_the_door_group_sees_only_the_door(door, show):
     answer = door.get("/admin/", follow=True)
     assert answer.redirect_chain == [("/admin/booking/show/door/", 302)]
     pages = ["/admin/booking/show/", "/admin/booking/booking/", f"/admin/booking/show/{show.pk}/change/"]
@@ -61,11 +61,11 @@ def test_the_door_is_all_that_its_group_sees(door, show):
 
 
 @pytest.mark.parametrize(("permissions", "status"), [(["check_in", "view_show"], 200), ([], 200), (["check_in"], 302)])
-def test_others_keep_their_front_page(db, permissions, status):
+def test_other_staff_see_the_usual_front_page(db, permissions, status):
     assert staff_with(*permissions).get("/admin/").status_code == status
 
 
-def test_the_list_leads_to_the_doors_of_today(door, show, booking):
+def test_the_list_links_to_the_doors_of_today(door, show, booking):
     page = door.get("/admin/booking/show/door/")
     [listed] = page.context["shows"]
     assert (listed.show, listed.sold, listed.admitted) == (show, 1, 0)
@@ -86,7 +86,7 @@ def test_only_the_door_allows_the_camera(door, show):
     assert [policy.partition(",")[0] for policy in policies] == ["camera=(self)", "camera=()"]
 
 
-def test_a_show_leads_to_its_door(staff, box_office, show):
+def test_a_show_links_to_its_door(staff, box_office, show):
     page = f"/admin/booking/show/{show.pk}/change/"
     assert path(show) in staff.get(page).content.decode()
     assert path(show) not in staff_with("view_show").get(page).content.decode()
@@ -94,7 +94,7 @@ def test_a_show_leads_to_its_door(staff, box_office, show):
 
 
 @pytest.mark.parametrize("rest", ["", "list/"])
-def test_a_show_that_does_not_exist_has_no_door(door, show, rest):
+def test_the_door_of_a_missing_show_is_not_found(door, show, rest):
     show.pk += 1000
     assert door.get(path(show, rest)).status_code == 404
 
@@ -107,11 +107,11 @@ def test_people_at_the_door_open_no_shows_of_other_days(door, box_office):
 
 
 @pytest.mark.parametrize("number", ["0", "x", "1e3", "9" * 30])
-def test_an_invalid_id_has_no_door(door, number):
+def test_the_door_of_an_invalid_id_is_not_found(door, number):
     assert door.get(f"/admin/booking/show/{number}/door/").status_code == 404
 
 
-def test_there_are_no_other_actions(door, show):
+def test_an_unknown_action_is_not_found(door, show):
     assert door.post(path(show, "delete/")).status_code == 404
 
 
@@ -134,7 +134,7 @@ def test_a_reference_is_admitted(door, person, booking):
 
 
 @pytest.mark.parametrize("typed", ["{0} a6", "{0},A6", "{0}  A6"])
-def test_a_reference_and_a_seat_are_typed_in_any_case(door, booking, pair, typed):
+def test_a_reference_and_a_seat_may_be_typed_in_any_case(door, booking, pair, typed):
     answer = scan(door, booking, typed.format(booking.reference.lower()))
     assert (answer.json()["booking"], answer.json()["detail"]) == (pair.pk, "")
 
@@ -146,7 +146,7 @@ def test_the_seats_of_an_order_are_offered(door, booking, pair):
     assert (answer.status_code, answer.json()) == (400, expected)
 
 
-def test_a_refusal_says_what_to_do(door, booking):
+def test_a_refusal_explains_the_next_step(door, booking):
     Booking.objects.update(price=12)
     answer = scan(door, booking)
     assert (answer.status_code, answer.json()["code"]) == (409, "ticket_unpaid")
@@ -166,7 +166,7 @@ def test_a_scan_made_offline_is_stored_with_its_conflict(door, booking):
 
 
 @pytest.mark.parametrize("fields", [{"text": ""}, {"nonce": ""}, {"nonce": "a b"}, {"scanned_at": "now"}])
-def test_a_scan_that_can_not_be_meant_is_refused(door, booking, fields):
+def test_an_invalid_scan_is_refused(door, booking, fields):
     answer = scan(door, booking, **fields)
     assert (answer.status_code, answer.json()["ok"], answer.json()["code"]) == (400, False, "invalid")
 
@@ -204,7 +204,7 @@ def test_the_list_has_the_seats_and_the_recent_scans(door, person, booking, pair
     assert rows == [("A5", conflict, "door", True), ("A5", "Admitted", "left", False)]
 
 
-def test_the_list_says_why_an_admission_was_undone(door, person, booking):
+def test_the_list_has_the_reason_for_undoing_an_admission(door, person, booking):
     scan(door, booking)
     undo(door, booking)
     assert door.get(path(booking.show, "list/")).json()["scans"][0]["what"] == "Undone: Wrong ticket"
@@ -231,7 +231,7 @@ def test_the_list_takes_the_same_queries_for_1_and_3_scans(door, person, show, s
 
 
 def picture_of(text, scale=4):
-    """The grey pixels of a QR code, and its width."""
+    """Return the grey pixels of a QR code, and its width."""
     rows = [bytes(0 if dark else 255 for dark in row) for row in segno.make(text).matrix_iter(scale=scale, border=4)]
     return b"".join(rows), len(rows[0])
 
@@ -255,7 +255,7 @@ def test_an_invalid_picture_is_refused(door, show, pixels, width):
     assert (answer.status_code, answer.json()["advice"]) == (400, "")
 
 
-def test_a_service_without_the_package_says_so(door, show, monkeypatch):
+def test_without_the_package_the_answer_explains_what_is_missing(door, show, monkeypatch):
     monkeypatch.setitem(sys.modules, "zxingcpp", None)
     assert "data-picture" not in door.get(path(show)).content.decode()
     answer = read(door, show, *picture_of("a ticket"))

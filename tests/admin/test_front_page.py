@@ -1,4 +1,4 @@
-"""What staff see first in the admin."""
+"""The admin's front page."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -38,7 +38,7 @@ def with_seats_sold(count, **fields):
 
 
 def made(*moments, **fields):
-    """A booking made at each of the moments, for a show long after."""
+    """Create a booking at each of the times, for a show in the far future."""
     show = make_show(starts_at=NOON + 30 * DAY)
     for seat, moment in enumerate(moments, 1):
         make_booking(show=show, seat_number=seat, created_at=moment, **fields)
@@ -55,13 +55,13 @@ def nearly_full():
 # --- Today's shows ---
 
 
-def test_today_s_shows_are_those_that_start_today():
+def test_today_s_shows_start_today():
     shows = [make_show(starts_at=NOON + hours * HOUR) for hours in (-12.1, -12, 11.9, 12)]
     assert today() == [shows[1].pk, shows[2].pk]
 
 
 @pytest.mark.parametrize(("zone", "hours"), [("Europe/London", 1), ("America/New_York", -4)])
-def test_today_is_the_cinema_s(settings, zone, hours):
+def test_today_is_a_day_of_the_cinema_s_time_zone(settings, zone, hours):
     settings.TIME_ZONE = zone
     midnight = NOON - (12 + hours) * HOUR
     shows = [make_show(starts_at=midnight + after) for after in (-HOUR / 10, 0 * HOUR, DAY - HOUR / 10, DAY)]
@@ -71,27 +71,27 @@ def test_today_is_the_cinema_s(settings, zone, hours):
 # --- What sells out ---
 
 
-def test_a_show_sells_out_from_90_percent_on():
+def test_a_show_is_nearly_full_from_90_percent_on():
     shows = [with_seats_sold(sold, starts_at=NOON + HOUR) for sold in (8, 9)]
     assert nearly_full() == [shows[1].pk]
 
 
-def test_the_fullest_stand_first_and_of_those_the_soonest():
+def test_the_fullest_shows_are_first_and_of_these_the_soonest():
     shows = [with_seats_sold(sold, starts_at=NOON + hours * HOUR) for sold, hours in ((9, 1), (10, 3), (10, 2))]
     assert nearly_full() == [shows[2].pk, shows[1].pk, shows[0].pk]
 
 
-def test_no_more_than_ten_are_named():
+def test_at_most_ten_nearly_full_shows_are_listed():
     shows = [with_seats_sold(9, starts_at=NOON + hours * HOUR) for hours in range(1, 12)]
     assert nearly_full() == [show.pk for show in shows[:10]]
 
 
-def test_it_is_a_show_of_the_next_seven_days():
+def test_nearly_full_shows_start_within_seven_days():
     shows = [with_seats_sold(10, starts_at=NOON + days * DAY) for days in (-0.1, 0, 7, 7.1)]
     assert nearly_full() == [shows[2].pk]
 
 
-def test_a_show_cancelled_does_not_sell_out():
+def test_a_cancelled_show_is_not_nearly_full():
     with_seats_sold(10, starts_at=NOON + HOUR, cancelled_at=NOON)
     assert nearly_full() == []
 
@@ -99,12 +99,12 @@ def test_a_show_cancelled_does_not_sell_out():
 # --- Seats sold ---
 
 
-def test_seats_are_counted_by_when_they_were_booked():
+def test_seats_are_counted_on_the_day_of_their_booking():
     made(NOON - 36.1 * HOUR, NOON - 36 * HOUR, NOON - 12.1 * HOUR, NOON - 12 * HOUR, NOON)
     assert services.read_sales(now=NOON) == services.Sales(today=2, yesterday=2, yesterday_by_now=1)
 
 
-def test_a_seat_that_was_cancelled_since_is_not_sold():
+def test_a_cancelled_seat_is_not_counted_as_sold():
     made(NOON, status="cancelled")
     assert services.read_sales(now=NOON).today == 0
 
@@ -114,7 +114,7 @@ def test_a_seat_booked_yesterday_for_yesterday_counts():
     assert services.read_sales(now=NOON + HOUR).yesterday_by_now == 1
 
 
-def test_by_this_time_goes_by_the_clock_on_the_wall(settings):
+def test_yesterday_by_this_time_uses_local_time(settings):
     settings.TIME_ZONE = "Europe/London"
     now = datetime(2026, 3, 29, 9, tzinfo=timezone.utc)  # 10:00, an hour after the clocks changed
     made(now - DAY, now - DAY + HOUR / 2, now - DAY + HOUR)
@@ -124,7 +124,7 @@ def test_by_this_time_goes_by_the_clock_on_the_wall(settings):
 # --- The page ---
 
 
-def test_it_shows_all_that_there_is(staff):
+def test_the_front_page_shows_all_figures(staff):
     now = django_timezone.now()
     with_seats_sold(9, starts_at=now + DAY, movie=make_movie(title="Alien"))
     made(now)
@@ -132,13 +132,13 @@ def test_it_shows_all_that_there_is(staff):
     assert all(text in page for text in ("Alien", "9 of 10", "sold so far", "Today's shows", "Recent actions"))
 
 
-def test_it_is_friendly_where_there_is_nothing(staff):
+def test_the_front_page_of_an_empty_service_has_messages(staff):
     page = staff.get("/admin/").content.decode()
     sentences = ("No shows today.", "No seat sold yet", "is 90% full.")
     assert [sentence in page for sentence in sentences] == [True, True, True]
 
 
-def test_it_marks_a_show_cancelled(staff):
+def test_a_cancelled_show_is_marked_on_the_front_page(staff):
     make_show(starts_at=django_timezone.now(), cancelled_at=django_timezone.now())
     assert "<em>cancelled</em>" in staff.get("/admin/").content.decode()
 
@@ -153,12 +153,12 @@ def test_it_marks_a_show_cancelled(staff):
         (["view_show", "view_booking"], ["programme", "sales"]),
     ],
 )
-def test_each_figure_is_for_those_who_may_see_where_it_comes_from(permissions, seen):
+def test_each_figure_needs_the_permission_to_view_its_objects(permissions, seen):
     context = staff_with(*permissions).get("/admin/").context
     assert [name for name in ("programme", "sales") if name in context] == seen
 
 
-def test_it_leads_to_the_plan_and_the_reports(staff):
+def test_the_front_page_links_to_the_plan_and_the_reports(staff):
     page = staff.get("/admin/").content.decode()
     assert 'href="/admin/booking/show/plan/"' in page
     assert 'href="/admin/booking/booking/reports/"' in page
@@ -189,48 +189,48 @@ def test_tasks_that_failed_wait_or_are_retried_are_counted(staff):
     )
 
 
-def test_a_task_that_has_just_been_written_is_no_reason_for_care(staff):
+def test_a_new_task_causes_no_warning(staff):
     add_task()
     assert tasks_text(staff) == "1 waiting for a moment."
     assert "needs-care" not in staff.get("/admin/").content.decode()
 
 
-def test_where_all_tasks_are_done_it_says_so(staff):
+def test_a_message_says_that_all_tasks_are_done(staff):
     assert tasks_text(staff) == "All done."
 
 
-def test_failed_tasks_lead_to_the_list_that_retries_them(staff):
+def test_failed_tasks_link_to_the_list_that_retries_them(staff):
     add_task(status="FAILED", finished_at=django_timezone.now())
     path = "/admin/django_tasks_database/dbtaskresult/?status__exact=FAILED"
     assert f'href="{path}"' in staff.get("/admin/").content.decode()
     assert "Retry failed tasks" in staff.get(path).content.decode()
 
 
-def test_tasks_are_for_those_who_may_see_them():
+def test_tasks_need_the_permission_to_view_them():
     assert "tasks" not in staff_with("view_show").get("/admin/").context
     assert "tasks" in staff_with("view_dbtaskresult").get("/admin/").context
 
 
 @pytest.mark.parametrize("is_open", [False, True])
-def test_it_leads_clerks_to_their_till(box_office, is_open):
+def test_the_front_page_links_to_the_clerk_s_till(box_office, is_open):
     till = till_of(User.objects.get(username="seller")) if is_open else None
     link = f'href="/admin/booking/till/{till.pk}/change/">Your till<' if till else ">Open your till<"
     assert link in box_office.get("/admin/").content.decode()
 
 
-def test_it_has_no_till_for_others():
+def test_the_front_page_has_no_till_for_other_staff():
     assert "till" not in text_of(staff_with("view_show").get("/admin/"))
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
+def test_the_page_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         with_seats_sold(9, starts_at=django_timezone.now() + HOUR)
     with django_assert_num_queries(8):
         staff.get("/admin/")
 
 
-def test_a_customer_is_asked_to_sign_in(user):
+def test_a_customer_is_redirected_to_the_sign_in_page(user):
     client = Client()
     client.force_login(user)
     assert client.get("/admin/").status_code == 302

@@ -1,4 +1,4 @@
-"""The hall on a show's page in the admin: the page, what the hall tells to whom, and who may do what in it."""
+"""The hall on a show's page in the admin: the page, its data, and the permissions."""
 
 from datetime import timedelta
 
@@ -15,29 +15,29 @@ from tests.staff import signed_in_as, staff_with
 
 
 @pytest.mark.parametrize("who", ["staff", "box_office"])
-def test_the_page_of_a_show_has_its_hall_for_staff_who_change_or_view(request, who, show):
+def test_the_page_of_a_show_has_its_hall_for_staff_who_may_change_or_view_it(request, who, show):
     page = request.getfixturevalue(who).get(page_of(show)).content.decode()
     assert f'data-hall="{hall_of(show)}"' in page
 
 
 @pytest.mark.parametrize("path", ["/admin/booking/show/add/", "/admin/booking/show/{}/change/?_popup=1"])
-def test_neither_a_new_show_nor_a_popup_has_a_hall(staff, show, path):
+def test_new_shows_and_popups_have_no_hall(staff, show, path):
     assert "hall.js" not in staff.get(path.format(show.pk)).content.decode()
 
 
-def test_the_page_says_what_to_do_without_javascript(box_office, show):
+def test_the_page_explains_what_to_do_without_javascript(box_office, show):
     page = box_office.get(page_of(show)).content.decode()
     assert '<a href="/admin/booking/booking/">Bookings</a> page.' in page
 
 
-def test_the_page_has_no_script_of_its_own_within(box_office, show):
+def test_the_page_has_no_inline_script(box_office, show):
     assert "<script>" not in box_office.get(page_of(show)).content.decode()
 
 
 # --- The plan of the hall ---------------------------------------------------------------------
 
 
-def test_a_hall_leads_to_its_seat_plan(box_office):
+def test_a_hall_links_to_its_seat_plan(box_office):
     show = make_show(layout="SS.SS\nWW")
     plan = box_office.get(box_office.get(hall_of(show)).json()["plan"]).json()
     assert [(row["label"], [seat["x"] for seat in row["seats"]]) for row in plan["rows"]] == [
@@ -92,7 +92,7 @@ def test_the_seats_are_counted_and_an_expired_hold_is_free(box_office, show, use
 
 
 @pytest.mark.parametrize("sold", [1, 30])
-def test_a_hall_costs_the_same_queries_however_full(box_office, show, sold, django_assert_num_queries):
+def test_a_full_hall_costs_as_many_queries_as_an_empty_one(box_office, show, sold, django_assert_num_queries):
     for seat in range(1, sold + 1):
         make_booking(show=show, seat_number=seat)
     # Session, user, two of permissions, the show, its seats.
@@ -108,7 +108,7 @@ def test_a_hall_costs_the_same_queries_however_full(box_office, show, sold, djan
         ({"cancelled_at": timezone.now()}, "This show has been cancelled."),
     ],
 )
-def test_a_hall_says_why_it_is_closed(box_office, fields, closed):
+def test_a_closed_hall_has_the_reason(box_office, fields, closed):
     assert box_office.get(hall_of(make_show(**fields))).json()["closed"] == closed
 
 
@@ -125,7 +125,7 @@ NOTHING = dict.fromkeys(("know", "sell", "sell-paid", "cancel", "move", "block",
         (["view_show", "add_booking"], ["sell"]),
         (["view_show", "take_payment"], []),
         (["view_show", "add_booking", "take_payment"], ["sell", "sell-paid"]),
-        # Nobody cancels what he may not see.
+        # Cancelling needs the permission to view bookings.
         (["view_show", "cancel_booking"], []),
         (["view_show", "view_booking", "cancel_booking"], ["know", "cancel"]),
         (["view_show", "view_booking", "add_booking", "cancel_booking"], ["know", "sell", "cancel", "move"]),
@@ -136,7 +136,7 @@ def test_a_permission_allows_only_its_actions(show, user, permissions, may):
     client = staff_with(*permissions)
     assert client.get(hall_of(show)).json()["may"] == NOTHING | dict.fromkeys(may, True)
     statuses = {name: act(client, show, name).status_code for name in ("sell", "cancel", "move", "block", "unblock")}
-    # 400: allowed, had there been anything to do.
+    # 400: allowed, but the form is incomplete.
     assert statuses == {name: 400 if name in may else 403 for name in statuses}
 
 
@@ -165,15 +165,15 @@ def test_a_change_without_a_csrf_token_is_refused(show):
 
 
 @pytest.mark.parametrize("object_id", ["999", "x", str(10**30)])
-def test_there_is_no_hall_without_a_show(staff, object_id):
+def test_the_hall_of_a_missing_show_is_not_found(staff, object_id):
     answer = staff.get(f"/admin/booking/show/{object_id}/hall/")
     assert detail(answer) == (404, "There is no such show.")
 
 
-def test_there_is_nothing_else_to_do(staff, show):
+def test_an_unknown_action_in_the_hall_is_not_found(staff, show):
     assert detail(act(staff, show, "paint")) == (404, "There is no such action.")
 
 
-def test_reading_is_by_get_and_changing_by_post(staff, show):
+def test_halls_are_read_by_get_and_changed_by_post(staff, show):
     answers = [staff.post(hall_of(show)), staff.get(f"{hall_of(show)}sell/"), staff.post(CUSTOMERS)]
     assert [answer.status_code for answer in answers] == [405] * 3

@@ -1,4 +1,4 @@
-"""What staff do in the hall: selling, blocking, moving and cancelling, and what is refused."""
+"""Actions of staff in the hall: selling, blocking, moving and cancelling, and refusals."""
 
 from functools import partial
 
@@ -37,8 +37,8 @@ def test_several_bookings_are_cancelled_at_once(box_office, show, user):
     mine = [make_booking(show=show, user=user, seat_number=seat, reference="ACDEFGHJ") for seat in (1, 2)]
     other = make_booking(show=show, seat_number=3)
     answer = act(box_office, show, "cancel", seen=",".join(map(seen, [*mine, other])))
-    told = f"Cancelled A1, A2 of esha, ACDEFGHJ; A3 of {other.user}, {other.reference}."
-    assert (detail(answer), seats(show, "cancelled")) == ((200, told), [1, 2, 3])
+    message = f"Cancelled A1, A2 of esha, ACDEFGHJ; A3 of {other.user}, {other.reference}."
+    assert (detail(answer), seats(show, "cancelled")) == ((200, message), [1, 2, 3])
 
 
 def test_several_seats_are_unblocked_at_once(staff, show):
@@ -59,7 +59,7 @@ def test_a_booking_is_moved(box_office, show, user):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("sell", {"seats": "1", "customer": "esha"}, (409, "Seat A1 is already taken.")),
         ("sell", {"seats": "1,2", "customer": "esha"}, (409, "Seat A1 is already taken.")),
@@ -67,10 +67,10 @@ def test_a_booking_is_moved(box_office, show, user):
         ("unblock", {"seen": "1:1:blocked"}, (409, "Not blocked: A1.")),
     ],
 )
-def test_a_refused_action_answers_with_the_current_hall(staff, show, user, name, data, told):
+def test_a_refused_action_answers_with_the_current_hall(staff, show, user, name, data, message):
     make_booking(show=show)
     answer = act(staff, show, name, **data)
-    assert (detail(answer), list(answer.json()["hall"]["taken"])) == (told, ["1"])
+    assert (detail(answer), list(answer.json()["hall"]["taken"])) == (message, ["1"])
     assert show.bookings.count() == 1
 
 

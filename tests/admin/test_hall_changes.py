@@ -42,13 +42,13 @@ def test_ending_a_hold_does_not_cancel_a_booking(box_office, show, user):
     assert seats(show) == [1]
 
 
-def test_a_hold_that_has_expired_is_named(box_office, show, user):
+def test_an_expired_hold_is_reported(box_office, show, user):
     booking = hold(show, user, 1, expires_at=timezone.now())
     answer = act(box_office, show, "cancel", seen=seen(booking))
     assert detail(answer) == changed(f"The hold {booking.reference} on A1 has expired.")
 
 
-def test_of_several_seats_all_are_cancelled_or_none(box_office, show):
+def test_several_seats_are_all_cancelled_or_none(box_office, show):
     first, second = make_booking(show=show), make_booking(show=show, seat_number=2)
     chosen = f"{seen(first)},{seen(second, seat=12)}"
     answer = act(box_office, show, "cancel", seen=chosen)
@@ -84,14 +84,14 @@ def test_a_seat_that_was_blocked_again_is_not_unblocked(staff, show):
 # --- Invalid input ----------------------------------------------------------------------------
 
 
-def test_a_show_that_started_is_not_sold(box_office, user):
+def test_seats_of_a_started_show_are_not_sold(box_office, user):
     show = make_show(starts_at=timezone.now() - timedelta(minutes=5))
     answer = act(box_office, show, "sell", seats="1", customer="esha")
     assert detail(answer) == (409, "This show has already started.")
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("sell", {"seats": "", "customer": "esha"}, "Choose a seat."),
         ("sell", {"seats": "A1", "customer": "esha"}, "Seats must be whole numbers."),
@@ -112,9 +112,9 @@ def test_a_show_that_started_is_not_sold(box_office, user):
         ("move", {"seen": "x", "seats": ""}, "Choose a seat. This show has no such booking."),
     ],
 )
-def test_invalid_input_is_refused(staff, show, user, name, data, told):
+def test_invalid_input_is_refused(staff, show, user, name, data, message):
     answer = act(staff, show, name, **data)
-    assert (detail(answer), answer.json()["hall"]["taken"]) == ((400, told), {})
+    assert (detail(answer), answer.json()["hall"]["taken"]) == ((400, message), {})
 
 
 def test_a_booking_is_moved_to_one_seat(box_office, show):

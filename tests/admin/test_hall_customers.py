@@ -34,7 +34,7 @@ def test_customers_are_found_by_any_part_of_name_or_address(box_office, typed, f
     assert usernames(box_office, typed) == found
 
 
-def test_a_customer_comes_with_name_and_address(box_office):
+def test_a_customer_is_listed_with_name_and_address(box_office):
     make_user(username="joan", first_name="Jo", last_name="Bakker", email="jo@cinema.example")
     joan = {"username": "joan", "name": "Jo Bakker", "email": "jo@cinema.example"}
     assert box_office.get(CUSTOMERS, {"q": "joan"}).json() == {"customers": [joan]}

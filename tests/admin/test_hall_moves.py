@@ -28,7 +28,7 @@ def priced(adult):
 
 @pytest.fixture
 def sell(adult, user):
-    """Two cheap seats of one order, in the show."""
+    """Return two bookings of cheap seats in one order."""
 
     def sell(show, *numbers):
         return [
@@ -53,25 +53,25 @@ def test_several_bookings_are_moved_in_the_order_of_their_seats(box_office, show
     assert history(box_office, bookings[1])[0] == ("seller", "Moved from A1 to B1.")
 
 
-def test_of_several_bookings_none_is_moved_if_one_seat_is_taken(box_office, show):
+def test_no_booking_is_moved_if_one_seat_is_taken(box_office, show):
     bookings = [make_booking(show=show, seat_number=seat) for seat in (1, 2)]
     make_booking(show=show, seat_number=12)
     answer = move(box_office, show, bookings, [11, 12])
     assert (detail(answer), seats(show)) == ((409, "Seat B2 is already taken."), [1, 2, 12])
 
 
-def test_of_several_bookings_none_is_moved_if_one_has_changed(box_office, show, user):
+def test_no_booking_is_moved_if_one_has_changed(box_office, show, user):
     bookings = [make_booking(show=show, seat_number=seat) for seat in (1, 2)]
     answer = act(box_office, show, "move", seen=f"{seen(bookings[0])},{seen(bookings[1], seat=3)}", seats="11,12")
-    told = f"{bookings[1].reference} has moved from A3 to A2. Nothing was changed."
-    assert (detail(answer), seats(show)) == ((409, told), [1, 2])
+    expected = f"{bookings[1].reference} has moved from A3 to A2. Nothing was changed."
+    assert (detail(answer), seats(show)) == ((409, expected), [1, 2])
 
 
-def test_seats_of_another_price_are_moved_to_once_that_is_confirmed(box_office, priced, sell):
+def test_bookings_move_to_seats_of_another_price_after_confirmation(box_office, priced, sell):
     bookings = sell(priced, 5, 6)
-    asked = move(box_office, priced, bookings, [1, 2])
-    assert detail(asked) == (409, "Nothing was moved.")
-    question = asked.json()
+    answer = move(box_office, priced, bookings, [1, 2])
+    assert detail(answer) == (409, "Nothing was moved.")
+    question = answer.json()
     assert question["question"] == "Move for 6.00 EUR more? The new price is 30.00 EUR, the old one 24.00 EUR."
     assert seats(priced) == [5, 6]
     moved = move(box_office, priced, bookings, [1, 2], expected_total=question["expected_total"])
@@ -84,17 +84,17 @@ def test_a_price_that_changed_after_the_question_moves_nothing(box_office, price
     assert (detail(answer), seats(priced)) == ((409, "The seats cost 15.00 now."), [5])
 
 
-def test_cheaper_seats_are_asked_for_too_and_the_difference_is_refunded(box_office, priced, sell):
+def test_a_move_to_cheaper_seats_is_confirmed_and_refunded(box_office, priced, sell):
     [booking] = sell(priced, 1)
     Booking.objects.update(price=15, category="P")
     make_payment(booking, 15)
-    asked = move(box_office, priced, [booking], [5]).json()
-    assert asked["question"] == "Move for 3.00 EUR less? The new price is 12.00 EUR, the old one 15.00 EUR."
+    question = move(box_office, priced, [booking], [5]).json()
+    assert question["question"] == "Move for 3.00 EUR less? The new price is 12.00 EUR, the old one 15.00 EUR."
     assert move(box_office, priced, [booking], [5], expected_total="12.00").status_code == 200
     assert Refund.objects.get().amount == 3
 
 
-def test_seats_of_the_same_price_are_moved_to_at_once(box_office, priced, sell):
+def test_bookings_move_to_seats_of_the_same_price_without_a_question(box_office, priced, sell):
     assert move(box_office, priced, sell(priced, 5, 6), [7, 8]).status_code == 200
 
 
@@ -110,8 +110,8 @@ def test_a_block_is_not_moved(box_office, show):
 def test_a_hold_among_several_is_not_moved(box_office, show, user):
     bookings = [make_booking(show=show, user=user), hold(show, user, 2)]
     answer = move(box_office, show, bookings, [11, 12])
-    told = (409, "This seat is only held; hold or book the other seat instead.")
-    assert (detail(answer), seats(show)) == (told, [1])
+    expected = (409, "This seat is only held; hold or book the other seat instead.")
+    assert (detail(answer), seats(show)) == (expected, [1])
 
 
 def test_walk_ins_are_moved_together(box_office, show):

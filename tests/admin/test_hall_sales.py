@@ -129,7 +129,7 @@ def test_a_ticket_type_that_is_not_sold_for_the_seat_is_refused(box_office, pric
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         ({"ticket_types": "1"}, "Ticket types must be whole numbers by seat number."),
         ({"ticket_types": "1:1,"}, "Ticket types must be whole numbers by seat number."),
@@ -139,8 +139,8 @@ def test_a_ticket_type_that_is_not_sold_for_the_seat_is_refused(box_office, pric
         ({"expected_total": "-1"}, "Ensure this value is greater than or equal to 0."),
     ],
 )
-def test_invalid_ticket_types_and_totals_are_refused(box_office, priced, data, told):
-    assert detail(act(box_office, priced, "sell", seats="1", **data)) == (400, told)
+def test_invalid_ticket_types_and_totals_are_refused(box_office, priced, data, message):
+    assert detail(act(box_office, priced, "sell", seats="1", **data)) == (400, message)
 
 
 # --- The seat limit, which does not bind staff -------------------------------------------------
@@ -155,7 +155,7 @@ def notice(client: Client, show: Show, **data) -> str:
     return client.get(f"{hall_of(show)}limit/", data).json()["notice"]
 
 
-def test_a_sale_over_the_seat_limit_says_so(box_office, show, user, limit_of_two):
+def test_a_sale_over_the_seat_limit_is_reported(box_office, show, user, limit_of_two):
     answer = act(box_office, show, "sell", seats="1,2,3", customer="esha")
     sold = f"Sold A1, A2, A3 to esha, {Order.objects.get().reference}."
     assert detail(answer) == (200, f"{sold} esha has 3 seats in this show; the limit is 2.")
@@ -168,21 +168,21 @@ def test_a_sale_without_an_account_has_no_seat_limit(box_office, show, limit_of_
 
 
 @pytest.mark.parametrize(
-    ("chosen", "told"),
+    ("chosen", "message"),
     [
         ("2", ""),
         ("1,2", ""),
         ("2,3", "esha will have 3 seats in this show; the limit is 2."),
     ],
 )
-def test_seats_over_the_limit_are_noticed_before_the_sale(box_office, show, user, limit_of_two, chosen, told):
+def test_seats_over_the_limit_are_reported_before_the_sale(box_office, show, user, limit_of_two, chosen, message):
     make_booking(show=show, user=user)
     make_booking(user=user)
-    assert notice(box_office, show, customer="ESHA", seats=chosen) == told
+    assert notice(box_office, show, customer="ESHA", seats=chosen) == message
 
 
 @pytest.mark.parametrize("data", [{}, {"customer": "nobody", "seats": "1"}, {"customer": "esha", "seats": "x"}])
-def test_invalid_input_has_no_notice(box_office, show, user, data):
+def test_invalid_input_gets_no_notice(box_office, show, user, data):
     assert notice(box_office, show, **data) == ""
 
 
@@ -209,8 +209,8 @@ def seller(box_office) -> User:
 def test_seats_are_sold_for_cash_with_change(box_office, seller, priced):
     answer = act(box_office, priced, "sell-paid", seats="1", method="cash", given="20")
     order, payment = Order.objects.get(), Payment.objects.get()
-    told = f"Sold A1 to a customer without an account, {order.reference}, for 12.00 EUR, paid in cash."
-    assert (detail(answer), answer.json()["change"]) == ((200, told), "8.00 EUR")
+    message = f"Sold A1 to a customer without an account, {order.reference}, for 12.00 EUR, paid in cash."
+    assert (detail(answer), answer.json()["change"]) == ((200, message), "8.00 EUR")
     assert answer.json()["order"] == f"/admin/booking/order/{order.pk}/change/"
     assert (payment.reference, payment.created_by, payment.given) == (order.reference, seller, 20)
 
@@ -222,7 +222,7 @@ def test_seats_are_sold_by_card(box_office, seller, priced, user):
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "message"),
     [
         ({"method": "cash", "given": "11.99"}, (400, "12.00 is due.")),
         ({"method": "online"}, (400, "Choose cash or card.")),
@@ -231,12 +231,12 @@ def test_seats_are_sold_by_card(box_office, seller, priced, user):
         ({"method": "cash", "given": "20.001"}, (400, "Enter an amount with at most 2 decimals.")),
     ],
 )
-def test_a_payment_that_makes_no_sense_sells_nothing(box_office, seller, priced, form, told):
+def test_an_invalid_payment_sells_nothing(box_office, seller, priced, form, message):
     answer = act(box_office, priced, "sell-paid", seats="1", **form)
-    assert (detail(answer), seats(priced)) == (told, [])
+    assert (detail(answer), seats(priced)) == (message, [])
 
 
-def test_without_a_till_nothing_is_sold_for_money(box_office, priced):
+def test_without_a_till_no_payment_is_taken(box_office, priced):
     answer = act(box_office, priced, "sell-paid", seats="1", method="cash")
     assert (detail(answer), seats(priced)) == ((409, "Open your till first."), [])
 
@@ -248,7 +248,7 @@ def test_the_hall_says_whether_the_clerk_has_an_open_till(box_office, priced, is
     assert box_office.get(hall_of(priced)).json()["has_till"] is is_open
 
 
-def test_staff_who_may_not_take_payments_sells_unpaid_only(priced):
+def test_staff_who_may_not_take_payments_sell_unpaid_seats_only(priced):
     client = staff_with("view_show", "view_booking", "add_booking")
     assert "has_till" not in client.get(hall_of(priced)).json()
     answer = act(client, priced, "sell-paid", seats="1", method="cash")
@@ -257,14 +257,14 @@ def test_staff_who_may_not_take_payments_sells_unpaid_only(priced):
     assert (answer.status_code, "order" in answer.json()) == (200, False)
 
 
-def test_the_hall_has_what_is_due_and_the_page_of_the_order(box_office, seller, priced):
+def test_the_hall_has_the_amount_due_and_a_link_to_the_order(box_office, seller, priced):
     act(box_office, priced, "sell-paid", seats="1", method="cash")
     hall = act(box_office, priced, "sell", seats="2,3").json()["hall"]
     order = Order.objects.latest("pk")
     assert hall["due"] == {order.reference: {"amount": "24.00", "url": f"/admin/booking/order/{order.pk}/change/"}}
 
 
-def test_staff_who_may_not_see_orders_does_not_see_what_is_due(priced):
+def test_staff_who_may_not_see_orders_do_not_see_the_amount_due(priced):
     client = staff_with("view_show", "view_booking", "add_booking", "take_payment")
     act(client, priced, "sell", seats="2")
     assert client.get(hall_of(priced)).json()["due"] == {}

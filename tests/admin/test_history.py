@@ -50,7 +50,7 @@ def test_the_history_of_a_booked_hold_lists_both(box_office, show, user):
     assert history(box_office, show.bookings.get()) == [("esha", "Held."), ("esha", "Booked.")]
 
 
-def test_the_history_names_nobody_for_an_expired_hold(staff, show, user):
+def test_an_expired_hold_has_no_user_in_the_history(staff, show, user):
     ended = timezone.now() - timedelta(minutes=1)
     hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
     services.release_expired_holds(expired_by=timezone.now())
@@ -58,7 +58,7 @@ def test_the_history_names_nobody_for_an_expired_hold(staff, show, user):
     assert history(staff, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold expired.")]
 
 
-def test_a_booking_cancelled_with_its_show_says_so(staff, show, user):
+def test_the_history_reports_that_a_booking_was_cancelled_with_its_show(staff, show, user):
     booking = make_booking(show=show, user=user, created_at=timezone.now())
     services.cancel_show(show_id=show.pk, now=timezone.now())
     assert history(staff, booking) == [("esha", "Booked."), ("", "Cancelled with the show.")]
@@ -86,7 +86,7 @@ def test_a_long_history_has_pages(staff, user):
 
 
 @pytest.mark.parametrize("sold", [1, 30])
-def test_a_history_costs_the_same_queries_however_long(box_office, show, sold, django_assert_num_queries):
+def test_a_long_history_costs_as_many_queries_as_a_short_one(box_office, show, sold, django_assert_num_queries):
     for seat in range(1, sold + 1):
         make_booking(show=show, seat_number=seat)
     history(box_office, show)
@@ -94,11 +94,11 @@ def test_a_history_costs_the_same_queries_however_long(box_office, show, sold, d
         history(box_office, show)
 
 
-def test_there_is_no_history_without_a_show(staff, db):
+def test_the_history_of_a_missing_show_is_not_found(staff, db):
     assert staff.get("/admin/booking/show/999/history/").status_code == 302
 
 
-def test_a_move_refused_leaves_no_line(box_office, show):
+def test_a_refused_move_is_not_in_the_history(box_office, show):
     booking = make_booking(show=show)
     make_booking(show=show, seat_number=2)
     act(box_office, show, "move", seen=seen(booking), seats="2")

@@ -45,7 +45,7 @@ def report_of(client, path, **query):
 # --- The preview ------------------------------------------------------------------------------
 
 
-def test_a_preview_says_what_would_change_and_changes_nothing(staff, alien, up):
+def test_a_preview_lists_the_changes_and_makes_none(staff, alien, up):
     path = uploaded(staff, FILE)
     before = list(Movie.objects.values())
     response = staff.get(path)
@@ -59,7 +59,7 @@ def test_a_preview_says_what_would_change_and_changes_nothing(staff, alien, up):
     assert (list(Movie.objects.values()), LogEntry.objects.count()) == (before, 0)
 
 
-def test_a_preview_says_how_the_file_was_read(staff):
+def test_a_preview_reports_how_the_file_was_read(staff):
     page = staff.get(uploaded(staff, FILE)).content.decode()
     assert "movies.csv: read as Windows-1252, separated by semicolons, dates with the day first." in page
 
@@ -69,7 +69,7 @@ def test_a_file_without_changes_is_not_offered_for_import(staff, up):
     assert 'value="Import"' not in staff.get(path).content.decode()
 
 
-def test_a_workbook_named_csv_is_called_that(staff):
+def test_a_workbook_named_csv_is_reported_as_a_workbook(staff):
     file = SimpleUploadedFile("movies.csv", b"PK\x03\x04 xl/workbook.xml")
     [sentence] = staff.post(IMPORT, {"file": file}).context["form"].errors["file"]
     assert sentence.startswith("This is an Excel workbook (.xlsx), whatever its name is.")
@@ -116,7 +116,7 @@ def test_there_is_no_csv_file_of_an_unclear_upload(staff):
 # --- The import -------------------------------------------------------------------------------
 
 
-def test_an_import_changes_what_the_preview_said_and_shows_the_result(staff, alien, up):
+def test_an_import_makes_the_changes_of_the_preview_and_shows_the_result(staff, alien, up):
     path = uploaded(staff, FILE)
     preview = report_of(staff, path)
     response = staff.post(path, follow=True)
@@ -154,7 +154,7 @@ def test_two_clicks_at_the_same_time_import_once(staff):
     assert (answers, Movie.objects.count(), LogEntry.objects.count()) == ([302] * 4, 3, 3)
 
 
-def test_a_movie_that_is_added_at_the_same_time_gives_a_message(staff, monkeypatch):
+def test_a_movie_that_is_added_at_the_same_time_is_reported(staff, monkeypatch):
     bulk_create = Movie.objects.bulk_create
 
     def with_rival(movies):
@@ -172,7 +172,7 @@ def test_a_movie_that_is_added_at_the_same_time_gives_a_message(staff, monkeypat
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time and locks no rows")
 @pytest.mark.django_db(transaction=True)
-def test_an_import_keeps_what_staff_changed_at_that_moment(staff, alien):
+def test_an_import_keeps_concurrent_changes_of_staff(staff, alien):
     path = uploaded(staff, FILE)
     pending = [lambda: Movie.objects.filter(pk=alien.pk).update(genre="Thriller")]
 
@@ -193,19 +193,19 @@ def test_an_import_keeps_what_staff_changed_at_that_moment(staff, alien):
 def test_the_users_expired_uploads_are_removed_with_the_next_one(staff):
     boss = User.objects.get(username="boss")
     make_upload(user=boss, created_at=timezone.now() - timedelta(days=1, minutes=1))
-    kept = make_upload(created_at=timezone.now() - timedelta(days=2))
+    of_other_user = make_upload(created_at=timezone.now() - timedelta(days=2))
     path = uploaded(staff, FILE)
-    assert [row.pk for row in MovieUpload.objects.order_by("pk")] == [kept.pk, int(path.split("/")[-2])]
+    assert [row.pk for row in MovieUpload.objects.order_by("pk")] == [of_other_user.pk, int(path.split("/")[-2])]
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("upload_id", ["1", "9" * 18])
-def test_an_upload_that_is_gone_is_not_found(staff, method, upload_id):
+def test_a_removed_upload_is_not_found(staff, method, upload_id):
     assert getattr(staff, method)(f"{IMPORT}{upload_id}/").status_code == 404
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_an_upload_that_is_removed_at_that_moment_is_not_imported(staff, number):
+def test_an_upload_that_is_removed_at_the_same_time_is_not_imported(staff, number):
     path = uploaded(staff, FILE)
     reads = []
 
@@ -259,5 +259,5 @@ def test_changes_are_in_a_csv_file_too(staff, alien):
     ]
 
 
-def test_there_is_no_other_table(staff):
+def test_an_unknown_table_of_an_import_is_not_found(staff):
     assert staff.get(f"{uploaded(staff, FILE)}unchanged.csv").status_code == 404

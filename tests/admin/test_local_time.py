@@ -34,7 +34,7 @@ def length():
 
 
 @pytest.mark.parametrize(("zone", "evening"), EVENINGS)
-def test_a_show_through_the_night_lasts_as_long_as_its_movie(staff, settings, zone, evening):
+def test_a_show_during_a_clock_change_lasts_as_long_as_its_movie(staff, settings, zone, evening):
     settings.TIME_ZONE = zone
     add(staff, evening.replace(hour=22))
     assert length() == 152 * MINUTE
@@ -53,7 +53,7 @@ def test_a_time_that_does_not_exist_is_refused(staff, settings, zone, local, cha
 
 @pytest.mark.parametrize("offset", [None, "", "+05:00", "x"])
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
-def test_the_form_asks_which_of_two_times_is_meant(staff, settings, zone, local, offsets, change, offset):
+def test_the_form_offers_both_offsets_of_an_ambiguous_time(staff, settings, zone, local, offsets, change, offset):
     settings.TIME_ZONE = zone
     response = add(staff, local, offset)
     assert list(form_errors(response)) == ["starts_at"]
@@ -64,27 +64,27 @@ def test_the_form_asks_which_of_two_times_is_meant(staff, settings, zone, local,
 
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
-def test_a_time_that_comes_twice_is_entered(staff, settings, zone, local, offsets, change, number):
+def test_an_ambiguous_time_is_saved_with_the_chosen_offset(staff, settings, zone, local, offsets, change, number):
     settings.TIME_ZONE = zone
     add(staff, local, offsets[number])
     assert Show.objects.get().starts_at == read_local_time(local=local, offset=offsets[number])
     assert length() == 152 * MINUTE
 
 
-def test_other_times_are_not_asked_about(staff, settings):
+def test_other_times_need_no_offset(staff, settings):
     settings.TIME_ZONE = "Europe/London"
     page = staff.get(f"{SHOWS}add/").content.decode()
     assert ("starts_at_1" in page, "starts_at_2" in page) == (True, False)
 
 
-def test_a_chosen_clock_is_ignored_with_another_time(staff, settings):
+def test_a_chosen_offset_is_ignored_for_another_time(staff, settings):
     settings.TIME_ZONE = "Europe/London"
     add(staff, at("2099-06-01 20:00"), "+00:00")
     assert Show.objects.get().starts_at == datetime(2099, 6, 1, 19, 0, tzinfo=timezone.utc)
 
 
 def posted_form(client, path):
-    """What a browser posts when nothing was changed."""
+    """Return the data that a browser posts when nothing was changed."""
     form = client.get(path).context["adminform"].form
     data = {}
     for bound in form:
@@ -113,7 +113,7 @@ def test_a_show_that_ends_in_the_repeated_hour_can_be_saved_again(
     assert Show.objects.values_list("ends_at", "price_list").get() == (ends_at, prices.pk)
 
 
-def test_the_other_one_of_two_times_is_a_change(staff, settings):
+def test_the_other_offset_of_an_ambiguous_time_is_a_change(staff, settings):
     settings.TIME_ZONE = "Europe/London"
     first, second = (read_local_time(local=BACK[0][1], offset=offset) for offset in BACK[0][2])
     show = make_show(starts_at=first - HOUR, ends_at=first)
@@ -134,7 +134,7 @@ def test_an_end_in_the_repeated_hour_can_be_cleared(staff, settings):
 @pytest.mark.parametrize(
     ("part", "error"), [("ends_at_0", "Enter a valid date."), ("ends_at_1", "Enter a valid time.")]
 )
-def test_half_of_an_end_is_refused(staff, part, error):
+def test_an_end_without_date_or_time_is_refused(staff, part, error):
     response = add(staff, STARTS_AT, **fields("ends_at", STARTS_AT + HOUR) | {part: ""})
     assert form_errors(response) == {"ends_at": [error]}
 
@@ -170,7 +170,7 @@ def test_a_user_who_joined_in_the_repeated_hour_can_be_saved_again(staff, settin
         ("2099-10-25T01:30", "01:30"),
     ],
 )
-def test_a_start_in_the_address_is_filled_in_if_it_is_one(staff, settings, text, shown):
+def test_a_valid_start_in_the_query_string_is_filled_in(staff, settings, text, shown):
     settings.TIME_ZONE = "Europe/London"
     response = staff.get(f"{SHOWS}add/", {"starts_at": text})
     assert response.status_code == 200
@@ -192,7 +192,7 @@ def copies():
 
 
 @pytest.mark.parametrize(("zone", "local", "change"), FORWARD)
-def test_no_copy_is_made_at_a_time_that_does_not_exist(staff, settings, zone, local, change):
+def test_a_copy_at_a_time_that_does_not_exist_is_refused(staff, settings, zone, local, change):
     settings.TIME_ZONE = zone
     response = copy(staff, local, first_day=f"{local - timedelta(days=1):%Y-%m-%d}")
     [sentence] = response.context["form"].errors["times"]
@@ -201,7 +201,7 @@ def test_no_copy_is_made_at_a_time_that_does_not_exist(staff, settings, zone, lo
 
 
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
-def test_the_copy_form_asks_which_of_two_times_is_meant(staff, settings, zone, local, offsets, change):
+def test_the_copy_form_offers_both_offsets_of_an_ambiguous_time(staff, settings, zone, local, offsets, change):
     settings.TIME_ZONE = zone
     response = copy(staff, local)
     assert list(response.context["form"].errors) == ["offset"]
@@ -210,7 +210,7 @@ def test_the_copy_form_asks_which_of_two_times_is_meant(staff, settings, zone, l
 
 
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
-def test_a_copy_is_made_at_one_of_two_times(staff, settings, zone, local, offsets, change):
+def test_a_copy_is_made_at_the_chosen_offset(staff, settings, zone, local, offsets, change):
     settings.TIME_ZONE = zone
     copy(staff, local, offset=offsets[1])
     [made] = copies()

@@ -1,4 +1,4 @@
-"""Signing in to the admin has a limit of its own."""
+"""The rate limits on signing in to the admin."""
 
 import pytest
 from django.test import Client
@@ -30,12 +30,12 @@ def test_the_right_password_has_to_wait_too():
     assert [sign_in(password=password).status_code for password in ("a", "b", PASSWORD)] == [200, 200, 429]
 
 
-def test_another_name_at_the_address_may_sign_in():
+def test_another_username_may_sign_in_from_the_same_address():
     statuses = [sign_in("nobody").status_code for _ in range(3)]
     assert (statuses, sign_in(password=PASSWORD).status_code) == ([200, 200, 429], 302)
 
 
-def test_many_names_from_one_address_are_stopped(settings):
+def test_attempts_with_many_usernames_from_one_address_are_limited(settings):
     settings.LIMITS = settings.LIMITS | {"admin_address": (2, 3600)}
     assert [sign_in(f"user{number}").status_code for number in range(3)] == [200, 200, 429]
 
@@ -48,11 +48,11 @@ def test_a_user_who_signed_in_from_an_address_is_not_locked_out_there(settings):
     assert sign_in(password=PASSWORD, REMOTE_ADDR="198.51.100.1").status_code == 302
 
 
-def test_odd_input_is_no_crash():
+def test_invalid_input_causes_no_server_error():
     assert [sign_in(username).status_code for username in ("", "a\x00b", "é" * 200)] == [200, 200, 200]
 
 
-def test_the_empty_form_is_as_it_was():
+def test_the_empty_sign_in_form_is_shown():
     answer = Client().get(URL)
     assert (answer.status_code, "Retry-After" in answer) == (200, False)
 
@@ -61,7 +61,7 @@ def test_a_user_who_is_signed_in_is_redirected(box_office):
     assert box_office.get("/admin/login/?next=/").status_code in (200, 302)
 
 
-def test_without_a_password_nobody_is_trusted():
+def test_a_sign_in_without_a_password_trusts_no_address():
     sign_in(password="")
     assert not RateLimitWindow.objects.filter(key__startswith="trusted:").exists()
 

@@ -1,4 +1,4 @@
-"""The page that shows what mail says: of which order, for whom, and that it sends nothing."""
+"""The preview of mail: the choice of its order, its content and the permissions."""
 
 import re
 
@@ -43,13 +43,13 @@ def test_an_order_is_found_by_its_reference_in_any_case(staff, order):
     assert ask(staff, reference=f" {order.reference.lower()} ").context["order"] == order
 
 
-def test_of_a_show_it_is_the_newest_order(staff, order, show):
+def test_the_preview_for_a_show_is_of_its_newest_order(staff, order, show):
     newest = make_booking(show=show, seat_number=2)
     make_booking(show=make_show())
     assert ask(staff, show=show.pk).context["order"].reference == newest.reference
 
 
-def test_without_a_choice_it_is_the_confirmation_of_the_newest_order(staff, order):
+def test_the_default_preview_is_the_confirmation_of_the_newest_order(staff, order):
     page = staff.get(PAGE)
     assert (page.context["order"], page.context["letter"].subject) == (order, f"Your seats for {order.show.movie}")
     assert staff.get(f"{HTML}?{page.context['query']}").status_code == 200
@@ -64,14 +64,14 @@ def test_without_a_choice_it_is_the_confirmation_of_the_newest_order(staff, orde
         ({"note": "x" * 501}, "at most 500 characters"),
     ],
 )
-def test_a_choice_that_does_not_exist_is_refused_at_its_field(staff, order, query, sentence):
+def test_a_missing_choice_is_refused_on_its_field(staff, order, query, sentence):
     page = ask(staff, **query)
     assert list(page.context["form"].errors) == list(query)
     assert sentence in text_of(page)
     assert ask(staff, HTML, **query).status_code == 404
 
 
-def test_without_orders_it_says_so(staff, db):
+def test_without_orders_the_preview_has_a_message(staff, db):
     make_hold(expires_at=NOW.replace(year=2020), held_since=NOW.replace(year=2020))
     assert "There is no order yet." in text_of(staff.get(PAGE))
 
@@ -82,7 +82,7 @@ def test_a_mail_that_would_not_be_sent_is_not_shown(staff, order):
     assert "this show is cancelled" in text_of(ask(staff, mail="show_cancelled", reference=order.reference))
 
 
-def test_a_customer_without_an_address_is_nobody_to_send_to(staff, show):
+def test_the_preview_reports_a_customer_without_an_address(staff, show):
     make_booking(show=show)
     assert "nobody: this customer has no e-mail address" in text_of(ask(staff))
 
@@ -94,7 +94,7 @@ def test_a_broken_template_is_shown_with_its_name(staff, order, settings, tmp_pa
     assert "The first line of order_confirmed.txt must begin" in text_of(ask(staff))
 
 
-def test_the_html_has_no_scripts_and_is_framed_by_this_origin_alone(staff, order):
+def test_the_html_has_no_scripts_and_only_this_origin_may_frame_it(staff, order):
     headers = ask(staff, HTML).headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'none'", "sandbox", "frame-ancestors 'self'"} <= set(policy)
@@ -109,12 +109,12 @@ def test_no_link_of_a_preview_works(staff, order, kind):
     assert [staff.get(link).status_code for link in links] == [404] * LINKS.get(kind, 0)
 
 
-def test_it_is_for_those_who_may_see_orders(order):
+def test_the_preview_needs_the_permission_to_view_orders(order):
     assert [ask(staff_with(right)).status_code for right in ("view_order", "view_show")] == [200, 403]
     assert [ask(staff_with(right), HTML).status_code for right in ("view_order", "view_show")] == [200, 403]
 
 
-def test_orders_and_shows_lead_to_it(staff, order):
+def test_orders_and_shows_link_to_the_preview(staff, order):
     assert links_of(staff.get(page_of(order)))["Mail"].startswith(f"{PAGE}?reference={order.reference}")
     assert links_of(staff.get(f"{SHOWS}{order.show_id}/change/"))["Mail"] == (
         f"{PAGE}?show={order.show_id}&mail=time_changed"
@@ -122,7 +122,7 @@ def test_orders_and_shows_lead_to_it(staff, order):
 
 
 @pytest.mark.parametrize("seats", [1, 3])
-def test_it_costs_the_same_queries_for_1_and_3_seats(staff, order, seats, django_assert_num_queries):
+def test_the_preview_costs_the_same_queries_for_1_and_3_seats(staff, order, seats, django_assert_num_queries):
     for number in range(2, seats + 1):
         make_booking(show=order.show, user=order.user, reference=order.reference, seat_number=number, order=False)
     with django_assert_num_queries(6):

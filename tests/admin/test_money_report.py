@@ -50,7 +50,7 @@ def test_the_files_have_clerks_and_days(box_office, money):
     ]
 
 
-def test_a_period_without_payments_says_so(box_office):
+def test_a_period_without_payments_has_a_message(box_office):
     assert "Nothing was paid in this period." in text_of(box_office.get(TAKINGS, PERIOD))
 
 
@@ -63,12 +63,12 @@ def test_many_days_have_pages(box_office):
     assert "Earlier Page 2 of 2" in text_of(box_office.get(TAKINGS, period | {"page": 2}))
 
 
-def test_the_list_of_payments_and_the_reports_lead_to_it(box_office):
+def test_the_list_of_payments_and_the_reports_link_to_the_takings(box_office):
     for path in ("/admin/booking/payment/", "/admin/booking/booking/reports/"):
         assert f'href="{TAKINGS}"' in box_office.get(path).content.decode()
 
 
-def test_staff_who_may_not_see_payments_sees_no_report():
+def test_staff_who_may_not_see_payments_see_no_report():
     client = staff_with("view_booking")
     assert client.get(TAKINGS).status_code == 403
     assert TAKINGS not in client.get("/admin/booking/booking/reports/").content.decode()

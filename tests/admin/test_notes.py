@@ -1,4 +1,4 @@
-"""Staff who cancel or move see how many customers will be told, and add a sentence to the mail."""
+"""Staff who cancel or move see how many customers will get mail, and add a note to the mail."""
 
 from datetime import timedelta
 
@@ -41,7 +41,7 @@ def plan_form(show, **more):
     return {"show": show.pk, "screen": show.screen_id, "starts_at": f"{LATER:%Y-%m-%dT%H:%M:%SZ}", **more}
 
 
-# --- How many customers will be told ---
+# --- The number of customers who will get mail ---
 
 
 @pytest.fixture(params=["cancel show", "move show", "move in plan", "cancel order", "cancel bookings"])
@@ -67,20 +67,20 @@ def confirmed(**more):
     return {"confirmed": "yes", "start_confirmed": "yes", "seen": seen(*bookings), **more}
 
 
-def test_each_question_says_how_many_customers_will_get_mail(question, order):
+def test_each_question_has_the_number_of_customers_who_will_get_mail(question, order):
     make_booking(show=order.show, seat_number=3)
     text = text_of(question())
     assert "The customer of 1 order will be told by e-mail." in text
     assert "Sentence for the mail" in text
 
 
-def test_the_sentence_is_in_the_one_mail_of_the_order(question, order):
+def test_the_note_is_in_the_only_mail_of_the_order(question, order):
     question(**confirmed(note=NOTE))
     [body] = sent_bodies()
     assert f"\n\n{NOTE}\n\n" in body
 
 
-def test_a_sentence_that_is_too_long_changes_nothing_and_is_shown_again(question, order):
+def test_a_note_that_is_too_long_changes_nothing_and_is_shown_again(question, order):
     before = list(Booking.objects.values()), order.show.starts_at
     page = question(**confirmed(note="x" * 501))
     assert "at most 500 characters" in text_of(page)
@@ -90,7 +90,7 @@ def test_a_sentence_that_is_too_long_changes_nothing_and_is_shown_again(question
     assert sent_bodies() == []
 
 
-def test_where_no_mail_is_sent_the_question_says_so(question, order, settings):
+def test_the_question_says_that_the_service_sends_no_mail(question, order, settings):
     settings.SENDS_MAIL = False
     text = text_of(question())
     assert "No customer will be told, because this service sends no mail." in text
@@ -105,14 +105,14 @@ def test_where_no_mail_is_sent_the_question_says_so(question, order, settings):
         (2, 2, "The customers of 2 orders will be told by e-mail. 2 orders have no e-mail address."),
     ],
 )
-def test_the_sentence_counts_orders(staff, show, with_address, without, sentence):
+def test_the_question_counts_orders(staff, show, with_address, without, sentence):
     for number in range(with_address + without):
         address = f"{number}@example.com" if number < with_address else ""
         make_booking(show=show, seat_number=number + 1, user=make_user(email=address))
     assert sentence in text_of(act(staff, SHOWS, "cancel", [show]))
 
 
-def test_a_show_without_customers_has_no_sentence(staff, show):
+def test_the_question_for_a_show_without_customers_has_no_note(staff, show):
     text = text_of(act(staff, SHOWS, "cancel", [show]))
     assert "told" not in text
     assert "Sentence" not in text
@@ -130,7 +130,7 @@ def test_the_question_costs_the_same_queries_for_1_and_3(staff, path, queries, r
 # --- Seats of one order ---
 
 
-def test_seats_that_are_not_as_they_were_seen_keep_the_others_from_nothing(staff, order):
+def test_the_other_seats_are_cancelled_if_one_has_changed(staff, order):
     moved, other = Booking.objects.order_by("pk")
     form = {"action": "cancel", "_selected_action": [moved.pk, other.pk], "seen": seen(moved, other)}
     Booking.objects.filter(pk=moved.pk).update(seat_number=9, seat_label="A9")

@@ -1,4 +1,4 @@
-"""What staff do with the seats of an order in the admin: split, cancel, move, change ticket types, print."""
+"""Changes of an order's seats in the admin: split, cancel, move, change ticket types, print."""
 
 import re
 
@@ -40,7 +40,7 @@ def order(show):
 
 
 def ticked(order, *seats):
-    """The values of the boxes of these seats."""
+    """Return the values of the checkboxes of these seats."""
     rows = Booking.objects.filter(show=order.show, seat_number__in=seats).order_by("seat_number")
     return [f"{row.pk}:{row.seat_number}:sold" for row in rows]
 
@@ -72,20 +72,20 @@ def test_ticked_seats_are_split_off_as_a_new_order(box_office, order):
     response = do(box_office, order, "split", chosen=ticked(order, 2, 3))
     new = Order.objects.exclude(pk=order.pk).get()
     assert (led_to(response), seats_of(order), seats_of(new)) == (page_of(new), ["A1"], ["A2", "A3"])
-    told = f"A2, A3 split off from order {order.reference}. This is the new order."
-    assert page_messages(response) == [told]
+    message = f"A2, A3 split off from order {order.reference}. This is the new order."
+    assert page_messages(response) == [message]
 
 
 @pytest.mark.parametrize(
-    ("seats", "told"),
+    ("seats", "message"),
     [
         ([], "Tick the seats first."),
         ([1, 2, 3], "These are all seats of the order; leave it at least one."),
     ],
 )
-def test_a_split_that_makes_no_sense_is_explained(box_office, order, seats, told):
+def test_an_invalid_split_is_explained(box_office, order, seats, message):
     response = do(box_office, order, "split", chosen=ticked(order, *seats))
-    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
     assert Order.objects.count() == 1
 
 
@@ -121,11 +121,11 @@ def test_a_cancelled_order_has_no_question(box_office, show, user):
     order = Order.objects.get()
     boxes = ticked(order, 1)
     cancel_order(user=user, reference=booking.reference, now=timezone.now())
-    told = ["This booking is already cancelled."]
+    message = ["This booking is already cancelled."]
     response = box_office.get(f"{ORDERS}{order.pk}/cancel/", follow=True)
-    assert (led_to(response), page_messages(response)) == (page_of(order), told)
-    told = [f"{booking}: This booking is already cancelled."]
-    assert page_messages(do(box_office, order, "cancel", chosen=boxes)) == told
+    assert (led_to(response), page_messages(response)) == (page_of(order), message)
+    message = [f"{booking}: This booking is already cancelled."]
+    assert page_messages(do(box_office, order, "cancel", chosen=boxes)) == message
 
 
 # --- Ticket types -----------------------------------------------------------------------------
@@ -164,16 +164,16 @@ def test_prices_that_changed_since_the_question_are_not_taken(box_office, order,
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "message"),
     [
         ({}, "Choose another ticket type for at least one seat."),
         ({"type_1": "x"}, "A1 is not sold as this ticket type."),
         ({"type_1": "999"}, "A1 is not sold as this ticket type."),
     ],
 )
-def test_ticket_types_that_make_no_sense_are_refused(box_office, order, form, told):
+def test_invalid_ticket_types_are_refused(box_office, order, form, message):
     response = change_types(box_office, order, **form)
-    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
 
 
 def test_a_free_seat_has_no_other_ticket_types(box_office):
@@ -200,11 +200,11 @@ def test_a_seat_is_moved_after_a_question_with_the_price(box_office, order):
     assert seats_of(order, "price") == [("A1", 12), ("A2", 12), ("B5", 15)]
 
 
-def test_a_move_that_costs_the_same_says_so(box_office, order):
+def test_the_question_of_a_move_reports_the_same_price(box_office, order):
     assert "The order still costs 36.00 ." in text_of(move(box_office, order, 1, "A5"))
 
 
-def test_a_seat_that_has_moved_since_the_question_stays(box_office, order):
+def test_a_seat_that_has_moved_since_the_question_is_not_moved(box_office, order):
     question = move(box_office, order, 1, "A5")
     confirm(box_office, move(box_office, order, 1, "B1"))
     assert page_messages(confirm(box_office, question)) == ["This order has no such seat any more."]
@@ -212,16 +212,16 @@ def test_a_seat_that_has_moved_since_the_question_stays(box_office, order):
 
 
 @pytest.mark.parametrize(
-    ("label", "told"),
+    ("label", "message"),
     [
         ("A1", "This is A1 itself. Enter another seat."),
         ("Z9", "Z9 is not a seat. Enter a seat such as E5."),
         ("A2", "Seat A2 is already taken."),
     ],
 )
-def test_a_move_that_makes_no_sense_is_explained(box_office, order, label, told):
+def test_an_invalid_move_is_explained(box_office, order, label, message):
     response = move(box_office, order, 1, label)
-    assert (led_to(response), page_messages(response)) == (page_of(order), [told])
+    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
 
 
 def test_a_seat_of_another_order_is_not_moved(box_office, order):
@@ -237,7 +237,7 @@ def test_the_booked_seats_of_an_order_are_printed_with_their_total(box_office, o
     assert f"Seats A1, A2, A3 Reference {order.reference} Customer Jo Bakker Total 36.00 EUR" in text
 
 
-def test_a_print_names_the_account(box_office, show):
+def test_a_print_has_the_username(box_office, show):
     make_booking(show=show, user=make_user(username="joan", first_name="Jo", last_name="Visser"))
     assert "Customer Jo Visser" in text_of(box_office.get(f"{ORDERS}{Order.objects.get().pk}/print/"))
 
@@ -246,15 +246,15 @@ def test_a_print_names_the_account(box_office, show):
 
 
 @pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
-def test_staff_who_only_views_orders_changes_none(order, name):
+def test_staff_who_may_only_view_orders_change_none(order, name):
     assert do(staff_with("view_order"), order, name).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
-def test_there_is_nothing_to_change_without_an_order(box_office, name):
+def test_pages_of_a_missing_order_are_not_found(box_office, name):
     assert box_office.post(f"{ORDERS}999/{name}/").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["split", "types", "move"])
-def test_changes_are_posted(box_office, order, name):
+def test_changes_need_a_post(box_office, order, name):
     assert box_office.get(f"{ORDERS}{order.pk}/{name}/").status_code == 405

@@ -1,4 +1,4 @@
-"""Payments on the page of an order: what was paid and what is due, and taking it at the counter."""
+"""Payments on the page of an order: amounts paid and due, and payments at the counter."""
 
 import re
 from decimal import Decimal
@@ -48,7 +48,7 @@ def test_a_card_is_taken(box_office, seller, order):
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "message"),
     [
         ({"given": "11"}, "12.00 is due."),
         ({"expected": "11.00"}, "12.00 is due now."),
@@ -57,8 +57,8 @@ def test_a_card_is_taken(box_office, seller, order):
         ({"expected": ""}, "This field is required."),
     ],
 )
-def test_a_payment_that_makes_no_sense_is_refused(box_office, seller, order, form, told):
-    assert page_messages(pay(box_office, order, **form)) == [told]
+def test_an_invalid_payment_is_refused(box_office, seller, order, form, message):
+    assert page_messages(pay(box_office, order, **form)) == [message]
     assert not Payment.objects.exists()
 
 
@@ -68,7 +68,7 @@ def test_a_paid_amount_is_not_taken_again(box_office, seller, order):
     assert Payment.objects.count() == 1
 
 
-def test_without_a_till_the_page_leads_to_one(box_office, order):
+def test_without_a_till_the_page_links_to_the_form_that_opens_one(box_office, order):
     page = box_office.get(page_of(order)).content.decode()
     assert '<a href="/admin/booking/till/add/">Open your till</a> to take the payment of 12.00 EUR.' in page
     assert page_messages(pay(box_office, order)) == ["Open your till first."]
@@ -81,7 +81,7 @@ def test_a_user_who_may_not_take_payments_sees_the_amount_due(order):
     assert pay(client, order).status_code == 403
 
 
-def test_staff_who_may_not_see_orders_takes_no_payment(order):
+def test_staff_who_may_not_see_orders_take_no_payments(order):
     assert pay(staff_with("take_payment"), order).status_code == 403
 
 

@@ -55,7 +55,7 @@ def sale(clerk):
 
 
 def rows(client, **query):
-    """The texts of each row, by column."""
+    """Return the texts of each row, by column."""
     page = client.get(ORDERS, query).content.decode()
     cells = re.findall(r'<t[dh] class="field-(\w+)[^>]*>(.*?)</t[dh]>', page, re.DOTALL)
     texts = [text_of(cell).strip() for _, cell in cells]
@@ -108,7 +108,7 @@ def test_the_list_takes_the_same_queries_for_any_number_of_orders(box_office, sh
         "alien bakker A1",
     ],
 )
-def test_orders_are_found_by_any_part_of_what_staff_know(box_office, sale, typed):
+def test_orders_are_found_by_a_part_of_each_searched_field(box_office, sale, typed):
     Order.objects.update(reference="ACDEFGHJ")
     Booking.objects.update(reference="ACDEFGHJ")
     other = make_booking(seat_number=7, reference="MNPQRTUV")
@@ -141,7 +141,7 @@ def test_orders_are_filtered_by_day_show_and_customer(box_office, sale, user):
 # --- The page ---------------------------------------------------------------------------------
 
 
-def test_an_order_leads_to_all_that_staff_do_next(box_office, sale):
+def test_an_order_links_to_the_pages_that_staff_need(box_office, sale):
     booking = Booking.objects.get(seat_number=1)
     page = box_office.get(page_of(sale))
     assert links_of(page) == {
@@ -196,7 +196,7 @@ def test_a_hold_is_not_moved(box_office, show):
     assert box_office.get(page_of(order_of(hold))).context["move"] is None
 
 
-def test_staff_who_only_views_orders_gets_no_changes(sale):
+def test_staff_who_may_only_view_orders_are_offered_no_changes(sale):
     page = staff_with("view_order").get(page_of(sale))
     assert links_of(page).keys() == {"Mail", "Print", "History"}
     assert [text in page.content.decode() for text in ("ticked", "type_1", "/admin/booking/booking/", "Save")] == [
@@ -212,7 +212,7 @@ def test_orders_are_neither_added_nor_deleted(staff, sale):
 
 
 def contact_form(page, **changes):
-    """What the browser posts: the fields, and the values with which the page came."""
+    """Return the data that a browser posts: the fields, and the values that the page showed."""
     form = page.context["adminform"].form
     shown = {name: form.initial[name] for name in ("name", "email", "phone")}
     return shown | {f"initial-{name}": value for name, value in shown.items()} | changes
@@ -254,13 +254,13 @@ def test_the_history_of_an_order_has_its_changes_and_those_of_its_seats(box_offi
 # --- Where the customer of an order is named --------------------------------------------------
 
 
-def test_a_booking_leads_to_its_order_and_names_its_customer(box_office, sale):
+def test_a_booking_links_to_its_order_and_shows_its_customer(box_office, sale):
     page = box_office.get(f"{BOOKINGS}{Booking.objects.get(seat_number=1).pk}/change/")
     assert links_of(page)["Order"] == page_of(sale)
     assert "Jo Bakker (no account)" in text_of(page)
 
 
-def test_staff_who_may_not_view_orders_gets_no_link_to_them(sale):
+def test_staff_who_may_not_view_orders_get_no_link_to_them(sale):
     page = staff_with("view_booking").get(f"{BOOKINGS}{Booking.objects.get(seat_number=1).pk}/change/")
     assert "Order" not in links_of(page)
 
@@ -271,11 +271,11 @@ def act_in_hall(client, order, name, **form):
     return answer.json()["detail"]
 
 
-def test_the_hall_names_the_customer_of_a_moved_seat(box_office, sale):
+def test_the_hall_reports_the_customer_of_a_moved_seat(box_office, sale):
     said = act_in_hall(box_office, sale, "move", seats="5")
     assert said == f"Moved Jo Bakker (no account), {sale.reference}, from A1 to A5."
 
 
-def test_the_hall_names_the_customer_of_a_cancelled_seat(box_office, sale):
+def test_the_hall_reports_the_customer_of_a_cancelled_seat(box_office, sale):
     said = act_in_hall(box_office, sale, "cancel")
     assert said == f"Cancelled A1 of Jo Bakker (no account), {sale.reference}."

@@ -1,4 +1,4 @@
-"""The admin through real requests of staff."""
+"""Requests of staff to the pages of the admin."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ SCREEN_FORM = {"name": "One", "layout": "SSS\nSSS", "turnaround_minutes": 15}
 
 
 def change_form(show, **changes):
-    """What a browser posts when only `changes` were made to the form of `show`."""
+    """Return the data that a browser posts when only `changes` were made to the form of `show`."""
     values = {name: getattr(show, name) for name in ("starts_at", "ends_at")} | {"price_list": show.price_list_id}
     form = show_form(changes.pop("movie", show.movie), changes.pop("screen", show.screen), **(values | changes))
     return {name: "" if value is None else value for name, value in form.items()}
@@ -58,7 +58,7 @@ def test_a_list_costs_the_same_queries_for_1_and_3_rows(staff, path, queries, ro
         "/admin/booking/user/?q=esha",
     ],
 )
-def test_search_and_filters_answer(staff, path):
+def test_search_and_filters_work_on_each_list(staff, path):
     make_booking()
     assert staff.get(path).status_code == 200
 
@@ -66,13 +66,13 @@ def test_search_and_filters_answer(staff, path):
 # --- Accounts ---
 
 
-def test_staff_make_an_account(staff):
+def test_staff_create_an_account(staff):
     form = {"username": "nora", "password1": "a long pass phrase", "password2": "a long pass phrase"}
     staff.post("/admin/booking/user/add/", form | {"usable_password": "true"})
     assert User.objects.get(username="nora").check_password("a long pass phrase")
 
 
-def test_a_user_name_that_differs_in_case_alone_is_refused_on_the_form(staff):
+def test_a_username_that_differs_only_in_case_is_refused_on_the_form(staff):
     make_user(username="nora")
     form = {"username": "NORA", "password1": "a long pass phrase", "password2": "a long pass phrase"}
     response = staff.post("/admin/booking/user/add/", form | {"usable_password": "true"})
@@ -91,7 +91,7 @@ def upload(client, content: bytes):
 HEADER = b"title,duration_minutes,certificate,release_date,genre,director\n"
 
 
-def test_a_filter_names_the_empty_value(staff):
+def test_a_filter_has_a_name_for_the_empty_value(staff):
     make_movie(genre="")
     assert '<a href="?genre=">Not known</a>' in staff.get(MOVIES).content.decode()
 
@@ -154,13 +154,13 @@ def test_a_show_that_ends_before_it_starts_is_refused_on_the_form(staff):
     assert form_errors(response) == {"ends_at": ["A show must end after it starts."]}
 
 
-def test_a_screen_is_drawn_as_text(staff):
+def test_a_screen_s_seat_plan_is_entered_as_text(staff):
     staff.post("/admin/booking/screen/add/", SCREEN_FORM | {"layout": "SS.SS\n\nWW"})
     screen = Screen.objects.get()
     assert (screen.plan.layout, screen.total_seats) == ("A SS.SS\n\nB WW", 6)
 
 
-def test_a_layout_that_makes_no_sense_is_refused_with_line_and_column(staff):
+def test_an_invalid_layout_is_refused_with_line_and_column(staff):
     response = staff.post("/admin/booking/screen/add/", SCREEN_FORM | {"layout": "SSS\nS?S"})
     assert form_errors(response) == {
         "layout": ["Line 2, column 2: '?' is neither a category's letter nor a gap ('.')."]
@@ -196,8 +196,8 @@ def test_moving_the_start_of_a_sold_show_needs_a_confirmation(staff, show):
         f"{SHOWS}{show.pk}/change/", change_form(show, starts_at=LATER, price_list=make_price_list().pk)
     )
     page = response.content.decode()
-    told = ("<strong>1 seat</strong>", "From Mon 1 Jun 2099, 18:00", "To <strong>Mon 1 Jun 2099, 23:00</strong>")
-    assert all(text in page for text in told)
+    texts = ("<strong>1 seat</strong>", "From Mon 1 Jun 2099, 18:00", "To <strong>Mon 1 Jun 2099, 23:00</strong>")
+    assert all(text in page for text in texts)
     assert list(Show.objects.values_list("starts_at", "price_list")) == [(STARTS_AT, None)]
 
 
@@ -261,7 +261,7 @@ def test_cancelling_twice_is_refused_with_a_message(staff, show):
     assert page_messages(response) == [f"{show}: This show has been cancelled."]
 
 
-def test_a_show_cancelled_is_only_shown(staff):
+def test_a_cancelled_show_is_read_only(staff):
     show = make_show(cancelled_at=timezone.now())
     assert not staff.get(f"{SHOWS}{show.pk}/change/").context["has_change_permission"]
 
@@ -279,7 +279,7 @@ def test_a_show_is_copied_to_days_and_times(staff, show):
     assert page_messages(response) == ["4 shows added."]
 
 
-def test_a_copy_that_overlaps_adds_none(staff, show):
+def test_one_overlapping_copy_prevents_all_copies(staff, show):
     response = copy(staff, [show], times="14:00 15:00")
     assert "Nothing was added." in response.context["form"].non_field_errors()[0]
     assert Show.objects.count() == 1
@@ -295,7 +295,7 @@ def test_a_copy_that_overlaps_adds_none(staff, show):
         ("first_day", ""),
     ],
 )
-def test_a_copy_form_that_makes_no_sense_is_refused(staff, show, field, value):
+def test_an_invalid_copy_form_is_refused(staff, show, field, value):
     response = copy(staff, [show], **{field: value})
     assert list(response.context["form"].errors) == [field]
 
@@ -309,7 +309,7 @@ def test_the_copy_form_opens(staff, show):
     assert "first_day" in act(staff, SHOWS, "copy", [show]).content.decode()
 
 
-def test_seats_sold_of_total_and_state_stand_in_the_list(staff, show):
+def test_the_list_has_sold_seats_and_state_of_each_show(staff, show):
     make_booking(show=show)
     make_show(starts_at=timezone.now() - timedelta(hours=1))
     make_show(cancelled_at=timezone.now())
@@ -347,7 +347,7 @@ def test_a_taken_seat_is_refused_on_the_form(box_office, show, user):
         (7, "x", "customer"),
     ],
 )
-def test_a_sale_that_makes_no_sense_is_refused_on_the_form(box_office, show, user, seat_number, customer, field):
+def test_an_invalid_sale_is_refused_on_the_form(box_office, show, user, seat_number, customer, field):
     response = sell(box_office, show, customer, seat_number)
     assert list(form_errors(response)) == [field]
     assert not Booking.objects.exists()
@@ -400,7 +400,7 @@ def test_a_booking_is_not_deleted(staff):
         ("/admin/booking/user/", 403),
     ],
 )
-def test_the_box_office_sees_shows_and_sells_and_nothing_else(box_office, path, status):
+def test_the_box_office_only_sees_shows_and_sells(box_office, path, status):
     assert box_office.get(path).status_code == status
 
 
@@ -410,7 +410,7 @@ def test_the_box_office_can_neither_cancel_nor_copy(box_office, show, action):
     assert list(Show.objects.values_list("cancelled_at")) == [(None,)]
 
 
-def test_a_customer_does_not_get_in(user):
+def test_a_customer_can_not_use_the_admin(user):
     client = Client()
     client.force_login(user)
     assert client.get("/admin/").status_code == 302
@@ -447,7 +447,7 @@ def test_a_second_screen_of_the_same_name_is_refused_on_the_form(staff):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets no second writer in between")
 @pytest.mark.django_db(transaction=True)
-def test_a_movie_deleted_while_its_show_is_planned_is_missed_on_the_form(staff):
+def test_a_movie_deleted_while_its_show_is_planned_is_reported_on_the_form(staff):
     movie, screen = make_movie(), make_screen()
     pending = [Movie.objects.filter(pk=movie.pk).delete]
 

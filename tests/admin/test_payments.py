@@ -66,21 +66,21 @@ def test_lists_and_searches_use_an_index(box_office, model):
 
 
 def plan_of(client, model, query):
-    """How PostgreSQL would find the first rows of the list, or a few rows of a search, if the table were large."""
+    """Return PostgreSQL's plan for the first rows of the list, or for a search, in a large table."""
     rows = client.get(f"/admin/booking/{model}/", query).context["cl"].queryset
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
     return (rows.order_by() if query else rows[:100]).explain()
 
 
-def test_the_list_leads_to_the_order(box_office, cash):
+def test_the_list_links_to_the_order(box_office, cash):
     order = Order.objects.get(reference=cash.reference)
     page = box_office.get(PAYMENTS)
     assert f'<a href="{page_of(order)}">{order}</a>' in page.content.decode()
     assert "Cash 12.00 EUR Paid clerk" in text_of(page)
 
 
-def test_the_order_and_the_till_lead_to_their_payments(box_office, staff, cash):
+def test_the_order_and_the_till_link_to_their_payments(box_office, staff, cash):
     order = Order.objects.get(reference=cash.reference)
     assert f'href="{PAYMENTS}?q={order.reference}"' in box_office.get(page_of(order)).content.decode()
     page = staff.get(f"/admin/booking/till/{cash.till_id}/change/").content.decode()
@@ -101,11 +101,11 @@ def test_a_payment_online_has_no_cash(box_office, online):
 
 
 @pytest.mark.parametrize("permission", ["view_payment", "take_payment", "refund_payment"])
-def test_staff_who_takes_refunds_or_may_view_payments_sees_them(cash, permission):
+def test_staff_who_take_refunds_or_may_view_payments_see_them(cash, permission):
     assert listed(staff_with(permission)) == {cash}
 
 
-def test_others_see_no_payments(cash):
+def test_other_staff_see_no_payments(cash):
     assert staff_with("view_order").get(PAYMENTS).status_code == 403
 
 
@@ -159,7 +159,7 @@ def test_the_list_of_events_costs_the_same_queries_for_1_and_3_rows(staff, rows,
 
 @pytest.mark.parametrize("make", [make_payment, make_event])
 @pytest.mark.parametrize("page", ["add/", "{pk}/change/", "{pk}/delete/"])
-def test_nobody_adds_changes_or_deletes_them(staff, make, page):
+def test_payments_and_events_are_read_only(staff, make, page):
     row = make()
     before = type(row).objects.values().get()
     path = f"/admin/booking/{row._meta.model_name}/{page.format(pk=row.pk)}"

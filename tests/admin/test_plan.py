@@ -27,7 +27,7 @@ def staff(db) -> Client:
 
 @pytest.fixture
 def viewer(db) -> Client:
-    """Somebody who plans no shows; the plan has no free hours for them."""
+    """A client of staff who may not add shows; the plan has no free hours for them."""
     return staff_with("view_show")
 
 
@@ -49,7 +49,7 @@ def plan(client, day=DAY):
 
 
 def blocks(client, day=DAY):
-    """Each block of the first screen as it is drawn: its times, where it starts and how long it is, in hours."""
+    """Return each drawn block of the first screen: its times, and its position and height in hours."""
     drawn = plan(client, day).columns[0].blocks
     return [(block.times.replace("\u2013", "-"), float(block.at), float(block.lasts)) for block in drawn]
 
@@ -61,7 +61,7 @@ def hours(client, day=DAY):
 # --- What stands where ---
 
 
-def test_shows_stand_under_their_screen_at_their_time(viewer):
+def test_shows_are_placed_by_screen_and_time(viewer):
     first, second = make_screen(name="A"), make_screen(name="B")
     late, early = planned(at(20, 30), 1.5, screen=second), planned(at(14), screen=first)
     columns = plan(viewer).columns
@@ -75,7 +75,7 @@ def test_the_hours_run_from_the_first_show_to_the_end_of_the_last(viewer):
     assert hours(viewer) == ["14:00", "15:00", "16:00", "17:00", "18:00"]
 
 
-def test_a_show_says_when_what_and_how_full(viewer):
+def test_a_show_has_time_title_and_sold_seats(viewer):
     show = planned(at(14), total_seats=280, movie=make_movie(title="Alien"))
     for seat in (1, 2):
         make_booking(show=show, seat_number=seat)
@@ -86,12 +86,12 @@ def test_a_show_says_when_what_and_how_full(viewer):
     )
 
 
-def test_a_show_cancelled_is_marked(viewer):
+def test_a_cancelled_show_is_marked(viewer):
     planned(at(14), cancelled_at=at(9))
     assert "<em>cancelled</em>" in viewer.get(PLAN, {"day": DAY}).content.decode()
 
 
-def test_a_show_planned_over_one_cancelled_stands_beside_it(viewer):
+def test_a_show_that_overlaps_a_cancelled_one_is_placed_beside_it(viewer):
     screen = make_screen()
     for start, hours, off in ((14, 3, at(9)), (15, 1, None), (16, 3, None), (20, 1, None)):
         planned(at(start), hours, screen=screen, cancelled_at=off)
@@ -99,7 +99,7 @@ def test_a_show_planned_over_one_cancelled_stands_beside_it(viewer):
     assert lanes == [(0, 2), (1, 2), (1, 2), (0, 1)]
 
 
-def test_those_who_plan_shows_have_free_hours_before_and_after(staff):
+def test_staff_who_plan_shows_have_free_hours_before_and_after(staff):
     planned(at(14), 1)
     assert (hours(staff)[0], hours(staff)[-1], blocks(staff)) == ("12:00", "17:00", [("14:00-15:00", 2, 1)])
 
@@ -143,12 +143,12 @@ def test_a_show_past_midnight_is_drawn_to_its_end(viewer):
     assert hours(viewer) == ["23:00", "00:00", "01:00", "02:00"]
 
 
-def test_its_rest_stands_on_the_next_day_too(viewer):
+def test_a_show_past_midnight_is_also_on_the_next_day(viewer):
     planned(at(23), 2.5)
     assert blocks(viewer, DAY + timedelta(days=1)) == [("Mon 23:00-01:30", 0, 1.5)]
 
 
-def test_a_show_that_starts_in_the_drawn_night_is_no_gap(viewer):
+def test_a_show_that_starts_in_the_drawn_night_is_in_the_plan(viewer):
     screen = make_screen()
     planned(at(23), 1.5, screen=screen)
     planned(at(0, 30, DAY + timedelta(days=1)), 3, screen=make_screen())
@@ -156,37 +156,37 @@ def test_a_show_that_starts_in_the_drawn_night_is_no_gap(viewer):
     assert [len(column.blocks) for column in plan(viewer).columns] == [1, 1]
 
 
-def test_a_show_of_days_ends_with_the_night(viewer):
+def test_a_show_of_several_days_ends_with_the_drawn_night(viewer):
     planned(at(22), 48)
     assert blocks(viewer) == [("22:00-Wed 22:00", 0, 8)]
     assert blocks(viewer, DAY + timedelta(days=1)) == [("Mon 22:00-Wed 22:00", 0, 30)]
 
 
-def test_a_day_is_the_cinema_s(viewer, london):
+def test_a_day_is_one_of_the_cinema_s_time_zone(viewer, london):
     planned(at(23, 30, date(2099, 5, 31)))
     assert blocks(viewer) == [("00:30-02:30", 0.5, 2)]
 
 
-def test_so_it_is_west_of_greenwich(viewer, settings):
+def test_a_day_west_of_greenwich_is_one_of_the_cinema_s_time_zone(viewer, settings):
     settings.TIME_ZONE = "America/New_York"
     planned(at(1, 30, DAY + timedelta(days=1)))
     assert blocks(viewer) == [("21:30-23:30", 0.5, 2)]
 
 
-def test_on_the_short_day_an_hour_has_no_name(viewer, london):
+def test_a_day_of_23_hours_lacks_a_label(viewer, london):
     planned(at(0, 30, date(2026, 3, 29), LONDON), 1.5)
     assert blocks(viewer, date(2026, 3, 29)) == [("00:30-03:00", 0.5, 1.5)]
     assert hours(viewer, date(2026, 3, 29)) == ["00:00", "02:00", "03:00"]
 
 
-def test_on_the_long_day_an_hour_comes_twice(viewer, london):
+def test_a_day_of_25_hours_has_a_label_twice(viewer, london):
     planned(at(0, 30, date(2026, 10, 25), LONDON), 2)
     assert blocks(viewer, date(2026, 10, 25)) == [("00:30-01:30", 0.5, 2)]
     assert hours(viewer, date(2026, 10, 25)) == ["00:00", "01:00", "01:00", "02:00"]
 
 
 @pytest.mark.parametrize(("day", "length"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)])
-def test_a_day_of_another_length_is_drawn_whole(viewer, london, day, length):
+def test_a_day_of_23_or_25_hours_is_drawn_whole(viewer, london, day, length):
     screen = make_screen()
     planned(at(0, 0, day, LONDON), 1, screen=screen)
     planned(at(23, 0, day, LONDON), 1, screen=screen)
@@ -196,7 +196,7 @@ def test_a_day_of_another_length_is_drawn_whole(viewer, london, day, length):
 # --- Choosing a day ---
 
 
-def test_without_a_day_it_is_today_s(staff):
+def test_the_default_day_is_today(staff):
     assert staff.get(PLAN).context["day"] == django_timezone.localdate()
 
 
@@ -213,11 +213,11 @@ def test_the_days_before_and_after_are_linked(staff):
 
 
 @pytest.mark.parametrize(("day", "missing"), [("1900-01-01", "previous_day"), ("2200-01-01", "next_day")])
-def test_there_is_no_day_beyond_the_calendar(staff, day, missing):
+def test_the_first_and_last_day_have_no_neighbour(staff, day, missing):
     assert staff.get(PLAN, {"day": day}).context[missing] is None
 
 
-def test_an_empty_day_says_so_and_shows_its_hours(staff):
+def test_an_empty_day_has_a_message_and_hours(staff):
     make_screen()
     page = staff.get(PLAN, {"day": DAY}).content.decode()
     assert "No shows are planned for this day." in page
@@ -229,7 +229,7 @@ def test_a_cinema_without_screens_gets_a_message(staff):
 
 
 @pytest.mark.parametrize("rows", [1, 3])
-def test_it_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
+def test_the_page_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         make_booking(show=planned(at(14)))
     with django_assert_num_queries(5):
@@ -252,7 +252,7 @@ def test_without_a_day_the_add_form_is_empty(staff, query):
     assert staff.get(ADD, query).context["adminform"].form["starts_at"].value() is None
 
 
-def test_a_show_added_from_the_plan_leads_back_to_its_day(staff):
+def test_adding_a_show_from_the_plan_redirects_to_its_day(staff):
     form = show_form(make_movie(), make_screen(), starts_at=at(14)) | {"_save": "Save"}
     response = staff.post(f"{ADD}?day=2099-05-30", form)
     assert response.headers["Location"] == f"{PLAN}?day=2099-06-01"
@@ -264,7 +264,7 @@ def test_an_overlap_is_refused_on_the_form(staff):
     assert (list(form_errors(response)), Show.objects.count()) == (["starts_at"], 1)
 
 
-def test_a_show_added_elsewhere_leads_to_the_list(staff):
+def test_adding_a_show_from_elsewhere_redirects_to_the_list(staff):
     form = show_form(make_movie(), make_screen(), starts_at=at(14)) | {"_save": "Save"}
     response = staff.post(ADD, form, follow=True)
     assert response.redirect_chain == [("/admin/booking/show/", 302)]
@@ -274,16 +274,16 @@ def test_a_show_added_elsewhere_leads_to_the_list(staff):
 # --- Who may do what ---
 
 
-def test_the_show_list_leads_to_the_plan(staff):
+def test_the_show_list_links_to_the_plan(staff):
     assert f'href="{PLAN}"' in staff.get("/admin/booking/show/").content.decode()
 
 
 @pytest.mark.parametrize(("permission", "status"), [("view_show", 200), ("change_show", 200), ("view_booking", 403)])
-def test_the_plan_is_for_those_who_see_shows(db, permission, status):
+def test_the_plan_needs_the_permission_to_view_shows(db, permission, status):
     assert staff_with(permission).get(PLAN).status_code == status
 
 
-def test_only_those_who_add_shows_are_offered_it(db):
+def test_adding_is_offered_only_with_the_permission(db):
     Screen.objects.create(name="A", rows=1, seats_per_row=1)
     pages = [
         staff_with(*permissions).get(PLAN).content.decode()
@@ -327,7 +327,7 @@ def test_bad_input_on_the_plan_is_refused_in_the_form(staff):
     assert list(response.context["new"].errors) == ["movie", "starts_at"]
 
 
-def test_a_screen_deleted_while_a_show_is_added_is_missed_above_the_form(staff):
+def test_a_screen_deleted_while_a_show_is_added_is_reported_above_the_form(staff):
     screen, reads = make_screen(), []
 
     def delete_before_the_lock(execute, sql, params, many, context):
@@ -353,11 +353,11 @@ def test_a_show_is_moved_to_another_screen_and_time(staff):
     assert " to Alien, Tue 02 Jun 2099 00:30, Small." in LogEntry.objects.get().change_message
 
 
-def test_a_sold_show_changes_its_time_only_when_confirmed(staff):
+def test_a_sold_show_changes_its_time_only_after_confirmation(staff):
     show = planned(at(14))
     make_booking(show=show)
-    asked = move(staff, show, starts_at="2099-06-01T15:00:00Z")
-    assert "<strong>1 seat</strong>" in asked.content.decode()
+    response = move(staff, show, starts_at="2099-06-01T15:00:00Z")
+    assert "<strong>1 seat</strong>" in response.content.decode()
     assert Show.objects.get().starts_at == at(14)
     move(staff, show, starts_at="2099-06-01T15:00:00Z", start_confirmed="yes")
     assert Show.objects.get().starts_at == at(15)
@@ -373,7 +373,7 @@ def test_a_sold_show_keeps_its_screen(staff):
 
 
 @pytest.mark.parametrize("fields", [{"show": 0}, {"screen": "x"}, {"starts_at": "9999"}, {"starts_at": "\0"}])
-def test_a_move_of_what_is_not_there_is_refused(staff, fields):
+def test_a_move_of_a_missing_show_is_refused(staff, fields):
     response = move(staff, planned(at(14)), **fields)
     assert response.redirect_chain == [(f"{PLAN}?day=2099-06-01", 302)]
     assert page_messages(response) == ["The show was not moved: it, or the screen, is not there any more."]
@@ -393,7 +393,7 @@ def test_changes_need_their_permission(db, path, permission):
         ("price_list", "This price list was changed at the same time. Choose it again."),
     ],
 )
-def test_a_row_deleted_while_its_show_is_added_is_missed_on_the_form(staff, field, error):
+def test_a_row_deleted_while_its_show_is_added_is_reported_on_the_form(staff, field, error):
     movie, prices = make_movie(), make_price_list()
     pending = [{"movie": movie, "price_list": prices}[field].delete]
 
@@ -418,7 +418,7 @@ def test_the_plan_shows_the_price_list_of_each_show(viewer):
     assert [f"{prices}{text}</span>" in page for text in ("Matinee (version 2)", "free")] == [True] * 2
 
 
-def test_a_cinema_without_prices_sees_none_on_the_plan(viewer):
+def test_the_plan_of_a_cinema_without_prices_has_none(viewer):
     planned(at(14))
     assert "Prices: " not in viewer.get(PLAN, {"day": DAY}).content.decode()
 
@@ -445,7 +445,7 @@ def test_the_plan_offers_the_screen_s_prices_each_list_and_none(staff):
     assert f'data-name="{screen}" data-prices="Regular (version 1)"' in response.content.decode()
 
 
-def test_a_show_s_page_says_what_no_price_list_means(staff):
+def test_a_show_s_page_explains_an_empty_price_list(staff):
     paths = (ADD, f"/admin/booking/show/{planned(at(14)).pk}/change/")
     fields = [staff.get(path).context["adminform"].form.fields["price_list"] for path in paths]
     assert [field.empty_label for field in fields] == ["The screen's", "None: the show is free"]

@@ -1,4 +1,4 @@
-"""The editor of a screen's seat plan: what the server draws, and what the page says about shows with another plan."""
+"""The editor of a screen's seat plan: the drawing by the server, and messages about shows with another plan."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def draw(client, layout):
 
 @pytest.fixture
 def show(db):
-    """A show with the seats that its screen has."""
+    """A show with the seat plan of its screen."""
     show = make_show()
     redraw(show.screen, show.plan.layout)
     return show
@@ -105,7 +105,7 @@ def test_saving_a_plan_reports_shows_that_keep_theirs(staff, show):
     assert report.startswith("2 upcoming shows still have another seat plan.")
 
 
-def test_saving_something_else_reports_no_show(staff, show):
+def test_saving_other_fields_reports_no_show(staff, show):
     redraw(show.screen, "A SS")
     assert len(page_messages(save(staff, show, "A SS"))) == 1
 
@@ -116,12 +116,12 @@ def test_without_the_permission_to_change_shows_there_is_no_link(show):
     assert (STILL in page, LINK in page) == (True, False)
 
 
-def test_a_saved_plan_that_all_shows_have_is_reported_by_nothing(staff, db):
+def test_a_saved_plan_that_all_shows_have_causes_no_message(staff, db):
     screen = make_screen()
     form = {"name": screen.name, "layout": "SS", "turnaround_minutes": 0}
     response = staff.post(f"{SCREENS}{screen.pk}/change/", form, follow=True)
     assert len(page_messages(response)) == 1
 
 
-def test_staff_who_may_only_view_screens_sees_the_text(show):
+def test_staff_who_may_only_view_screens_see_the_text(show):
     assert "A SSSSSSSSSS" in staff_with("view_screen").get(page_of(show)).content.decode()

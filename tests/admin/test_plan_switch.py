@@ -60,7 +60,7 @@ def test_an_unknown_screen_is_not_found(staff, show, screen):
     assert staff.get(f"/admin/booking/screen/{screen}/seat-plan/").status_code == 404
 
 
-def test_the_page_of_a_screen_leads_to_its_upcoming_shows(staff, show):
+def test_the_page_of_a_screen_links_to_its_upcoming_shows(staff, show):
     page = f"/admin/booking/screen/{show.screen_id}/change/"
     assert page_of(show) in staff.get(page).content.decode()
     viewer = staff_with("view_screen")
@@ -70,7 +70,7 @@ def test_the_page_of_a_screen_leads_to_its_upcoming_shows(staff, show):
 # --- Seat categories and ticket types ---
 
 
-def test_a_used_category_is_shown_read_only_and_says_why(staff, show):
+def test_a_used_category_is_read_only_with_the_reason(staff, show):
     page = f"{CATEGORIES}{SeatCategory.objects.get(code='S').pk}/change/"
     response = staff.get(page)
     assert (response.context["has_change_permission"], "another letter" in response.content.decode()) == (False, True)

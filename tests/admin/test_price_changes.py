@@ -41,7 +41,7 @@ def field(code, ticket_type):
 
 
 def fields(client, price_list, **calculation):
-    """What a browser posts when nothing is changed on the preview."""
+    """Return the data that a browser posts when nothing is changed on the preview."""
     form = client.get(path(price_list, **calculation)).context["new"]
     prices = {name: form[name].value() or "" for name in form.fields if name.startswith("price_")}
     return prices | {"shows": sorted(form.chosen_shows), "screens": sorted(form.chosen_screens)}
@@ -58,7 +58,7 @@ def amounts(price_list):
 
 
 def versions(*rows):
-    """The versions of the price lists that these shows or screens have now."""
+    """Return the current versions of the price lists of these shows or screens."""
     return [type(row).objects.get(pk=row.pk).price_list.version for row in rows]
 
 
@@ -103,7 +103,7 @@ def test_upcoming_shows_of_any_version_and_their_screens_are_offered(staff, regu
     assert (form.listed_screens, form.chosen_screens) == ([screen], {screen.pk})
 
 
-def test_without_upcoming_shows_the_preview_says_so(staff, regular):
+def test_the_preview_without_upcoming_shows_has_a_message(staff, regular):
     show_on(1, regular)
     page = staff.get(path(regular, since="2099-07-01")).content.decode()
     assert "No upcoming shows from this day on" in page
@@ -112,7 +112,7 @@ def test_without_upcoming_shows_the_preview_says_so(staff, regular):
 @pytest.mark.parametrize(
     "form", [{"percent": "x"}, {"round_to": "0"}, {"round_to": "0.001"}, {"since": "2.12."}, {"since": ""}]
 )
-def test_a_calculation_that_makes_no_sense_is_refused(staff, regular, form):
+def test_an_invalid_calculation_is_refused(staff, regular, form):
     show_on(1, regular)
     response = staff.get(path(regular, **form))
     assert (list(response.context["form"].errors), response.context["new"]) == (list(form), None)
@@ -165,14 +165,14 @@ def test_shows_and_screens_are_chosen(staff, regular):
     assert page_messages(response)[1:] == ["1 show changed to Regular (version 2)."]
 
 
-def test_a_version_for_no_show_is_one_that_can_still_be_edited(staff, regular):
+def test_a_version_that_no_show_uses_can_be_edited(staff, regular):
     show_on(1, regular)
     save(staff, regular, {"shows": []})
     assert PriceList.objects.get(version=2).is_used() is False
 
 
 @pytest.mark.parametrize(("all_shows", "version"), [("on", 2), ("", 1)])
-def test_of_very_many_shows_all_or_none_get_the_new_prices(staff, regular, monkeypatch, all_shows, version):
+def test_very_many_shows_all_or_none_get_the_new_prices(staff, regular, monkeypatch, all_shows, version):
     monkeypatch.setattr("booking.admin.price_forms.MAX_SHOWS_TO_CHOOSE", 1)
     shows = [show_on(day, regular) for day in (1, 2)]
     assert "All 2 upcoming shows from this day on" in staff.get(path(regular)).content.decode()
@@ -202,7 +202,7 @@ def test_a_show_that_is_not_offered_is_refused(staff, regular, adult):
     assert (list(response.context["new"].errors), PriceList.objects.filter(name="Regular").count()) == (["shows"], 1)
 
 
-def test_those_who_may_not_change_shows_make_a_version_for_none(regular):
+def test_staff_who_may_not_change_shows_make_a_version_for_no_show(regular):
     make_screen(price_list=regular)
     show_on(1, regular)
     manager = staff_with("view_pricelist", "change_pricelist", "add_pricelist")
@@ -218,7 +218,7 @@ def test_a_new_version_needs_both_permissions(regular, permission):
     assert (response.context["form"], PriceList.objects.count()) == (None, 1)
 
 
-def test_a_show_deleted_meanwhile_is_reported_and_the_others_change(staff, regular):
+def test_a_concurrently_deleted_show_is_reported_and_the_others_change(staff, regular):
     deleted, changed, pending = show_on(1, regular), show_on(2, regular), ["delete"]
     form = fields(staff, regular)
 
@@ -233,7 +233,7 @@ def test_a_show_deleted_meanwhile_is_reported_and_the_others_change(staff, regul
     assert versions(changed) == [2]
 
 
-def test_a_show_that_gets_another_list_meanwhile_keeps_that_one(staff, regular, adult):
+def test_a_show_that_gets_another_list_concurrently_keeps_it(staff, regular, adult):
     show, other, pending = show_on(1, regular), make_price_list({("S", adult): 6}, name="Other"), ["change"]
     form = fields(staff, regular)
 
@@ -282,7 +282,7 @@ def test_only_screens_that_still_have_an_earlier_version_get_the_new_one(regular
     assert Screen.objects.get(pk=screens[0].pk).price_list == new
 
 
-def test_a_version_that_was_replaced_meanwhile_is_given_to_no_show(staff, regular):
+def test_a_concurrently_replaced_version_is_given_to_no_show(staff, regular):
     show = show_on(1, regular)
     new = make_price_list(name="Regular", version=2)
     PriceList.objects.filter(pk=new.pk).delete()
@@ -292,6 +292,6 @@ def test_a_version_that_was_replaced_meanwhile_is_given_to_no_show(staff, regula
 
 
 @pytest.mark.django_db
-def test_an_unknown_list_has_no_next_version():
+def test_the_next_version_of_a_missing_list_is_not_found():
     with pytest.raises(NotFound):
         add_version(price_list_id=77, amounts={})

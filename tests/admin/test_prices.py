@@ -98,7 +98,7 @@ def test_an_unused_version_is_changed_beside_the_others(staff, adult, version):
     assert amounts(PriceList.objects.get(version=version)) == {"S": 13}
 
 
-def test_without_ticket_types_the_page_says_what_is_missing(staff):
+def test_without_ticket_types_the_page_explains_what_is_missing(staff):
     assert page_messages(staff.get(f"{LISTS}add/")) == ["Add a ticket type first, such as Adult."]
 
 

@@ -19,12 +19,12 @@ NEW_PASSWORD = "velvet-seats-in-red"
 
 @contextmanager
 def uncommitted(sql, *values):
-    """Another connection has carried out a statement that is committed at the end."""
+    """Run a statement on another connection, which commits at the end of the block."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
         with other.cursor() as cursor:
-            # Foreign keys lock what they refer to now, and not at the commit.
+            # Foreign keys lock the referenced rows immediately, and not at the commit.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(sql, values)
         yield
@@ -34,7 +34,7 @@ def uncommitted(sql, *values):
 
 
 def post_during(sql, *values, client, path, data):
-    """The answer to a form that is sent before the statement is committed."""
+    """Send a form before the statement is committed, and return the response."""
     with ThreadPoolExecutor(1) as pool:
         with uncommitted(sql, *values):
             answer = start(pool, lambda: client.post(path, data, follow=True))
@@ -65,13 +65,13 @@ def change_name_during(sql, *values, staff, user):
     return post_during(sql, *values, client=staff, path=change_path(user), data=data)
 
 
-def test_a_form_keeps_a_password_that_was_changed_meanwhile(staff, alice):
+def test_a_form_keeps_a_concurrently_changed_password(staff, alice):
     change_name_during(CHANGE_PASSWORD, "hash", alice.pk, staff=staff, user=alice)
     alice.refresh_from_db()
     assert (alice.password, alice.session_key, alice.first_name) == ("hash", "new", "Alice")
 
 
-def test_a_form_does_not_bring_back_a_deleted_account(staff, alice):
+def test_a_form_does_not_recreate_a_deleted_account(staff, alice):
     answer = change_name_during(DELETE, alice.pk, staff=staff, user=alice)
     assert not User.objects.filter(pk=alice.pk).exists()
     assert "Perhaps it was deleted?" in answer.content.decode()
@@ -79,7 +79,7 @@ def test_a_form_does_not_bring_back_a_deleted_account(staff, alice):
 
 @pytest.fixture
 def no_guards(monkeypatch):
-    """Forms as Django has them."""
+    """Removes this project's guards, so that the forms are Django's own."""
     monkeypatch.delattr(LockedRowAdmin, "get_object")
     monkeypatch.delattr(LockedRowAdmin, "save_model")
 
@@ -91,7 +91,7 @@ def test_without_the_guards_a_form_undoes_a_change(no_guards, staff, alice):
     assert alice.password == old
 
 
-def test_without_the_guards_a_form_brings_back_a_deleted_account(no_guards, staff, alice):
+def test_without_the_guards_a_form_recreates_a_deleted_account(no_guards, staff, alice):
     change_name_during(DELETE, alice.pk, staff=staff, user=alice)
     assert User.objects.filter(pk=alice.pk).exists()
 
@@ -124,7 +124,7 @@ def _no_update(execute, sql, *arguments):
 # --- Passwords --------------------------------------------------------------------------------
 
 
-def test_a_password_set_by_staff_keeps_an_address_that_was_changed_meanwhile(staff, alice):
+def test_a_password_set_by_staff_keeps_a_concurrently_changed_address(staff, alice):
     data = {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "usable_password": "true"}
     sql = "UPDATE booking_user SET email = 'new@example.com' WHERE id = %s"
     path = f"/admin/booking/user/{alice.pk}/password/"
@@ -167,14 +167,14 @@ PLAN = """
 """
 
 
-def test_a_user_who_books_at_that_moment_is_not_deleted(staff, alice):
+def test_a_user_who_books_at_the_same_time_is_not_deleted(staff, alice):
     path = f"/admin/booking/user/{alice.pk}/delete/"
     answer = post_during(BOOK, make_show().pk, alice.pk, client=staff, path=path, data={"post": "yes"})
     assert (User.objects.filter(pk=alice.pk).exists(), SENTENCE in answer.content.decode()) == (True, True)
 
 
 @pytest.mark.parametrize("model", [Movie, Screen])
-def test_a_row_that_a_show_is_planned_with_at_that_moment_is_not_deleted(staff, model):
+def test_a_row_that_a_new_show_refers_to_is_not_deleted(staff, model):
     used = {Movie: make_movie(), Screen: make_screen()}
     path = f"/admin/booking/{model._meta.model_name}/{used[model].pk}/delete/"
     planned = (used[Movie].pk, used[Screen].pk)
@@ -182,7 +182,7 @@ def test_a_row_that_a_show_is_planned_with_at_that_moment_is_not_deleted(staff, 
     assert (model.objects.filter(pk=used[model].pk).exists(), SENTENCE in answer.content.decode()) == (True, True)
 
 
-def test_selected_users_who_book_at_that_moment_are_not_deleted(staff, alice):
+def test_selected_users_who_book_at_the_same_time_are_not_deleted(staff, alice):
     data = {"action": "delete_selected", "_selected_action": [alice.pk], "post": "yes"}
     show = make_show()
     answer = post_during(BOOK, show.pk, alice.pk, client=staff, path="/admin/booking/user/", data=data)

@@ -43,7 +43,7 @@ def test_a_receipt_is_issued_once_and_printed(box_office, order):
         assert "A1, Adult 12.00 Total in EUR 12.00" in text_of(page)
 
 
-def test_a_page_that_is_only_looked_at_issues_nothing(box_office, order):
+def test_viewing_the_page_issues_no_receipt(box_office, order):
     response = box_office.get(receipt_of(order), follow=True)
     assert page_messages(response) == ["This order has no receipt yet."]
     assert box_office.get(pdf_of(order)).status_code == 404
@@ -63,7 +63,7 @@ def test_an_unpaid_order_has_no_receipt(box_office, order):
 
 
 @pytest.mark.parametrize("permissions", [["view_order"], ["take_payment"]])
-def test_staff_who_may_not_see_orders_and_payments_gets_no_receipt(order, permissions):
+def test_staff_who_may_not_see_orders_and_payments_get_no_receipt(order, permissions):
     client = staff_with(*permissions)
     answers = [client.post(receipt_of(order)), client.get(receipt_of(order)), client.get(pdf_of(order))]
     assert [answer.status_code for answer in answers] == [403] * 3

@@ -1,4 +1,4 @@
-"""Refunds in the admin: their list, why one failed, trying it again, and paying out at the counter."""
+"""Refunds in the admin: their list, the reasons of failures, retries, and paying out at the counter."""
 
 import pytest
 from django_tasks_db.models import DBTaskResult
@@ -53,7 +53,7 @@ def tasks():
 # --- What is seen -----------------------------------------------------------------------------
 
 
-def test_the_list_says_why_a_refund_failed(box_office, failed):
+def test_the_list_has_the_reason_of_a_failed_refund(box_office, failed):
     text = text_of(box_office.get(REFUNDS))
     assert f"{failed.reference} {failed.show} 12.00 EUR demo Failed Cancelled. The card was closed." in text
 
@@ -73,14 +73,14 @@ def test_a_refund_is_found_by_reference_or_by_the_provider_s_id(box_office, fail
     assert listed(box_office, q="x") == set()
 
 
-def test_the_page_leads_to_the_order(box_office, failed):
+def test_the_page_links_to_the_order(box_office, failed):
     page = box_office.get(path_of(failed)).content.decode()
     order = Order.objects.get(reference=failed.reference)
     assert f'<a href="{page_of(order)}">{order}</a>' in page
     assert "The card was closed." in page
 
 
-def test_a_refund_of_an_order_that_is_gone_has_its_reference(box_office, failed):
+def test_a_refund_of_a_removed_order_has_its_reference(box_office, failed):
     Order.objects.all().delete()
     assert failed.reference in text_of(box_office.get(path_of(failed)))
 
@@ -95,12 +95,12 @@ def test_the_list_costs_the_same_queries_for_1_and_3_rows(staff, rows, django_as
 
 
 @pytest.mark.parametrize("kind", ["failed", "at_counter"])
-def test_the_front_page_leads_to_refunds_that_wait(box_office, kind, request):
+def test_the_front_page_links_to_waiting_refunds(box_office, kind, request):
     assert "refund failed" not in text_of(box_office.get("/admin/"))
     request.getfixturevalue(kind)
     text = text_of(box_office.get("/admin/"))
-    told = {"failed": "1 refund failed. See why, and try again", "at_counter": "1 refund to pay out. Refunds"}
-    assert told[kind] in text
+    texts = {"failed": "1 refund failed. See why, and try again", "at_counter": "1 refund to pay out. Refunds"}
+    assert texts[kind] in text
 
 
 # --- Trying again -----------------------------------------------------------------------------
@@ -133,13 +133,13 @@ def test_selected_refunds_are_tried_again(box_office, failed):
     ]
 
 
-def test_a_refund_that_is_done_offers_nothing(box_office):
+def test_a_finished_refund_has_no_buttons(box_office):
     done = settle_refund(refund_id=make_refund(provider="demo").pk, now=NOW)
     assert "Try again" not in box_office.get(path_of(done)).content.decode()
     assert page_messages(post(box_office, done, "retry")) == ["This refund is already carried out."]
 
 
-def test_a_pending_refund_is_tried_again_if_no_task_is_going_to_do_it(box_office):
+def test_a_pending_refund_without_a_task_is_tried_again(box_office):
     pending, offered = make_refund(provider="demo"), []
     for _ in range(2):
         offered.append("Try again" in box_office.get(path_of(pending)).content.decode())
@@ -162,7 +162,7 @@ def test_a_refund_is_paid_out_from_the_clerk_s_till(box_office, seller, at_count
     assert page_messages(post(box_office, at_counter, "pay-out")) == ["This refund is already carried out."]
 
 
-def test_it_is_paid_out_on_the_page_of_the_order(box_office, seller, at_counter):
+def test_a_refund_is_paid_out_on_the_page_of_the_order(box_office, seller, at_counter):
     order = Order.objects.get(reference=at_counter.reference)
     page = box_office.get(page_of(order)).content.decode()
     assert f'<form method="post" action="{path_of(at_counter, "pay-out")}">' in page
@@ -192,27 +192,27 @@ def test_a_refund_online_that_may_still_be_sent_is_not_paid_out(box_office, sell
 # --- Who may ----------------------------------------------------------------------------------
 
 
-def test_staff_who_may_only_see_refunds_changes_none(failed):
+def test_staff_who_may_only_see_refunds_change_none(failed):
     viewer = staff_with("view_refund")
     page = viewer.get(path_of(failed)).content.decode()
     assert ("The card was closed." in page, "Try again" in page) == (True, False)
     assert [post(viewer, failed, name).status_code for name in ("retry", "pay-out")] == [403, 403]
 
 
-def test_staff_who_may_not_see_orders_is_led_back_to_the_refund(failed):
+def test_staff_who_may_not_see_orders_are_redirected_to_the_refund(failed):
     response = post(staff_with("refund_payment"), failed, "retry", order="")
     assert response.redirect_chain[-1][0] == path_of(failed)
 
 
-def test_without_a_permission_there_are_no_refunds(failed):
+def test_refunds_need_a_permission(failed):
     assert staff_with("view_order", "take_payment").get(REFUNDS).status_code == 403
 
 
-def test_a_refund_that_does_not_exist_is_not_found(box_office):
+def test_a_missing_refund_is_not_found(box_office):
     assert box_office.post(f"{REFUNDS}999/retry/").status_code == 404
 
 
-def test_nobody_adds_changes_or_deletes_a_refund(staff, failed):
+def test_refunds_are_read_only(staff, failed):
     paths = [f"{REFUNDS}add/", path_of(failed), path_of(failed, "delete")]
     assert [staff.post(path, {"post": "yes", "status": "done"}).status_code for path in paths] == [403] * 3
     failed.refresh_from_db()

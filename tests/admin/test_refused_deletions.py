@@ -1,4 +1,4 @@
-"""What can't be deleted says why, and what to do instead."""
+"""Refused deletions in the admin, with their reasons and alternatives."""
 
 import pytest
 from django.utils import timezone
@@ -35,21 +35,21 @@ WHY = {
 
 @pytest.mark.parametrize("model", WHY)
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_refused_deletion_says_why_and_what_to_do_instead(staff, used, model, method):
+def test_a_refused_deletion_has_a_reason_and_an_alternative(staff, used, model, method):
     response = getattr(staff, method)(path_of(used[model]), {"post": "yes"})
     assert reasons(response) == [f"{used[model]}: {WHY[model]}"]
     assert "your account doesn't have permission" not in response.content.decode()
     assert model.objects.filter(pk=used[model].pk).exists()
 
 
-def test_it_leads_back_to_the_object(staff, used):
+def test_a_refused_deletion_redirects_to_the_object(staff, used):
     page = staff.get(path_of(used[Movie])).content.decode()
     assert f'<a href="{path_of(used[Movie], "change/")}">Back to {used[Movie]}</a>' in page
     assert "This movie can&#x27;t be deleted" in page or "This movie can't be deleted" in page
 
 
 @pytest.mark.parametrize("model", [Movie, Screen, User])
-def test_selected_objects_say_why_they_are_not_deleted(staff, used, model):
+def test_the_action_reports_why_selected_objects_are_not_deleted(staff, used, model):
     free = {Movie: make_movie, Screen: make_screen, User: make_user}[model]()
     path = f"/admin/booking/{model._meta.model_name}/"
     response = act(staff, path, "delete_selected", [used[model], free], post="yes")
@@ -67,7 +67,7 @@ def test_selected_objects_that_nothing_refers_to_are_deleted(staff, model):
     assert not model.objects.filter(pk__in=[row.pk for row in rows]).exists()
 
 
-def test_a_cancelled_show_with_bookings_can_stay(staff):
+def test_the_reason_says_that_a_cancelled_show_can_stay(staff):
     show = make_show(cancelled_at=timezone.now())
     for seat in (1, 2):
         make_booking(show=show, seat_number=seat, status="cancelled")
@@ -85,5 +85,5 @@ def test_a_show_with_blocked_seats_is_deleted(show):
     assert not Show.objects.exists()
 
 
-def test_staff_who_may_not_delete_is_refused(show):
+def test_staff_who_may_not_delete_are_refused(show):
     assert staff_with("view_show").get(path_of(show)).status_code == 403

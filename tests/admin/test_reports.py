@@ -1,4 +1,4 @@
-"""Reports on what was sold, and the files made of them."""
+"""Sales reports, and their CSV files."""
 
 import csv
 import io
@@ -67,7 +67,7 @@ def test_seats_count_on_the_day_of_their_show():
     ]
 
 
-def test_movies_and_screens_stand_by_what_they_sold():
+def test_movies_and_screens_are_ordered_by_sold_seats():
     alien, screen = make_movie(title="Alien"), make_screen(name="Big")
     sell(show_on(1, movie=make_movie(title="Brazil"), screen=screen), 1)
     sell(show_on(2, movie=alien, screen=make_screen(name="Small")), 2)
@@ -77,7 +77,7 @@ def test_movies_and_screens_stand_by_what_they_sold():
     assert figures(report.screens) == [("Big", 2, 100, 3, 0), ("Small", 1, 50, 2, 0)]
 
 
-def test_two_movies_of_one_name_are_two():
+def test_two_movies_of_the_same_name_have_two_rows():
     for month in (1, 2):
         show_on(1, movie=make_movie(title="Twins", release_date=date(1988, month, 1)))
     assert [line.name for line in read().movies] == ["Twins (1988)", "Twins (1988)"]
@@ -103,7 +103,7 @@ def test_a_hold_counts_neither_when_booked_and_cancelled_nor_when_given_back_twi
     assert (read().total.sold, read().total.cancelled) == (0, 1)
 
 
-def test_a_show_cancelled_offers_no_seats_but_its_cancellations_count():
+def test_a_cancelled_show_has_no_seats_but_its_cancellations_count():
     show = show_on(1)
     sell(show, 3)
     services.cancel_show(show_id=show.pk, now=NOW)
@@ -113,7 +113,7 @@ def test_a_show_cancelled_offers_no_seats_but_its_cancellations_count():
 
 
 @pytest.mark.parametrize(("zone", "midnight"), [("Europe/London", -1), ("America/New_York", 4)])
-def test_a_day_is_the_cinema_s(settings, zone, midnight):
+def test_a_day_is_one_of_the_cinema_s_time_zone(settings, zone, midnight):
     settings.TIME_ZONE = zone
     first = datetime(2099, 6, 1, tzinfo=timezone.utc) + timedelta(hours=midnight)
     sell(make_show(starts_at=first), 2)
@@ -129,7 +129,7 @@ def test_a_file_has_the_cinema_s_days_and_times(staff, settings):
 
 
 @pytest.mark.parametrize(("sold", "percent"), [(0, 0), (1, 2), (49, 98), (50, 100)])
-def test_how_full_a_show_was_is_rounded_down(sold, percent):
+def test_the_percentage_of_sold_seats_is_rounded_down(sold, percent):
     sell(show_on(1), sold)
     assert [show.percent for show in read().shows] == [percent]
 
@@ -145,18 +145,18 @@ def test_the_page_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_a
 # --- The page ---
 
 
-def test_it_shows_the_figures(staff):
+def test_the_report_shows_the_figures(staff):
     sell(show_on(1, movie=make_movie(title="Alien")), 2)
     text = page(staff).content.decode()
     assert all(of in text for of in ("Alien", "2 of 50", "4%", "<b>2</b>", "on the day its show starts"))
 
 
-def test_a_show_cancelled_is_marked(staff):
+def test_a_cancelled_show_is_marked(staff):
     show_on(1, cancelled_at=NOW)
     assert "<em>cancelled</em>" in page(staff).content.decode()
 
 
-def test_without_a_period_it_is_this_month(staff):
+def test_the_default_period_is_the_current_month(staff):
     form = staff.get(REPORTS).context["form"]
     today = django_timezone.localdate()
     last_day = form.cleaned_data["last_day"]
@@ -182,19 +182,19 @@ def test_a_bad_period_is_refused_on_the_form(staff, period, field, file):
     assert (response.status_code, list(response.context["form"].errors)) == (200, [field])
 
 
-def test_one_day_alone_is_refused(staff):
+def test_a_period_with_only_one_date_is_refused(staff):
     assert list(staff.get(REPORTS, {"first_day": FIRST}).context["form"].errors) == ["last_day"]
 
 
-def test_366_days_are_no_more_than_it_takes(staff):
+def test_a_period_of_366_days_is_accepted(staff):
     assert page(staff, last_day="2100-06-01").context["form"].errors == {}
 
 
-def test_a_period_without_shows_says_so(staff):
+def test_a_period_without_shows_has_a_message(staff):
     assert "No shows start in this period." in page(staff).content.decode()
 
 
-def test_shows_come_in_pages(staff, monkeypatch):
+def test_shows_are_paged(staff, monkeypatch):
     monkeypatch.setattr("booking.admin.reports.ROWS_A_PAGE", 1)
     for day in (1, 2, 3):
         show_on(day)
@@ -206,7 +206,7 @@ def test_shows_come_in_pages(staff, monkeypatch):
 # --- The files ---
 
 
-def test_each_table_is_a_file(staff):
+def test_each_table_can_be_downloaded(staff):
     sell(show_on(1, movie=make_movie(title="Alien"), screen=make_screen(name="Big")), 2)
     show_on(2, movie=make_movie(title="Brazil"), screen=make_screen(name="Small"), cancelled_at=NOW)
     heads = ["seats", "sold", "percent sold", "cancelled", "takings in EUR"]
@@ -240,25 +240,25 @@ def test_any_other_cell_stays_as_it_is(value):
     assert safe_cell(value) == str(value)
 
 
-def test_there_is_no_other_file(staff):
+def test_an_unknown_file_is_not_found(staff):
     assert staff.get(f"{REPORTS}users.csv", PERIOD).status_code == 404
 
 
 # --- Who may do what ---
 
 
-def test_the_booking_list_leads_to_the_reports(staff):
+def test_the_booking_list_links_to_the_reports(staff):
     assert f'href="{REPORTS}"' in staff.get("/admin/booking/booking/").content.decode()
 
 
 @pytest.mark.parametrize(("permission", "status"), [("view_booking", 200), ("view_show", 403)])
 @pytest.mark.parametrize("file", ["", "days.csv"])
-def test_the_reports_are_for_those_who_see_bookings(permission, status, file):
+def test_the_reports_need_the_permission_to_view_bookings(permission, status, file):
     assert staff_with(permission).get(f"{REPORTS}{file}").status_code == status
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " =", "\n=", "\ufeff=", "\uff1d"])
-def test_no_cell_is_a_formula_however_it_starts(start):
+def test_no_generated_cell_is_a_formula(start):
     assert safe_cell(f"{start}1") == f"'{start}1"
 
 

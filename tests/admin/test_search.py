@@ -87,7 +87,7 @@ def test_users_are_found_by_name_without_accents(staff, search):
     assert [listed(staff, path, q=search) for path in (USERS, BOOKINGS)] == [[user], [booking]]
 
 
-def test_a_lone_accent_finds_nobody(staff):
+def test_a_single_accent_finds_no_user(staff):
     walk_in("ACDEFGHJ", name="Éva Kovács")
     assert listed(staff, ORDERS, q="\u0301") == []
 

@@ -1,4 +1,4 @@
-"""Keeping seats from sale and putting them back in the admin, through real requests of staff."""
+"""Blocking and unblocking seats on the forms of the admin."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def blocked(show):
 
 
 def errors(response):
-    """The messages on the form that was shown again."""
+    """Return the errors of the form in the response."""
     return dict(response.context["form"].errors)
 
 
@@ -47,7 +47,7 @@ def test_seats_are_blocked_with_a_reason(staff, show):
     assert set(show.bookings.values_list("user", "reason")) == {(None, "Broken")}
 
 
-def test_the_history_says_who_blocked_seats(staff, show):
+def test_the_history_has_the_user_who_blocked_seats(staff, show):
     block(staff, show, "A1", "Broken")
     entry = LogEntry.objects.get()
     assert (entry.user.username, entry.object_id) == ("boss", str(show.pk))
@@ -116,14 +116,14 @@ def test_a_part_without_an_end_is_refused_on_the_form(staff, show):
 
 
 @pytest.mark.parametrize("text", ["a1 - a3", "A1-A3", "A1,A2 ; a3"])
-def test_seats_may_be_written_in_many_ways(staff, show, text):
+def test_seats_may_be_entered_in_several_ways(staff, show, text):
     block(staff, show, text)
     assert blocked(show) == [1, 2, 3]
 
 
-def test_another_alphabet_s_letters_are_no_rows(staff, show):
-    told = "\u01311 is not a seat. Enter seats such as A1, B3-B6, C12."
-    assert errors(block(staff, show, "\u01311")) == {"seats": [told]}
+def test_letters_of_other_alphabets_are_not_rows(staff, show):
+    message = "\u01311 is not a seat. Enter seats such as A1, B3-B6, C12."
+    assert errors(block(staff, show, "\u01311")) == {"seats": [message]}
 
 
 def test_a_comma_at_the_end_does_no_harm(staff, show):
@@ -154,8 +154,8 @@ def test_the_form_refuses_taken_seats_and_keeps_the_input(staff, show, make):
         make(show=show, seat_number=seat_number)
     response = block(staff, show, "A1-A3, B1", "Broken")
     assert errors(response) == {"__all__": ["Seats A1, B1 are already taken. Nothing was changed."]}
-    kept = {name: response.context["form"][name].value() for name in ("seats", "reason")}
-    assert (kept, show.bookings.count()) == ({"seats": "A1-A3, B1", "reason": "Broken"}, 2)
+    values = {name: response.context["form"][name].value() for name in ("seats", "reason")}
+    assert (values, show.bookings.count()) == ({"seats": "A1-A3, B1", "reason": "Broken"}, 2)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_the_form_refuses_taken_seats_and_keeps_the_input(staff, show, make):
         ({"starts_at": STARTS_AT.replace(year=2020)}, "This show has already started."),
     ],
 )
-def test_a_show_that_can_not_lose_the_seat_says_so_on_the_form(staff, fields, detail):
+def test_a_show_whose_seats_can_not_be_blocked_is_refused_on_the_form(staff, fields, detail):
     show = make_show(**fields)
     assert errors(block(staff, show, "A10")) == {"__all__": [f"{detail} Nothing was changed."]}
     assert (blocked(show), LogEntry.objects.count()) == ([], 0)
@@ -180,7 +180,7 @@ def test_a_seat_whose_hold_has_expired_can_be_blocked(staff, show):
 # --- Putting them back ------------------------------------------------------------------------
 
 
-def test_seats_are_put_back_on_sale(staff, show):
+def test_seats_are_unblocked(staff, show):
     for seat_number in (1, 2, 3):
         make_block(show=show, seat_number=seat_number)
     response = unblock(staff, show, "a1-a2")
@@ -189,7 +189,7 @@ def test_seats_are_put_back_on_sale(staff, show):
 
 
 @pytest.mark.parametrize("seats", ["A1-A3", "A1, E9"])
-def test_all_seats_are_put_back_or_none(staff, show, seats):
+def test_seats_are_all_unblocked_or_none(staff, show, seats):
     make_block(show=show, seat_number=1)
     make_booking(show=show, seat_number=2)
     missing = {"A1-A3": "A2, A3", "A1, E9": "E9"}[seats]
@@ -201,7 +201,7 @@ def test_an_unknown_seat_can_not_be_unblocked(staff, show):
     assert list(errors(unblock(staff, show, "X"))) == ["seats"]
 
 
-def test_seats_of_a_show_that_started_can_be_put_back(staff):
+def test_seats_of_a_started_show_can_be_unblocked(staff):
     show = make_show(starts_at=STARTS_AT.replace(year=2020))
     make_block(show=show)
     unblock(staff, show)
@@ -231,7 +231,7 @@ def test_seats_of_one_show_are_changed_at_a_time(staff, show, action, confirmed)
     assert (page_messages(response), [blocked(one) for one in shows]) == (["Select one show."], [[1], []])
 
 
-def test_the_box_office_can_neither_keep_seats_from_sale_nor_put_them_back(box_office, show):
+def test_the_box_office_can_neither_block_nor_unblock_seats(box_office, show):
     block(box_office, show, "A1")
     assert blocked(show) == []
     make_block(show=show, seat_number=1)
@@ -242,7 +242,7 @@ def test_the_box_office_can_neither_keep_seats_from_sale_nor_put_them_back(box_o
 
 
 @pytest.mark.parametrize(("right", "offered"), [("change_show", True), ("add_show", False)])
-def test_staff_who_may_change_shows_may_keep_seats_from_sale(show, right, offered):
+def test_staff_who_may_change_shows_may_block_seats(show, right, offered):
     user = make_user(username="planner", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=["view_show", right]))
     client = Client()
@@ -251,7 +251,7 @@ def test_staff_who_may_change_shows_may_keep_seats_from_sale(show, right, offere
     assert blocked(show) == ([1] if offered else [])
 
 
-def test_blocked_seats_stand_among_no_bookings(staff, box_office, show):
+def test_blocked_seats_are_not_listed_as_bookings(staff, box_office, show):
     booking, row = make_booking(show=show, seat_number=1), make_block(show=show, seat_number=2)
     for client in (staff, box_office):
         assert list(client.get(BOOKINGS).context["cl"].result_list) == [booking]

@@ -35,8 +35,8 @@ def errors(response):
 
 
 def test_a_priced_seat_is_sold_once_its_ticket_is_chosen(staff, show, adult, child):
-    asked = sell(staff, show, "A5")
-    form = asked.context["adminform"].form
+    response = sell(staff, show, "A5")
+    form = response.context["adminform"].form
     assert form.errors == {"ticket": ["Choose the ticket for A5."]}
     assert form.fields["ticket"].widget.choices == [
         (f"{adult.pk}:12.00", "Adult, 12.00 EUR"), (f"{child.pk}:8.00", "Child, 8.00 EUR"),
@@ -65,7 +65,7 @@ def test_a_seat_of_a_free_show_needs_no_ticket(staff):
     ]
 
 
-def test_the_ticket_is_asked_for_when_show_and_seat_are_known(staff, show):
+def test_the_form_asks_for_the_ticket_type_when_show_and_seat_are_known(staff, show):
     page = staff.get(URL).content.decode()
     assert '<input type="hidden" name="ticket"' in page
     assert set(errors(sell(staff, show, "Z99"))) == {"seat_number"}
@@ -77,7 +77,7 @@ def test_a_seat_that_does_not_exist_has_no_price(staff, show):
 
 
 @pytest.mark.parametrize("ticket", ["", "x", "1", "1:", "\x00", "9" * 50, "9" * 51])
-def test_nonsense_sells_nothing(staff, show, ticket):
+def test_an_invalid_ticket_type_sells_nothing(staff, show, ticket):
     assert "ticket" in errors(sell(staff, show, "A5", ticket=ticket))
     assert not Booking.objects.exists()
 

@@ -1,4 +1,4 @@
-"""Takings in the reports: the prices of the seats that are sold."""
+"""Takings in the reports: the prices of the sold seats."""
 
 import csv
 import io
@@ -60,7 +60,7 @@ def test_takings_of_movies_screens_and_shows():
     assert ([show.takings for show in report.shows], report.total.takings) == ([12, 8, 5], 25)
 
 
-def test_only_booked_seats_of_the_period_bring_takings():
+def test_only_booked_seats_of_the_period_count_as_takings():
     show = show_on(1)
     sell(show, 1, 12)
     sell(show, 2, 12, status=Booking.Status.CANCELLED)
@@ -82,7 +82,7 @@ def test_takings_by_seat_category():
     show = show_on(1)
     sell(show, 1, 12)
     sell(show, 7, 15)
-    # As version 1.0 wrote it.
+    # A row as version 1.0 wrote it.
     sell(show, 2, 0, category="")
     assert takings(read().categories) == [("Premium", 1, 15), ("Standard", 2, 12)]
 
@@ -117,12 +117,12 @@ def test_the_page_has_the_takings_of_each_kind(staff):
         assert row in page
 
 
-def test_a_period_with_shows_and_no_sales_says_so(staff):
+def test_a_period_with_shows_and_no_sales_has_a_message(staff):
     show_on(1)
     assert staff.get(REPORTS, PERIOD).content.decode().count("No seats are sold.") == 3
 
 
-def test_each_kind_is_a_file(staff):
+def test_each_kind_can_be_downloaded(staff):
     sell(show_on(1), 1, "12.50", ticket_type=make_ticket_type(name="=Adult"))
     head = ["sold", "takings in EUR"]
     assert download(staff, "ticket-types") == [["ticket type", *head], ["'=Adult", "1", "12.50"]]

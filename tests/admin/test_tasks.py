@@ -33,7 +33,7 @@ def test_the_box_office_sees_no_tasks(box_office, failed):
     assert box_office.get(PAGE).status_code == 403
 
 
-def test_the_list_says_what_each_task_does_and_why_it_failed(staff, failed):
+def test_the_list_has_the_purpose_and_the_error_of_each_task(staff, failed):
     details = {"mail": "time_changed", "show_id": 1, "reference": "ABCDEFGH"}
     enqueue(new_task("booking.tasks.send_order_mail", now=timezone.now(), **details))
     rows = staff.get(PAGE).context["cl"].result_list

@@ -24,7 +24,7 @@ def clerk():
 
 @pytest.fixture
 def desk(clerk):
-    """The browser of the clerk."""
+    """A client that is signed in as the clerk."""
     return signed_in_as(clerk)
 
 
@@ -52,7 +52,7 @@ def test_a_clerk_has_one_open_till(desk, clerk):
 
 
 @pytest.mark.parametrize("value", ["", "-1", "x", "0.001", "999999999.99", "9" * 15])
-def test_a_float_that_is_no_amount_is_refused(desk, value):
+def test_an_invalid_float_is_refused(desk, value):
     assert desk.post(f"{TILLS}add/", {"opening_float": value}).context["adminform"].form.errors.keys() == {
         "opening_float"
     }
@@ -103,7 +103,7 @@ def test_a_till_is_closed_with_the_counted_cash(desk, clerk):
 
 
 @pytest.mark.parametrize(("counted", "difference"), [("50", "none"), ("50.01", "0.01 over")])
-def test_the_difference_is_in_words(desk, clerk, counted, difference):
+def test_the_difference_has_words(desk, clerk, counted, difference):
     response = close(desk, till_of(clerk), counted_cash=counted)
     assert page_messages(response) == [f"Your till is closed. Difference: {difference}."]
 
@@ -114,7 +114,7 @@ def test_without_a_count_the_till_stays_open(desk, clerk):
     assert Till.objects.get().closed_at is None
 
 
-def test_a_closed_till_offers_nothing_to_change(desk, clerk):
+def test_a_closed_till_is_read_only(desk, clerk):
     till = till_of(clerk)
     close(desk, till)
     assert close(desk, till, counted_cash="1").status_code == 403
@@ -138,13 +138,13 @@ def test_a_manager_sees_all_tills_and_closes_none(clerk):
     assert close(manager, till).status_code == 403
 
 
-def test_without_the_permission_there_are_no_tills(clerk):
+def test_tills_need_a_permission(clerk):
     till, viewer = till_of(clerk), staff_with("view_show", "take_payment")
     paths = [TILLS, f"{TILLS}add/", page_of(till), f"{TILLS}{till.pk}/print/"]
     assert [viewer.get(path).status_code for path in paths] == [403] * 4
 
 
-def test_staff_who_may_only_see_tills_opens_none(clerk):
+def test_staff_who_may_only_see_tills_open_none(clerk):
     assert staff_with("view_till").get(f"{TILLS}add/").status_code == 403
 
 
@@ -155,7 +155,7 @@ def test_a_till_is_never_deleted(staff, clerk):
 
 
 @pytest.mark.parametrize("is_open", [False, True])
-def test_the_list_leads_to_the_clerk_s_own_till(desk, clerk, is_open):
+def test_the_list_links_to_the_clerk_s_own_till(desk, clerk, is_open):
     till = till_of(clerk) if is_open else None
     links = links_of(desk.get(TILLS))
     assert links == ({"Your till": page_of(till)} if till else {"Open a till": f"{TILLS}add/"})
@@ -171,11 +171,11 @@ def test_the_print_has_the_counts(desk, clerk):
         assert part in text
 
 
-def test_a_till_that_does_not_exist_is_not_printed(desk):
+def test_a_missing_till_is_not_printed(desk):
     assert desk.get(f"{TILLS}999/print/").status_code == 404
 
 
-def test_the_history_says_when_it_was_opened_and_closed(desk, clerk):
+def test_the_history_has_the_opening_and_closing_of_a_till(desk, clerk):
     desk.post(f"{TILLS}add/", {"opening_float": "50"})
     till = Till.objects.get()
     close(desk, till)

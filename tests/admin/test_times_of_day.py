@@ -1,4 +1,4 @@
-"""Times as staff type them and as the admin shows them."""
+"""Times of day in the admin: their input and their format."""
 
 from datetime import datetime, time, timezone
 
@@ -20,7 +20,7 @@ TIMES = {
 
 
 @pytest.mark.parametrize("text", TIMES)
-def test_a_time_is_understood(text):
+def test_a_time_of_day_is_read(text):
     assert parse_time(text) == TIMES[text]
 
 
@@ -33,7 +33,7 @@ def test_any_other_text_is_refused(text):
         parse_time(text)
 
 
-def test_the_form_names_the_forms_that_it_understands(staff):
+def test_the_error_lists_the_accepted_formats(staff):
     form = show_form(make_movie(), make_screen()) | {"starts_at_1": "noon"}
     assert form_errors(staff.post(ADD, form)) == {
         "starts_at": ["Enter a time such as 20:30, 9.30, 1130 or 11am."],
@@ -46,12 +46,12 @@ def test_a_show_is_planned_with_such_a_time(staff, text):
     assert Show.objects.get().starts_at == datetime(2099, 6, 1, 9, 30, tzinfo=timezone.utc)
 
 
-def test_the_times_of_copies_are_understood_too():
+def test_the_times_of_copies_are_read_in_the_same_way():
     form = CopyShowForm({"first_day": "2099-06-01", "last_day": "2099-06-01", "times": "9.30, 11 am 1415"})
     assert (form.is_valid(), form.cleaned_data["times"]) == (True, [time(9, 30), time(11), time(14, 15)])
 
 
-def test_a_form_shows_no_seconds_and_keeps_them(staff):
+def test_a_form_hides_seconds_and_preserves_them(staff):
     starts_at = datetime(2099, 6, 1, 14, 0, 30, tzinfo=timezone.utc)
     show, prices = make_show(starts_at=starts_at), make_price_list()
     page = f"/admin/booking/show/{show.pk}/change/"

@@ -219,7 +219,7 @@ def test_several_bookings_are_moved_together(page, seller, show, esha):
 
 
 @pytest.mark.parametrize(("answer", "seats"), [("accept", [1]), ("dismiss", [5])])
-def test_seats_of_another_price_are_moved_to_once_that_is_confirmed(page, seller, live_server, esha, answer, seats):
+def test_bookings_move_to_seats_of_another_price_after_confirmation(page, seller, live_server, esha, answer, seats):
     adult = make_ticket_type(name="Adult")
     SeatCategory.objects.get_or_create(code="P", defaults={"name": "Premium", "colour": "#aa0000"})
     prices = make_price_list({("P", adult): 15, ("S", adult): 12})

@@ -112,7 +112,7 @@ def test_an_order_with_an_account_has_no_contact(show, user, clerk):
         change_contact(order_id=order.pk, changed_by=clerk, name="Jo")
 
 
-def test_there_is_nothing_to_change_without_an_order(clerk):
+def test_a_missing_order_can_not_be_changed(clerk):
     with pytest.raises(NotFound):
         change_contact(order_id=1, changed_by=clerk, name="Jo")
 

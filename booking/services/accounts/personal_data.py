@@ -47,20 +47,29 @@ EXPORTED = {
     "bookings": Relation(
         Booking,
         "user",
-        ("id", *_SEAT, "ticket_type__name", "price", "status", "created_at", "cancelled_at", "expires_at"),
+        (
+            *("id", *_SEAT, "category", "ticket_type__name", "price", "status", "ticket_serial"),
+            *("created_at", "held_since", "expires_at", "cancelled_at"),
+        ),
     ),
     "payments": Relation(
         Payment,
         REFERENCE,
-        ("id", "reference", "show", "provider", "method", "amount", "currency", "status", "created_at", "settled_at"),
+        (
+            *("id", "reference", "show", "provider", "provider_id", "method", "amount", "currency", "given"),
+            *("status", "created_at", "settled_at"),
+        ),
     ),
     "refunds": Relation(
         Refund,
         REFERENCE,
-        ("payment", "reference", "show", "amount", "currency", "status", "reason", "created_at", "settled_at"),
+        (
+            *("id", "payment", "reference", "show", "provider", "provider_id", "amount", "currency"),
+            *("status", "reason", "created_at", "settled_at"),
+        ),
     ),
-    "receipts": Relation(Receipt, REFERENCE, ("year", "number", "reference", "show", "created_at")),
-    "admissions": Relation(CheckIn, BOOKING, ("booking_id", "show", "action", "reason", "scanned_at")),
+    "receipts": Relation(Receipt, REFERENCE, ("year", "number", "reference", "show", "created_at", "content")),
+    "admissions": Relation(CheckIn, BOOKING, ("booking_id", "show", "action", "reason", "scanned_at", "at")),
     "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "response", "created_at")),
     # Without the tokens, which are secret.
     "tokens": Relation(apps.get_model("token_blacklist", "OutstandingToken"), "user", ("created_at", "expires_at")),
@@ -76,7 +85,10 @@ EXPORTED = {
     "groups": Relation(User.groups.through, "user", ("group__name",)),
     "permissions": Relation(User.user_permissions.through, "user", ("permission__codename",)),
 }
-ACCOUNT = ("id", "username", "email", "first_name", "last_name", "is_staff", "date_joined", "last_login")
+ACCOUNT = (
+    *("id", "username", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser"),
+    *("date_joined", "last_login"),
+)
 
 
 @retried

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import counted
+from booking.admin.common import ExplainedDeletionAdmin, counted
 from booking.admin.price_forms import CalculationForm, NewVersionForm, shown
 from booking.models import PriceList, Screen, SeatCategory, Show, TicketType
 from movieticket.deadline import with_staff_deadline
 
 
-class PriceChangePage(admin.ModelAdmin):
+class PriceChangePage(ExplainedDeletionAdmin):
     """Calculates new prices, previews them with the shows and screens that may get them, and makes the new version."""
 
     @with_staff_deadline

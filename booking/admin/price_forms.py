@@ -55,15 +55,18 @@ class PriceListForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        amounts = services.read_amounts(price_list=self.instance) if self.instance.pk else {}
+        self.amounts = services.read_amounts(price_list=self.instance) if self.instance.pk else {}
         for name, cell in self.cells.items():
-            if cell in amounts:
-                self.initial[name] = represent_amount(amounts[cell])
+            if cell in self.amounts:
+                self.initial[name] = represent_amount(self.amounts[cell])
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        data["amounts"] = {cell: data[name] for name, cell in self.cells.items() if data.get(name) is not None}
-        if not data["amounts"] and not self.errors:
+        entered = {cell: data[name] for name, cell in self.cells.items() if data.get(name) is not None}
+        # The form has no fields for the ticket types that are not sold at the moment.
+        others = {cell: amount for cell, amount in self.amounts.items() if cell not in self.cells.values()}
+        data["amounts"] = others | entered
+        if not entered and not self.errors:
             raise ValidationError("Enter at least one price.")
         return data
 

@@ -5,9 +5,10 @@ from decimal import Decimal
 import pytest
 
 from booking.models import PriceList, SeatCategory, Show
-from booking.services import NotFound, read_amounts, save_price_list
+from booking.services import NotFound, book_seat, read_amounts, save_price_list
+from booking.services.audit import find_breaches
 from booking.services.programme.price_lists import PriceListUsed
-from tests.factories import STARTS_AT, make_price_list, make_screen, make_show, make_ticket_type
+from tests.factories import NOW, STARTS_AT, make_price_list, make_screen, make_show, make_ticket_type
 from tests.staff import SHOWS, act, form_errors, page_messages
 
 LISTS = "/admin/booking/pricelist/"
@@ -96,6 +97,42 @@ def test_an_unused_version_is_changed_beside_the_others(staff, adult, version):
     staff.post(f"{LISTS}{lists[version - 1].pk}/change/", data)
     assert sorted(PriceList.objects.values_list("version", flat=True)) == [1, 2, 3]
     assert amounts(PriceList.objects.get(version=version)) == {"S": 13}
+
+
+@pytest.mark.parametrize("name", ["Regular", "Other"])
+def test_a_list_that_seats_were_sold_at_stays_beside_its_replacement(staff, user, adult, name):
+    old = make_price_list({("S", adult): 12}, name="Regular", version=2)
+    show, screen = make_show(price_list=old), make_screen(price_list=old)
+    book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)
+    Show.objects.update(price_list=make_price_list(name="Regular", version=3))
+    staff.post(f"{LISTS}{old.pk}/change/", {"name": name, field("S", adult): "13"})
+    new = PriceList.objects.latest("pk")
+    screen.refresh_from_db()
+    assert (new.name, new.version, amounts(new)) == (name, 4 if name == "Regular" else 1, {"S": 13})
+    assert (screen.price_list, amounts(old), [*find_breaches()]) == (new, {"S": 12}, [])
+
+
+def test_a_list_that_seats_were_sold_at_is_not_deleted(staff, user, adult):
+    old = make_price_list({("S", adult): 12})
+    book_seat(user=user, show_id=make_show(price_list=old).pk, seat_number=1, now=NOW)
+    Show.objects.update(price_list=None)
+    response = staff.post(f"{LISTS}{old.pk}/delete/", {"post": "yes"})
+    [reason] = response.context["protected"]
+    assert reason == f"{old}: Seats were sold at its prices, and what was sold stays explainable."
+    assert PriceList.objects.get() == old
+
+
+def test_a_changed_list_keeps_the_prices_of_inactive_types(staff, adult):
+    retired = make_ticket_type(name="Retired", is_active=False)
+    price_list = make_price_list({("S", adult): 12, ("P", retired): 9})
+    staff.post(f"{LISTS}{price_list.pk}/change/", {"name": price_list.name, field("S", adult): "13"})
+    assert amounts(PriceList.objects.get()) == {"S": 13, "P": 9}
+
+
+def test_an_unused_list_is_deleted(staff, adult):
+    price_list = make_price_list({("S", adult): 12})
+    staff.post(f"{LISTS}{price_list.pk}/delete/", {"post": "yes"})
+    assert PriceList.objects.count() == 0
 
 
 def test_without_ticket_types_the_page_explains_what_is_missing(staff):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db.models import Max, QuerySet
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
-from booking.models import Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
+from booking.models import Booking, Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
 from booking.services.programme.shows import lock_price_list
 from booking.services.refusals import InvalidInput, NotFound, Refusal
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
@@ -41,8 +41,9 @@ class PriceTooHigh(InvalidInput):
 def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = None) -> PriceList:
     """Creates a price list, or replaces one that no show uses.
 
-    The replacement has another id, because prices are cached by it: the list may have been used before. Raises
-    NameTaken, NotFound, PriceListUsed or Busy.
+    The replacement has another id, because prices are cached by it: the list may have been used before. If seats were
+    sold at its prices, it stays, and the replacement is the next version. Raises NameTaken, NotFound, PriceListUsed or
+    Busy.
     """
     with write_transaction():
         screens = _lock_screens(price_list_id)
@@ -50,13 +51,23 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
         keeps_name = old is not None and old.name == name
         if not keeps_name and PriceList.objects.filter(name=name).exists():
             raise NameTaken
-        if old:
+        version = old.version if old and keeps_name else 1
+        if old and was_sold_at(price_list=old):
+            version = _latest_version(name) + 1
+        elif old:
             Screen.objects.filter(price_list=old).update(price_list=None)
             old.delete()
-        price_list = PriceList.objects.create(name=name, version=old.version if old and keeps_name else 1)
+        price_list = PriceList.objects.create(name=name, version=version)
         _add_prices(price_list, amounts)
         Screen.objects.filter(pk__in=screens).update(price_list=price_list)
     return price_list
+
+
+def was_sold_at(*, price_list: PriceList) -> bool:
+    """Return whether a seat was sold or held at a price of the list, so that the list explains it."""
+    of_seat = {"category__code": OuterRef("category"), "ticket_type": OuterRef("ticket_type")}
+    prices = Price.objects.order_by().filter(price_list=price_list, amount=OuterRef("price"), **of_seat)
+    return Booking.objects.filter(Exists(prices)).exists()
 
 
 def calculate_amounts(*, amounts: Amounts, percent: Decimal, round_to: Decimal) -> Amounts:
@@ -84,8 +95,7 @@ def add_version(*, price_list_id: int, amounts: Amounts) -> PriceList:
     with write_transaction():
         # Race: two members of staff make a new version.
         old = _lock(price_list_id, may_be_used=True)
-        latest = PriceList.objects.filter(name=old.name).aggregate(latest=Max("version"))["latest"]
-        new = PriceList.objects.create(name=old.name, version=latest + 1)
+        new = PriceList.objects.create(name=old.name, version=_latest_version(old.name) + 1)
         _add_prices(new, amounts)
     return new
 
@@ -150,6 +160,11 @@ def _lock(price_list_id: int, *, may_be_used: bool = False) -> PriceList:
     if price_list.is_used() and not may_be_used:
         raise PriceListUsed
     return price_list
+
+
+def _latest_version(name: str) -> int:
+    latest: int | None = PriceList.objects.filter(name=name).aggregate(latest=Max("version"))["latest"]
+    return latest or 0
 
 
 def _add_prices(price_list: PriceList, amounts: Amounts) -> None:

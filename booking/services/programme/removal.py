@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from booking.models import Booking, Movie, Screen, SeatCategory, Show, User
+from booking.models import Booking, Movie, PriceList, Screen, SeatCategory, Show, User
 from booking.services.accounts.deletion import has_history
+from booking.services.programme.price_lists import was_sold_at
 
 
 def why_not_deleted(*, obj: object, now: datetime) -> str:
@@ -14,6 +15,10 @@ def why_not_deleted(*, obj: object, now: datetime) -> str:
         return _of_movie(obj)
     if isinstance(obj, Screen):
         return _of_screen(obj)
+    if isinstance(obj, PriceList):
+        return (
+            "Seats were sold at its prices, and what was sold stays explainable." if was_sold_at(price_list=obj) else ""
+        )
     if isinstance(obj, SeatCategory):
         return "A seat plan uses it, and what was sold on it stays explainable." if obj.is_used() else ""
     return _of_user(obj) if isinstance(obj, User) else ""

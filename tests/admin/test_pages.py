@@ -242,7 +242,7 @@ def test_a_show_without_bookings_is_deleted(staff, show):
     assert not Show.objects.exists()
 
 
-def test_cancelling_asks_first(staff, show):
+def test_cancelling_needs_a_confirmation(staff, show):
     response = act(staff, SHOWS, "cancel", [show])
     assert "This can't be undone" in response.content.decode()
     assert not Show.objects.get().is_cancelled

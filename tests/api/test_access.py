@@ -1,4 +1,4 @@
-"""Who may do what over the API: every endpoint, asked by everybody.
+"""Access to every endpoint of the API, for each kind of user.
 
 The endpoints are those of the URL configuration; one without a row fails, and so does a row without an endpoint.
 """
@@ -88,7 +88,7 @@ BODIES = {
 
 
 def methods_of(view):
-    """The methods that the view has code for."""
+    """Return the methods that the view implements."""
     if hasattr(view, "actions"):
         return {method.upper() for method in view.actions} - {"HEAD"}
     names = {"get", "post", "put", "patch", "delete"}
@@ -101,7 +101,7 @@ CASES = [(name, method, who) for name, method in sorted(TABLE) for who in WHO]
 
 @dataclass
 class World:
-    """A show, a booking of the owner's, and everybody's client and refresh token; the deactivated one's of before."""
+    """A show, a booking of the owner, and a client and refresh token of each user."""
 
     booking: Booking
     clients: dict[str, APIClient]
@@ -144,7 +144,7 @@ def world(db):
 
 
 def path_of(world, name):
-    """The endpoint's address, with the id of what it is about."""
+    """Return the endpoint's address, with the id of its object."""
     [pattern] = [pattern for pattern in urlpatterns if pattern.name == name]
     kind = max((kind for kind in world.ids if name.startswith(kind)), key=len, default=None)
     return reverse(name, args=[world.ids[kind]] if pattern.pattern.regex.groups else [])
@@ -165,14 +165,14 @@ def test_paths_without_a_name_have_no_methods():
 
 
 @pytest.mark.parametrize(("name", "method", "who"), CASES)
-def test_each_user_may_run_the_actions_of_the_table(world, name, method, who):
+def test_each_user_gets_the_status_of_the_access_table(world, name, method, who):
     answer = ask(world, name, method, who)
     assert answer.status_code == TABLE[name, method][WHO.index(who)]
 
 
 @pytest.mark.parametrize("who", ["another", "box office", "superuser", "nobody", "deactivated"])
 @pytest.mark.parametrize("name", ["booking-cancel", "booking-move", "order-cancel"])
-def test_a_refused_request_leaves_the_owner_s_booking_as_it_was(world, name, who):
+def test_a_refused_request_does_not_change_the_owner_s_booking(world, name, who):
     before = Booking.objects.values().get(pk=world.booking.pk)
     ask(world, name, "POST", who)
     assert Booking.objects.values().get() == before

@@ -1,4 +1,4 @@
-"""Whom a request is counted for."""
+"""The client's address, under which requests are counted."""
 
 import pytest
 
@@ -10,13 +10,13 @@ PROXIES = [read_proxy(text) for text in ("10.0.0.0/8", "2001:db8:1::/48", "unix"
 @pytest.mark.parametrize(
     ("peer", "forwarded_for", "address"),
     [
-        # Nobody forwarded it.
+        # Not forwarded.
         ("192.0.2.1", "", "192.0.2.1"),
         ("10.0.0.1", "", "10.0.0.1"),
-        # A peer that nobody trusts says nothing.
+        # The header of a peer that is not trusted is ignored.
         ("192.0.2.1", "203.0.113.5", "192.0.2.1"),
         ("192.0.2.1", "203.0.113.5, 10.0.0.2", "192.0.2.1"),
-        # One proxy, and whatever the client put before.
+        # One proxy, after entries of the client.
         ("10.0.0.1", "203.0.113.5", "203.0.113.5"),
         ("10.0.0.1", "198.51.100.9, 203.0.113.5", "203.0.113.5"),
         ("10.0.0.1", "10.0.0.9, 203.0.113.5", "203.0.113.5"),
@@ -25,7 +25,7 @@ PROXIES = [read_proxy(text) for text in ("10.0.0.0/8", "2001:db8:1::/48", "unix"
         ("10.0.0.1", "203.0.113.5,10.0.0.3,10.0.0.2", "203.0.113.5"),
         ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"),
         ("10.0.0.1", "1.1.1.1, 203.0.113.5, 2001:db8:1::7", "203.0.113.5"),
-        # Rubbish ends the trust.
+        # An invalid entry ends the search.
         ("10.0.0.1", "rubbish", "10.0.0.1"),
         ("10.0.0.1", "203.0.113.5, ", "10.0.0.1"),
         ("10.0.0.1", "203.0.113.5, unknown, 10.0.0.2", "10.0.0.2"),
@@ -56,12 +56,12 @@ PROXIES = [read_proxy(text) for text in ("10.0.0.0/8", "2001:db8:1::/48", "unix"
         ("", "", "unix"),
     ],
 )
-def test_a_client_is_who_a_trusted_proxy_says(peer, forwarded_for, address):
+def test_the_client_s_address_comes_from_trusted_proxies(peer, forwarded_for, address):
     assert client_address(peer, forwarded_for, PROXIES) == address
 
 
 @pytest.mark.parametrize(
     ("peer", "address"), [("10.0.0.1", "10.0.0.1"), ("::1", "::/64"), ("", "unix"), ("127.0.0.1", "127.0.0.1")]
 )
-def test_with_no_proxy_named_none_is_believed(peer, address):
+def test_without_trusted_proxies_the_header_is_ignored(peer, address):
     assert client_address(peer, "203.0.113.5", []) == address

@@ -1,4 +1,4 @@
-"""A request has bounds: its address, its headers, its body and how deep that is nested."""
+"""Limits on the size of addresses, headers and bodies, and on the depth of JSON."""
 
 import json
 import socket
@@ -34,14 +34,14 @@ def test_headers_that_are_too_large_are_refused(anyone, headers):
     assert (answer.status_code, answer.json()) == (431, HEADERS_TOO_LARGE)
 
 
-def test_outside_the_api_it_is_said_on_a_page(anyone):
+def test_outside_the_api_the_error_is_a_page(anyone):
     answer = anyone.get(f"/admin/{LONG}")
     assert (answer.status_code, answer["Content-Type"]) == (414, "text/html; charset=utf-8")
     assert "The address must not be longer than 8000 bytes." in answer.content.decode()
 
 
 @pytest.mark.django_db
-def test_an_address_and_headers_of_a_usual_size_are_fine(anyone):
+def test_an_address_and_headers_of_a_usual_size_are_accepted(anyone):
     answer = anyone.get(f"/api/?page=1&x={'x' * 7_000}", HTTP_COOKIE="x" * 8_000)
     assert answer.status_code == 200
 
@@ -79,7 +79,7 @@ def test_an_import_that_is_too_large_is_refused_on_its_form(staff):
     assert answer.context["form"].errors == {"file": ["The file is larger than 10 MB."]}
 
 
-def test_an_import_that_is_much_too_large_is_not_even_read(staff):
+def test_an_import_that_is_much_too_large_is_not_read(staff):
     answer = upload(staff, 10_020_000)
     assert answer.status_code == 413
     assert "The body must not be larger than 10010000 bytes." in answer.content.decode()
@@ -117,7 +117,7 @@ def test_a_body_nested_deeper_than_20_is_refused(body, too_deep):
 @pytest.mark.parametrize(
     "pattern", [b"[]", b'"', b'\\"', b"\\", b'"\\', b'["', b'[]"\\"[', b"{}\\"], ids=lambda pattern: pattern.decode()
 )
-def test_looking_for_it_takes_linear_time(pattern):
+def test_the_nesting_check_takes_linear_time(pattern):
     def seconds(size):
         body = b"[" * 18 + b"[]" * 10 + pattern * (size // len(pattern))
         begin = time.process_time()
@@ -139,7 +139,7 @@ def test_a_body_that_is_nested_too_deep_is_refused(client, show):
 
 
 def ask(port, head, body=b""):
-    """Status and body of the answer to a raw request."""
+    """Send a raw request and return the response's status and body."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
         client.sendall(f"{head}\r\nHost: 127.0.0.1\r\nConnection: close\r\n".encode() + body)
         answer = HTTPResponse(client)
@@ -199,7 +199,7 @@ def test_the_server_does_not_wait_for_a_body_that_is_too_large(port):
         ("/admin/", {"HTTP_COOKIE": 'sessionid="\\000abc12345"'}),
     ],
 )
-def test_a_request_that_django_can_not_read_is_a_bad_request(path, headers):
+def test_a_request_that_django_can_not_parse_is_a_bad_request(path, headers):
     content_type = headers.pop("CONTENT_TYPE", "text/plain")
     assert Client().generic("POST", path, "a=1", content_type=content_type, **headers).status_code == 400
 
@@ -228,7 +228,7 @@ def test_a_compressed_body_is_refused(anyone, encoding):
 
 
 @pytest.mark.django_db
-def test_a_body_that_says_it_is_not_compressed_is_read(anyone):
+def test_a_body_with_the_encoding_identity_is_read(anyone):
     answer = anyone.post("/api/token/", {"username": "esha"}, headers={"Content-Encoding": "identity"})
     assert list(field_errors(answer)) == ["password"]
 
@@ -258,6 +258,6 @@ def test_a_wrong_host_is_refused_in_json(anyone, settings, is_local):
 
 
 @pytest.mark.django_db
-def test_locally_the_right_host_is_served(anyone, settings):
+def test_local_hosts_are_served(anyone, settings):
     settings.DEBUG = True
     assert anyone.get("/api/movies/").status_code == 200

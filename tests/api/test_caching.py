@@ -1,4 +1,4 @@
-"""Lists of the catalogue: revalidated with an ETag, and compressed for who accepts it."""
+"""Lists of the catalogue: conditional requests and compression."""
 
 import gzip
 
@@ -12,7 +12,7 @@ LISTS = ["/api/movies/", "/api/movies/{}/shows/", "/api/shows/"]
 
 @pytest.fixture(params=LISTS)
 def path(request, show):
-    """The path of a list that is long enough to be compressed."""
+    """Return the path of a list that is long enough to be compressed."""
     for number in range(10):
         make_show(movie=show.movie)
         make_movie(title=f"Long {number}", description="Long. " * 20)
@@ -21,7 +21,7 @@ def path(request, show):
 
 @pytest.fixture(params=["first answer", "cached answer"])
 def ask(request, anyone, path):
-    """Asks for the list, with headers under WSGI's names."""
+    """Request the list, with headers under WSGI's names."""
     if request.param == "cached answer":
         anyone.get(path)
     return lambda method="get", **headers: getattr(anyone, method)(path, **headers)
@@ -35,7 +35,7 @@ def test_a_list_may_be_stored_and_is_revalidated(ask):
 
 @pytest.mark.parametrize("known", ["{etag}", "{strong}", '"other", {etag}', "*"])
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_a_list_that_is_known_is_not_sent_again(ask, method, known):
+def test_a_list_with_a_matching_etag_is_not_sent_again(ask, method, known):
     etag = ask()["ETag"]
     tags = known.format(etag=etag, strong=etag.removeprefix("W/"))
     answer = ask(method, HTTP_IF_NONE_MATCH=tags)
@@ -45,7 +45,7 @@ def test_a_list_that_is_known_is_not_sent_again(ask, method, known):
 
 
 @pytest.mark.parametrize("known", ["", '"other"', "other", "é", 'W/"'])
-def test_a_list_that_is_not_known_is_sent(ask, known):
+def test_a_list_with_another_etag_is_sent(ask, known):
     assert ask(HTTP_IF_NONE_MATCH=known).json()["count"] > 1
 
 
@@ -86,7 +86,7 @@ def test_a_short_list_is_not_compressed(anyone):
 
 
 @pytest.mark.parametrize("path", ["/api/me/", "/api/my-bookings/", "/api/shows/{}/seats/"])
-def test_a_personal_answer_is_never_compressed(client, user, path):
+def test_personal_responses_are_not_compressed(client, user, path):
     show = make_show()
     for seat_number in range(1, 30):
         make_booking(user=user, show=show, seat_number=seat_number)
@@ -115,6 +115,6 @@ def test_a_movie_is_revalidated_too(anyone, show):
 
 
 @pytest.mark.parametrize("query", ["page=x", "page=9"])
-def test_a_refusal_may_not_be_stored_as_the_list(anyone, show, query):
+def test_refusals_are_not_stored_as_the_list(anyone, show, query):
     answer = anyone.get(f"/api/movies/?{query}")
     assert [name for name in ("ETag", "Cache-Control") if name in answer] == []

@@ -116,11 +116,11 @@ def test_people_at_the_door_find_no_shows_of_other_days(door):
         ({"scanned_at": "0001-01-01T00:00:00+14:00"}, {"scanned_at": "overflow"}),
     ],
 )
-def test_a_scan_that_can_not_be_meant_is_refused_by_field(door, booking, fields, expected):
+def test_an_invalid_scan_is_refused_with_its_field(door, booking, fields, expected):
     assert errors(scan(door, booking, **fields)) == expected
 
 
-def test_of_an_order_of_several_seats_the_label_is_required(door, booking):
+def test_an_order_of_several_seats_requires_a_label(door, booking):
     make_booking(show=booking.show, seat_number=6, reference=booking.reference, user=booking.user)
     assert errors(scan(door, booking, seat_label=None)) == {"seat_label": "required"}
 
@@ -132,7 +132,7 @@ def test_an_undo_needs_a_reason(door, booking):
 # --- The list ---------------------------------------------------------------------------------
 
 
-def test_the_list_has_what_a_door_needs_and_no_names(door, show, booking):
+def test_the_list_has_seats_with_states_and_no_names(door, show, booking):
     unpaid = make_booking(show=show, seat_number=6, price=12, ticket_type=make_ticket_type())
     cancelled = make_booking(show=show, seat_number=7, status="cancelled", ticket_serial=2)
     make_hold(show=show, seat_number=8)
@@ -150,7 +150,7 @@ def times_of(show):
     return {"starts_at": show.starts_at, "opens_at": show.starts_at - timedelta(minutes=45)}
 
 
-def test_the_list_changes_with_a_scan_alone(door, booking):
+def test_the_etag_of_the_list_changes_only_with_a_scan(door, booking):
     etag = door.get(path(booking.show))["ETag"]
     known = {"If-None-Match": etag}
     unchanged = door.get(path(booking.show), headers=known)
@@ -159,7 +159,7 @@ def test_the_list_changes_with_a_scan_alone(door, booking):
     assert door.get(path(booking.show), headers=known).status_code == 200
 
 
-def test_a_show_that_does_not_exist_has_no_list(door, show):
+def test_the_list_of_a_missing_show_is_not_found(door, show):
     show.pk += 1000
     assert door.get(path(show)).status_code == 404
 

@@ -1,4 +1,4 @@
-"""What the API promises: statuses, whole bodies, codes and headers, endpoint by endpoint."""
+"""The contract of the API: statuses, whole bodies, codes and headers of each endpoint."""
 
 import json
 import re
@@ -142,7 +142,7 @@ def test_signing_up_reports_missing_fields(anyone):
     assert (answer.status_code, answer.json()) == (400, {"code": "invalid", "detail": sentence, "errors": required})
 
 
-def test_a_user_name_that_is_taken_is_refused(anyone, user):
+def test_a_taken_username_is_refused(anyone, user):
     answer = anyone.post("/api/signup/", {"username": "esha", "password": PASSWORD})
     assert field_errors(answer) == {"username": ["A user with that username already exists."]}
 
@@ -179,7 +179,7 @@ def test_nothing_else_of_an_account_can_be_changed(client, user):
     assert (user.username, user.is_staff, user.check_password(PASSWORD)) == ("esha", False, True)
 
 
-def test_changing_the_password_answers_with_nothing(client):
+def test_changing_the_password_returns_an_empty_object(client):
     answer = client.post("/api/me/password/", {"current_password": PASSWORD, "new_password": "another fine phrase"})
     assert (answer.status_code, answer.content) == (204, b"")
 
@@ -232,7 +232,7 @@ def test_an_unknown_object_is_not_found(anyone, path):
 # --- Bookings ---------------------------------------------------------------------------------
 
 
-def test_booking_a_seat_answers_with_the_booking(client, show):
+def test_booking_a_seat_returns_the_booking(client, show):
     answer = book(client, show)
     booking = Booking.objects.get()
     created_at = booking.created_at.isoformat().replace("+00:00", "Z")
@@ -257,7 +257,7 @@ def test_a_booking_is_shown_to_its_owner(client, user, show):
     assert (answer.status_code, answer.json()) == (200, booking_body(booking))
 
 
-def test_cancelling_answers_with_the_booking_as_it_is_now(client, user, show):
+def test_cancelling_returns_the_cancelled_booking(client, user, show):
     booking = make_booking(user=user, show=show, seat_number=15)
     answer = client.post(f"/api/bookings/{booking.pk}/cancel/")
     booking.refresh_from_db()
@@ -282,7 +282,7 @@ def test_a_taken_seat_is_refused(client, show):
 
 
 @pytest.mark.parametrize("total_seats", [50, 1])
-def test_a_seat_that_is_the_caller_s_own_says_so(client, user, total_seats):
+def test_the_refusal_reports_the_caller_s_own_seat(client, user, total_seats):
     booking = make_booking(user=user, show=make_show(total_seats=total_seats))
     refusal = {"detail": "Seat A1 is already taken.", "code": "seat_taken", "seats": [1]}
     own = {"mine": True, "booking": booking.pk}
@@ -290,13 +290,13 @@ def test_a_seat_that_is_the_caller_s_own_says_so(client, user, total_seats):
     assert (answer.status_code, answer.json()) == (409, refusal | own)
 
 
-def test_several_seats_that_are_the_caller_s_own_say_so(client, user, show):
+def test_the_refusal_reports_several_seats_of_the_caller(client, user, show):
     bookings = [make_booking(user=user, show=show, seat_number=seat).pk for seat in (2, 1)]
     refusal = client.post(f"/api/shows/{show.pk}/book-seats/", {"seat_numbers": [1, 2, 3]}).json()
     assert (refusal["seats"], refusal["mine"], refusal["bookings"]) == ([1, 2], True, bookings[::-1])
 
 
-def test_seats_of_which_one_is_the_caller_s_own_do_not_say_so(client, user, show):
+def test_the_refusal_does_not_report_own_seats_if_others_are_taken(client, user, show):
     make_booking(user=user, show=show, seat_number=1)
     make_booking(show=show, seat_number=2)
     refusal = client.post(f"/api/shows/{show.pk}/book-seats/", {"seat_numbers": [1, 2]}).json()
@@ -354,7 +354,7 @@ def test_a_booking_of_a_show_that_has_started_can_not_be_cancelled(client, user)
 
 
 @pytest.mark.parametrize("key", ["", "é", "x" * 256, "a\tb"])
-def test_an_invalid_idempotency_key_is_refused_by_its_name(client, show, key):
+def test_an_invalid_idempotency_key_is_refused_with_the_header_s_name(client, show, key):
     answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 7}, HTTP_IDEMPOTENCY_KEY=key)
     assert field_errors(answer) == {"Idempotency-Key": ["Enter 1 to 255 printable ASCII characters."]}
 
@@ -397,7 +397,7 @@ def test_endpoints_for_users_refuse_anonymous_requests(anyone, method, path):
         "/api/bookings/{booking}",
     ],
 )
-def test_a_read_without_a_trailing_slash_answers_the_same(client, user, show, path):
+def test_a_get_without_a_trailing_slash_gets_the_same_response(client, user, show, path):
     booking = make_booking(user=user, show=show)
     path = path.format(movie=show.movie_id, show=show.pk, booking=booking.pk)
     bare, slashed = client.get(path), client.get(f"{path}/")
@@ -479,14 +479,14 @@ def test_another_method_is_refused(client, user, show, method, path):
 @pytest.mark.parametrize(
     "path", ["/api/signup/", "/api/token/", "/api/token/refresh/", *(path for _, path in FOR_USERS[1:])]
 )
-def test_each_endpoint_answers_options(client, path):
+def test_each_endpoint_accepts_options(client, path):
     answer = client.options(path)
     assert (answer.status_code, is_json(answer)) == (200, True)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_crash_is_answered_in_json_without_its_reason(anyone, settings, monkeypatch, caplog, debug):
+def test_a_crash_is_a_json_response_without_the_reason(anyone, settings, monkeypatch, caplog, debug):
     settings.DEBUG = debug
     monkeypatch.setattr(catalogue.MovieViewSet, "queryset", "no queryset at all")
     answer = anyone.get("/api/movies/")
@@ -522,7 +522,7 @@ def _short_retries(monkeypatch):
         ("post", "/api/orders/ACDEFGHJ/cancel/"),
     ],
 )
-def test_a_database_that_is_away_makes_the_service_busy(client, method, path):
+def test_an_unavailable_database_makes_the_service_busy(client, method, path):
     def ask():
         # This thread's own connection, to a server and a file that there are not.
         away = {"HOST": "/nowhere", "NAME": "/nowhere/db.sqlite3"}
@@ -563,7 +563,7 @@ def test_without_collected_static_files_errors_are_plain_text(rf, settings, tmp_
     assert (answer.status_code, answer["Content-Type"], answer.content) == (404, "text/plain", b"Not found.")
 
 
-def test_a_page_that_is_not_allowed_says_so(db):
+def test_a_forbidden_page_has_a_message(db):
     answer = staff_with("view_booking").get("/admin/booking/show/plan/")
     assert (answer.status_code, "Your account may not do this." in answer.content.decode()) == (403, True)
 
@@ -578,12 +578,12 @@ def test_an_unknown_page_is_not_found(anyone):
     assert (answer.status_code, answer["Content-Type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_a_host_that_is_not_ours_is_refused_in_json(anyone):
+def test_an_unknown_host_is_refused_in_json(anyone):
     answer = anyone.get("/api/movies/", HTTP_HOST="elsewhere.example")
     assert (answer.status_code, answer.json()) == (400, {"detail": "Bad request.", "code": "bad_request"})
 
 
-def test_two_customers_see_their_own_bookings_alone(client, user, show):
+def test_two_customers_see_only_their_own_bookings(client, user, show):
     make_booking(user=user, show=show, seat_number=15)
     other = signed_in(make_user())
     assert (client.get("/api/my-bookings/").json()["count"], other.get("/api/my-bookings/").json()["count"]) == (1, 0)
@@ -591,7 +591,7 @@ def test_two_customers_see_their_own_bookings_alone(client, user, show):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("_short_retries")
-def test_a_page_whose_database_is_away_says_so():
+def test_a_page_reports_an_unavailable_database():
     browser = Client(raise_request_exception=False)
     with connection.execute_wrapper(database_away):
         answer = browser.post("/admin/login/", {"username": "esha", "password": "wrong"})
@@ -606,7 +606,7 @@ def database_away(execute, sql, params, many, context):
 @pytest.mark.django_db
 @pytest.mark.parametrize("zone", ["UTC", "Europe/London", "America/St_Johns"])
 @pytest.mark.parametrize("make", [make_booking, partial(make_booking, status="cancelled"), make_hold])
-def test_a_booking_s_answer_is_what_its_fields_say(settings, zone, make):
+def test_a_booking_s_fast_representation_equals_that_of_its_fields(settings, zone, make):
     settings.TIME_ZONE = zone
     booking, serializer = make(), BookingSerializer()
     by_fields = super(BookingSerializer, serializer).to_representation(booking)

@@ -1,4 +1,4 @@
-"""How bookings and holds end, in every answer that shows them."""
+"""The end of bookings and holds, in every response that shows them."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ def end_of(booking):
 
 
 def read(client, pk):
-    """How the booking ended, by its own page and by the list of cancelled bookings."""
+    """Return the booking's end as its detail and the list of cancelled bookings show it."""
     alone = client.get(f"/api/bookings/{pk}/").json()
     listed = client.get("/api/my-bookings/?status=cancelled").json()["results"]
     return [end_of(alone), *map(end_of, listed)]
@@ -34,47 +34,47 @@ def hold(client, show):
 
 @pytest.fixture
 def expired(user, show):
-    """A hold that expired a minute ago and is still on its seat."""
+    """A hold that expired a minute ago and is not released."""
     now = timezone.now()
     times = {"created_at": now - 9 * MINUTE, "held_since": now - 9 * MINUTE, "expires_at": now - MINUTE}
     return make_hold(user=user, show=show, seat_number=7, **times)
 
 
-def test_a_hold_that_is_cancelled_stays_readable(client, show):
+def test_a_cancelled_hold_can_be_read(client, show):
     answer = client.post(f"/api/bookings/{hold(client, show)}/cancel/").json()
     assert (answer["status"], answer["cancelled_by"]) == ("cancelled", "customer")
     assert read(client, answer["id"]) == [end_of(answer)] * 2
 
 
-def test_a_hold_that_expired_is_cancelled_at_its_end_by_nobody(client, expired):
+def test_an_expired_hold_is_cancelled_at_its_end_without_a_user(client, expired):
     end = text(expired.expires_at)
     ended = {"status": "cancelled", "cancelled_at": end, "cancelled_by": None, "expires_at": end}
     assert read(client, expired.pk) == [{"id": expired.pk, **ended}] * 2
 
 
-def test_a_hold_that_expired_reads_the_same_once_it_is_released(client, expired):
+def test_an_expired_hold_has_the_same_representation_after_its_release(client, expired):
     before = read(client, expired.pk)
     assert services.release_expired_holds(expired_by=timezone.now()) == 1
     assert read(client, expired.pk) == before
 
 
-def test_a_hold_that_expired_reads_the_same_once_its_show_is_cancelled(client, expired):
+def test_an_expired_hold_has_the_same_representation_after_its_show_is_cancelled(client, expired):
     before = read(client, expired.pk)
     services.cancel_show(show_id=expired.show_id, now=timezone.now(), cancelled_by=make_user(is_staff=True))
     assert read(client, expired.pk) == before
 
 
-def test_a_hold_that_expired_is_not_listed_as_held(client, expired):
+def test_an_expired_hold_is_not_listed_as_held(client, expired):
     assert client.get("/api/my-bookings/?status=held").json()["count"] == 0
 
 
 @pytest.mark.parametrize("action", ["cancel/", "move/"])
-def test_a_hold_that_expired_is_already_cancelled(client, expired, action):
+def test_an_expired_hold_can_not_be_cancelled_again(client, expired, action):
     answer = client.post(f"/api/bookings/{expired.pk}/{action}", {"seat_number": 8})
     assert (answer.status_code, answer.json()["code"]) == (409, "already_cancelled")
 
 
-def test_a_hold_that_is_booked_keeps_its_id(client, show):
+def test_a_booked_hold_has_the_same_id(client, show):
     held = hold(client, show)
     booked = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 7}).json()
     assert (booked["id"], booked["status"], booked["expires_at"]) == (held, "booked", None)
@@ -108,7 +108,7 @@ def test_a_booking_cancelled_before_its_show_was_cancelled_by_the_customer(clien
     assert client.get(f"/api/bookings/{booking.pk}/").json()["cancelled_by"] == "customer"
 
 
-def test_a_hold_that_ended_does_not_keep_its_show_from_being_deleted(client, expired):
+def test_a_show_with_ended_holds_can_be_deleted(client, expired):
     services.delete_show(show_id=expired.show_id, now=timezone.now())
     assert client.get(f"/api/bookings/{expired.pk}/").status_code == 404
     assert not Booking.objects.exists()

@@ -1,4 +1,4 @@
-"""All errors have one shape, whatever part of the service they come from."""
+"""The common format of all errors."""
 
 import json
 
@@ -13,7 +13,7 @@ from tests.factories import PASSWORD
 
 
 def codes(answer):
-    """The code of each error in the input, by its field."""
+    """Return the code of each error in the input, by its field."""
     return [(error["field"], error["code"]) for error in reasons(answer, 400)["errors"]]
 
 
@@ -39,7 +39,7 @@ def test_an_error_in_the_input_has_its_field_and_a_code(client, show, body, expe
     assert codes(send(client, f"/api/shows/{show.pk}/hold/", json.dumps(body))) == expected
 
 
-def test_each_fault_of_a_new_password_has_a_code(client):
+def test_each_error_of_a_new_password_has_a_code(client):
     answer = client.post("/api/me/password/", {"current_password": PASSWORD, "new_password": "123"})
     assert codes(answer) == [("new_password", "password_too_short"), ("new_password", "password_entirely_numeric")]
 

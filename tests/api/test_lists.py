@@ -1,4 +1,4 @@
-"""The lists: their pages, filters and order, and what they cost."""
+"""The lists: their pages, filters, order and numbers of queries."""
 
 from datetime import date, timedelta
 
@@ -37,12 +37,12 @@ def make_movies(count):
 
 
 @pytest.mark.django_db
-def test_an_empty_list_is_a_page_too(anyone):
+def test_an_empty_list_has_one_empty_page(anyone):
     assert anyone.get("/api/movies/").json() == {"count": 0, "next": None, "previous": None, "results": []}
 
 
 @pytest.mark.django_db
-def test_a_page_knows_its_neighbours(anyone):
+def test_a_page_links_to_the_previous_and_next_ones(anyone):
     make_movies(5)
     page = anyone.get("/api/movies/?page=2&page_size=2").json()
     assert (page["count"], [movie["title"] for movie in page["results"]]) == (5, ["Movie 002", "Movie 003"])
@@ -58,7 +58,7 @@ def test_a_page_has_20_rows_by_default_and_100_at_most(anyone, query, size):
 
 
 @pytest.mark.django_db
-def test_pages_together_hold_each_row_once(anyone):
+def test_each_row_is_on_one_page(anyone):
     make_movies(7)
     pages = [titles(anyone, f"page_size=3&page={page}&ordering=duration_minutes") for page in (1, 2, 3)]
     assert [title for page in pages for title in page] == [f"Movie {number:03}" for number in range(7)]
@@ -122,7 +122,7 @@ def test_movies_are_searched_by_title_and_director(anyone, some_movies, search, 
     assert [movie["title"] for movie in anyone.get("/api/movies/", {"search": search}).json()["results"]] == found
 
 
-def test_a_search_goes_together_with_a_filter_and_an_order(anyone, some_movies):
+def test_a_search_can_be_combined_with_a_filter_and_an_order(anyone, some_movies):
     assert titles(anyone, "search=a&language=English&ordering=-title") == ["Gladiator", "Alien"]
 
 
@@ -149,12 +149,12 @@ def dated_movies(db):
         ("-duration_minutes", "CBDA"),
     ],
 )
-def test_movies_are_ordered_with_what_is_not_known_last(anyone, dated_movies, ordering, found):
+def test_movies_without_a_value_are_ordered_last(anyone, dated_movies, ordering, found):
     assert "".join(titles(anyone, f"ordering={ordering}")) == found
 
 
 @pytest.mark.django_db
-def test_movies_of_one_rank_keep_the_order_they_were_entered_in(anyone):
+def test_movies_of_equal_rank_are_ordered_by_creation(anyone):
     entered = [make_movie(title="Mulan", release_date=date(year, 1, 1)).pk for year in (2020, 1998, 2009)]
     assert [movie["id"] for movie in results(anyone, "/api/movies/")] == entered
 
@@ -218,18 +218,18 @@ def test_shows_are_listed_soonest_first(anyone, show):
     assert shows(anyone, show.movie) == [sooner.pk, show.pk, later.pk]
 
 
-def test_shows_of_one_time_keep_the_order_they_were_planned_in(anyone, show):
+def test_shows_of_the_same_time_are_ordered_by_creation(anyone, show):
     others = [make_show(movie=show.movie) for _ in range(3)]
     assert shows(anyone, show.movie) == [show.pk, *(other.pk for other in others)]
 
 
 @pytest.mark.parametrize("fields", [{"starts_at": PAST}, {"cancelled_at": NOW}])
-def test_shows_that_can_not_be_booked_any_more_are_not_listed(anyone, show, fields):
+def test_shows_that_are_not_on_sale_are_not_listed(anyone, show, fields):
     make_show(movie=show.movie, **fields)
     assert shows(anyone, show.movie) == [show.pk]
 
 
-def test_another_movie_s_shows_are_not_listed(anyone, show):
+def test_shows_of_other_movies_are_not_listed(anyone, show):
     assert shows(anyone, make_movie(title="Zodiac")) == []
     assert shows(anyone, show.movie) == [show.pk]
 
@@ -337,14 +337,14 @@ def test_all_shows_are_filtered_by_movie_and_screen(anyone, programme):
     assert programme_of(anyone, programme, f"movie={movie}&screen={screen}") == "other"
 
 
-def test_a_show_is_listed_as_it_is_shown(anyone, show):
+def test_a_show_has_the_same_representation_in_lists_and_alone(anyone, show):
     make_booking(show=show)
     [listed] = results(anyone, "/api/shows/")
     alone = anyone.get(f"/api/shows/{show.pk}/").json()
     assert (listed | {"currency": "EUR", "prices": []}, listed["seats_available"]) == (alone, 49)
 
 
-def test_the_pages_of_all_shows_hold_each_row_once(anyone, programme):
+def test_each_show_is_on_one_page(anyone, programme):
     pages = [programme_of(anyone, programme, f"page_size=1&page={page}") for page in (1, 2, 3)]
     assert pages == ["early", "other", "late"]
 
@@ -359,7 +359,7 @@ def test_bookings_are_listed_newest_first(client, user, show):
     assert bookings(client) == [made[1], made[0], made[2]]
 
 
-def test_bookings_of_one_moment_are_listed_last_made_first(client, user, show):
+def test_bookings_of_the_same_time_are_listed_newest_first(client, user, show):
     made = [make_booking(user=user, show=show, seat_number=number).pk for number in (1, 2, 3)]
     assert bookings(client) == made[::-1]
 

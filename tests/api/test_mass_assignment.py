@@ -1,4 +1,4 @@
-"""Fields that nobody asked for change nothing, whatever the body they come in.
+"""Unknown fields in a body change nothing.
 
 Each writing operation is carried out twice from the same data, with and without them, and what it changed in all
 tables is compared.
@@ -21,7 +21,7 @@ from tests.conftest import signed_in
 from tests.door import admit, delete_scans, let_check_in
 from tests.factories import PASSWORD, make_priced_booking, make_show, make_user
 
-# Known again wherever they turn up.
+# Values that are recognised in any column.
 NUMBER, TEXT, TIME = 987_654_321, "POISONED", "1999-09-09T09:09:09Z"
 NEW_PASSWORD = "another fine phrase"
 DAY = "2030-01-30T19:42:07Z"
@@ -47,7 +47,7 @@ BODIES = {
     "POST /shows/{id}/check-ins/": SCAN,
     "POST /shows/{id}/check-ins/undo/": {"booking": "…", "reason": "Wrong ticket", "nonce": "n", "device": "left"},
 }
-# Of random or of the clock; that such a value changed is compared, and the value isn't.
+# Random values and times; the test compares only whether they changed.
 VOLATILE = (models.DateTimeField, models.FloatField, models.AutoField, models.UUIDField)
 VOLATILE_NAMES = {
     "provider_id",
@@ -89,7 +89,7 @@ def world(user):
 
 
 def poison(world):
-    """A value for each column that there is, and for what a client might think there is."""
+    """Return a value for each column, and for plausible names without a column."""
     fields = {}
     for model in apps.get_models():
         for column in model._meta.concrete_fields:
@@ -110,7 +110,7 @@ def poison_for(column):
 
 
 def snapshot():
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     rows = {}
     for model in apps.get_models():
         for row in model._base_manager.order_by("pk").values():
@@ -125,19 +125,19 @@ def is_volatile(label, name):
 
 
 def changes(before, after):
-    """What became of each row, a new one known by its order."""
-    told = [(label, pk, "gone") for label, pk in before.keys() - after.keys()]
+    """Return the changes of each row; new rows are identified by their order."""
+    found = [(label, pk, "gone") for label, pk in before.keys() - after.keys()]
     for label, pk in sorted(after.keys(), key=str):
         old, new = before.get((label, pk)), after[label, pk]
         for name, value in new.items():
             if old is None or old[name] != value:
                 shown = bool(value) if is_volatile(label, name) else value
-                told.append((label, "new" if old is None else pk, name, shown))
-    return told
+                found.append((label, "new" if old is None else pk, name, shown))
+    return found
 
 
 def put_back(before, after):
-    """Makes all rows what they were, as a rollback would."""
+    """Restore all rows, as a rollback would."""
     with transaction.atomic(), connection.cursor() as cursor:
         for model in apps.get_models():
             old, new = (
@@ -149,7 +149,7 @@ def put_back(before, after):
 
 
 def let_check_in_and_admit(world, operation):
-    """Makes the operations of the door possible: one is for staff alone, and undoes an admission."""
+    """Make the operations of the door possible: they are for staff, and one undoes an admission."""
     if "check-ins" in operation:
         let_check_in(world.booking.user, "Box office")
     if "undo" in operation:
@@ -157,7 +157,7 @@ def let_check_in_and_admit(world, operation):
 
 
 def carry_out(world, operation, extra):
-    """What the operation changes, and the rows and the answer after it; then it is undone."""
+    """Run the operation, return its changes, the rows and the response, and undo it."""
     method, template = operation.split()
     body = {name: world.value(name) if value == "…" else value for name, value in BODIES[operation].items()}
     before = snapshot()
@@ -168,7 +168,7 @@ def carry_out(world, operation, extra):
     return changes(before, after), after, answer.content.decode()
 
 
-def test_every_writing_operation_has_a_body(client, db):
+def test_every_unsafe_operation_has_a_body(client, db):
     paths = client.get("/swagger.json").json()["paths"]
     assert list(paths) == JOURNEY
     writing = {"post", "put", "patch", "delete"}

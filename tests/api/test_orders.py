@@ -1,4 +1,4 @@
-"""Orders: the seats that a customer booked or holds together, and what they cost."""
+"""Orders: the seats that a customer booked or holds together, and their prices."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -32,7 +32,7 @@ def priced(db):
 
 @pytest.fixture
 def order(user, priced):
-    """The reference of an order of two seats."""
+    """Create an order of two seats and return its reference."""
     first = make_booking(user=user, show=priced, price=Decimal("12.5"))
     make_booking(user=user, show=priced, seat_number=2, reference=first.reference, price=Decimal("12.5"))
     return first.reference
@@ -93,7 +93,7 @@ def test_an_order_whose_bookings_were_removed_is_not_listed(client, order):
 # --- An order ---------------------------------------------------------------------------------
 
 
-def test_an_order_is_shown_as_it_is_listed(client, order):
+def test_an_order_has_the_same_representation_in_lists_and_alone(client, order):
     assert client.get(f"/api/orders/{order}/").json() == orders(client)[0]
 
 
@@ -137,7 +137,7 @@ def test_an_order_of_another_customer_is_not_found(order, method, path):
     assert Booking.objects.sold().count() == 2
 
 
-def test_a_stranger_s_orders_are_not_listed(order):
+def test_orders_of_other_customers_are_not_listed(order):
     assert orders(signed_in(make_user())) == []
 
 
@@ -157,7 +157,7 @@ def test_a_cancelled_order_costs_nothing(client, order):
     assert client.get(f"/api/orders/{order}/").json() == body
 
 
-def test_an_order_that_is_cancelled_stays_cancelled(client, order):
+def test_a_cancelled_order_can_not_be_cancelled_again(client, order):
     assert [cancel(client, order).status_code for _ in range(2)] == [200, 409]
     assert Booking.objects.sold().count() == 0
 
@@ -200,7 +200,7 @@ def test_the_location_of_one_seat_is_its_booking(client, priced):
 @pytest.mark.parametrize(
     ("action", "body"), [("book", {"seat_number": 1}), ("book-seats", {"count": 2}), ("hold", {"count": 2})]
 )
-def test_a_replayed_answer_has_its_location(client, priced, action, body):
+def test_a_replayed_response_has_its_location(client, priced, action, body):
     path, key = f"/api/shows/{priced.pk}/{action}/", {"Idempotency-Key": "k"}
     first, again = (client.post(path, body, headers=key) for _ in range(2))
     assert (again.status_code, again["Idempotency-Replayed"], again["Location"]) == (201, "true", first["Location"])

@@ -1,4 +1,4 @@
-"""A forgotten password: who gets a link, what it is good for, and that nobody learns who has an account."""
+"""Resetting a password: recipients and validity of links, and secrecy of the accounts."""
 
 import re
 from datetime import timedelta
@@ -43,13 +43,13 @@ def confirm(uid, token, new_password=NEW_PASSWORD):
 
 
 def run_tasks():
-    """Runs the tasks that are due; the mails that Django's backend of the tests then has."""
+    """Run the tasks that are due, and return all mails in Django's test outbox."""
     Worker().run_due()
     return mail.outbox
 
 
 def link_of(email=EMAIL):
-    """The id and the token that stand in the one link to the address."""
+    """Return the id and the token of the only link that was sent to the address."""
     mail.outbox = []
     ask(email)
     [message] = run_tasks()
@@ -70,36 +70,36 @@ def test_a_link_goes_to_the_address_that_the_account_has(user, typed):
 
 
 @pytest.mark.parametrize("typed", ["asha@example.com", "", "%", "esha@example.co", "esha@exampleXcom"])
-def test_another_address_gets_none(user, typed):
+def test_an_unknown_address_gets_no_link(user, typed):
     assert recipients(typed) == []
 
 
-def test_each_account_of_an_address_gets_one(user):
+def test_each_account_of_an_address_gets_a_link(user):
     make_user(username="asha", email=EMAIL)
     assert recipients(EMAIL) == [[EMAIL]] * 2
     assert sorted(re.search("the account (.*)\\.", message.body)[1] for message in mail.outbox) == ["asha", "esha"]
 
 
 @pytest.mark.parametrize("fields", [{"is_active": False}, {"password": None}])
-def test_an_account_that_can_not_sign_in_gets_none(db, fields):
+def test_an_account_that_can_not_sign_in_gets_no_link(db, fields):
     make_user(email=EMAIL, **fields)
     assert recipients(EMAIL) == []
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"email": ""}, {"password": "!"}])
-def test_an_account_that_can_not_sign_in_meanwhile_gets_none(user, change):
+def test_an_account_deactivated_after_the_request_gets_no_link(user, change):
     ask()
     assert Worker().run_next()
     User.objects.update(**change)
     assert run_tasks() == []
 
 
-def test_where_no_mail_is_sent_there_is_no_task(user, settings):
+def test_a_service_that_sends_no_mail_enqueues_no_task(user, settings):
     settings.SENDS_MAIL = False
     assert (ask().json(), DBTaskResult.objects.count()) == (SENT, 0)
 
 
-def test_a_request_that_is_worked_on_twice_sends_one_mail(user):
+def test_a_task_that_runs_twice_sends_one_mail(user):
     """Its worker may be killed after the tasks for the accounts are stored, and before it stores that it is done."""
     ask()
     Worker().run_next()
@@ -111,7 +111,7 @@ def test_a_request_that_is_worked_on_twice_sends_one_mail(user):
 
 
 def statements(email):
-    """What is sent to the database for the address, without the values."""
+    """Return the statements that a request for the address sends, without the values."""
     with CaptureQueriesContext(connection) as queries:
         answer = ask(email)
     assert (answer.status_code, answer.json()) == (202, SENT)
@@ -126,7 +126,7 @@ def test_the_response_and_the_work_are_the_same_for_every_address(user):
 
 
 @pytest.mark.django_db
-def test_the_mail_has_a_link_to_our_page(user):
+def test_the_mail_links_to_the_service_s_own_page(user):
     ask()
     [message] = run_tasks()
     assert (message.subject, message.from_email) == ("Your new password", "tickets@localhost")
@@ -135,14 +135,14 @@ def test_the_mail_has_a_link_to_our_page(user):
 
 
 @pytest.mark.django_db
-def test_the_link_leads_to_the_public_address_whatever_port_the_host_names(user, settings):
+def test_the_link_has_the_public_address_for_any_port_of_the_host(user, settings):
     settings.PUBLIC_URL = "https://tickets.example.com"
     ask(HTTP_HOST="testserver:9999")
     assert "https://tickets.example.com/password-reset/" in run_tasks()[0].body
 
 
 @pytest.mark.django_db
-def test_the_mail_has_a_link_to_the_page_of_a_client_where_one_is_set(user, settings):
+def test_the_mail_links_to_the_configured_page_of_a_client(user, settings):
     settings.PASSWORD_RESET_URL = "https://app.example/new?u={uid}&t={token}"
     ask()
     uid, token = re.search("https://app.example/new\\?u=(.*)&t=(.*)\n", run_tasks()[0].body).groups()
@@ -157,7 +157,7 @@ def test_an_invalid_address_is_refused(email):
 
 
 @pytest.mark.django_db
-def test_a_host_that_is_not_ours_gets_into_no_link(user):
+def test_an_unknown_host_is_not_used_in_a_link(user):
     assert ask(headers={"Host": "evil.example"}).status_code == 400
 
 
@@ -169,7 +169,7 @@ def _two_an_hour(settings):
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_two_an_hour")
-def test_requests_of_one_address_are_limited():
+def test_requests_from_one_address_are_limited():
     assert [ask(f"{n}@example.com").status_code for n in range(3)] == [202, 202, 429]
 
 
@@ -195,13 +195,13 @@ def test_a_link_sets_a_new_password(user):
     assert [sign_in(password=password).status_code for password in (PASSWORD, NEW_PASSWORD)] == [401, 200]
 
 
-def test_a_new_password_kills_every_token(user):
+def test_a_new_password_invalidates_all_tokens(user):
     access, token = AccessToken.for_user(user), RefreshToken.for_user(user)
     confirm(*link_of())
     assert [status_and_code(call) for call in (me(access), refresh(token))] == [(401, "password_changed")] * 2
 
 
-def test_a_link_is_good_for_one_password(user):
+def test_a_link_can_be_used_once(user):
     link = link_of()
     confirm(*link)
     assert field_errors(confirm(*link)) == STALE_LINK
@@ -215,7 +215,7 @@ def test_of_8_concurrent_uses_of_a_link_one_succeeds():
     assert sorted(answers) == [204] + [400] * 7
 
 
-def test_a_link_is_good_for_an_hour(user, settings):
+def test_a_link_is_valid_for_an_hour(user, settings):
     link = link_of()
     assert settings.PASSWORD_RESET_TIMEOUT == 3600
     settings.PASSWORD_RESET_TIMEOUT = -1
@@ -231,7 +231,7 @@ def test_a_link_is_invalid_after_a_change_of_the_account(user, change):
     assert field_errors(confirm(*link)) == STALE_LINK
 
 
-def test_a_link_opens_no_other_account(user):
+def test_a_link_is_not_valid_for_another_account(user):
     make_user(email="asha@example.com")
     (_, token), (uid, _) = link_of(), link_of("asha@example.com")
     assert field_errors(confirm(uid, token)) == STALE_LINK
@@ -241,18 +241,18 @@ BAD_IDS = ["é", "!", "=", "MQ==", "MA", "LTE", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5", 
 
 
 @pytest.mark.parametrize("uid", BAD_IDS)
-def test_an_odd_id_opens_nothing(user, uid):
+def test_an_invalid_id_is_refused(user, uid):
     _, token = link_of()
     User.objects.filter(pk=user.pk).update(id=77)
     assert field_errors(confirm(uid, token)) == STALE_LINK
 
 
 @pytest.mark.parametrize("token", ["x", "-", "a-b-c", "é-é", "zzzzzzzzzzzzz-a", "a" * 100])
-def test_an_odd_token_opens_nothing(user, token):
+def test_an_invalid_token_is_refused(user, token):
     assert field_errors(confirm(link_of()[0], token)) == STALE_LINK
 
 
-def test_a_weak_password_is_refused_by_its_field_and_leaves_the_link(user):
+def test_a_weak_password_is_refused_and_the_link_is_still_valid(user):
     link = link_of()
     answer = confirm(*link, new_password="1998")
     assert list(field_errors(answer)) == ["new_password"]
@@ -268,7 +268,7 @@ def test_a_link_of_an_unknown_account_is_invalid(db):
 
 
 def page_of(browser):
-    """The form that a fresh link leads to."""
+    """Open a new link and return the address of its form."""
     return browser.get("/password-reset/{}/{}/".format(*link_of()), follow=True)
 
 
@@ -276,7 +276,7 @@ def submit(browser, page, second=NEW_PASSWORD, first=NEW_PASSWORD):
     return browser.post(page.request["PATH_INFO"], {"new_password1": first, "new_password2": second})
 
 
-def test_the_page_sets_a_new_password_and_kills_every_token(user):
+def test_the_page_sets_a_new_password_and_invalidates_all_tokens(user):
     access, browser = AccessToken.for_user(user), Client()
     answer = submit(browser, page_of(browser))
     assert (answer.status_code, answer.url) == (302, "/password-reset/done/")
@@ -284,7 +284,7 @@ def test_the_page_sets_a_new_password_and_kills_every_token(user):
     assert (me(access).status_code, sign_in(password=NEW_PASSWORD).status_code) == (401, 200)
 
 
-def test_the_page_leaves_no_token_in_its_address(user):
+def test_the_page_removes_the_token_from_its_address(user):
     assert page_of(Client()).request["PATH_INFO"].endswith("/set-password/")
 
 
@@ -295,7 +295,7 @@ def test_the_page_refuses_two_passwords_that_differ(user):
 
 
 @pytest.mark.parametrize(("length", "status"), [(128, 302), (129, 200), (140, 200)])
-def test_the_page_takes_no_password_that_signing_in_refuses(user, length, status):
+def test_the_page_refuses_passwords_that_are_too_long_for_a_sign_in(user, length, status):
     browser, password = Client(), "long" * 32 + "x" * (length - 128)
     answer = submit(browser, page_of(browser), password, password)
     too_long = "It must contain at most 128 characters." in answer.content.decode()
@@ -315,21 +315,21 @@ def test_attempts_on_the_page_are_limited(user):
 
 
 @pytest.mark.usefixtures("_two_an_hour")
-def test_tries_of_the_page_and_of_the_api_are_counted_together(user):
+def test_attempts_on_the_page_and_over_the_api_are_counted_together(user):
     browser = Client()
     page = page_of(browser)
     assert [confirm("MQ", "a-b").status_code for _ in range(2)] == [400, 400]
     assert submit(browser, page).status_code == 429
 
 
-def test_the_page_says_when_its_link_was_used_meanwhile(user):
+def test_the_page_reports_a_link_that_was_used_concurrently(user):
     browser = Client()
     page = page_of(browser)
     confirm(*link_of())
     assert "link was invalid" in submit(browser, page).content.decode()
 
 
-def test_the_page_says_when_its_account_was_switched_off_meanwhile(user):
+def test_the_page_reports_an_account_that_was_deactivated_concurrently(user):
     browser = Client()
     page = page_of(browser)
     User.objects.update(is_active=False)
@@ -340,7 +340,7 @@ def test_the_page_says_when_its_account_was_switched_off_meanwhile(user):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["é/a-b", "MQ/x", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5/a-b", "%00/%00"])
-def test_the_page_takes_no_odd_link(path):
+def test_the_page_refuses_invalid_links(path):
     answer = Client().get(f"/password-reset/{path}/")
     assert (answer.status_code, "link was invalid" in answer.content.decode()) == (200, True)
 
@@ -349,7 +349,7 @@ def test_the_page_takes_no_odd_link(path):
 
 
 @pytest.mark.django_db
-def test_a_mail_server_that_is_down_loses_no_link(user, smtp, caplog):
+def test_a_link_is_mailed_after_an_outage_of_the_mail_server(user, smtp, caplog):
     smtp(free_port())
     answer = ask()
     run_tasks()
@@ -362,7 +362,7 @@ def test_a_mail_server_that_is_down_loses_no_link(user, smtp, caplog):
 
 
 @pytest.mark.django_db
-def test_a_link_that_is_sent_late_is_valid_as_long_as_any(user, settings):
+def test_a_link_that_is_sent_late_has_the_full_lifetime(user, settings):
     settings.PASSWORD_RESET_TIMEOUT = 3600
     request_reset_links(email=EMAIL, origin="http://testserver", now=timezone.now() - timedelta(hours=5))
     [message] = run_tasks()
@@ -370,7 +370,7 @@ def test_a_link_that_is_sent_late_is_valid_as_long_as_any(user, settings):
 
 
 @pytest.mark.django_db
-def test_a_mailbox_that_does_not_exist_is_not_tried_again(user, smtp):
+def test_mail_to_a_missing_mailbox_is_not_retried(user, smtp):
     ask()
     with mail_server(Inbox({EMAIL: f"550 No mailbox {EMAIL} here"})) as port:
         smtp(port)

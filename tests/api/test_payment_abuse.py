@@ -56,7 +56,7 @@ def changed(event, **values):
 
 
 def balance():
-    """Money received without refunds, and the prices of booked seats."""
+    """Return the received money without refunds, and the prices of booked seats."""
     received = sum((payment.amount for payment in Payment.objects.received()), Decimal(0))
     refunded = sum((refund.amount for refund in Refund.objects.all()), Decimal(0))
     return received - refunded, sum((one.price for one in Booking.objects.sold()), Decimal(0))
@@ -77,12 +77,12 @@ def test_a_client_can_not_set_the_price(client, order, field):
 
 
 @pytest.mark.parametrize("values", [{"amount": "0.01"}, {"amount": "-12"}, {"amount": "1200"}, {"currency": "IDR"}])
-def test_an_event_of_one_cent_pays_for_nothing(client, event, values):
+def test_an_event_about_one_cent_does_not_settle_the_payment(client, event, values):
     assert send(client, changed(event, **values)).status_code == 200
     assert (Payment.objects.get().status, bool(PaymentEvent.objects.get().problem)) == ("pending", True)
 
 
-def test_the_payment_of_a_cheap_seat_leaves_the_rest_of_a_dearer_one_due(client, user, order, event):
+def test_a_payment_for_a_cheap_seat_does_not_pay_for_a_dearer_one(client, user, order, event):
     move_booking(user=user, booking_id=Booking.objects.get().pk, seat_number=6, now=timezone.now())
     send(client, event)
     body = client.get(f"/api/orders/{order}/").json()
@@ -101,21 +101,21 @@ def test_the_event_of_one_payment_does_not_settle_another(client, user, show, ev
 # --- Events that were sent before, or by somebody else ----------------------------------------
 
 
-def test_a_replayed_event_gives_no_seat_and_no_money_again(client, order, event):
+def test_a_replayed_event_changes_nothing(client, order, event):
     send(client, event)
     cancel(client, order)
     assert [send(client, event).status_code for _ in range(2)] == [200, 200]
     assert (balance(), Refund.objects.count(), PaymentEvent.objects.count()) == ((Decimal(0), Decimal(0)), 1, 1)
 
 
-def test_a_replayed_event_under_another_id_gives_no_seat_and_no_money_again(client, order, event):
+def test_a_replayed_event_with_another_id_changes_nothing(client, order, event):
     send(client, event)
     cancel(client, order)
     send(client, changed(event, id="another"))
     assert (balance(), Refund.objects.count()) == ((Decimal(0), Decimal(0)), 1)
 
 
-def test_an_event_with_the_signature_of_another_is_refused(client, event):
+def test_an_event_with_the_signature_of_another_event_is_refused(client, event):
     assert send(client, changed(event, id="another"), demo.sign(event)).status_code == 400
     assert Payment.objects.get().status == "pending"
 
@@ -137,9 +137,9 @@ def test_an_order_that_is_cancelled_five_times_at_the_same_time_is_refunded_once
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_an_order_that_is_cancelled_while_it_is_paid_keeps_no_money(client, user, anyone, order, event, turn):
+def test_an_order_that_is_cancelled_while_it_is_paid_is_refunded(client, user, anyone, order, event, turn):
     at_once([partial(send, anyone, event), partial(cancel, signed_in(user), order)])
-    # The provider repeats what was refused because the show was locked for too long, and so does the customer.
+    # Provider and customer repeat requests that were refused because the show was locked for too long.
     assert (send(anyone, event).status_code, cancel(client, order).status_code in {200, 409}) == (200, True)
     assert balance() == (Decimal(0), Decimal(0))
 

@@ -33,7 +33,7 @@ def due(client, reference):
     return body["due"], [payment["status"] for payment in body["payments"]]
 
 
-def test_a_payment_says_where_the_customer_pays(client, order):
+def test_a_payment_has_the_address_where_the_customer_pays(client, order):
     answer = pay(client, order)
     body = answer.json()
     assert (answer.status_code, answer["Location"]) == (201, f"/api/orders/{order}/")
@@ -80,7 +80,7 @@ def test_an_invalid_address_of_the_demo_page_is_not_found(client, db, token):
 
 
 @override_settings(PAYMENT_PROVIDERS={})
-def test_the_demo_page_is_only_there_with_the_demo_provider(client, db):
+def test_the_demo_page_needs_the_demo_provider(client, db):
     assert client.get("/demo-payment/x/").status_code == 404
 
 

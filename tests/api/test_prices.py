@@ -41,7 +41,7 @@ def move(client, booking, **body):
 
 
 def sold(answer):
-    """Label, name of the ticket type and price of each seat."""
+    """Return label, name of the ticket type and price of each seat."""
     assert answer.status_code == 201, answer.content
     types = [row["ticket_type"] for row in answer.json()["bookings"]]
     names = [ticket_type and ticket_type["name"] for ticket_type in types]
@@ -76,7 +76,7 @@ def test_a_show_lists_its_prices(anyone, priced, adult, child):
     ]
 
 
-def test_the_lowest_price_is_the_one_of_a_seat_that_the_hall_has(anyone, priced):
+def test_the_lowest_price_is_that_of_a_category_of_the_hall(anyone, priced):
     assert (listed(anyone, priced)["lowest_price"], shown(anyone, priced)["lowest_price"]) == ("7.50", "7.50")
 
 
@@ -84,7 +84,7 @@ def test_a_free_show_has_no_prices(anyone, show):
     assert (shown(anyone, show)["prices"], listed(anyone, show)["lowest_price"]) == ([], None)
 
 
-def test_a_show_whose_types_are_not_sold_has_no_prices(anyone, priced, adult, child):
+def test_a_show_without_active_ticket_types_has_no_prices(anyone, priced, adult, child):
     for ticket_type in (adult, child):
         ticket_type.is_active = False
         ticket_type.save()
@@ -116,7 +116,7 @@ def test_a_list_of_shows_with_prices_takes_6_queries_and_then_2(anyone, priced, 
 # --- The catalogue cache ----------------------------------------------------------------------
 
 
-def test_a_ticket_type_that_is_not_sold_any_more_is_not_in_the_next_list(anyone, priced, child):
+def test_an_inactive_ticket_type_is_not_in_the_next_list(anyone, priced, child):
     assert listed(anyone, priced)["lowest_price"] == "7.50"
     child.is_active = False
     child.save()
@@ -139,7 +139,7 @@ def test_another_price_list_is_in_the_next_answer(anyone, priced, adult):
     assert (listed(anyone, priced)["lowest_price"], prices(anyone, priced)) == ("20.00", [("S", "Adult", "20.00")])
 
 
-def test_a_show_that_gets_a_price_list_says_so_in_the_next_list(anyone, show, adult):
+def test_a_new_price_list_of_a_show_is_in_the_next_list(anyone, show, adult):
     assert listed(anyone, show)["lowest_price"] is None
     services.change_show(show_id=show.pk, now=NOW, price_list=make_price_list({("S", adult): 0}))
     assert listed(anyone, show)["lowest_price"] == "0.00"
@@ -154,24 +154,24 @@ def test_the_seats_available_are_counted_in_each_list(anyone, client, priced):
 # --- Ticket types -----------------------------------------------------------------------------
 
 
-def test_one_seat_has_the_named_type(client, priced, child):
+def test_one_seat_has_the_requested_ticket_type(client, priced, child):
     answer = book_one(client, priced, seat_number=3, ticket_type=child.pk, expected_total="7.50")
     sold_as = [answer.json()[name] for name in ("category", "ticket_type", "price")]
     assert (answer.status_code, sold_as) == (201, ["S", {"id": child.pk, "name": "Child"}, "7.50"])
 
 
-def test_a_seat_without_a_named_type_has_the_first(client, priced):
+def test_a_seat_without_a_requested_ticket_type_has_the_first(client, priced):
     answer = book_one(client, priced)
     assert (answer.json()["ticket_type"]["name"], answer.json()["price"]) == ("Adult", "12.00")
 
 
-def test_seats_have_the_types_named_by_seat_number(client, priced, child):
+def test_seats_have_the_ticket_types_requested_by_seat_number(client, priced, child):
     answer = book(client, priced, seat_numbers=[5, 1, 2], ticket_types={"1": child.pk})
     assert sold(answer) == [("B1", "Adult", "15.00"), ("A1", "Child", "7.50"), ("A2", "Adult", "12.00")]
     assert answer.json()["total"] == "34.50"
 
 
-def test_a_count_has_the_types_named_by_number(client, priced, adult, child):
+def test_a_count_has_the_requested_number_of_each_ticket_type(client, priced, adult, child):
     answer = book(client, priced, count=3, ticket_types={str(child.pk): 2, str(adult.pk): 1})
     assert sorted(price for _, _, price in sold(answer)) == ["12.00", "7.50", "7.50"]
     body = answer.json()
@@ -276,7 +276,7 @@ def test_another_total_of_a_move_is_refused_with_the_new_one(client, user, price
     assert move(client, booking, seat_number=5, expected_total="15.00").json()["price"] == "15.00"
 
 
-def test_a_free_show_expects_nothing(client, show):
+def test_a_free_show_has_the_total_0(client, show):
     assert book_one(client, show, expected_total="0.01").json()["total"] == "0.00"
     assert book_one(client, show, expected_total="0").status_code == 201
 
@@ -310,14 +310,14 @@ def test_a_free_show_expects_nothing(client, show):
         ({"count": 1, "ticket_type": None}, "ticket_type"),
     ],
 )
-def test_an_invalid_value_is_refused_by_its_field(client, priced, body, field):
+def test_an_invalid_value_is_refused_with_its_field(client, priced, body, field):
     answer = book(client, priced, **body)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
     assert Booking.objects.count() == 0
 
 
 @pytest.mark.parametrize("ticket_type", [0, -1, 1.0, True, "x", None, [1], 10**30])
-def test_an_invalid_ticket_type_is_refused_by_its_field(client, priced, ticket_type):
+def test_an_invalid_ticket_type_is_refused_with_its_field(client, priced, ticket_type):
     answer = book_one(client, priced, ticket_type=ticket_type)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, ["ticket_type"])
 

@@ -1,4 +1,4 @@
-"""The query of a list is understood or refused, all of it, by the name of the parameter."""
+"""The query parameters of lists: invalid ones are refused with their names."""
 
 import pytest
 
@@ -12,7 +12,7 @@ NUMBERS = ["0", "-1", "+1", "x", "1.5", "1.0", "1e3", "0x1", "1_0", "%00", "1%00
 
 @pytest.fixture(params=LISTS)
 def path(request, show):
-    """The path of a list of one or no row."""
+    """The path of a list with at most one row."""
     return request.param.format(movie=show.movie_id)
 
 
@@ -32,11 +32,11 @@ def test_a_page_of_more_than_100_rows_is_refused(client, path, size):
 
 
 @pytest.mark.parametrize("page", ["2", "999999999999999999"])
-def test_a_page_that_there_is_not_is_not_found(client, path, page):
+def test_a_page_past_the_end_is_not_found(client, path, page):
     assert reasons(client.get(f"{path}?page={page}"), 404)["code"] == "not_found"
 
 
-def test_plain_digits_are_a_page(client, path):
+def test_a_page_is_a_number_of_ascii_digits(client, path):
     assert reasons(client.get(f"{path}?page=01&page_size=100"), 200)["previous"] is None
 
 
@@ -52,12 +52,12 @@ def test_an_unknown_parameter_is_refused(client, path):
         assert sentence.endswith("page, page_size.")
 
 
-def test_a_strange_name_is_refused(client, path):
+def test_an_unusual_parameter_name_is_refused(client, path):
     names = {"=": [""], "%": ["%"], "%00=1": ["\0"], "%FF=1": ["\ufffd"]}
     assert {query: list(field_errors(client.get(f"{path}?{query}"))) for query in names} == names
 
 
-def test_every_parameter_at_fault_is_named(client, path):
+def test_every_invalid_parameter_is_reported(client, path):
     errors = field_errors(client.get(f"{path}?page=x&size=1&page_size=0"))
     assert sorted(errors) == ["page", "page_size", "size"]
 
@@ -76,7 +76,7 @@ def test_an_empty_parameter_counts_as_absent(client, path):
     assert [reasons(client.get(f"{path}?{query}"), 200)["previous"] for query in queries] == [None] * 5
 
 
-def test_all_empty_filters_find_everything(anyone, show):
+def test_empty_filters_do_not_filter(anyone, show):
     assert reasons(anyone.get("/api/movies/?search=&language=&genre=&ordering="), 200)["count"] == 1
     assert reasons(anyone.get("/api/shows/?date=&from=&to=&movie=&screen=&ordering="), 200)["count"] == 1
 
@@ -150,7 +150,7 @@ def test_a_name_that_occurs_twice_in_an_order_is_refused(anyone, show, path):
 
 
 @pytest.mark.parametrize("path", ["/api/my-bookings/", "/api/movies/{}/shows/"])
-def test_a_list_of_one_order_takes_none(client, show, path):
+def test_a_list_without_orderings_refuses_the_parameter(client, show, path):
     assert list(field_errors(client.get(f"{path.format(show.movie_id)}?ordering=starts_at"))) == ["ordering"]
 
 
@@ -167,7 +167,7 @@ def test_nul_in_a_text_is_refused(anyone, parameter):
 
 
 @pytest.mark.parametrize("parameter", TEXTS)
-def test_a_text_of_special_characters_finds_nothing(anyone, show, parameter):
+def test_a_search_for_special_characters_finds_nothing(anyone, show, parameter):
     texts = ["%FF", "%ED%A0%80", "%25", "_", "%5C", "'", '"', "%22a", "';--", "%F0%9F%8E%AC", "(", "%2A", "%0A"]
     found = {text: reasons(anyone.get(f"/api/movies/?{parameter}={text}zzz"), 200)["count"] for text in texts}
     assert found == dict.fromkeys(texts, 0)
@@ -195,7 +195,7 @@ def test_an_invalid_id_is_refused(client, show, path, parameter):
 @pytest.mark.parametrize(
     "query", ["shows/?movie=999999999999999999", "shows/?screen=999999999999999999", "my-bookings/?show=999999999"]
 )
-def test_an_id_that_there_is_not_has_no_rows(client, show, query):
+def test_a_filter_by_a_missing_id_has_no_rows(client, show, query):
     assert reasons(client.get(f"/api/{query}"), 200)["results"] == []
 
 
@@ -212,13 +212,13 @@ def test_an_invalid_reference_is_refused(client):
 # --- What a client accepts --------------------------------------------------------------------
 
 
-def test_the_answer_is_json_whatever_a_client_accepts(client, path):
+def test_the_response_is_json_for_every_accept_header(client, path):
     for accept in ("text/html", "application/xml", "*/*", "", "é", ";", "x" * 5000, "application/json;q=0"):
         assert reasons(client.get(path, HTTP_ACCEPT=accept), 200)["previous"] is None
 
 
 @pytest.mark.parametrize("day", ["2099-06-01", "2099-06-02"])
-def test_parameters_go_together(anyone, show, day):
+def test_parameters_can_be_combined(anyone, show, day):
     make_show(movie=show.movie, starts_at=STARTS_AT.replace(hour=20))
     make_show(movie=make_movie(title="Zodiac"))
     query = f"date={day}&movie={show.movie_id}&screen={show.screen_id}&ordering=-starts_at,title&page_size=1"

@@ -1,4 +1,4 @@
-"""The API's JSON, as DRF would write it."""
+"""The API's JSON renderer, which is compared with DRF's."""
 
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -37,7 +37,7 @@ def test_the_output_equals_that_of_drf(data):
     assert JSONRenderer().render(data) == Original().render(copy)
 
 
-def test_an_answer_is_rendered_json():
+def test_a_response_is_rendered_as_json():
     answer = ApiResponse({"a": "é"}, 201, {"Location": "/there/"})
     assert (answer.status_code, answer.content, answer["Location"]) == (201, '{"a":"é"}'.encode(), "/there/")
     assert answer["Content-Type"] == "application/json"

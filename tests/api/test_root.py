@@ -4,7 +4,7 @@ import pytest
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api"])
-def test_the_front_page_leads_to_the_lists_and_the_documents(client, path):
+def test_the_root_links_to_the_lists_and_the_documents(client, path):
     links = client.get(path).json()
     assert {name: link.removeprefix("http://testserver") for name, link in links.items()} == {
         "movies": "/api/movies/",
@@ -18,6 +18,6 @@ def test_the_front_page_leads_to_the_lists_and_the_documents(client, path):
 
 
 @pytest.mark.parametrize("path", ["/api/", "/api"])
-def test_the_front_page_takes_no_other_method(anyone, path):
+def test_the_root_refuses_other_methods(anyone, path):
     answer = anyone.post(path)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")

@@ -1,4 +1,4 @@
-"""The service does as its OpenAPI document says: whatever is sent, the answer is one that stands there."""
+"""Every response to generated requests is documented in the OpenAPI document."""
 
 import pytest
 import schemathesis
@@ -43,7 +43,7 @@ BOUNDED = settings(
 
 @pytest.fixture(autouse=True)
 def _connection_stays_open():
-    """The test's transaction lives through its requests, as with Django's own test client."""
+    """Keeps the test's transaction open between requests, as Django's test client does."""
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
@@ -72,7 +72,7 @@ SCANS = st.fixed_dictionaries(
     {"reference": st.sampled_from([REFERENCE, "ACDEFGHK"]), "nonce": st.sampled_from("abc")},
     optional={"scanned_at": st.just("2030-01-30T19:42:07Z"), "seat_label": st.sampled_from(["A1", "B2"])},
 )
-# Bodies that the rules take a look at, by path.
+# Bodies that pass validation and reach the rules, by path.
 SENSIBLE = {
     "/signup/": st.fixed_dictionaries({"username": st.sampled_from("abc"), "password": st.just(PASSWORD)}),
     "/token/": st.just({"username": "esha", "password": PASSWORD}),
@@ -89,7 +89,7 @@ SENSIBLE = {
 
 
 def aimed(case, body, booking):
-    """The request turned to what is there, with a sensible body."""
+    """Return the request with ids of existing objects and a valid body."""
     ids = {"movies": booking.show.movie_id, "shows": booking.show_id, "bookings": booking.pk}
     ids["seat-plans"] = booking.show.plan_id
     known = {"id": ids.get(case.path.split("/")[1]), "reference": booking.reference}
@@ -103,14 +103,14 @@ def aimed(case, body, booking):
 
 
 def answer(case, user):
-    """Signed in, and with no limit used up."""
+    """Send the case as the user, after resetting the limits."""
     cache.clear()
     user.refresh_from_db()
     return case.call(headers={"Authorization": f"Bearer {AccessToken.for_user(user)}"})
 
 
 def undocumented(schema, body, definitions):
-    """The names in a body that its schema doesn't know; JSON Schema would let them pass."""
+    """Return the names in a body that its schema lacks; JSON Schema would accept them."""
     if "$ref" in schema:
         schema = definitions[schema["$ref"].rpartition("/")[2]]
     if "allOf" in schema:
@@ -140,7 +140,7 @@ def test_every_response_is_documented(document, user, booking, path):
         let_check_in(user, "Box office")
     for method in sorted({"get", "patch", "post", "delete"} & set(document[path])):
         operation = document[path][method]
-        # What the document allows, and what it doesn't.
+        # Valid and invalid input.
         cases = st.one_of(operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
 
         @BOUNDED
@@ -157,14 +157,14 @@ def test_every_response_is_documented(document, user, booking, path):
 
 
 @pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer", "Bearer a b", "Basic abc", ""])
-def test_so_does_the_answer_to_a_bad_token(document, header):
+def test_the_response_to_an_invalid_token_is_documented(document, header):
     case = document["/me/"]["get"].Case()
     response = case.call(headers={"Authorization": header})
     assert (response.status_code, unknown_names(document, "/me/", response)) == (401, set())
     case.validate_response(response, checks=CHECKS)
 
 
-def test_a_seat_map_s_tag_is_answered_as_documented(document, booking):
+def test_the_response_to_a_seat_map_s_etag_is_documented(document, booking):
     case = document["/shows/{id}/seats/"]["get"].Case(path_parameters={"id": booking.show_id})
     tag = case.call().headers["etag"][0]
     known = case.call(headers={"If-None-Match": tag})

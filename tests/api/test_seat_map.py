@@ -1,4 +1,4 @@
-"""What the API promises of the seat map: whole bodies, tags that change when anything does, whose seats are marked."""
+"""The contract of the seat map: whole bodies, ETags, and the marks of the caller's own seats."""
 
 from datetime import timedelta
 
@@ -81,12 +81,12 @@ def test_a_seat_outside_the_plan_has_no_category(anyone, show):
 # --- The body ---------------------------------------------------------------------------------
 
 
-def test_a_show_with_all_seats_free_names_none(anyone, show):
+def test_the_map_of_an_empty_hall_lists_no_seats(anyone, show):
     answer = seats_of(anyone, show)
     assert (answer.status_code, answer.json()) == (200, map_body(show))
 
 
-def test_unavailable_seats_are_listed_in_their_order(anyone, sold):
+def test_unavailable_seats_are_listed_by_number(anyone, sold):
     answer = seats_of(anyone, sold)
     assert (answer.status_code, answer.json()) == (200, map_body(sold, *STRANGER_S))
 
@@ -128,7 +128,7 @@ def test_a_token_that_is_not_valid_is_refused(user, sold, token):
     assert (answer.status_code, answer["WWW-Authenticate"].split()[0]) == (401, "Bearer")
 
 
-def test_a_token_from_before_the_password_was_changed_is_refused(client, user, sold):
+def test_a_token_of_before_a_password_change_is_refused(client, user, sold):
     services.change_password(user=user, current_password=PASSWORD, new_password="another fine phrase")
     answer = seats_of(client, sold)
     assert (answer.status_code, answer.json()["code"]) == (401, "password_changed")
@@ -142,7 +142,7 @@ def test_the_token_of_a_deactivated_account_is_refused(client, user, sold):
 
 
 @pytest.mark.django_db
-def test_a_show_that_started_has_its_map_too(anyone):
+def test_a_started_show_has_a_map(anyone):
     show = make_show(starts_at=STARTS_AT.replace(year=2020))
     assert seats_of(anyone, show).json() == map_body(show)
 
@@ -155,12 +155,12 @@ def test_a_cancelled_show_has_no_available_seats(anyone):
 
 
 @pytest.mark.django_db
-def test_a_show_that_is_not_there_has_no_map(anyone):
+def test_the_map_of_a_missing_show_is_not_found(anyone):
     answer = anyone.get("/api/shows/77/seats/")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found.", "code": "not_found"})
 
 
-def test_the_map_is_read_without_a_slash_too_and_without_a_limit(anyone, show):
+def test_the_map_can_be_read_without_a_slash_and_without_a_limit(anyone, show):
     answers = [anyone.get(f"/api/shows/{show.pk}/seats") for _ in range(70)]
     assert {answer.status_code for answer in answers} == {200}
 
@@ -188,12 +188,12 @@ def test_the_map_is_cached_only_privately_and_revalidated(client, sold, unchange
     assert sorted(answer["Vary"].split(", ")) == ["Authorization"]
 
 
-def test_an_unchanged_map_is_answered_without_a_body(client, sold):
+def test_an_unchanged_map_has_no_body(client, sold):
     answer = seats_of(client, sold, if_none_match=seats_of(client, sold)["ETag"])
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_an_unchanged_map_is_answered_with_its_tag(client, sold):
+def test_an_unchanged_map_has_its_etag(client, sold):
     tag = seats_of(client, sold)["ETag"]
     assert seats_of(client, sold, if_none_match=tag).get("ETag") == tag
 
@@ -202,22 +202,22 @@ def test_an_unchanged_map_is_answered_with_its_tag(client, sold):
     ("condition", "status"),
     [("{tag}", 304), ('"x", {tag}', 304), ("W/{tag}", 304), ("*", 304), ('"x"', 200), ("rubbish", 200), ("", 200)],
 )
-def test_a_tag_is_compared_as_http_says(client, sold, condition, status):
+def test_etags_are_compared_according_to_http(client, sold, condition, status):
     tag = seats_of(client, sold)["ETag"]
     assert seats_of(client, sold, if_none_match=condition.format(tag=tag)).status_code == status
 
 
-def test_a_head_request_gets_the_tag_alone(client, sold):
+def test_a_head_request_gets_only_the_etag(client, sold):
     answer = client.head(f"/api/shows/{sold.pk}/seats/")
     assert (answer.status_code, answer.content, answer["ETag"]) == (200, b"", seats_of(client, sold)["ETag"])
 
 
-def test_customers_without_seats_get_the_tag_of_strangers_and_others_one_of_their_own(anyone, client, sold):
+def test_only_customers_with_seats_get_an_etag_of_their_own(anyone, client, sold):
     tags = [seats_of(asker, sold)["ETag"] for asker in (anyone, signed_in(make_user()), client)]
     assert (tags[0] == tags[1], tags[0] == tags[2]) == (True, False)
 
 
-def test_two_shows_have_two_tags(anyone, show):
+def test_two_shows_have_different_etags(anyone, show):
     assert seats_of(anyone, show)["ETag"] != seats_of(anyone, make_show())["ETag"]
 
 
@@ -275,7 +275,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_the_tag_is_another_one_when_a_seat_is(anyone, show, user, change):
+def test_the_etag_changes_with_each_change_of_a_seat(anyone, show, user, change):
     prepare, alter = CHANGES[change]
     before = prepare(show, user)
     tag = seats_of(anyone, show)["ETag"]
@@ -285,7 +285,7 @@ def test_the_tag_is_another_one_when_a_seat_is(anyone, show, user, change):
     assert (after.status_code, after["ETag"] == tag) == (200, False)
 
 
-def test_the_tag_is_another_one_once_a_hold_expires(anyone, show, monkeypatch):
+def test_the_etag_changes_when_a_hold_expires(anyone, show, monkeypatch):
     hold = make_hold(show=show, seat_number=9)
     tag = seats_of(anyone, show)["ETag"]
     monkeypatch.setattr(timezone, "now", lambda: hold.expires_at - timedelta(microseconds=1))
@@ -294,14 +294,14 @@ def test_the_tag_is_another_one_once_a_hold_expires(anyone, show, monkeypatch):
     assert seats_of(anyone, show, if_none_match=tag).json() == map_body(show)
 
 
-def test_the_tag_is_the_same_when_expired_holds_are_tidied_away(anyone, show):
+def test_the_etag_does_not_change_when_expired_holds_are_released(anyone, show):
     make_hold(show=show, seat_number=9, expires_at=timezone.now() - MINUTE)
     tag = seats_of(anyone, show)["ETag"]
     services.release_expired_holds(expired_by=timezone.now())
     assert (seats_of(anyone, show)["ETag"], Booking.objects.get().status) == (tag, "cancelled")
 
 
-def test_the_tag_is_the_old_one_when_the_seats_are_as_they_were(anyone, show, user):
+def test_the_etag_is_the_same_for_the_same_seats(anyone, show, user):
     tag = seats_of(anyone, show)["ETag"]
     cancel(booked(show, user))
     assert seats_of(anyone, show)["ETag"] == tag

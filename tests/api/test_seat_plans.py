@@ -1,4 +1,4 @@
-"""Seat plans, and what seats are called in them."""
+"""Seat plans, and the labels of their seats."""
 
 import pytest
 
@@ -45,13 +45,13 @@ def test_a_seat_plan_has_the_categories_of_its_seats(anyone, drawn):
 
 
 @pytest.mark.parametrize("asker", ["anyone", "client"])
-def test_a_seat_plan_may_be_stored_for_ever(request, drawn, asker):
+def test_a_seat_plan_is_cacheable_for_ever(request, drawn, asker):
     answer = request.getfixturevalue(asker).get(f"/api/seat-plans/{drawn.plan_id}/")
     assert (answer.status_code, answer["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
 
 
 @pytest.mark.parametrize("pk", ["0", "77", "x", "007", "9" * 30])
-def test_a_seat_plan_that_does_not_exist_is_not_found(anyone, drawn, pk):
+def test_a_missing_seat_plan_is_not_found(anyone, drawn, pk):
     answer = anyone.get(f"/api/seat-plans/{pk}/")
     assert (answer.status_code, answer.json()) == (404, {"code": "not_found", "detail": "Not found."})
     assert "immutable" not in answer.get("Cache-Control", "")
@@ -91,7 +91,7 @@ def test_an_accessible_seat_is_chosen_on_request(client, drawn, action, body, se
     assert chosen(client.post(f"/api/shows/{drawn.pk}/{action}/", {"count": 1} | body)) == [seat]
 
 
-def test_no_accessible_seat_is_left(client, drawn):
+def test_a_request_without_free_accessible_seats_is_refused(client, drawn):
     make_block(show=drawn, seat_number=2)
     answer = client.post(f"/api/shows/{drawn.pk}/book-seats/", {"count": 1, "accessible": True})
     refusal = {"code": "no_accessible_seat", "detail": "No accessible seat is available."}

@@ -1,4 +1,4 @@
-"""What the API promises for several seats, holds, moves and the seat map: statuses, whole bodies and headers."""
+"""The contract for several seats, holds and moves: statuses, whole bodies and headers."""
 
 from datetime import timedelta
 
@@ -64,7 +64,7 @@ def as_text(moment):
 
 
 def booking_body(booking):
-    """The body for a row as the database has it."""
+    """Return the expected body for the stored row."""
     booking.refresh_from_db()
     return {
         "id": booking.pk,
@@ -109,19 +109,19 @@ def seats():
 # --- Booking several seats --------------------------------------------------------------------
 
 
-def test_booking_seats_answers_with_their_reference_and_each_booking(client, show):
+def test_booking_seats_returns_their_reference_and_each_booking(client, show):
     answer = book(client, show, seat_numbers=[15, 16])
     assert (answer.status_code, answer.json()) == (201, group_body(*rows()))
     assert seats() == [(15, "booked"), (16, "booked")]
 
 
-def test_booking_the_best_seats_answers_alike(client, show):
+def test_booking_the_best_seats_returns_the_same_fields(client, show):
     answer = book(client, show, count=2, split=False)
     assert (answer.status_code, answer.json()) == (201, group_body(*rows()))
     assert seats() == [(25, "booked"), (26, "booked")]
 
 
-def test_seats_that_may_be_apart_are_booked_apart(client):
+def test_split_seats_are_booked_if_allowed(client):
     show = make_show(total_seats=3, seats_per_row=3)
     make_booking(show=show, seat_number=2)
     assert book(client, show, count=2, split=True).status_code == 201
@@ -129,7 +129,7 @@ def test_seats_that_may_be_apart_are_booked_apart(client):
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_taken_seats_are_refused_with_others_in_their_place(client, show, ask):
+def test_taken_seats_are_refused_with_alternatives(client, show, ask):
     make_booking(show=show, seat_number=5)
     make_block(show=show, seat_number=6)
     answer = ask(client, show, seat_numbers=[4, 5, 6])
@@ -138,7 +138,7 @@ def test_taken_seats_are_refused_with_others_in_their_place(client, show, ask):
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_seats_that_are_not_side_by_side_are_refused_with_how_many_are(client, ask):
+def test_a_missing_block_is_refused_with_the_size_of_the_largest_one(client, ask):
     show = make_show(total_seats=3, seats_per_row=3)
     make_booking(show=show, seat_number=1)
     answer = ask(client, show, count=3)
@@ -178,14 +178,14 @@ def test_seats_over_the_limit_are_refused(client, user, show, ask):
 
 
 @pytest.mark.parametrize("body", [{"seat_numbers": [25, 26]}, {"count": 2}, {"count": 2, "split": True}])
-def test_holding_seats_answers_with_their_end_and_each_hold(client, show, body):
+def test_holding_seats_returns_the_expiry_and_each_hold(client, show, body):
     answer = hold(client, show, **body)
     end = {"expires_at": as_text(rows()[0].expires_at), "expires_in_seconds": 600}
     assert (answer.status_code, answer.json()) == (201, group_body(*rows()) | end)
     assert seats() == [(25, "held"), (26, "held")]
 
 
-def test_a_hold_of_seats_that_end_apart_says_when_the_first_one_ends(client, user, show, monkeypatch):
+def test_holds_that_expire_at_different_times_return_the_first_expiry(client, user, show, monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: NOW)
     make_hold(user=user, show=show, seat_number=5, held_since=NOW - 28 * MINUTE, expires_at=NOW + MINUTE)
     answer = hold(client, show, seat_numbers=[6, 5]).json()
@@ -202,7 +202,7 @@ def test_seats_held_for_too_long_are_refused(client, user, show):
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "hold_limit_reached", "seats": [5]})
 
 
-def test_a_hold_is_shown_booked_and_shown_as_booked(client, show):
+def test_a_hold_is_shown_as_booked_after_its_booking(client, show):
     hold(client, show, seat_numbers=[5, 6])
     held = client.get(f"/api/bookings/{rows()[0].pk}/").json()
     answer = book(client, show, seat_numbers=[5, 6])
@@ -211,14 +211,14 @@ def test_a_hold_is_shown_booked_and_shown_as_booked(client, show):
     assert (answer.json(), held["reference"]) == (group_body(*rows()), booked["reference"])
 
 
-def test_a_held_seat_is_booked_alone_too(client, show):
+def test_a_held_seat_can_be_booked_as_a_single_seat(client, show):
     made = hold(client, show, seat_numbers=[15]).json()["bookings"][0]
     answer = post(client, f"shows/{show.pk}/book", {"seat_number": 15})
     assert (answer.status_code, answer.json()) == (201, booking_body(rows()[0]))
     assert (answer["Location"], answer.json()["id"]) == (f"/api/bookings/{made['id']}/", made["id"])
 
 
-def test_cancelling_a_hold_answers_with_it(client, show):
+def test_cancelling_a_hold_returns_it(client, show):
     hold(client, show, seat_numbers=[15])
     answer = post(client, f"bookings/{rows()[0].pk}/cancel")
     assert (answer.status_code, answer.json()) == (200, booking_body(rows()[0]))
@@ -234,7 +234,7 @@ def test_an_expired_hold_can_not_be_cancelled(client, user, show):
 # --- Moving -----------------------------------------------------------------------------------
 
 
-def test_moving_answers_with_the_booking_as_it_is_now(client, user, show):
+def test_moving_returns_the_moved_booking(client, user, show):
     booking = make_booking(user=user, show=show, seat_number=5)
     answer = move(client, booking, 15)
     assert (answer.status_code, answer.json()) == (200, booking_body(booking))
@@ -242,7 +242,7 @@ def test_moving_answers_with_the_booking_as_it_is_now(client, user, show):
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
-def test_a_seat_that_is_taken_can_not_be_moved_to(client, user, show, make):
+def test_a_move_to_a_taken_seat_is_refused(client, user, show, make):
     booking = make_booking(user=user, show=show, seat_number=5)
     make(show=show, seat_number=15)
     answer = move(client, booking, 15)
@@ -259,7 +259,7 @@ def test_a_seat_that_is_taken_can_not_be_moved_to(client, user, show, make):
         ({}, 10**30, 400, no_such_seat()),
     ],
 )
-def test_a_move_that_can_not_be_made_is_refused(client, user, fields, seat_number, status, refusal):
+def test_an_impossible_move_is_refused(client, user, fields, seat_number, status, refusal):
     show = make_show(**fields)
     booking = make_booking(user=user, show=show, seat_number=1)
     make_booking(show=show, seat_number=2)
@@ -277,14 +277,14 @@ def test_a_cancelled_booking_or_a_hold_can_not_be_moved(client, user, show):
 # --- Cancelling all seats of a reference ------------------------------------------------------
 
 
-def test_giving_a_reference_back_answers_with_each_booking(client, show):
+def test_cancelling_an_order_returns_each_booking(client, show):
     book(client, show, seat_numbers=[16, 15])
     answer = give_back(client, rows()[0])
     assert (answer.status_code, answer.json()) == (200, group_body(*reversed(rows())))
     assert {row["status"] for row in answer.json()["bookings"]} == {"cancelled"}
 
 
-def test_a_reference_that_was_cancelled_or_whose_show_started_is_refused(client, user):
+def test_a_cancelled_or_started_order_can_not_be_cancelled(client, user):
     cancelled = make_booking(user=user, status="cancelled")
     started = make_booking(user=user, show=make_show(starts_at=PAST))
     answers = [give_back(client, booking) for booking in (cancelled, started)]
@@ -294,7 +294,7 @@ def test_a_reference_that_was_cancelled_or_whose_show_started_is_refused(client,
 @pytest.mark.parametrize(
     "reference", ["ACDEFGHJ", "acdefghj", "ACDEFGH", "ACDEFGHJK", "ACDEFGH0", "%00CDEFGHJ", "A" * 999]
 )
-def test_a_reference_that_there_is_not_is_not_found(client, reference):
+def test_a_missing_reference_is_not_found(client, reference):
     answer = post(client, f"orders/{reference}/cancel")
     assert (answer.status_code, answer.json()) == (404, NOT_FOUND)
 
@@ -336,7 +336,7 @@ def test_an_unknown_object_is_not_found(client, path, body):
         ("bookings/{booking}/move", {"seat_number": 9}, {"seat_number": 10}),
     ],
 )
-def test_the_same_request_again_is_answered_as_before(client, user, show, path, body, other):
+def test_a_repeated_request_gets_the_same_response(client, user, show, path, body, other):
     path = path.format(show=show.pk, booking=make_booking(user=user, show=show, seat_number=50).pk)
     first, again, another = (post(client, path, sent, idempotency_key="k") for sent in (body, body, other))
     assert (again.status_code, again.content) == (first.status_code, first.content)
@@ -344,14 +344,14 @@ def test_the_same_request_again_is_answered_as_before(client, user, show, path, 
     assert (another.status_code, another.json()) == (422, KEY_REUSED)
 
 
-def test_one_key_stands_for_one_kind_of_request(client, show):
+def test_a_key_belongs_to_one_kind_of_request(client, show):
     paths = [f"shows/{show.pk}/{action}" for action in ("hold", "book-seats", "hold")]
     answers = [post(client, path, {"seat_numbers": [5]}, idempotency_key="k") for path in paths]
     assert [answer.status_code for answer in answers] == [201, 422, 201]
     assert seats() == [(5, "held")]
 
 
-def test_one_key_stands_for_the_move_of_one_booking(client, user, show):
+def test_a_key_belongs_to_the_move_of_one_booking(client, user, show):
     first, second = (make_booking(user=user, show=show, seat_number=number) for number in (1, 2))
     paths = [f"bookings/{booking.pk}/move" for booking in (first, second)]
     answers = [post(client, path, {"seat_number": 9}, idempotency_key="k") for path in paths]
@@ -367,7 +367,7 @@ def test_a_refusal_is_not_stored_under_its_key(client, show):
 
 
 @pytest.mark.parametrize("path", ["shows/{show}/book-seats", "shows/{show}/hold", "bookings/{booking}/move"])
-def test_an_invalid_key_is_refused_by_its_name(client, user, show, path):
+def test_an_invalid_key_is_refused_with_the_header_s_name(client, user, show, path):
     path = path.format(show=show.pk, booking=make_booking(user=user, show=show).pk)
     answer = post(client, path, {"seat_number": 9, "count": 1}, idempotency_key="é")
     assert field_errors(answer) == {"Idempotency-Key": ["Enter 1 to 255 printable ASCII characters."]}

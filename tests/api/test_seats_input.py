@@ -1,4 +1,4 @@
-"""Whatever a client asks several seats with is understood or refused by its field, and nothing is booked."""
+"""Invalid input in requests for several seats is refused with its field, and nothing is booked."""
 
 import json
 
@@ -15,42 +15,44 @@ SPLIT = ["Must be a valid boolean."]
 
 
 @pytest.fixture(params=["book-seats", "hold"])
-def ask(request, client, show):
-    """Asks for seats with a raw body, each way in turn."""
+def request_seats(request, client, show):
+    """A function that sends a raw body to each of the two endpoints for several seats."""
     return lambda body: send(client, f"/api/shows/{show.pk}/{request.param}/", body)
 
 
-def test_one_seat_that_is_no_whole_number_refuses_all(ask):
-    errors = {text: field_errors(ask(f'{{"seat_numbers": [1, {text}]}}')) for text in [*NO_WHOLE_NUMBERS, "null"]}
+def test_a_seat_that_is_not_an_integer_is_refused_with_all_others(request_seats):
+    errors = {
+        text: field_errors(request_seats(f'{{"seat_numbers": [1, {text}]}}')) for text in [*NO_WHOLE_NUMBERS, "null"]
+    }
     expected = {text: {"seat_numbers.1": [WHOLE]} for text in NO_WHOLE_NUMBERS}
     assert errors == expected | {"null": {"seat_numbers.1": ["This field may not be null."]}}
     assert Booking.objects.count() == 0
 
 
-def test_a_count_that_is_no_whole_number_is_refused(ask):
-    errors = {text: field_errors(ask(f'{{"count": {text}}}')) for text in NO_WHOLE_NUMBERS}
+def test_a_count_that_is_not_an_integer_is_refused(request_seats):
+    errors = {text: field_errors(request_seats(f'{{"count": {text}}}')) for text in NO_WHOLE_NUMBERS}
     assert errors == {text: {"count": [WHOLE]} for text in NO_WHOLE_NUMBERS}
     assert Booking.objects.count() == 0
 
 
 @pytest.mark.parametrize("field", ["seat_numbers", "count"])
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1" * 5000, "05", "'5'"], ids=lambda text: text[:20])
-def test_a_value_that_is_not_json_is_refused(ask, field, value):
-    answer = ask(f'{{"{field}": [{value}]}}' if field == "seat_numbers" else f'{{"count": {value}}}')
+def test_a_value_that_is_not_json_is_refused(request_seats, field, value):
+    answer = request_seats(f'{{"{field}": [{value}]}}' if field == "seat_numbers" else f'{{"count": {value}}}')
     assert reasons(answer, 400)["code"] == "parse_error"
 
 
 @pytest.mark.parametrize(
     ("value", "kind"), [('"1,2"', "str"), ('"\\u0000"', "str"), ("5", "int"), ("2.5", "float"), ("true", "bool")]
 )
-def test_seats_that_are_no_list_are_refused(ask, value, kind):
+def test_seats_that_are_not_a_list_are_refused(request_seats, value, kind):
     reason = f'Expected a list of items but got type "{kind}".'
-    assert field_errors(ask(f'{{"seat_numbers": {value}}}')) == {"seat_numbers": [reason]}
+    assert field_errors(request_seats(f'{{"seat_numbers": {value}}}')) == {"seat_numbers": [reason]}
 
 
-def test_seats_that_are_an_object_are_refused(ask):
+def test_seats_that_are_an_object_are_refused(request_seats):
     reason = 'Expected a list of items but got type "dict".'
-    assert field_errors(ask('{"seat_numbers": {"0": 5}}')) == {"seat_numbers": [reason]}
+    assert field_errors(request_seats('{"seat_numbers": {"0": 5}}')) == {"seat_numbers": [reason]}
 
 
 @pytest.mark.parametrize(
@@ -81,24 +83,24 @@ def test_seats_that_are_an_object_are_refused(ask):
     ],
     ids=str,
 )
-def test_an_invalid_combination_is_refused_by_its_field(ask, body, answer):
-    assert field_errors(ask(json.dumps(body))) == answer
+def test_an_invalid_combination_is_refused_with_its_field(request_seats, body, answer):
+    assert field_errors(request_seats(json.dumps(body))) == answer
     assert Booking.objects.count() == 0
 
 
-def test_a_split_that_is_neither_true_nor_false_is_refused(ask):
+def test_a_split_that_is_not_a_boolean_is_refused(request_seats):
     for split in ("maybe", "", 2, -1, 2.5, [], [True], {}, {"a": 1}, "\0", "2", "é"):
-        assert field_errors(ask(json.dumps({"count": 2, "split": split}))) == {"split": SPLIT}
+        assert field_errors(request_seats(json.dumps({"count": 2, "split": split}))) == {"split": SPLIT}
 
 
-def test_a_split_that_only_looks_like_true_or_false_is_refused(ask):
+def test_a_split_that_resembles_a_boolean_is_refused(request_seats):
     for split in ("true", "yes", "on", "t", "0", 1, 1.0, 0):
-        assert field_errors(ask(json.dumps({"count": 2, "split": split}))) == {"split": SPLIT}
+        assert field_errors(request_seats(json.dumps({"count": 2, "split": split}))) == {"split": SPLIT}
 
 
-def test_more_seats_than_a_customer_may_have_are_refused_by_the_rule(ask, settings):
+def test_too_many_seats_are_refused_by_the_seat_limit(request_seats, settings):
     settings.MAX_SEATS_PER_USER = 2
-    answers = [ask(json.dumps(body)) for body in ({"count": 3}, {"seat_numbers": [1, 2, 3]})]
+    answers = [request_seats(json.dumps(body)) for body in ({"count": 3}, {"seat_numbers": [1, 2, 3]})]
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "seat_limit_reached")] * 2
 
 
@@ -112,43 +114,47 @@ def test_more_seats_than_a_customer_may_have_are_refused_by_the_rule(ask, settin
     ],
     ids=str,
 )
-def test_plain_digits_are_taken_and_other_fields_change_nothing(ask, user, body, seats):
-    answer = reasons(ask(json.dumps(body)), 201)
+def test_digits_are_accepted_and_unknown_fields_are_ignored(request_seats, user, body, seats):
+    answer = reasons(request_seats(json.dumps(body)), 201)
     assert [booking["seat_number"] for booking in answer["bookings"]] == seats
     assert set(Booking.objects.values_list("user", "cancelled_at")) == {(user.pk, None)}
 
 
-def test_a_list_without_end_is_refused(ask):
-    assert field_errors(ask(json.dumps({"seat_numbers": [1] * 300_000}))) == {"seat_numbers": ["At most 50 seats."]}
+def test_a_list_that_is_not_closed_is_refused(request_seats):
+    assert field_errors(request_seats(json.dumps({"seat_numbers": [1] * 300_000}))) == {
+        "seat_numbers": ["At most 50 seats."]
+    }
 
 
-def test_too_many_seats_are_refused_before_each_is_validated(ask):
-    assert field_errors(ask(json.dumps({"seat_numbers": [""] * 51}))) == {"seat_numbers": ["At most 50 seats."]}
+def test_too_many_seats_are_refused_before_each_is_validated(request_seats):
+    assert field_errors(request_seats(json.dumps({"seat_numbers": [""] * 51}))) == {
+        "seat_numbers": ["At most 50 seats."]
+    }
 
 
 # --- Moving -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def ask_to_move(client, user, show):
+def request_move(client, user, show):
     booking = make_booking(user=user, show=show, seat_number=5)
     return lambda seat_number: send(client, f"/api/bookings/{booking.pk}/move/", f'{{"seat_number": {seat_number}}}')
 
 
-def test_a_seat_to_move_to_that_is_no_whole_number_is_refused(ask_to_move):
-    errors = {text: field_errors(ask_to_move(text)) for text in NO_WHOLE_NUMBERS}
+def test_a_move_to_a_seat_that_is_not_an_integer_is_refused(request_move):
+    errors = {text: field_errors(request_move(text)) for text in NO_WHOLE_NUMBERS}
     assert errors == {text: {"seat_number": [WHOLE]} for text in NO_WHOLE_NUMBERS}
     assert Booking.objects.get().seat_number == 5
 
 
 @pytest.mark.parametrize("seat_number", ["0", "-1", "51", '"51"', "2147483648", "1" * 31])
-def test_a_seat_to_move_to_outside_the_hall_is_no_seat(ask_to_move, seat_number):
-    assert reasons(ask_to_move(seat_number), 400) == no_such_seat()
+def test_a_move_to_a_seat_outside_the_hall_is_refused(request_move, seat_number):
+    assert reasons(request_move(seat_number), 400) == no_such_seat()
     assert Booking.objects.get().seat_number == 5
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", '"x"'])
-def test_a_reference_is_given_back_whatever_the_body(client, user, show, body):
+def test_cancelling_an_order_ignores_the_body(client, user, show, body):
     booking = make_booking(user=user, show=show)
     answer = reasons(send(client, f"/api/orders/{booking.reference}/cancel/", body), 200)
     assert answer["reference"] == booking.reference

@@ -1,4 +1,4 @@
-"""Sign-ins as families of tokens: what ends one of them, and what ends all of a user's."""
+"""Sessions and their tokens: revoking one session, and all sessions of a user."""
 
 from collections import Counter
 
@@ -23,28 +23,28 @@ DEAD = (401, "token_not_valid")
 
 
 def refreshed(token):
-    """The successors of a refresh token."""
+    """Refresh the token and return its successors."""
     answer = refresh(token)
     assert answer.status_code == 200
     return answer.json()
 
 
 def statuses(tokens):
-    """What becomes of an access and a refresh token."""
+    """Return the statuses of requests with an access and a refresh token."""
     return [me(tokens["access"]).status_code, refresh(tokens["refresh"]).status_code]
 
 
 # --- A refresh token in two hands -------------------------------------------------------------
 
 
-def test_a_refresh_token_used_twice_kills_its_successors(user, no_grace):
+def test_a_refresh_token_used_twice_invalidates_its_successors(user, no_grace):
     first = sign_in().json()
     second = refreshed(first["refresh"])
     assert status_and_code(refresh(first["refresh"])) == DEAD
     assert (status_and_code(me(second["access"])), status_and_code(refresh(second["refresh"]))) == (DEAD, DEAD)
 
 
-def test_it_kills_the_access_token_of_the_sign_in_too(user, no_grace):
+def test_a_refresh_token_used_twice_invalidates_the_access_token(user, no_grace):
     first = sign_in().json()
     refreshed(first["refresh"])
     assert me(first["access"]).status_code == 200
@@ -52,7 +52,7 @@ def test_it_kills_the_access_token_of_the_sign_in_too(user, no_grace):
     assert status_and_code(me(first["access"])) == DEAD
 
 
-def test_an_old_refresh_token_kills_a_family_of_many_generations(user, no_grace):
+def test_an_old_refresh_token_revokes_a_session_of_many_refreshes(user, no_grace):
     tokens = first = sign_in().json()
     for _ in range(4):
         tokens = refreshed(tokens["refresh"])
@@ -85,7 +85,7 @@ def test_a_thief_who_refreshes_first_loses_the_session(user, no_grace):
     assert [statuses(tokens) for tokens in alive] == [[401, 401]] * len(alive)
 
 
-def test_signing_out_with_a_used_token_ends_the_sign_in(user):
+def test_signing_out_with_a_used_token_revokes_the_session(user):
     first = sign_in().json()
     second = refreshed(first["refresh"])
     assert status_and_code(sign_out(first["refresh"])) == DEAD
@@ -101,7 +101,7 @@ def test_signing_out_invalidates_the_access_token_immediately(user):
     assert status_and_code(me(tokens["access"])) == DEAD
 
 
-def test_signing_out_leaves_the_access_tokens_of_other_devices(user):
+def test_signing_out_does_not_affect_access_tokens_of_other_devices(user):
     here, there = sign_in().json(), sign_in().json()
     sign_out(here["refresh"])
     assert statuses(there) == [200, 200]
@@ -118,20 +118,20 @@ def test_an_invalid_token_revokes_no_session(user, kill):
     assert (sign_out(token).status_code, RevokedSession.objects.count()) == (401, 0)
 
 
-def test_signing_out_everywhere_kills_every_token(user):
+def test_signing_out_everywhere_invalidates_all_tokens(user):
     devices = [sign_in().json() for _ in range(2)]
     answer = signed_in(user).post("/api/me/logout-everywhere/")
     assert (answer.status_code, answer.content) == (204, b"")
     assert [statuses(tokens) for tokens in devices] == [[401, 401]] * 2
 
 
-def test_signing_out_everywhere_leaves_other_people_signed_in(user):
+def test_signing_out_everywhere_does_not_affect_other_users(user):
     token = AccessToken.for_user(make_user())
     signed_in(user).post("/api/me/logout-everywhere/")
     assert me(token).status_code == 200
 
 
-def test_one_may_sign_in_again_after_signing_out_everywhere(user):
+def test_a_user_can_sign_in_after_signing_out_everywhere(user):
     signed_in(user).post("/api/me/logout-everywhere/")
     assert statuses(sign_in().json()) == [200, 200]
 
@@ -146,20 +146,20 @@ def test_a_session_in_the_admin_ends_with_the_tokens(user, kill):
     assert browser.get("/admin/").status_code == 302
 
 
-def test_a_password_set_in_the_admin_kills_tokens(user, staff):
+def test_a_password_set_in_the_admin_invalidates_tokens(user, staff):
     access = AccessToken.for_user(user)
     new = {"usable_password": "true", "password1": "another fine phrase", "password2": "another fine phrase"}
     assert staff.post(f"/admin/booking/user/{user.pk}/password/", new).status_code == 302
     assert status_and_code(me(access)) == (401, "password_changed")
 
 
-def test_a_password_set_in_the_admin_is_one_that_signs_in(user, staff):
+def test_a_password_set_in_the_admin_can_be_used_to_sign_in(user, staff):
     new = {"usable_password": "true", "password1": "long " * 28, "password2": "long " * 28}
     page = staff.post(f"/admin/booking/user/{user.pk}/password/", new)
     assert "It must contain at most 128 characters." in page.content.decode()
 
 
-def test_the_admin_says_how_long_a_password_may_be(user, staff):
+def test_the_admin_shows_the_maximum_length_of_a_password(user, staff):
     page = staff.get(f"/admin/booking/user/{user.pk}/password/")
     assert "Your password must contain at most 128 characters." in page.content.decode()
 
@@ -193,14 +193,14 @@ def test_a_request_reads_its_account_once(user, client, django_assert_num_querie
 
 
 @pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
-def test_a_token_of_an_earlier_version_is_dead(user, token_class, call):
+def test_a_token_of_an_earlier_version_is_invalid(user, token_class, call):
     User.objects.filter(pk=user.pk).update(session_key="")
     token = token_class()
     token["user_id"] = str(user.pk)
     assert status_and_code(call(token)) == DEAD
 
 
-def test_an_ended_sign_in_is_named_by_its_number():
+def test_a_revoked_session_has_a_name():
     assert str(RevokedSession(number=7)) == "7"
 
 
@@ -211,7 +211,7 @@ PBKDF2 = "django.contrib.auth.hashers.PBKDF2PasswordHasher"
 
 
 class CountedHasher(Argon2Hasher):
-    """The service's own, and how often it worked."""
+    """The service's hasher, which counts its runs."""
 
     runs = 0
 
@@ -243,7 +243,7 @@ def counted(settings):
     ids=["wrong password", "unknown name", "switched off", "no password", "empty password"],
 )
 @pytest.mark.django_db
-def test_whatever_is_wrong_a_sign_in_costs_one_hash_and_says_the_same(counted, fields, username):
+def test_every_failed_sign_in_computes_one_hash_and_has_the_same_error(counted, fields, username):
     make_user(username="esha", **fields)
     counted.runs = 0
     with CaptureQueriesContext(connection) as queries:
@@ -254,14 +254,14 @@ def test_whatever_is_wrong_a_sign_in_costs_one_hash_and_says_the_same(counted, f
 
 
 @pytest.mark.django_db
-def test_a_good_sign_in_costs_one_hash_too(counted):
+def test_a_successful_sign_in_computes_one_hash(counted):
     make_user(username="esha")
     counted.runs = 0
     assert (sign_in().status_code, counted.runs) == (200, 1)
 
 
 @pytest.mark.django_db
-def test_the_hash_has_the_parameters_that_owasp_names(settings):
+def test_the_hash_has_the_parameters_of_owasp(settings):
     settings.PASSWORD_HASHERS = [ARGON2]
     assert make_password(PASSWORD).startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
 
@@ -287,13 +287,13 @@ def test_a_wrong_password_replaces_no_hash(old_hash):
     assert User.objects.get().password == old_hash.password
 
 
-def test_a_better_hash_revokes_no_session(old_hash):
+def test_replacing_a_hash_revokes_no_session(old_hash):
     other = RefreshToken.for_user(old_hash)
     tokens = sign_in().json()
     assert statuses(tokens) == statuses({"access": other.access_token, "refresh": other}) == [200, 200]
 
 
-def test_a_better_hash_takes_no_newer_password_back(old_hash):
+def test_replacing_a_hash_keeps_a_concurrently_changed_password(old_hash):
     stale = User.objects.get()
     old_hash.set_password("another fine phrase")
     old_hash.save()
@@ -301,7 +301,7 @@ def test_a_better_hash_takes_no_newer_password_back(old_hash):
     assert [sign_in(password=password).status_code for password in (PASSWORD, "another fine phrase")] == [401, 200]
 
 
-def test_a_better_hash_does_not_bring_dead_tokens_back(old_hash):
+def test_replacing_a_hash_does_not_restore_revoked_tokens(old_hash):
     access, stale = AccessToken.for_user(old_hash), User.objects.get()
     revoke_all_sessions(user=old_hash)
     stale.check_password(PASSWORD)
@@ -313,6 +313,6 @@ def test_a_better_hash_does_not_bring_dead_tokens_back(old_hash):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_no_token_is_verified_for_others(method):
+def test_there_is_no_endpoint_that_verifies_tokens(method):
     answer = getattr(APIClient(), method)("/api/token/verify/", {"token": "x"})
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not found.", "code": "not_found"})

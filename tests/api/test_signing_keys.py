@@ -1,4 +1,4 @@
-"""Keys of tokens, and how one takes another's place."""
+"""The keys of tokens, and their replacement."""
 
 import jwt
 import pytest
@@ -14,7 +14,7 @@ DEAD = (401, "token_not_valid")
 
 @pytest.fixture
 def sign_with(settings):
-    """Makes one key sign and others verify."""
+    """A function that sets the signing key and the other verifying keys."""
 
     def sign_with(key, *older):
         _token.cache_clear()
@@ -23,13 +23,13 @@ def sign_with(settings):
     return sign_with
 
 
-def test_a_token_names_its_key(user, sign_with):
+def test_a_token_has_the_id_of_its_key(user, sign_with):
     sign_with(NEW, OLD)
     assert jwt.get_unverified_header(str(AccessToken.for_user(user)))["kid"] == kid_of(NEW)
     assert kid_of(NEW) not in (kid_of(OLD), NEW)
 
 
-def test_tokens_of_the_older_key_are_still_good(user, sign_with):
+def test_tokens_of_the_older_key_are_valid(user, sign_with):
     sign_with(OLD)
     access, token = str(AccessToken.for_user(user)), str(RefreshToken.for_user(user))
     sign_with(NEW, "another" * 10, OLD)
@@ -45,7 +45,7 @@ def test_a_refreshed_token_is_signed_by_the_newer_key(user, sign_with):
     assert (me(fresh["access"]).status_code, refresh(fresh["refresh"]).status_code) == (200, 200)
 
 
-def test_tokens_of_a_key_that_was_taken_away_are_dead(user, sign_with):
+def test_tokens_of_a_removed_key_are_invalid(user, sign_with):
     sign_with(OLD)
     access, token = str(AccessToken.for_user(user)), str(RefreshToken.for_user(user))
     sign_with(NEW)
@@ -56,17 +56,17 @@ def signed_by_hand(user, key, headers):
     return jwt.encode(AccessToken.for_user(user).payload, key, api_settings.ALGORITHM, headers=headers)
 
 
-def test_a_token_that_names_no_key_is_checked_with_the_one_that_signs(user, sign_with):
+def test_a_token_without_a_key_id_is_verified_with_the_signing_key(user, sign_with):
     sign_with(NEW, OLD)
     answers = [me(signed_by_hand(user, key, {})) for key in (NEW, OLD)]
     assert [answer.status_code for answer in answers] == [200, 401]
 
 
 @pytest.mark.parametrize("kid", [kid_of(OLD), "", "unknown", "../../etc/passwd", "' OR 1=1"])
-def test_a_token_that_names_another_key_than_its_own_is_refused(user, sign_with, kid):
+def test_a_token_with_the_id_of_another_key_is_refused(user, sign_with, kid):
     sign_with(NEW, OLD)
     assert status_and_code(me(signed_by_hand(user, NEW, {"kid": kid}))) == DEAD
 
 
-def test_by_default_the_secret_key_signs(settings):
+def test_the_secret_key_signs_by_default(settings):
     assert (settings.JWT_SIGNING_KEY, settings.JWT_VERIFYING_KEYS) == (settings.SECRET_KEY, [])

@@ -1,4 +1,4 @@
-"""Whatever a client sends is understood or refused, in JSON, and never breaks the service."""
+"""Invalid input is refused in JSON, and causes no server error."""
 
 import json
 
@@ -19,7 +19,7 @@ def book_path(show):
 # --- Seat numbers -----------------------------------------------------------------------------
 
 
-def test_a_seat_number_that_is_no_whole_number_is_refused(client, show):
+def test_a_seat_number_that_is_not_an_integer_is_refused(client, show):
     answers = {text: send(client, book_path(show), f'{{"seat_number": {text}}}') for text in NO_WHOLE_NUMBERS}
     errors = {text: field_errors(answer) for text, answer in answers.items()}
     assert errors == {text: {"seat_number": ["A whole number is required."]} for text in NO_WHOLE_NUMBERS}
@@ -27,7 +27,7 @@ def test_a_seat_number_that_is_no_whole_number_is_refused(client, show):
 
 
 @pytest.mark.parametrize("seat_number", ["0", "-1", "51", '"0"', '"51"', "2147483648", "9223372036854775808", "1" * 31])
-def test_a_whole_number_outside_the_hall_is_no_seat(client, show, seat_number):
+def test_a_seat_number_outside_the_hall_is_refused(client, show, seat_number):
     answer = send(client, book_path(show), f'{{"seat_number": {seat_number}}}')
     assert reasons(answer, 400) == no_such_seat()
     assert Booking.objects.count() == 0
@@ -48,12 +48,12 @@ def test_a_seat_number_that_is_not_json_is_refused(client, show, seat_number):
         ('{"seat_number": null}', "This field may not be null."),
     ],
 )
-def test_a_missing_seat_number_is_refused_by_its_field(client, show, body, reason):
+def test_a_missing_seat_number_is_refused_with_its_field(client, show, body, reason):
     assert field_errors(send(client, book_path(show), body)) == {"seat_number": [reason]}
 
 
 @pytest.mark.parametrize("seat_number", ["5", '"5"', '"05"'])
-def test_a_whole_number_and_plain_digits_are_taken(client, show, seat_number):
+def test_integers_and_digits_are_accepted(client, show, seat_number):
     answer = send(client, book_path(show), f'{{"seat_number": {seat_number}}}')
     assert reasons(answer, 201)["seat_number"] == 5
 
@@ -123,7 +123,7 @@ def test_an_invalid_id_is_not_found(client, pk, method, path):
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS_WITH_IDS)
-def test_the_largest_possible_id_is_looked_up(client, method, path):
+def test_the_largest_possible_id_is_not_found(client, method, path):
     answer = client.generic(method, path.format(2**63 - 1), '{"seat_number": 1}', content_type="application/json")
     assert reasons(answer, 404) == {"code": "not_found", "detail": "Not found."}
 
@@ -141,7 +141,7 @@ POSTS = [
     "/api/shows/{}/book/",
     "/api/bookings/{}/move/",
 ]
-# These want one of two fields; test_seats_input.py asks what is said where both are missing.
+# These require one of two fields; test_seats_input.py tests bodies without both.
 POSTS_OF_SEATS = ["/api/shows/{}/book-seats/", "/api/shows/{}/hold/"]
 NO_JSON = {
     "blank": b" ",
@@ -169,7 +169,7 @@ NO_OBJECTS = ["[]", "null", '"text"', "5", "2.5", "true", '[{"seat_number": 5}]'
 
 @pytest.fixture
 def post_to(client, show):
-    """Sends a raw body to one of POSTS or POSTS_OF_SEATS."""
+    """Send a raw body to one of POSTS or POSTS_OF_SEATS."""
 
     def post(path, body, content_type="application/json"):
         return send(client, path.format(show.pk), body, content_type)
@@ -182,7 +182,7 @@ def test_a_body_that_is_not_json_is_refused(post_to, path, name):
     assert reasons(post_to(path, NO_JSON[name]), 400)["code"] == "parse_error"
 
 
-def test_a_key_that_occurs_twice_is_named_as_the_reason(client, show):
+def test_a_duplicate_key_is_reported(client, show):
     answer = send(client, book_path(show), '{"seat_number": 5, "seat_number": 6}')
     assert reasons(answer, 400) == {
         "detail": "JSON parse error - A key occurs twice in one object.",
@@ -191,12 +191,12 @@ def test_a_key_that_occurs_twice_is_named_as_the_reason(client, show):
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_an_empty_body_lacks_each_field(post_to, path):
+def test_an_empty_body_is_refused_with_each_required_field(post_to, path):
     assert set(map(tuple, field_errors(post_to(path, "")).values())) == {("This field is required.",)}
 
 
 @pytest.mark.parametrize(("path", "body"), each_of_both([*POSTS, *POSTS_OF_SEATS], NO_OBJECTS))
-def test_a_body_that_is_no_object_is_refused(post_to, path, body):
+def test_a_body_that_is_not_an_object_is_refused(post_to, path, body):
     assert list(field_errors(post_to(path, body))) == [""]
 
 
@@ -237,7 +237,7 @@ def test_a_body_of_another_type_is_refused(post_to, path, content_type):
 @pytest.mark.parametrize(
     "content_type", ["application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/json;x=y"]
 )
-def test_json_is_taken_however_its_type_is_written(client, show, content_type):
+def test_json_is_accepted_in_each_spelling_of_its_media_type(client, show, content_type):
     assert reasons(send(client, book_path(show), '{"seat_number": 5}', content_type), 201)["seat_number"] == 5
 
 
@@ -261,13 +261,13 @@ CHARSETS = [
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
-def test_json_is_utf_8_whatever_charset_is_named(client, show, charset):
+def test_json_is_utf_8_with_any_charset_parameter(client, show, charset):
     answer = send(client, book_path(show), '{"seat_number": 5}', f"application/json; charset={charset}")
     assert reasons(answer, 201)["seat_number"] == 5
 
 
 @pytest.mark.django_db
-def test_a_list_is_returned_whatever_charset_is_named(anyone):
+def test_a_list_is_returned_for_any_charset_parameter(anyone):
     make_movie(title="Amélie")
     for charset in CHARSETS:
         answer = anyone.get("/api/movies/?search=am%C3%A9lie", CONTENT_TYPE=f"text/plain; charset={charset}")
@@ -301,19 +301,19 @@ GOOD_TEXTS = {
 
 
 def with_raw(fields, name, raw):
-    """The fields as JSON, with the one named replaced by raw text."""
+    """Return the fields as JSON, with the value of `name` replaced by raw text."""
     return json.dumps(fields | {name: "RAW"}).replace('"RAW"', raw)
 
 
 @pytest.mark.parametrize(("path", "field"), TEXT_FIELDS)
-def test_a_value_that_is_no_text_is_refused(post_to, path, field):
+def test_a_value_that_is_not_a_string_is_refused(post_to, path, field):
     bodies = {text: with_raw(GOOD_TEXTS.get(path, {}), field, text) for text in BAD_TEXTS}
     refused = {text: list(field_errors(post_to(path, body))) for text, body in bodies.items()}
     assert refused == {text: [field] for text in BAD_TEXTS}
 
 
 @pytest.mark.parametrize(("path", "field"), TEXT_FIELDS)
-def test_text_that_is_too_long_is_refused_by_its_field(post_to, path, field):
+def test_text_that_is_too_long_is_refused_with_its_field(post_to, path, field):
     answer = post_to(path, with_raw(GOOD_TEXTS.get(path, {}), field, json.dumps("x" * 100_000)))
     assert list(field_errors(answer)) == [field]
 

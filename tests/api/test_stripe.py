@@ -37,7 +37,7 @@ INTENTS, REFUNDS = "POST /v1/payment_intents", "POST /v1/refunds"
 
 
 class StripeSide:
-    """What happens at Stripe: the customer's card, faults, and Stripe's events."""
+    """A client of the stand-in: the customer's card, faults, and Stripe's events."""
 
     def __init__(self, base):
         self.base = base
@@ -57,7 +57,7 @@ class StripeSide:
         self.call("DELETE", "/_config/keys")
 
     def pay(self, intent, card=GOOD_CARD):
-        """The customer pays with the card, or is declined; returns Stripe's event about it."""
+        """Pay with the customer's card, which may be declined, and return Stripe's event."""
         expiry = {"exp_month": 12, "exp_year": 2050, "cvc": "123"}
         method = self.call("POST", "/v1/payment_methods", type="card", card={"number": card} | expiry).json()
         self.call("POST", f"/v1/payment_intents/{intent}", payment_method=method["id"])
@@ -127,7 +127,7 @@ def paid(side, intent):
 
 
 def send(client, event, *, body=None, secret=SECRET, signed_at=None, signature=None):
-    """Sends an event as Stripe does; `body` is what arrives instead of what was signed."""
+    """Send an event as Stripe does; `body` replaces the signed body."""
     signed = json.dumps(event)
     header = signature or stripe.WebhookSignature.generate_signature_header(signed, secret, signed_at)
     content = signed if body is None else body
@@ -135,7 +135,7 @@ def send(client, event, *, body=None, secret=SECRET, signed_at=None, signature=N
 
 
 def changed(event, **values):
-    """An event of its own about the same object with other values."""
+    """Return a new event about the same object with other values."""
     reported = event["data"]["object"] | values
     return event | {"id": f"evt_{timezone.now().timestamp()}", "data": {"object": reported}}
 
@@ -240,7 +240,7 @@ def test_a_lost_event_about_another_amount_does_not_settle_the_payment(client, h
 
 
 @pytest.mark.parametrize("fault", ["reset", "lost", "429", "409", "401", "html", "empty", "list"])
-def test_a_payment_whose_start_failed_is_asked_for_again(client, side, hold, fault):
+def test_a_payment_whose_start_failed_is_started_again(client, side, hold, fault):
     side.fail_next(INTENTS, fault)
     answers = [pay(client, hold) for _ in range(2)]
     assert (answers[0].status_code, answers[0].json()["code"]) == (409, "payment_failed")
@@ -274,7 +274,7 @@ def test_after_a_change_of_the_account_another_payment_is_started(client, side, 
     assert len(side.intents(hold.reference)) == 1
 
 
-def test_a_payment_that_takes_too_long_ends_within_the_request_s_time(client, side, hold, settings):
+def test_a_slow_payment_ends_within_the_request_s_deadline(client, side, hold, settings):
     settings.DATABASE_SECONDS = 1
     side.fail_next(INTENTS, "hang")
     begin = time.monotonic()
@@ -284,7 +284,7 @@ def test_a_payment_that_takes_too_long_ends_within_the_request_s_time(client, si
     assert (pay(client, hold).status_code, len(side.intents(hold.reference))) == (201, 1)
 
 
-def test_nobody_answers_at_the_address(client, hold, settings):
+def test_an_unreachable_provider_is_unavailable(client, hold, settings):
     settings.STRIPE_API_BASE = f"http://127.0.0.1:{free_port()}"
     assert pay(client, hold).json()["code"] == "payment_failed"
 
@@ -299,12 +299,12 @@ def test_a_slow_provider_does_not_take_every_thread(client, hold, side, monkeypa
 # --- Events -----------------------------------------------------------------------------------
 
 
-def test_an_event_that_comes_twice_counts_once(client, paid):
+def test_a_repeated_event_is_applied_once(client, paid):
     assert [send(client, paid).status_code for _ in range(2)] == [200, 200]
     assert (state(), PaymentEvent.objects.count(), Refund.objects.count()) == (("booked", "paid"), 1, 0)
 
 
-def test_parallel_deliveries_of_an_event_count_once(anyone, paid):
+def test_parallel_deliveries_of_an_event_are_applied_once(anyone, paid):
     answers = at_once([partial(send, anyone, paid)] * 4)
     assert {answer.status_code for answer in answers} <= {200, 503}
     assert (state(), PaymentEvent.objects.count(), Refund.objects.count()) == (("booked", "paid"), 1, 0)
@@ -367,7 +367,7 @@ def test_an_event_of_another_application_of_the_account_is_ignored(client, paid,
     assert (state(), PaymentEvent.objects.count()) == (("held", "pending"), 0)
 
 
-def test_the_payment_of_another_installation_is_not_taken_for_ours(client, paid):
+def test_payments_of_another_installation_are_ignored(client, paid):
     metadata = paid["data"]["object"]["metadata"] | {"order": "AAAAAAAA"}
     answer = send(client, changed(paid, metadata=metadata, id="pi_other"))
     assert (answer.status_code, answer.json()["code"], state()) == (404, "unknown_payment", ("held", "pending"))
@@ -379,7 +379,7 @@ def test_an_event_of_another_type_is_ignored(client, paid):
 
 
 @pytest.mark.parametrize("event", [{}, [], {"data": {"object": {"metadata": {"order": "A", "payment": "1"}}}}])
-def test_a_signed_event_that_can_not_be_read_is_refused(client, side, event):
+def test_a_signed_event_that_can_not_be_parsed_is_refused(client, side, event):
     answer = send(client, event)
     assert (answer.status_code, answer.json()["detail"]) == (400, "The event can't be read.")
 
@@ -491,7 +491,7 @@ def test_after_a_failure_that_stripe_repeats_the_refund_has_another_key(refund, 
     assert side.refunds(intent) == [(1200, "succeeded")]
 
 
-def test_two_calls_that_look_before_one_makes_the_refund_make_it_once(refund, side, intent, monkeypatch):
+def test_two_calls_that_find_no_refund_create_it_once(refund, side, intent, monkeypatch):
     """One is before the full hour, the other after it."""
     hour = (timezone.now() + timedelta(days=1)).replace(minute=0, second=0, microsecond=0)
     clock, both_looked = threading.local(), threading.Barrier(2)
@@ -516,13 +516,13 @@ def test_two_calls_that_look_before_one_makes_the_refund_make_it_once(refund, si
     assert side.refunds(intent) == [(1200, "succeeded")]
 
 
-def test_a_failure_that_two_workers_get_counts_once(refund):
+def test_a_failure_that_two_workers_get_is_counted_once(refund):
     for _ in range(2):
         _count_failure(refund)
     assert Refund.objects.get().provider_errors == 1
 
 
-def test_a_refund_that_stripe_refuses_is_asked_for_again_by_hand(refund, side, intent):
+def test_a_refund_that_stripe_refuses_is_retried_by_hand(refund, side, intent):
     side.fail_next(REFUNDS, "400")
     assert carry_out(refund) == ("failed", "Stripe: The charge is disputed.")
     retry_refund(refund_id=refund.pk, now=timezone.now())

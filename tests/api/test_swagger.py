@@ -63,7 +63,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def schema(django_db_setup, django_db_blocker):
-    """The document, with each reference to an error of a file replaced by that error."""
+    """Return the document, in which references to errors of files are replaced by the errors."""
     from rest_framework.test import APIClient
 
     with django_db_blocker.unblock():
@@ -87,7 +87,7 @@ def operations(schema):
     }
 
 
-def test_every_operation_stands_there_with_its_statuses_and_its_lock(schema):
+def test_every_operation_has_its_statuses_and_security(schema):
     found = {
         key: (operation.get("security", schema["security"]), sorted(map(int, operation["responses"])))
         for key, operation in operations(schema).items()
@@ -113,13 +113,13 @@ def test_every_body_has_an_example(schema):
 
 
 def refusals(kind=Refusal):
-    """Each class of refusal that has a code of its own."""
+    """Return the classes of refusals with a code of their own."""
     own = [kind] if "code" in vars(kind) else []
     return own + [refusal for below in kind.__subclasses__() for refusal in refusals(below)]
 
 
 def documented(schema):
-    """Each status of a refusal with its response."""
+    """Yield the statuses of refusals with their responses."""
     for operation in operations(schema).values():
         for status, response in operation["responses"].items():
             if int(status) >= 400:
@@ -127,7 +127,7 @@ def documented(schema):
 
 
 def own_properties(response):
-    """What an error of one operation has beside the members that all have."""
+    """Return the members of an operation's error in addition to the common ones."""
     shared, own = response["schema"]["allOf"]
     assert shared == {"$ref": "#/definitions/Error"}
     return own["properties"]
@@ -139,7 +139,7 @@ def test_every_refusal_has_an_example_with_one_of_its_codes(schema):
         assert response["examples"]["application/json"]["code"] in codes
 
 
-def test_every_code_stands_under_its_status(schema):
+def test_every_code_is_documented_under_its_status(schema):
     status_of_code = {code: status for code, (status, _) in FRAMEWORK_REFUSALS.items()}
     status_of_code |= {refusal.code: STATUS_OF_KIND[refusal.kind] for refusal in refusals()}
     for status, response in documented(schema):
@@ -147,7 +147,7 @@ def test_every_code_stands_under_its_status(schema):
         assert {status_of_code[code] for code in codes} == {status}
 
 
-def test_a_code_stands_for_one_refusal():
+def test_each_code_belongs_to_one_refusal():
     codes = [refusal.code for refusal in refusals()] + list(FRAMEWORK_REFUSALS)
     assert len(codes) == len(set(codes))
 
@@ -167,7 +167,7 @@ def test_repeatable_operations_document_the_key(schema):
     assert repeatable == {"/shows/{id}/book/", "/shows/{id}/book-seats/", "/shows/{id}/hold/", "/bookings/{id}/move/"}
 
 
-def test_a_key_says_for_how_long_it_works(schema):
+def test_the_key_s_description_has_its_lifetime(schema):
     parameters = operations(schema)["post", "/shows/{id}/hold/"]["parameters"]
     [key] = [parameter for parameter in parameters if parameter["name"] == "Idempotency-Key"]
     assert "A key works for 24 hours" in key["description"]
@@ -185,7 +185,7 @@ def test_members_of_a_refusal_are_in_its_schema(schema):
 
 
 def names_in(part, schema):
-    """The definitions that a part of the document refers to, through others too."""
+    """Return the definitions that a part of the document refers to, directly or indirectly."""
     for name in re.findall('"#/definitions/(\\w+)"', json.dumps(part)):
         yield name
         yield from names_in(schema["definitions"][name], schema)
@@ -195,7 +195,7 @@ def of_responses(schema):
     return set(names_in([operation["responses"] for operation in operations(schema).values()], schema))
 
 
-# What a response may lack.
+# Optional members of responses.
 OPTIONAL = {"UnavailableSeat": {"mine"}, "Error": {"errors"}}
 
 
@@ -210,7 +210,7 @@ def test_no_definition_is_for_a_request_and_a_response(schema):
     assert set(names_in(bodies, schema)) & of_responses(schema) == set()
 
 
-def test_a_response_has_no_defaults_and_no_fields_that_are_only_read(schema):
+def test_responses_have_no_defaults_and_no_read_only_fields(schema):
     properties = [one["properties"].values() for one in schema["definitions"].values()]
     assert [one for of_one in properties for one in of_one if one.keys() & {"default", "readOnly"}] == []
 
@@ -254,7 +254,7 @@ def test_files_are_documented_by_their_media_types(schema):
     }
 
 
-def test_an_error_in_the_input_names_its_field(schema):
+def test_the_example_of_an_error_in_the_input_has_its_field(schema):
     error = schema["definitions"]["Error"]
     assert error["required"] == ["code", "detail"]
     assert error["properties"]["errors"]["items"] == {"$ref": "#/definitions/FieldError"}
@@ -313,7 +313,7 @@ def test_references_have_their_pattern(schema):
     assert "minimum" not in path
 
 
-def test_a_request_asks_for_nothing_that_it_does_not_use(schema):
+def test_requests_have_no_unused_parameters(schema):
     assert list(schema["definitions"]["Refresh"]["properties"]) == ["refresh"]
     assert schema["definitions"]["Signup"]["required"] == ["username", "password"]
 
@@ -323,7 +323,7 @@ def test_the_number_of_seats_is_bounded(schema):
     assert (seats["count"]["minimum"], seats["count"]["maximum"], seats["seat_numbers"]["maxItems"]) == (1, 50, 50)
 
 
-def test_the_document_names_a_contact_and_a_licence(schema):
+def test_the_document_has_a_contact_and_a_licence(schema):
     assert (schema["info"]["contact"]["name"], schema["info"]["license"]["name"]) == ("Movie ticket booking", "CC0-1.0")
 
 
@@ -337,7 +337,7 @@ def test_tags_and_operations_follow_the_journey(schema):
 
 
 def query_of(schema, path):
-    """The query parameters of a list by name, without their descriptions."""
+    """Return the query parameters of a list by name, without their descriptions."""
     parameters = [one for one in operations(schema)["get", path]["parameters"] if one["in"] == "query"]
     assert all(one.pop("description") and not one.pop("required") for one in parameters)
     return {one.pop("name"): one for one in parameters if one.pop("in")}
@@ -378,7 +378,7 @@ def order(*names):
         ),
     ],
 )
-def test_the_query_of_a_list_stands_there_with_its_types(schema, path, query):
+def test_the_query_parameters_of_lists_have_types(schema, path, query):
     assert query_of(schema, path) == query | PAGED
 
 
@@ -403,13 +403,13 @@ def test_limited_operations_document_the_headers(schema):
 
 
 def examples(anyone):
-    """The ids and the fields of bodies that Swagger fills in, by where."""
+    """Return the ids and the fields of bodies in the examples, by their place."""
     schema = anyone.get("/swagger.json").json()
     ids = {path: item["parameters"][0].get("x-example") for path, item in schema["paths"].items() if "{" in path}
     return ids, {name: definition.get("example") for name, definition in schema["definitions"].items()}
 
 
-def test_examples_name_the_next_show_with_time_and_seats_left(anyone, db):
+def test_examples_use_the_next_show_with_free_seats(anyone, db):
     soon = timezone.now() + timedelta(minutes=59)
     make_show(starts_at=soon)
     make_booking(show=make_show(starts_at=soon + timedelta(hours=1), total_seats=2))
@@ -419,21 +419,21 @@ def test_examples_name_the_next_show_with_time_and_seats_left(anyone, db):
     assert {ids[f"/shows/{{id}}/{end}"] for end in ("", "seats/", "book/", "book-seats/", "hold/")} == {show.pk}
 
 
-def test_examples_name_seats_that_are_free(anyone, show):
+def test_examples_use_free_seats(anyone, show):
     for seat_number in (1, 3):
         make_booking(show=show, seat_number=seat_number)
     _, bodies = examples(anyone)
     assert (bodies["Seat"], bodies["Move"]) == ({"seat_number": 2}, {"seat_number": 4})
 
 
-def test_examples_name_a_user_who_is_not_there_yet(anyone, db):
+def test_examples_use_a_free_username(anyone, db):
     make_user(username="Esha")
     make_user(username="esha2")
     _, bodies = examples(anyone)
     assert [bodies[name]["username"] for name in ("Signup", "Token")] == ["esha3", "esha3"]
 
 
-def test_the_example_signs_up_in_production_too(anyone, db, settings):
+def test_the_example_of_a_sign_up_is_valid_in_production(anyone, db, settings):
     settings.AUTH_PASSWORD_VALIDATORS = [
         *settings.AUTH_PASSWORD_VALIDATORS,
         {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -442,7 +442,7 @@ def test_the_example_signs_up_in_production_too(anyone, db, settings):
     assert anyone.post("/api/signup/", bodies["Signup"]).status_code == 201
 
 
-def test_a_database_that_is_away_leaves_fixed_examples(anyone, db):
+def test_without_the_database_the_examples_are_fixed(anyone, db):
     def fail(*_):
         raise DatabaseError
 
@@ -454,7 +454,7 @@ def test_a_database_that_is_away_leaves_fixed_examples(anyone, db):
 # --- Pages ------------------------------------------------------------------------------------
 
 
-def test_yaml_says_the_same(schema, anyone, db):
+def test_the_yaml_document_equals_the_json_document(schema, anyone, db):
     import yaml
 
     assert yaml.safe_load(anyone.get("/swagger.yaml").content)["paths"].keys() == schema["paths"].keys()
@@ -505,11 +505,11 @@ def test_another_method_of_a_document_is_refused_in_json(anyone, path, accept):
     assert answer.json() == {"code": "method_not_allowed", "detail": 'Method "POST" not allowed.'}
 
 
-def test_the_document_s_text_suits_each_of_its_pages(schema):
+def test_the_json_document_does_not_mention_swagger_ui(schema):
     assert "Execute" not in schema["info"]["description"]
 
 
-def test_the_start_page_leads_to_the_admin_and_the_documents(anyone, db):
+def test_the_start_page_links_to_the_admin_and_the_documents(anyone, db):
     page = anyone.get("/").content.decode()
     links = re.findall(r'href="([^"]+)"', page[page.index("<main") :])
     assert links == ["/admin/", "/swagger/", "/redoc/", "/swagger.json", "/swagger.yaml", "/api/"]

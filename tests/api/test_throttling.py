@@ -1,4 +1,4 @@
-"""How often a client may try before it has to wait."""
+"""Rate limits of the API."""
 
 import pytest
 from django.test import Client
@@ -53,7 +53,7 @@ def test_a_customer_has_to_wait_after_too_many_attempts(client, path, status):
 
 
 @pytest.mark.django_db
-def test_a_refusal_of_a_limit_says_how_long_to_wait(anyone):
+def test_the_refusal_of_a_limit_has_the_time_to_wait(anyone):
     answer = [sign_up(anyone) for _ in range(3)][-1]
     wait = int(answer["Retry-After"])
     detail = f"Request was throttled. Expected available in {wait} seconds."
@@ -64,8 +64,8 @@ def test_a_refusal_of_a_limit_says_how_long_to_wait(anyone):
 # --- Headers ----------------------------------------------------------------------------------
 
 
-def told(answer):
-    """The limit, what is left of it, and whether the window ends within the hour that it lasts."""
+def limit_headers(answer):
+    """Return the limit, the remaining attempts, and whether the window ends within an hour."""
     limit, remaining, reset = (int(answer[f"RateLimit-{name}"]) for name in ("Limit", "Remaining", "Reset"))
     return limit, remaining, 3590 <= reset <= 3600
 
@@ -92,17 +92,17 @@ LIMITED = [
 def test_each_limited_response_has_the_remaining_attempts(client, method, path):
     answers = [client.generic(method, path, "{}", content_type="application/json") for _ in range(3)]
     assert [answer.status_code == 429 for answer in answers] == [False, False, True]
-    assert [told(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
+    assert [limit_headers(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
     assert answers[-1]["RateLimit-Reset"] == answers[-1]["Retry-After"]
 
 
 def test_a_successful_response_has_the_remaining_attempts(client, show):
     answer = client.post(f"/api/shows/{show.pk}/book/", {"seat_number": 1})
-    assert (answer.status_code, told(answer)) == (201, (2, 1, True))
+    assert (answer.status_code, limit_headers(answer)) == (201, (2, 1, True))
 
 
 @pytest.mark.parametrize("path", ["/api/movies/", "/api/my-bookings/", "/api/me/"])
-def test_an_answer_without_a_limit_has_no_such_headers(client, path):
+def test_a_response_without_a_limit_has_no_such_headers(client, path):
     assert [name for name in client.get(path).headers if name.startswith("RateLimit")] == []
 
 
@@ -121,7 +121,7 @@ def test_the_sign_in_page_of_the_admin_has_the_remaining_attempts(db):
     form = {"username": "esha", "password": "wrong"}
     answers = [Client().post("/admin/login/", form) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert [told(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
+    assert [limit_headers(answer) for answer in answers] == [(2, 1, True), (2, 0, True), (2, 0, True)]
 
 
 # --- Who has to wait --------------------------------------------------------------------------
@@ -134,12 +134,12 @@ def test_another_address_may_still_sign_up(anyone):
 
 
 @pytest.mark.django_db
-def test_a_forwarded_address_is_not_believed(anyone):
+def test_a_forwarded_address_is_ignored(anyone):
     answers = [sign_up(anyone, HTTP_X_FORWARDED_FOR=f"192.0.2.{number}") for number in range(3)]
     assert [answer.status_code for answer in answers] == [400, 400, 429]
 
 
-def test_guessing_at_one_user_name_does_not_lock_out_another(anyone, user):
+def test_guessing_at_one_username_does_not_lock_out_another(anyone, user):
     assert statuses(lambda: sign_in(anyone, "asha")) == [401, 401, 429]
     assert sign_in(anyone, "esha", PASSWORD).status_code == 200
 
@@ -150,7 +150,7 @@ def test_guessing_from_one_address_does_not_lock_out_another(anyone, user):
 
 
 @pytest.mark.parametrize("names", [("esha", "Esha", "ESHA"), ("esha", " esha", "esha ")])
-def test_one_user_name_written_otherwise_counts_as_the_same(anyone, user, names):
+def test_spellings_of_a_username_are_counted_together(anyone, user, names):
     assert [sign_in(anyone, name).status_code for name in names] == [401, 401, 429]
 
 
@@ -159,13 +159,13 @@ def test_the_right_password_has_to_wait_too(anyone, user):
     assert sign_in(anyone, "esha", PASSWORD).status_code == 429
 
 
-def test_one_customer_s_haste_does_not_hold_up_another(client, show):
+def test_the_limit_of_one_customer_does_not_affect_another(client, show):
     path = f"/api/shows/{show.pk}/book/"
     assert statuses(lambda: client.post(path, {"seat_number": 99})) == [400, 400, 429]
     assert signed_in(make_user()).post(path, {"seat_number": 1}).status_code == 201
 
 
-def test_a_customer_who_has_to_wait_books_nothing(client, show):
+def test_a_throttled_customer_books_nothing(client, show):
     path = f"/api/shows/{show.pk}/book/"
     answers = [client.post(path, {"seat_number": number}).status_code for number in (1, 2, 3)]
     assert (answers, show.bookings.count()) == ([201, 201, 429], 2)
@@ -189,7 +189,7 @@ def test_booking_and_cancelling_count_together(client, user, show):
         "/api/shows/{show}/seats/",
     ],
 )
-def test_browsing_has_no_limit(anyone, show, path):
+def test_reading_the_catalogue_has_no_limit(anyone, show, path):
     path = path.format(movie=show.movie_id, show=show.pk)
     assert statuses(lambda: anyone.get(path), 10) == [200] * 10
 

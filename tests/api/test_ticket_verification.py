@@ -1,4 +1,4 @@
-"""The code in docs/tickets.md, which verifies tickets without the service."""
+"""The example in docs/tickets.md, which verifies tickets without the service."""
 
 import re
 

@@ -54,7 +54,7 @@ def test_links_lead_to_the_public_address(client, booking, settings):
 
 
 @pytest.mark.parametrize("ending", FILES)
-def test_a_ticket_is_a_file_too(client, booking, ending):
+def test_a_ticket_can_be_downloaded(client, booking, ending):
     answer = get(client, booking, f"ticket.{ending}")
     name = f"{booking.reference}.ics" if ending == "ics" else f"ticket-{booking.reference}-A5.{ending}"
     assert (answer.status_code, answer["Content-Type"]) == (200, FILES[ending])
@@ -73,7 +73,7 @@ def test_the_file_of_an_order_has_a_page_for_each_booked_seat(client, order):
     assert read_pdf(content) == [ticket["ticket"] for ticket in tickets]
 
 
-def test_an_order_that_is_overpaid_owes_nothing(client, booking):
+def test_nothing_is_due_for_an_overpaid_order(client, booking):
     make_payment(booking, 20)
     assert get(client, booking).json()["due"] == "0.00"
 
@@ -161,14 +161,14 @@ def test_a_calendar_entry_of_a_changed_time_has_the_same_uid(client, booking):
 # --- The PDF ----------------------------------------------------------------------------------
 
 
-def test_the_page_of_the_pdf_has_what_the_customer_needs(client, booking):
+def test_the_page_of_the_pdf_has_show_seat_and_reference(client, booking):
     [text] = [text_of(page) for page in pages_of(get(client, booking, "ticket.pdf").content)]
     lines = ["Monday 1 June 2099, 18:00", "Seat A5", booking.reference, booking.show.movie.title]
     assert [line for line in lines if line not in text] == []
     assert "Not paid: 12.00 EUR to pay for this order before you enter." in " ".join(text.split())
 
 
-def test_a_paid_ticket_says_nothing_about_money(client, user, show):
+def test_a_paid_ticket_has_no_amount_due(client, user, show):
     booking = make_booking(user=user, show=show)
     assert "paid" not in text_of(pages_of(get(client, booking, "ticket.pdf").content)[0])
 
@@ -197,7 +197,7 @@ def test_the_page_needs_no_account(anyone, booking):
     assert services.ticket_svg(booking=booking) in text
 
 
-def test_the_page_is_for_nobody_but_its_holder(anyone, booking):
+def test_the_page_is_private_and_not_indexed(anyone, booking):
     answer = page(anyone, booking)
     headers = {"Cache-Control": "private, no-cache", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
     assert {name: answer[name] for name in headers} == headers
@@ -205,7 +205,7 @@ def test_the_page_is_for_nobody_but_its_holder(anyone, booking):
 
 
 @pytest.mark.parametrize(("price", "is_said"), [(12, True), (0, False)])
-def test_the_page_says_what_is_due(anyone, user, show, price, is_said):
+def test_the_page_has_the_amount_due(anyone, user, show, price, is_said):
     answer = page(anyone, make_booking(user=user, show=show, price=price))
     assert ("Not paid: 12.00 EUR to pay for this order before you enter." in answer.content.decode()) == is_said
 
@@ -218,14 +218,14 @@ def test_the_page_says_what_is_due(anyone, user, show, price, is_said):
         ({"status": "blocked", "user": None}, "A blocked seat has no ticket."),
     ],
 )
-def test_the_page_of_an_ended_ticket_says_why(anyone, booking, change, reason):
+def test_the_page_of_an_ended_ticket_has_the_reason(anyone, booking, change, reason):
     Booking.objects.filter(pk=booking.pk).update(**change)
     answer = page(anyone, booking)
     assert (answer.status_code, reason in answer.content.decode()) == (410, True)
     assert "<svg" not in answer.content.decode()
 
 
-def test_a_link_outlives_a_new_key(anyone, booking, settings):
+def test_a_link_is_valid_after_a_change_of_the_signing_key(anyone, booking, settings):
     path = services.ticket_path(booking=booking)
     settings.TICKET_SIGNING_KEYS = [token_bytes(32), *settings.TICKET_SIGNING_KEYS]
     assert (services.ticket_path(booking=booking) != path, anyone.get(path).status_code) == (True, 200)
@@ -236,7 +236,7 @@ def test_a_link_with_another_signature_is_not_found(anyone, booking, change):
     assert anyone.get(change(services.ticket_path(booking=booking))).status_code == 404
 
 
-def test_a_signed_text_of_another_form_is_no_link(anyone, db):
+def test_a_signed_text_of_another_format_is_not_found(anyone, db):
     from booking.services.door.tickets import _link_signer
 
     assert anyone.get(f"/t/{_link_signer().sign('1-2')}/").status_code == 404
@@ -252,6 +252,6 @@ def test_a_blocked_seat_has_no_page(anyone, show):
     assert page(anyone, make_block(show=show)).status_code == 410
 
 
-def test_the_worker_is_a_script(anyone):
+def test_the_service_worker_is_a_script(anyone):
     answer = anyone.get("/t/worker.js")
     assert (answer.status_code, answer["Content-Type"]) == (200, "text/javascript")

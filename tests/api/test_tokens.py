@@ -1,4 +1,4 @@
-"""Signing in, staying signed in and being signed out."""
+"""Signing in, refreshing tokens and signing out."""
 
 from collections import Counter
 from datetime import timedelta
@@ -23,22 +23,22 @@ def expired(token):
 # --- Signing in -------------------------------------------------------------------------------
 
 
-def test_the_access_token_of_a_sign_in_is_good(user):
+def test_the_access_token_of_a_sign_in_is_valid(user):
     assert me(sign_in().json()["access"]).json()["username"] == "esha"
 
 
-def test_the_refresh_token_of_a_sign_in_is_good(user):
+def test_the_refresh_token_of_a_sign_in_is_valid(user):
     answer = refresh(sign_in().json()["refresh"])
     assert me(answer.json()["access"]).json()["username"] == "esha"
 
 
 @pytest.mark.parametrize("username", ["esha", "Esha", "ESHA", "eShA", " esha "])
-def test_a_user_name_signs_in_in_any_case(user, username):
+def test_a_username_may_be_entered_in_any_case(user, username):
     assert sign_in(username).status_code == 200
 
 
 @pytest.mark.django_db
-def test_a_name_signed_up_in_capitals_signs_in_in_small_letters(anyone):
+def test_a_username_in_capitals_can_be_entered_in_lower_case(anyone):
     anyone.post("/api/signup/", {"username": "EshaK", "password": PASSWORD})
     assert sign_in("eshak").status_code == 200
 
@@ -56,11 +56,11 @@ def test_another_password_does_not_sign_in(user, password):
 
 
 @pytest.mark.parametrize("username", ["nobody", "esha2", "e%", "esha'--"])
-def test_an_unknown_user_name_does_not_sign_in(user, username):
+def test_an_unknown_username_does_not_sign_in(user, username):
     assert status_and_code(sign_in(username)) == (401, "no_active_account")
 
 
-def test_an_account_that_was_switched_off_does_not_sign_in(user):
+def test_a_deactivated_account_does_not_sign_in(user):
     user.is_active = False
     user.save()
     assert status_and_code(sign_in()) == (401, "no_active_account")
@@ -84,7 +84,7 @@ def test_refreshing_gives_two_new_tokens(user):
     assert (new["access"] != old["access"], new["refresh"] != old["refresh"]) == (True, True)
 
 
-def test_a_refresh_token_is_used_up(user, no_grace):
+def test_a_refresh_token_can_be_used_once(user, no_grace):
     token = RefreshToken.for_user(user)
     refresh(token)
     assert status_and_code(refresh(token)) == (401, "token_not_valid")
@@ -95,7 +95,7 @@ def test_a_refresh_token_used_again_immediately_has_the_same_successors(user):
     assert refresh(token).json() == refresh(token).json()
 
 
-def test_the_grace_begins_with_the_first_use(user, monkeypatch):
+def test_the_grace_period_begins_with_the_first_use(user, monkeypatch):
     token = RefreshToken.for_user(user)
     first = refresh(token).json()
     later = aware_utcnow() + timedelta(seconds=9)
@@ -128,14 +128,14 @@ def test_a_refresh_token_used_8_times_concurrently_has_the_same_successors(user)
 
 @pytest.mark.parametrize("jti", ["x" * 1000, "\0", "a\ud800", 7, None, ["a"], "A" * 32])
 @pytest.mark.parametrize("path", ["refresh/", "blacklist/"])
-def test_a_refresh_token_whose_id_makes_no_sense_is_refused(anyone, user, path, jti):
+def test_a_refresh_token_with_an_invalid_id_is_refused(anyone, user, path, jti):
     token = RefreshToken.for_user(user)
     token["jti"] = jti
     answer = anyone.post(f"/api/token/{path}", {"refresh": str(token)})
     assert answer.status_code in (400, 401)
 
 
-def test_a_token_of_a_server_whose_clock_is_ahead_is_good(user):
+def test_a_token_of_a_server_whose_clock_is_ahead_is_valid(user):
     token = AccessToken.for_user(user)
     token.set_iat(at_time=aware_utcnow() + timedelta(seconds=3))
     assert me(token).status_code == 200
@@ -148,7 +148,7 @@ def test_a_token_from_the_future_is_refused(user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_token_refreshed_and_signed_out_concurrently_is_used_up(user):
+def test_a_token_refreshed_and_signed_out_concurrently_is_invalid(user):
     token = RefreshToken.for_user(user)
     at_once([lambda: refresh(token), lambda: sign_out(token)] * 4)
     assert status_and_code(refresh(token)) == (401, "token_not_valid")
@@ -167,7 +167,7 @@ def test_an_expired_refresh_token_is_refused(user):
 @pytest.mark.parametrize(
     "token", ["rubbish", "a.b.c", "...", "é.é.é", "e30.e30.e30", "x" * 2000, "eyJhbGciOiJub25lIn0.e30."]
 )
-def test_rubbish_is_no_refresh_token(call, token):
+def test_an_invalid_refresh_token_is_refused(call, token):
     assert status_and_code(call(token)) == (401, "token_not_valid")
 
 
@@ -185,12 +185,12 @@ def test_a_token_without_a_signature_is_refused(user):
 # --- Signing out ------------------------------------------------------------------------------
 
 
-def test_signing_out_answers_with_an_empty_object(user):
+def test_signing_out_returns_an_empty_object(user):
     answer = sign_out(RefreshToken.for_user(user))
     assert (answer.status_code, answer.json()) == (200, {"detail": "Signed out."})
 
 
-def test_a_refresh_token_is_dead_after_signing_out(user):
+def test_a_refresh_token_is_invalid_after_signing_out(user):
     token = RefreshToken.for_user(user)
     sign_out(token)
     assert status_and_code(refresh(token)) == (401, "token_not_valid")
@@ -202,7 +202,7 @@ def test_signing_out_twice_is_refused(user):
     assert status_and_code(sign_out(token)) == (401, "token_not_valid")
 
 
-def test_signing_out_leaves_other_devices_signed_in(user):
+def test_signing_out_does_not_affect_other_devices(user):
     here, there = RefreshToken.for_user(user), RefreshToken.for_user(user)
     sign_out(here)
     assert refresh(there).status_code == 200
@@ -212,14 +212,14 @@ def test_signing_out_leaves_other_devices_signed_in(user):
 
 
 @pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
-def test_a_deleted_user_s_token_is_dead(user, token_class, call):
+def test_a_deleted_user_s_token_is_invalid(user, token_class, call):
     token = token_class.for_user(user)
     user.delete()
     assert status_and_code(call(token)) == (401, "user_not_found")
 
 
 @pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
-def test_a_switched_off_account_s_token_is_dead(user, token_class, call):
+def test_a_deactivated_account_s_token_is_invalid(user, token_class, call):
     token = token_class.for_user(user)
     user.is_active = False
     user.save()
@@ -227,7 +227,7 @@ def test_a_switched_off_account_s_token_is_dead(user, token_class, call):
 
 
 @pytest.mark.parametrize(("token_class", "call"), [(AccessToken, me), (RefreshToken, refresh)])
-def test_a_changed_password_kills_earlier_tokens(user, token_class, call):
+def test_a_changed_password_invalidates_earlier_tokens(user, token_class, call):
     token = token_class.for_user(user)
     change_password(user)
     assert status_and_code(call(token)) == (401, "password_changed")
@@ -238,13 +238,13 @@ def test_a_changed_password_signs_in_and_the_old_one_does_not(user):
     assert [sign_in(password=NEW_PASSWORD).status_code, sign_in().status_code] == [200, 401]
 
 
-def test_a_refused_password_change_kills_nothing(user):
+def test_a_refused_password_change_invalidates_no_token(user):
     access = AccessToken.for_user(user)
     signed_in(user).post("/api/me/password/", {"current_password": "wrong", "new_password": NEW_PASSWORD})
     assert me(access).status_code == 200
 
 
-def test_a_changed_password_leaves_other_people_signed_in(user):
+def test_a_changed_password_does_not_affect_other_users(user):
     access = AccessToken.for_user(make_user())
     change_password(user)
     assert me(access).status_code == 200
@@ -254,7 +254,7 @@ def test_an_expired_access_token_is_refused(user):
     assert status_and_code(me(expired(AccessToken.for_user(user)))) == (401, "token_not_valid")
 
 
-def test_a_refresh_token_is_no_access_token(user):
+def test_a_refresh_token_is_not_accepted_as_an_access_token(user):
     assert status_and_code(me(RefreshToken.for_user(user))) == (401, "token_not_valid")
 
 
@@ -283,7 +283,7 @@ BAD_TOKENS = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("header", EMPTY_HEADERS)
-def test_an_empty_header_is_no_sign_in(anyone, header):
+def test_an_empty_header_does_not_authenticate(anyone, header):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=header)
     assert status_and_code(answer) == (401, "not_authenticated")
     assert answer["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -291,13 +291,13 @@ def test_an_empty_header_is_no_sign_in(anyone, header):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("header", BAD_HEADERS)
-def test_a_header_that_is_no_bearer_and_token_is_refused(anyone, header):
+def test_a_header_without_bearer_and_token_is_refused(anyone, header):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=header)
     assert status_and_code(answer) == (401, "bad_authorization_header")
     assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_request"'
 
 
-def test_the_error_for_a_token_without_its_scheme_says_how_to_send_it(anyone, user):
+def test_the_error_for_a_token_without_its_scheme_explains_the_header(anyone, user):
     answer = anyone.get("/api/me/", HTTP_AUTHORIZATION=str(AccessToken.for_user(user)))
     assert answer.json()["detail"] == (
         'The header Authorization must be the word "Bearer", a space, and the access token of POST /api/token/.'
@@ -310,7 +310,7 @@ def test_the_scheme_may_be_in_any_case(anyone, user, scheme):
     assert answer.status_code == 200
 
 
-def test_a_401_says_how_to_get_a_token(anyone):
+def test_a_401_explains_how_to_get_a_token(anyone):
     detail = anyone.get("/api/me/").json()["detail"]
     assert detail == (
         "This needs an access token. Get one from POST /api/token/ and send it in the header: "
@@ -318,7 +318,7 @@ def test_a_401_says_how_to_get_a_token(anyone):
     )
 
 
-def test_the_challenge_for_a_bad_token_names_the_error():
+def test_the_challenge_for_an_invalid_token_has_the_error():
     answer = me("rubbish")
     assert answer["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
     assert answer.json()["detail"] == (
@@ -327,13 +327,13 @@ def test_the_challenge_for_a_bad_token_names_the_error():
     )
 
 
-def test_the_challenge_for_a_wrong_password_names_none(user):
+def test_the_challenge_for_a_wrong_password_has_no_error(user):
     assert sign_in(password="wrong")["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("token", BAD_TOKENS, ids=lambda token: ascii(token)[:20])
-def test_rubbish_is_no_access_token(token):
+def test_an_invalid_access_token_is_refused(token):
     assert status_and_code(me(token)) == (401, "token_not_valid")
 
 
@@ -342,26 +342,26 @@ HEADERS = [*EMPTY_HEADERS, *BAD_HEADERS, *(f"Bearer {token}" for token in BAD_TO
 
 
 @pytest.mark.parametrize("header", HEADERS, ids=lambda header: ascii(header)[:20])
-def test_public_reads_ignore_an_odd_header(anyone, show, header):
+def test_public_reads_ignore_an_invalid_header(anyone, show, header):
     paths = [path.format(movie=show.movie_id, show=show.pk) for path in PUBLIC]
     answers = [anyone.get(path, HTTP_AUTHORIZATION=header) for path in paths]
     assert [answer.status_code for answer in answers] == [200] * 4
 
 
-def test_public_reads_ignore_a_stale_token(anyone, user, show):
+def test_public_reads_ignore_an_invalid_token(anyone, user, show):
     anyone.credentials(HTTP_AUTHORIZATION=f"Bearer {expired(AccessToken.for_user(user))}")
     paths = [path.format(movie=show.movie_id, show=show.pk) for path in PUBLIC]
     assert [anyone.get(path).status_code for path in paths] == [200] * 4
 
 
-def test_signing_in_and_up_ignores_a_stale_token(anyone, user):
+def test_signing_in_and_up_ignores_an_invalid_token(anyone, user):
     anyone.credentials(HTTP_AUTHORIZATION=f"Bearer {expired(AccessToken.for_user(user))}")
     signup = anyone.post("/api/signup/", {"username": "asha", "password": PASSWORD})
     token = anyone.post("/api/token/", {"username": "asha", "password": PASSWORD})
     assert (signup.status_code, token.status_code) == (201, 200)
 
 
-def test_a_token_that_was_good_a_moment_ago_is_refused_once_it_has_expired(client, monkeypatch):
+def test_a_cached_token_is_refused_once_it_has_expired(client, monkeypatch):
     assert client.get("/api/me/").status_code == 200
     later = aware_utcnow() + timedelta(days=1)
     monkeypatch.setattr("booking.authentication.time", later.timestamp)
@@ -384,7 +384,7 @@ def test_a_token_that_was_good_a_moment_ago_is_refused_once_it_has_expired(clien
     ],
 )
 @pytest.mark.parametrize("path", ["/api/me/", "/api/shows/1/book/"])
-def test_a_token_that_is_signed_and_makes_no_sense_is_refused(anyone, user, path, claim, value):
+def test_a_signed_token_with_invalid_claims_is_refused(anyone, user, path, claim, value):
     token = AccessToken.for_user(user)
     token[claim] = value
     method = anyone.get if path == "/api/me/" else anyone.post

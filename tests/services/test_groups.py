@@ -227,7 +227,7 @@ def test_a_missing_block_is_refused_with_the_size_of_the_largest_one(user, gap):
     assert active_seats(gap) == [2]
 
 
-def test_seats_that_may_be_apart_are_booked_apart(user, gap):
+def test_split_seats_are_booked_if_allowed(user, gap):
     assert seats(book_best(user, gap, 3, split=True)) == [1, 3, 4]
 
 

@@ -112,7 +112,7 @@ def test_a_customer_without_an_address_gets_no_task(user, show):
     assert kinds() == []
 
 
-def test_where_no_mail_is_sent_there_is_no_task(ann, show, settings):
+def test_a_service_that_sends_no_mail_enqueues_no_task(ann, show, settings):
     settings.SENDS_MAIL = False
     [booking, _] = booked(ann, show)
     cancel_booking(booking_id=booking.pk, now=NOW)

@@ -71,13 +71,17 @@ class BookingPage(admin.ModelAdmin):
         if obj is None:
             return self.fields
         if obj.status == Booking.Status.BLOCKED:
-            return ("status", "reason", "show", "label", "created_at")
-        sale = ("reference", "status", "customer", "show", "label", "created_at", "seller", "mover")
+            return ("status", "reason", "show", "seat", "created_at")
+        sale = ("reference", "status", "customer", "show", "seat", "created_at", "seller", "mover")
         return (*sale, "cancelled_at", "who_cancelled")
 
     @admin.display(description="customer")
     def customer(self, booking: Booking) -> str:
         return account_text(booking.user) if booking.user else customer_of(booking)
+
+    @admin.display(description="seat")
+    def seat(self, booking: Booking) -> str:
+        return booking.label
 
     # Names without the links to accounts that Django would show; the box office may not view accounts.
     @admin.display(description="sold by")

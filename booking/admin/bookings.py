@@ -28,7 +28,7 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
 
     form = SellForm
     # The most important columns come first, because narrow screens show only these without scrolling.
-    list_display = ("reference", "label", "user", "status", "show", "created_at")
+    list_display = ("reference", "seat", "user", "status", "show", "created_at")
     list_filter = (StatusFilter, DayFilter, ShowFilter, CustomerFilter, "show__screen", "created_at")
     list_select_related = ("show__movie", "show__screen", "user")
     # get_search_results searches the customers and movies too.

@@ -135,6 +135,13 @@ def test_bookings_are_filtered_by_day_and_show(page, seller, booking):
     expect(page.get_by_role("link", name="MNPQRTUV")).to_have_count(0)
 
 
+def test_the_links_of_a_booking_leave_its_title_in_sight(page, boss, booking):
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{BOOKINGS}{booking.pk}/change/")
+    title, links = (page.locator(part).bounding_box() for part in ("#content h1", ".object-tools"))
+    assert title["y"] + title["height"] <= links["y"]
+
+
 @pytest.mark.parametrize("path", ["", "add/", "{pk}/change/", "{pk}/cancel/", "{pk}/cancel/?all=yes", "{pk}/print/"])
 def test_the_pages_fit_a_phone(page, seller, booking, path):
     page.set_viewport_size({"width": 390, "height": 800})

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from booking.middleware import CONTENT_SECURITY_POLICY
 from booking.models import Show
-from tests.factories import make_booking, make_movie, make_screen, make_show
+from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,6 +95,17 @@ def test_a_period_is_chosen(page, boss, alien):
     expect(page.locator(".totals")).to_have_text(re.compile(r"Seats sold\s*2\s*Seats on offer\s*50\s*Full\s*4%"))
     chart = page.get_by_role("img", name="Seats sold by day; the table below has the numbers")
     expect(chart.locator(".chart-bars b")).to_have_text(["2"])
+
+
+def test_a_phone_shows_the_bar_and_the_number_of_each_day(page, boss, alien):
+    make_booking(show=make_show(starts_at=at(18, day=30), screen=alien.screen))
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/admin/booking/booking/reports/?first_day=2099-06-01&last_day=2099-07-01")
+    for number in page.locator(".chart-bars b").all():
+        number.scroll_into_view_if_needed()
+        expect(number).to_be_in_viewport(ratio=1)
+    expect(page.locator(".chart-bars b")).to_have_text(["2", "1"])
+    assert page.locator(".chart").evaluate("chart => chart.scrollWidth - chart.clientWidth") == 0
 
 
 def test_a_period_that_ends_before_it_begins_is_refused(page, boss, alien):
@@ -228,6 +239,27 @@ def test_a_list_shows_all_its_columns(page, boss, alien, model, width):
     results = page.locator("#changelist .results")
     assert results.evaluate("box => [box.scrollWidth - box.clientWidth]") == [0]
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+# Words of the column names that don't stand on one line.
+BROKEN_WORDS = """box => [...box.querySelectorAll("thead .text :is(a, span):not(:has(input))")].flatMap((name) => {
+  const words = [...name.firstChild.data.matchAll(/\\S+/g)];
+  return words.map((word) => {
+    const range = document.createRange();
+    range.setStart(name.firstChild, word.index);
+    range.setEnd(name.firstChild, word.index + word[0].length);
+    return [word[0], range.getClientRects().length];
+  });
+}).filter(([, lines]) => lines > 1)"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("model", ["pricelist", "user"])
+def test_the_name_of_a_column_is_not_broken_within_a_word(page, boss, alien, model, width):
+    make_price_list()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"/admin/booking/{model}/")
+    assert page.locator("#result_list").evaluate(BROKEN_WORDS) == []
 
 
 def test_a_phone_shows_when_each_show_starts(page, boss, alien):

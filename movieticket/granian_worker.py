@@ -6,13 +6,16 @@ makes a worker use that one: granian's threads pass each request to `Requests`, 
 in their name, and granian's own WSGI code runs the application. RSGI is made for an event loop, which requests
 to a WSGI application don't need.
 
+RSGI leaves out values of headers that are not ASCII. A header of which no value is left gets the value UNREADABLE,
+because a request must not be carried out as if its `Idempotency-Key`, for example, had not been sent.
+
 In RSGI the body of a request is a future. No thread waits for it. One that does not arrive within REQUEST_SECONDS is
 cancelled, and the request is answered with 408.
 """
 
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -33,6 +36,8 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 # The announced lengths of all bodies that a worker waits for. Beyond that, the oldest ones are cut.
 MOST_WAITING_BYTES = 64 * 1024 * 1024
+# Not ASCII either, and neither a key nor a token nor an address.
+UNREADABLE = "\xff"
 Headers = list[tuple[str, str]]
 Handle = Callable[["Protocol", Environ], Any]
 
@@ -204,24 +209,28 @@ def environment(scope: Any) -> Environ:
         "wsgi.url_scheme": scope.scheme,
         "wsgi.input": BytesIO(),
     }
-    _add_headers(environ, scope.headers.items())
+    _add_headers(environ, scope.headers)
     environ.setdefault("HTTP_HOST", scope.authority or "")
     return environ
 
 
-def _add_headers(environ: Environ, headers: Iterable[tuple[str, str]]) -> None:
-    for name, text in headers:
+def _add_headers(environ: Environ, headers: Any) -> None:
+    for name, text in headers.items():
         if "_" in name:
             continue
-        key = name.upper().replace("-", "_")
-        if key in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            environ.setdefault(key, text)
-            continue
-        key = f"HTTP_{key}"
+        key = _key_of(name)
         if key not in environ:
             environ[key] = text
-        else:
+        elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             environ[key] += f"{';' if key == 'HTTP_COOKIE' else ','}{text}"
+    for name in headers.keys():  # noqa: SIM118 - it is no mapping
+        if "_" not in name:
+            environ.setdefault(_key_of(name), UNREADABLE)
+
+
+def _key_of(name: str) -> str:
+    key = name.upper().replace("-", "_")
+    return key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
 
 
 def _address(text: str) -> tuple[str, str]:

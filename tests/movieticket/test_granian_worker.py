@@ -10,7 +10,7 @@ import granian.server.mp
 import pytest
 
 from movieticket import granian_worker
-from movieticket.granian_worker import MOST_WAITING_BYTES, Protocol, Requests, environment, install
+from movieticket.granian_worker import MOST_WAITING_BYTES, UNREADABLE, Protocol, Requests, environment, install
 from movieticket.request_body import FAULT, LATE
 from tests.service import wait_until
 
@@ -33,8 +33,13 @@ class Answers:
 
 
 class Headers(list):
+    """Like granian's, which has the names of all headers, and only the values that are ASCII."""
+
+    def keys(self):
+        return [name for name, _ in self]
+
     def items(self):
-        return self
+        return [(name, text) for name, text in self if text.isascii()]
 
 
 def scope(*headers, method="POST", path="/api/token/", **others):
@@ -73,6 +78,13 @@ def test_a_request_has_the_environment_that_wsgi_asks_for():
         "CONTENT_TYPE": "text/plain", "CONTENT_LENGTH": "0", "HTTP_COOKIE": "a=1;b=2", "HTTP_X_A": "1,2",
         "HTTP_HOST": "",
     }  # fmt: skip
+
+
+def test_a_header_that_can_not_be_read_is_not_left_out():
+    headers = [("idempotency-key", "é"), ("x-a", "1"), ("x-a", "é"), ("x_b", "é"), ("content-type", "é")]
+    environ = environment(scope(*headers))
+    values = [environ.get(key) for key in ("HTTP_IDEMPOTENCY_KEY", "HTTP_X_A", "HTTP_X_B", "CONTENT_TYPE")]
+    assert values == [UNREADABLE, "1", None, UNREADABLE]
 
 
 @pytest.mark.parametrize(

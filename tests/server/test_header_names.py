@@ -1,4 +1,4 @@
-"""Names of headers with an underscore, on sockets of the real server."""
+"""Names of headers with an underscore, and values that are not ASCII, on sockets of the real server."""
 
 import json
 import socket
@@ -88,6 +88,29 @@ def test_a_key_with_an_underscore_is_no_key(ask, service):
     line = f"POST /api/shows/{service.shows[0]}/book/"
     answers = [ask(line, *headers, "Idempotency_Key: again", body=b'{"seat_number": 7}')[0] for _ in range(2)]
     assert answers == [201, 409]
+
+
+@pytest.mark.parametrize(
+    ("header", "status", "code"),
+    [
+        ("Idempotency-Key: é", 400, "invalid"),
+        ("Content-Encoding: é", 415, "unsupported_media_type"),
+        ("Content-Type: é", 415, "unsupported_media_type"),
+    ],
+)
+def test_a_header_that_is_not_ascii_is_not_ignored(ask, service, header, status, code):
+    headers = [f"Authorization: Bearer {service.tokens[1]}", "X-Forwarded-Proto: https"]
+    others = ["Content-Type: application/json"] if not header.startswith("Content-Type") else []
+    line = f"POST /api/shows/{service.shows[1]}/book/"
+    answer = ask(line, *headers, *others, header, body=b'{"seat_number": 8}')
+    assert (answer[0], json.loads(answer[2])["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("header", ["Bearer é", "é"])
+def test_a_token_that_is_not_ascii_gets_no_anonymous_seat_map(ask, service, header):
+    headers = ["X-Forwarded-Proto: https", f"Authorization: {header}"]
+    answer = ask(f"GET /api/shows/{service.shows[1]}/seats/", *headers)
+    assert (answer[0], json.loads(answer[2])["code"]) == (401, "bad_authorization_header")
 
 
 def test_a_type_with_an_underscore_is_no_type(ask):

@@ -1,5 +1,6 @@
 """Authentication with JSON web tokens."""
 
+import re
 from contextlib import suppress
 from functools import lru_cache
 from time import time
@@ -92,14 +93,23 @@ class JWTAuthentication(authentication.JWTAuthentication):
 def claims_of(token: Any) -> services.Claims:
     """Return the token's claims about its account and session. Raises AuthenticationFailed."""
     try:
-        user_id, session_id = int(token[api_settings.USER_ID_CLAIM]), int(token[SESSION_CLAIM])
+        user_id, session_id = _whole(token[api_settings.USER_ID_CLAIM]), _whole(token[SESSION_CLAIM])
         key = str(token.get(USER_KEY_CLAIM))
         # Another service may use the same key, so the claims may be values that the database can't store.
         if max(abs(user_id), abs(session_id)) > LARGEST_ID or not key.isascii() or "\0" in key:
             raise ValueError
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, TypeError, ValueError):
         raise authentication_error("token_not_valid") from None
     return services.Claims(user_id, session_id, key)
+
+
+def _whole(claim: Any) -> int:
+    """Return an integer or a text of plain digits as a number; other values are another account only by accident."""
+    if isinstance(claim, str) and not re.fullmatch("[0-9]+", claim):
+        raise ValueError(claim)
+    if isinstance(claim, bool) or not isinstance(claim, int | str):
+        raise TypeError(claim)
+    return int(claim)
 
 
 class BookingAuthentication(JWTAuthentication):

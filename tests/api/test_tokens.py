@@ -376,6 +376,8 @@ def test_a_cached_token_is_refused_once_it_has_expired(client, monkeypatch):
         ("exp", 10**30),
         ("user_id", "1" + "0" * 40),
         ("user_id", float("inf")),
+        *[("user_id", value) for value in (True, 1.5, "٤", " 1", "1_0", "+1", "", [1])],
+        *[("sid", value) for value in (None, False, 1.5, "x")],
         ("sid", 10**30),
         ("sid", -(10**30)),
         ("key", "\0"),

@@ -81,7 +81,10 @@ def signed(settings, claims, **headers):
 
 @pytest.mark.parametrize(
     "claims",
-    [{}, {"s": 1, "b": 2, "n": 3}, {"s": 1, "b": "2", "n": 3, "v": 1}, {"s": True, "b": 2, "n": 3, "v": 1}],
+    [
+        *[{}, {"s": 1, "b": 2, "n": 3}, {"s": 1, "b": "2", "n": 3, "v": 1}, {"s": True, "b": 2, "n": 3, "v": 1}],
+        *[{"s": 1, "b": number, "n": 3, "v": 1} for number in (0, -2, 2**63, 10**30)],
+    ],
 )
 def test_signed_claims_of_another_kind_are_no_ticket(settings, claims):
     with pytest.raises(TicketInvalid):

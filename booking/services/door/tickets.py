@@ -27,6 +27,8 @@ CLAIMS = ("s", "b", "n", "v")
 MAX_TICKET_LENGTH = 500
 KEY_ID_LENGTH = 6
 # The id of a show and of a booking, and the serial, in a link.
+# Of the database's columns.
+LARGEST = 2**63 - 1
 LINK = re.compile("([1-9][0-9]{0,17})-([1-9][0-9]{0,17})-([1-9][0-9]{0,9})")
 # The address at which `make run` serves.
 LOCAL_HOST = "http://127.0.0.1:8000"
@@ -97,13 +99,13 @@ def read_ticket(token: str) -> TicketClaims:
     try:
         key = known[jwt.get_unverified_header(text)["kid"]]
         claims: dict[str, Any] = jwt.decode(text, key.private.public_key(), [ALGORITHM])
-        return TicketClaims(*(_whole(claims[name]) for name in CLAIMS))
+        return TicketClaims(*(_positive(claims[name]) for name in CLAIMS))
     except (jwt.PyJWTError, LookupError, TypeError) as error:
         raise TicketInvalid from error
 
 
-def _whole(value: Any) -> int:
-    if type(value) is not int:
+def _positive(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= LARGEST:
         raise TypeError(value)
     return value
 

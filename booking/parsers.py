@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import isinf
 from typing import IO, Any, NoReturn
 
 from django.conf import settings
@@ -56,6 +57,14 @@ def _read_integer(digits: str) -> int:
     return int(digits)
 
 
+def _read_fraction(text: str) -> float:
+    """Python reads numbers that are too large as infinity, which JSON doesn't have."""
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:MAX_DIGITS]} is too large.")
+    return number
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON.")
 
@@ -68,4 +77,9 @@ def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-_decoder = json.JSONDecoder(parse_int=_read_integer, parse_constant=_refuse_constant, object_pairs_hook=_each_key_once)
+_decoder = json.JSONDecoder(
+    parse_int=_read_integer,
+    parse_float=_read_fraction,
+    parse_constant=_refuse_constant,
+    object_pairs_hook=_each_key_once,
+)

@@ -67,6 +67,20 @@ class PlainDateField(serializers.DateField):
             self.fail("invalid")
 
 
+class PlainTimeField(serializers.DateTimeField):
+    """A point in time as RFC 3339 writes it: with the date, the seconds and the offset, which nothing guesses."""
+
+    default_error_messages = {"invalid": "Enter a time with its offset, such as 2030-01-30T19:42:07Z."}
+    PATTERN = re.compile(
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})", re.IGNORECASE
+    )
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not self.PATTERN.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(data.upper())
+
+
 class AmountField(serializers.DecimalField):
     """An amount of money: a decimal string or a whole number in requests, a decimal string in responses."""
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from booking import services
 from booking.models import CheckIn
-from booking.serializers.common import PlainIntegerField, example, represent_time
+from booking.serializers.common import PlainIntegerField, PlainTimeField, example, represent_time
 
 MAX_TICKET_LENGTH = 2000
 NONCE = "A text of the device's choice, new for each scan: a request that is sent again has the same one."
@@ -43,7 +43,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     )
     nonce = NonceField(help_text=NONCE)
     device = serializers.CharField(required=False, max_length=50, help_text=DEVICE)
-    scanned_at = serializers.DateTimeField(
+    scanned_at = PlainTimeField(
         required=False,
         help_text=(
             "For a scan that was made without the network and let the customer in: when. It is stored even if the "

@@ -13,8 +13,17 @@ MAX_TEXT_LENGTH = 100
 
 
 class TextField(serializers.CharField):
+    default_error_messages = {"not_utf_8": "Enter the text in UTF-8."}
+
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, allow_blank=True, max_length=MAX_TEXT_LENGTH, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        # What Django reads in the place of bytes that are no UTF-8.
+        if "\ufffd" in text:
+            self.fail("not_utf_8")
+        return text
 
 
 class IdField(PlainIntegerField):

@@ -47,6 +47,30 @@ def errors(answer):
     return {error["field"]: error["code"] for error in answer.json()["errors"]}
 
 
+NO_TIMES = [
+    "2030-01-30T19:42:07",
+    "2030-01-30 19:42:07Z",
+    "2030-01-30",
+    "2030-W05-3T19:42:07Z",
+    "20300130T194207Z",
+    "2030-01-30T25:42:07Z",
+    "2030-01-30T19:42Z",
+    "٢٤30-01-30T19:42:07Z",
+    "2030-01-30T19:42:07Z\n",
+    "2030-01-30T19:42:07Z\0",
+    5,
+    True,
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-30T19:42:07Z", "2026-01-30t19:42:07.123456789z", "2026-01-30T19:42:07+05:30"]
+)
+def test_a_scan_has_the_time_of_rfc_3339(door, booking, time):
+    assert scan(door, booking, scanned_at=time).status_code == 201
+
+
 def test_a_ticket_is_admitted(door, booking):
     answer = scan(door, booking, device="left")
     body = {"booking": booking.pk, "seat_label": "A5", "category": "S", "ticket_type": None, "action": "in"}
@@ -114,6 +138,7 @@ def test_people_at_the_door_find_no_shows_of_other_days(door):
         ({"device": "x" * 51}, {"device": "max_length"}),
         ({"scanned_at": "yesterday"}, {"scanned_at": "invalid"}),
         ({"scanned_at": "0001-01-01T00:00:00+14:00"}, {"scanned_at": "overflow"}),
+        *[({"scanned_at": text}, {"scanned_at": "invalid"}) for text in NO_TIMES],
     ],
 )
 def test_an_invalid_scan_is_refused_with_its_field(door, booking, fields, expected):

@@ -33,7 +33,9 @@ def test_a_seat_number_outside_the_hall_is_refused(client, show, seat_number):
     assert Booking.objects.count() == 0
 
 
-@pytest.mark.parametrize("seat_number", ["NaN", "Infinity", "-Infinity", "1" * 5000, "05", "+5", "0x5", "5,", "'5'"])
+@pytest.mark.parametrize(
+    "seat_number", ["NaN", "Infinity", "-Infinity", "1e999", "1" * 5000, "05", "+5", "0x5", "5,", "'5'"]
+)
 def test_a_seat_number_that_is_not_json_is_refused(client, show, seat_number):
     answer = send(client, book_path(show), f'{{"seat_number": {seat_number}}}')
     assert reasons(answer, 400)["code"] == "parse_error"
@@ -316,6 +318,11 @@ def test_a_value_that_is_not_a_string_is_refused(post_to, path, field):
 def test_text_that_is_too_long_is_refused_with_its_field(post_to, path, field):
     answer = post_to(path, with_raw(GOOD_TEXTS.get(path, {}), field, json.dumps("x" * 100_000)))
     assert list(field_errors(answer)) == [field]
+
+
+def test_a_number_that_is_too_large_becomes_no_text(post_to):
+    answer = post_to("/api/signup/", with_raw(GOOD_TEXTS["/api/signup/"], "username", "1e999"))
+    assert reasons(answer, 400) == {"code": "parse_error", "detail": "JSON parse error - 1e999 is too large."}
 
 
 def test_an_invalid_email_address_changes_nothing(client, user):

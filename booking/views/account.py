@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from rest_framework import status
 from rest_framework.request import Request
@@ -81,9 +82,10 @@ class RefreshView(jwt_views.TokenRefreshView):
         tag="Account",
         summary="Get new tokens for a refresh token",
         description=(
-            "A refresh token can be used once; the response contains its successor. A token that is used again may "
-            "have been stolen, so all tokens of this sign-in become invalid. This also happens if the request is "
-            "repeated because its response was lost; then sign in again."
+            "A refresh token can be used once; the response contains its successor. The same request within "
+            f"{settings.REFRESH_GRACE_SECONDS} seconds, from another tab or because the response was lost, gets the "
+            "same tokens. A token that is used again later may have been stolen, so all tokens of this sign-in become "
+            "invalid."
         ),
         request=RefreshSerializer,
         responses={200: TokenPairSerializer},

@@ -250,6 +250,16 @@ def test_waiting_scans_of_another_show_are_sent_to_its_door(page, person, bookin
     assert rows() == [(booking.pk, "in", ""), (other_booking.pk, "in", "")]
 
 
+def test_a_waiting_scan_without_an_answer_holds_up_no_other_one(page, person, booking, other_booking):
+    scan_offline(page, other_booking)
+    page.context.route(f"**/show/{other_booking.show_id}/door/admit/", lambda _: None)
+    page.context.unroute("**/door/**")
+    scan_offline(page, booking)
+    page.context.unroute("**/door/**")
+    expect(page.locator("#door-network")).to_have_text("1 scan waits to be sent.", timeout=20_000)
+    assert rows() == [(booking.pk, "in", "")]
+
+
 def test_the_problem_of_a_waiting_scan_names_its_show(page, person, booking, other_booking):
     scan_offline(page, other_booking)
     cancel(other_booking)

@@ -178,18 +178,27 @@ async function refresh() {
   }
 }
 
+// How often each waiting scan was sent and got no answer.
+const failures = new Map();
+
 // Sends the scans of all shows that were made offline, with the same nonces, so that none is stored twice.
 async function upload() {
-  for (const { seat, show: ofShow, ...scan } of store.waiting) {
+  const failuresOf = ({ nonce }) => failures.get(nonce) ?? 0;
+  // A scan that got no answer is sent again after the others, so that it holds up none of them.
+  const scans = store.waiting.sort((one, other) => failuresOf(one) - failuresOf(other));
+  for (const { seat, show: ofShow, ...scan } of scans) {
     let answer;
     try {
       answer = await post(admitUrl.replace(`/${store.show}/`, `/${ofShow}/`), scan);
     } catch (error) {
-      // This scan is sent again later, and holds up no other one.
+      if (!(error instanceof NoNetwork)) throw error;
+      failures.set(scan.nonce, failuresOf(scan) + 1);
       if (error instanceof ServerError) continue;
-      throw error;
+      // Each wait takes seconds. Whether there is a network, the list shows.
+      return;
     }
     store.remove(scan);
+    failures.delete(scan.nonce);
     const where = ofShow === store.show ? "" : " of another show";
     if (answer.code) addProblem(`${answer.seat || seat || "A ticket"}${where}: ${reasonOf(answer)}`, scan.scanned_at);
   }

@@ -1,4 +1,4 @@
-"""A payment provider that records the money that it moved and fails on request, and orders to pay with it."""
+"""A fake payment provider that records all money and fails on request, and functions that pay with it."""
 
 import json
 from dataclasses import replace
@@ -13,16 +13,16 @@ from tests.factories import NOW, make_price_list, make_show, make_ticket_type
 
 
 class Killed(BaseException):
-    """The process ended here."""
+    """Stands for the end of the process."""
 
 
 class Bank(Demo):
-    """The settings name it as the provider `demo`."""
+    """A provider that tests configure as `demo`."""
 
-    # What customers paid, by payment, and what was sent back to them, by refund and its number of retries.
+    # The amounts that customers paid, by payment, and that were sent back, by refund and its number of retries.
     received: ClassVar[dict[int, Decimal]] = {}
     sent: ClassVar[dict[tuple[int, int], Decimal]] = {}
-    # What happens to refunds: "works", "unavailable", "refuses", "later" (an event says how it ended), "loses answer",
+    # The fate of refunds: "works", "unavailable", "refuses", "later" (an event reports the end), "loses answer",
     # "killed before" and "killed after" it has sent the money.
     mode: ClassVar[str] = "works"
 
@@ -55,13 +55,13 @@ class Bank(Demo):
 
     @classmethod
     def send(cls, refund):
-        """The bank sends money once for the same idempotency key; a second key for it would be a mistake."""
+        """Send the money once for an idempotency key; the service must not use a second key for it."""
         assert {key for key in cls.sent if key[0] == refund.pk} <= {key_of(refund)}
         cls.sent[key_of(refund)] = refund.amount
 
     @classmethod
     def pay(cls, payment):
-        """The customer pays; the bank takes the money of a payment once."""
+        """Take the customer's money, once for each payment."""
         cls.received.setdefault(payment, Payment.objects.get(pk=payment).amount)
 
 
@@ -74,13 +74,13 @@ def id_of(refund):
 
 
 def report_refund(refund, kind, *, now, problem="", number=None):
-    """Sends an event of the bank about a refund; another number is another event."""
+    """Send an event of the bank about a refund; another number is another event."""
     about = {"refund": refund.pk, "refund_id": id_of(refund), "amount": str(refund.amount), "problem": problem}
     report(refund.payment_id, kind, now=now, number=number or id_of(refund), **about)
 
 
 def report(payment_id, kind="paid", *, now, number=0, **changes):
-    """Sends an event of the bank; the same number is the same event."""
+    """Send an event of the bank; the same number is the same event."""
     payment = Payment.objects.get(pk=payment_id)
     event = {
         "id": f"{kind}-{payment_id}-{number}",
@@ -109,24 +109,24 @@ def book(user, show, *seats, now=NOW):
 
 
 def ask(user, reference, now=NOW):
-    """The id of the payment that the customer starts."""
+    """Start a payment and return its id."""
     return pay_order(user=user, reference=reference, return_url="http://testserver/", now=now).payment.pk
 
 
 def pay(user, reference, now=NOW):
-    """The customer pays what is due, and the bank reports it."""
+    """Pay the amount due, and send the bank's event."""
     payment = ask(user, reference, now)
     report(payment, now=now)
     return payment
 
 
 def refunds():
-    """The amounts and the states of the refunds."""
+    """Return the amounts and the states of the refunds."""
     return [(refund.amount, str(refund.status)) for refund in Refund.objects.order_by("pk")]
 
 
-def kept():
-    """The money that was received and does not go back, and the prices of the booked seats."""
+def balance():
+    """Return the received money without refunds, and the prices of the booked seats."""
     received = sum((payment.amount for payment in Payment.objects.received()), Decimal(0))
     back = sum((refund.amount for refund in Refund.objects.all()), Decimal(0))
     return received - back, sum((booking.price for booking in Booking.objects.sold()), Decimal(0))

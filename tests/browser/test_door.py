@@ -136,7 +136,7 @@ def test_a_reference_is_typed_and_the_seat_is_chosen(door, booking, pair):
     expect(door.locator("#door-text")).to_be_focused()
 
 
-def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking):
+def test_an_unpaid_order_is_refused_with_the_amount_due(door, booking):
     Booking.objects.update(price=12)
     scan(door, sign_ticket(booking=booking))
     expect_answer(door, "Stop", "12.00 EUR is still to be paid", "Send the customer to the box office to pay.")

@@ -61,7 +61,7 @@ def test_the_preview_fits_and_can_be_read(page, boss, text, width, scheme):
     assert page.locator("#content").evaluate(HARD_TO_READ) == []
 
 
-def test_a_time_that_exists_twice_has_to_be_chosen(page, boss, settings):
+def test_an_ambiguous_time_needs_an_offset(page, boss, settings):
     settings.TIME_ZONE = "Europe/London"
     movie, screen = make_movie(duration_minutes=152), make_screen()
     page.goto(f"/admin/booking/show/add/?movie={movie.pk}&screen={screen.pk}&day=2099-10-25")

@@ -1,4 +1,4 @@
-"""The rules of accounts, each called directly, and how they are told over HTTP."""
+"""The rules of accounts, called directly, and their refusals over HTTP."""
 
 from collections import Counter
 from functools import partial
@@ -30,7 +30,7 @@ NAME_TAKEN = ("username", ["A user with that username already exists."])
 
 
 def refusal_of(call, **kwargs):
-    """Field and reasons of what `call` is refused with."""
+    """Return the field and the reasons with which `call` is refused."""
     with pytest.raises(InvalidInput) as caught:
         call(**kwargs)
     return caught.value.field, caught.value.reasons
@@ -54,7 +54,7 @@ BAD_PASSWORDS = [
 
 
 @pytest.mark.django_db
-def test_a_new_account_is_an_ordinary_customer_s():
+def test_a_new_account_is_that_of_a_customer():
     user = sign_up(username="esha", password=PASSWORD, email="esha@example.com")
     user.refresh_from_db()
     assert (user.username, user.email) == ("esha", "esha@example.com")
@@ -62,19 +62,19 @@ def test_a_new_account_is_an_ordinary_customer_s():
 
 
 @pytest.mark.django_db
-def test_a_password_is_kept_as_a_hash():
+def test_a_password_is_stored_as_a_hash():
     user = sign_up(username="esha", password=PASSWORD)
     assert PASSWORD not in user.password
     assert user.check_password(PASSWORD)
 
 
 @pytest.mark.django_db
-def test_a_user_name_keeps_its_case():
+def test_a_username_keeps_its_case():
     assert sign_up(username="EshaK", password=PASSWORD).username == "EshaK"
 
 
 @pytest.mark.django_db
-def test_an_address_s_domain_is_kept_in_small_letters():
+def test_the_domain_of_an_address_is_stored_in_lower_case():
     assert sign_up(username="esha", password=PASSWORD, email="Esha@EXAMPLE.com").email == "Esha@example.com"
 
 
@@ -86,21 +86,21 @@ def test_two_accounts_may_share_an_e_mail_address():
 
 
 @pytest.mark.parametrize("username", ["esha", "Esha", "ESHA"])
-def test_a_name_that_is_taken_in_any_case_is_refused(user, username):
+def test_a_taken_username_is_refused_in_any_case(user, username):
     assert refusal_of(sign_up, username=username, password=PASSWORD) == NAME_TAKEN
     assert list(User.objects.all()) == [user]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("password", "reasons"), BAD_PASSWORDS)
-def test_a_weak_password_does_not_sign_up(password, reasons):
+def test_a_weak_password_is_refused_at_sign_up(password, reasons):
     account = {"username": "esha.kapoor", "email": "kapoor@cinema.example"}
     assert refusal_of(sign_up, **account, password=password) == ("password", reasons)
     assert User.objects.count() == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_name_wanted_by_8_at_once_goes_to_one():
+def test_a_username_requested_by_8_at_the_same_time_goes_to_one():
     def try_to_sign_up():
         try:
             return sign_up(username="esha", password=PASSWORD).username
@@ -115,29 +115,29 @@ def test_a_name_wanted_by_8_at_once_goes_to_one():
 
 
 @pytest.mark.parametrize(
-    ("email", "kept"), [("esha@example.com", "esha@example.com"), ("Esha@EXAMPLE.com", "Esha@example.com"), ("", "")]
+    ("email", "stored"), [("esha@example.com", "esha@example.com"), ("Esha@EXAMPLE.com", "Esha@example.com"), ("", "")]
 )
-def test_an_address_can_be_changed_and_removed(user, email, kept):
+def test_an_address_can_be_changed_and_removed(user, email, stored):
     assert update_email(user=user, email=email) == user
     user.refresh_from_db()
-    assert user.email == kept
+    assert user.email == stored
 
 
-def test_changing_an_address_writes_nothing_else(user):
+def test_changing_an_address_writes_only_the_address(user):
     User.objects.filter(pk=user.pk).update(is_active=False)
     update_email(user=user, email="esha@example.com")
     user.refresh_from_db()
     assert user.is_active is False
 
 
-def test_a_changed_password_is_the_new_one(user):
+def test_a_password_is_changed(user):
     change_password(user=user, current_password=PASSWORD, new_password=NEW_PASSWORD)
     user.refresh_from_db()
     assert (user.check_password(NEW_PASSWORD), user.check_password(PASSWORD)) == (True, False)
 
 
 @pytest.mark.parametrize("current", ["", "wrong", PASSWORD.upper(), f"{PASSWORD} "])
-def test_a_password_is_changed_only_by_who_knows_it(user, current):
+def test_changing_a_password_requires_the_old_one(user, current):
     refusal = refusal_of(change_password, user=user, current_password=current, new_password=NEW_PASSWORD)
     assert refusal == ("current_password", ["This is not your current password."])
     user.refresh_from_db()
@@ -157,7 +157,7 @@ def test_a_weak_new_password_is_refused(user, password, reasons):
 
 
 class Hasher(MD5PasswordHasher):
-    """Lets others act while it works, and notes whether a transaction waited for it."""
+    """A hasher that runs `act` meanwhile, and records whether a transaction was open."""
 
     acts, in_transaction = [], []
 
@@ -192,20 +192,20 @@ def test_no_lock_is_held_while_a_password_is_hashed(meanwhile, service, hashes):
     assert Hasher.in_transaction == [False] * hashes
 
 
-def test_of_two_changes_the_second_has_to_know_the_first_one_s_password(meanwhile):
+def test_a_concurrent_second_change_requires_the_password_of_the_first(meanwhile):
     user = make_user()
     meanwhile.append(lambda: change(user))
     assert refusal_of(change, user=user) == ("current_password", ["This is not your current password."])
 
 
-def test_a_password_is_changed_though_all_devices_are_signed_out_meanwhile(meanwhile):
+def test_a_password_is_changed_during_a_sign_out_everywhere(meanwhile):
     user = make_user()
     meanwhile.append(lambda: revoke_all_sessions(user=user))
     change(user)
     assert User.objects.get().check_password(NEW_PASSWORD)
 
 
-def test_one_who_signs_out_everywhere_all_the_time_is_asked_to_try_again(meanwhile):
+def test_a_password_change_with_endless_conflicts_is_busy(meanwhile):
     user = make_user()
     # Two hashes an attempt.
     meanwhile.extend([partial(revoke_all_sessions, user=user)] * 4)
@@ -215,14 +215,14 @@ def test_one_who_signs_out_everywhere_all_the_time_is_asked_to_try_again(meanwhi
 
 
 @pytest.mark.parametrize(("service", "refusal"), [(change, NotFound), (reset, InvalidInput)])
-def test_an_account_deleted_meanwhile_gets_no_password(meanwhile, service, refusal):
+def test_a_concurrently_deleted_account_gets_no_password(meanwhile, service, refusal):
     user = make_user()
     meanwhile.append(User.objects.all().delete)
     with pytest.raises(refusal):
         service(user)
 
 
-def test_an_account_switched_off_meanwhile_gets_no_password(meanwhile):
+def test_a_concurrently_deactivated_account_gets_no_password(meanwhile):
     user = make_user()
     meanwhile.append(lambda: User.objects.update(is_active=False))
     assert refusal_of(reset, user=user)[0] == "token"
@@ -233,30 +233,30 @@ def test_an_account_switched_off_meanwhile_gets_no_password(meanwhile):
 
 
 @pytest.mark.django_db
-def test_a_weak_password_is_told_by_its_field(anyone):
+def test_a_weak_password_is_refused_with_its_field(anyone):
     answer = anyone.post("/api/signup/", {"username": "esha", "password": "1998"})
     assert field_errors(answer) == {"password": [TOO_SHORT, "This password is entirely numeric."]}
 
 
-def test_a_weak_new_password_is_told_by_its_field(client):
+def test_a_weak_new_password_is_refused_with_its_field(client):
     answer = client.post("/api/me/password/", {"current_password": PASSWORD, "new_password": "1998"})
     assert field_errors(answer) == {"new_password": [TOO_SHORT, "This password is entirely numeric."]}
 
 
 @pytest.mark.parametrize("username", ["Esha", "ESHA"])
-def test_a_taken_name_is_told_by_its_field_in_any_case(anyone, user, username):
+def test_a_taken_username_is_refused_with_its_field_in_any_case(anyone, user, username):
     answer = anyone.post("/api/signup/", {"username": username, "password": PASSWORD})
     assert field_errors(answer) == dict([NAME_TAKEN])
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("username", ["a", "e.k@home+1_-", "x" * 150, "007"])
-def test_plain_user_names_are_taken(anyone, username):
+def test_usernames_of_allowed_characters_are_accepted(anyone, username):
     answer = anyone.post("/api/signup/", {"username": username, "password": PASSWORD})
     assert (answer.status_code, answer.json()["username"]) == (201, username)
 
 
 @pytest.mark.django_db
-def test_a_password_is_never_answered(anyone):
+def test_a_password_is_not_in_any_response(anyone):
     answer = anyone.post("/api/signup/", {"username": "esha", "password": PASSWORD})
     assert sorted(answer.json()) == ["email", "id", "username"]

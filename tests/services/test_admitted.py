@@ -1,4 +1,4 @@
-"""Seats whose customers are in: only staff cancel and move them."""
+"""Admitted seats: only staff cancel and move them."""
 
 from datetime import timedelta
 
@@ -34,7 +34,7 @@ def booking(show, user):
 
 @pytest.fixture
 def pair(booking):
-    """The other seat of the order."""
+    """A second booking in the order."""
     return make_booking(show=booking.show, user=booking.user, seat_number=6, reference=booking.reference)
 
 

@@ -1,4 +1,4 @@
-"""Each rule broken past the ORM and the database's constraints, and found."""
+"""Breaches of each rule, stored without the ORM and the database's constraints, are found."""
 
 from datetime import timedelta
 from io import StringIO
@@ -32,7 +32,7 @@ MOMENT = timedelta(microseconds=1)
 
 
 def audit():
-    """Exit status and output's lines."""
+    """Run the command and return its exit status and the lines of its output."""
     out = StringIO()
     try:
         call_command("audit", stdout=out)
@@ -43,7 +43,7 @@ def audit():
 
 @pytest.fixture
 def _unguarded(db):
-    """No constraint of a show or a booking holds, until the test's transaction is rolled back."""
+    """Drops the constraints of shows and bookings until the test's transaction is rolled back."""
     with connection.cursor() as cursor:
         cursor.execute("DROP INDEX one_active_booking_per_show_and_seat")
         if connection.vendor == "sqlite":
@@ -62,17 +62,17 @@ def _unguarded(db):
 unguarded = pytest.mark.usefixtures("_unguarded")
 
 
-def test_data_that_keep_the_rules_pass(show, user):
+def test_valid_data_has_no_breaches(show, user):
     make_booking(show=show, user=user, seat_number=1)
     make_booking(show=show, user=user, seat_number=50)
     assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
 
 
-def test_no_data_pass():
+def test_an_empty_database_has_no_breaches():
     assert audit() == (0, ["No breach: 0 shows, 0 bookings checked."])
 
 
-def test_the_number_of_queries_is_flat(user, django_assert_num_queries):
+def test_the_number_of_queries_is_constant(user, django_assert_num_queries):
     for _ in range(3):
         make_booking(user=user, show=make_show())
     with django_assert_num_queries(33):
@@ -103,13 +103,13 @@ def test_two_seats_that_are_active_twice(show, user):
     )
 
 
-def test_a_seat_that_was_cancelled_and_sold_again_is_fine(show, user):
+def test_a_seat_that_was_cancelled_and_sold_again_is_valid(show, user):
     make_booking(show=show, user=user, status="cancelled")
     make_booking(show=show, user=user)
     assert audit() == (0, ["No breach: 1 shows, 2 bookings checked."])
 
 
-def test_one_seat_number_in_two_shows_is_fine(show, user):
+def test_one_seat_number_in_two_shows_is_valid(show, user):
     make_booking(show=show, user=user)
     make_booking(show=make_show(), user=user)
     assert audit() == (0, ["No breach: 2 shows, 2 bookings checked."])
@@ -123,7 +123,7 @@ def test_an_active_seat_outside_the_hall(show, user, seat_number, label):
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_cancelled_seat_outside_the_hall_is_fine(show, user):
+def test_a_cancelled_seat_outside_the_hall_is_valid(show, user):
     make_booking(show=show, user=user, seat_number=51, status="cancelled")
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
@@ -135,7 +135,7 @@ def test_a_held_or_blocked_seat_outside_the_hall(show, make):
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_hold_outside_the_hall_that_expired_is_fine(show):
+def test_an_expired_hold_outside_the_hall_is_valid(show):
     make_hold(show=show, seat_number=51, held_since=NOW, expires_at=timezone.now() - MINUTE)
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
@@ -148,7 +148,7 @@ def test_a_seat_that_is_active_in_two_ways(show, make):
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_an_active_booking_of_a_show_cancelled(user):
+def test_an_active_booking_of_a_cancelled_show(user):
     show = make_show(cancelled_at=NOW)
     booking = make_booking(show=show, user=user)
     make_booking(show=show, user=user, seat_number=2, status="cancelled")
@@ -156,14 +156,14 @@ def test_an_active_booking_of_a_show_cancelled(user):
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_hold_of_a_show_cancelled():
+def test_a_hold_of_a_cancelled_show():
     show = make_show(cancelled_at=NOW)
     hold = make_hold(show=show)
     breach = f"Show {show.pk}: booking {hold.reference} of seat A1 is active in a cancelled show"
     assert audit() == (1, [breach, "1 breach"])
 
 
-def test_a_blocked_seat_of_a_show_cancelled_is_fine():
+def test_a_blocked_seat_of_a_cancelled_show_is_valid():
     make_block(show=make_show(cancelled_at=NOW))
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
@@ -184,14 +184,14 @@ HELD = {"status": "held", "held_since": NOW, "expires_at": NOW + 10 * MINUTE}
         ({"status": "blocked"}, "is blocked but has a customer"),
     ],
 )
-def test_a_hold_or_a_blocked_seat_that_can_not_be(show, user, fields, breach):
+def test_an_invalid_hold_or_blocked_seat(show, user, fields, breach):
     fields = {"show": show, "user": user, "seat_number": 1, "created_at": NOW} | fields
     booking = Booking.objects.create(**fields)
     Order.objects.create(show=show, reference=booking.reference, created_at=NOW)
     assert audit() == (1, [f"Show {show.pk}: booking {booking.reference} of seat A1 {breach}", "1 breach"])
 
 
-def test_holds_up_to_the_longest_and_blocked_seats_are_fine(show):
+def test_holds_of_the_longest_time_and_blocked_seats_are_valid(show):
     make_hold(show=show, seat_number=1, expires_at=NOW + 31 * MINUTE)
     make_hold(show=show, seat_number=2, status="cancelled")
     make_block(show=show, seat_number=3)
@@ -236,7 +236,7 @@ def test_a_hold_of_an_upcoming_show_without_a_customer(show):
     assert audit() == (1, [f"Show {show.pk}: booking {hold.reference} of seat B5 {breach}", "1 breach"])
 
 
-def test_a_booked_seat_of_a_customer_without_an_account_is_fine(show):
+def test_a_booked_seat_of_a_customer_without_an_account_is_valid(show):
     make_booking(show=show)
     Booking.objects.update(user=None)
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
@@ -262,7 +262,7 @@ def test_a_seat_with_another_label_than_the_plan_s(show):
     assert audit() == (0, ["No breach: 1 shows, 1 bookings checked."])
 
 
-def test_prices_that_do_not_fit(show):
+def test_invalid_prices(show):
     adult = make_ticket_type()
     make_price_list({("S", adult): 12})
     free, wrong = make_booking(show=show, price=1), make_booking(show=show, seat_number=2, category="S", price=2)
@@ -285,7 +285,7 @@ def test_past_and_cancelled_bookings_need_no_customer(show):
 
 
 def shows_on(screen, *hours, **fields):
-    """A show for each pair of hours of one evening."""
+    """Create a show for each pair of hours of one evening."""
     return [
         make_show(screen=screen, starts_at=STARTS_AT + start * HOUR, ends_at=STARTS_AT + end * HOUR, **fields)
         for start, end in hours
@@ -309,18 +309,18 @@ def test_a_show_that_overlaps_others_than_its_neighbour():
     assert audit() == (1, [*breaches, "2 breaches"])
 
 
-def test_shows_one_right_after_the_other_are_fine():
+def test_shows_without_a_break_are_valid():
     shows_on(make_screen(), (0, 2), (2, 4), (4, 5))
     assert audit() == (0, ["No breach: 3 shows, 0 bookings checked."])
 
 
-def test_shows_at_one_time_on_two_screens_are_fine():
+def test_shows_at_the_same_time_on_two_screens_are_valid():
     shows_on(make_screen(), (0, 2))
     shows_on(make_screen(), (0, 2))
     assert audit() == (0, ["No breach: 2 shows, 0 bookings checked."])
 
 
-def test_a_show_cancelled_takes_no_time():
+def test_a_cancelled_show_does_not_overlap():
     screen = make_screen()
     shows_on(screen, (0, 2))
     shows_on(screen, (1, 3), cancelled_at=NOW)
@@ -328,7 +328,7 @@ def test_a_show_cancelled_takes_no_time():
 
 
 @unguarded
-def test_every_breach_has_a_line(user):
+def test_every_breach_is_printed_on_a_line(user):
     show, other = shows_on(make_screen(name="Studio"), (0, 2), (1, 3))
     booking = make_booking(show=show, user=make_user(), seat_number=99)
     status, lines = audit()

@@ -24,7 +24,7 @@ def book(user, show, seat_number=1, now=NOW):
 
 @contextmanager
 def before_each_booking_is_saved(act):
-    """Calls `act` when the checks are passed and the insert is still to come."""
+    """Call `act` after the rules are checked and before the insert."""
 
     pending = [act]
 
@@ -47,13 +47,13 @@ def test_a_booking_stores_its_request(user, show):
     assert (booking.status, booking.created_at, booking.cancelled_at) == ("booked", NOW, None)
 
 
-def test_a_booking_has_a_reference_of_8_unmistakable_characters(user, show):
+def test_a_booking_has_a_reference_of_8_unambiguous_characters(user, show):
     reference = book(user, show).reference
     assert len(reference) == 8
     assert set(reference) <= set(REFERENCE_ALPHABET)
 
 
-def test_a_booking_comes_with_its_show_movie_and_screen_loaded(user, show, django_assert_num_queries):
+def test_a_booking_is_returned_with_its_show_movie_and_screen(user, show, django_assert_num_queries):
     booking = book(user, show)
     with django_assert_num_queries(0):
         assert (booking.show.movie, booking.show.screen) == (show.movie, show.screen)
@@ -92,7 +92,7 @@ def test_a_refusal_names_the_taken_seat_by_its_label(user, show):
         book(user, show, 15)
 
 
-def test_a_seat_that_the_customer_has_already_is_taken(user, show):
+def test_a_seat_that_the_customer_has_booked_is_taken(user, show):
     own = {"mine": True, "booking": book(user, show, 5).pk}
     assert refusal_of(book, user, show, 5) == (SeatTaken, "seat_taken", {"seats": [5], **own})
 
@@ -152,7 +152,7 @@ def test_the_limit_is_10_seats_unless_set(user, show):
     assert refusal_of(book, user, show, 11) == (SeatLimitReached, "seat_limit_reached", {})
 
 
-def test_the_limit_counts_seats_of_this_show_alone(user, show, settings):
+def test_the_limit_counts_only_seats_of_this_show(user, show, settings):
     settings.MAX_SEATS_PER_USER = 1
     make_booking(user=user)
     book(user, show)
@@ -211,14 +211,14 @@ def test_a_show_that_stays_locked_makes_the_service_busy(user, show):
 # --- Cancelling -------------------------------------------------------------------------------
 
 
-def test_a_cancelled_booking_says_so_and_when(user):
+def test_a_cancelled_booking_has_the_status_and_the_time(user):
     booking = make_booking(user=user)
     cancel_booking(booking_id=booking.pk, user=user, now=NOW)
     booking.refresh_from_db()
     assert (booking.status, booking.cancelled_at) == ("cancelled", NOW)
 
 
-def test_cancelling_returns_the_booking_as_it_is_now(user, django_assert_num_queries):
+def test_cancelling_returns_the_changed_booking(user, django_assert_num_queries):
     made = make_booking(user=user)
     booking = cancel_booking(booking_id=made.pk, user=user, now=NOW)
     with django_assert_num_queries(0):
@@ -226,7 +226,7 @@ def test_cancelling_returns_the_booking_as_it_is_now(user, django_assert_num_que
         assert (booking.show.movie, booking.show.screen) == (made.show.movie, made.show.screen)
 
 
-def test_cancelling_leaves_other_bookings_alone(user, show):
+def test_cancelling_does_not_change_other_bookings(user, show):
     first, _second = (make_booking(user=user, show=show, seat_number=seat_number) for seat_number in (1, 2))
     cancel_booking(booking_id=first.pk, user=user, now=NOW)
     assert active_seats(show) == [2]

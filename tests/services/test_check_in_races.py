@@ -36,7 +36,7 @@ def undoing(booking, by, number):
     return partial(outcome, undo_admission, **call, reason="Wrong ticket", nonce=f"undo-{number}")
 
 
-def test_of_100_scans_of_one_ticket_at_the_same_time_one_admits(door, booking):
+def test_100_concurrent_scans_of_one_ticket_admit_once(door, booking):
     outcomes = at_once([scanning(booking, door) for _ in range(100)])
     assert Counter(outcomes) == {"done": 1, "already_checked_in": 99}
     assert stored(booking) == [("in", "")]
@@ -110,7 +110,7 @@ def test_a_nonce_that_two_bookings_use_at_the_same_time_is_stored_once(door, sho
     assert CheckIn.objects.count() == 1
 
 
-def test_nothing_is_stored_for_a_member_of_staff_who_was_deleted_meanwhile(door, booking):
+def test_nothing_is_stored_for_a_concurrently_deleted_member_of_staff(door, booking):
     with pytest.raises(Busy):
         services.admit(show_id=booking.show_id, scan=scan_of(booking), by=User(pk=UNKNOWN), now=DOORS)
     assert stored(booking) == []

@@ -52,12 +52,12 @@ def booking(show):
 
 @pytest.fixture
 def pair(booking):
-    """The other seat of the booking's order."""
+    """A second booking in the order of `booking`."""
     return make_booking(show=booking.show, user=booking.user, seat_number=6, reference=booking.reference)
 
 
 def refused(call, *args, **kwargs):
-    """The refusal: its class, its sentence and its other members."""
+    """Return the refusal's class, its detail and its other members."""
     with pytest.raises(Refusal) as caught:
         call(*args, **kwargs)
     return type(caught.value), caught.value.detail, caught.value.extra
@@ -79,11 +79,11 @@ def test_a_booking_is_admitted(door, booking):
     assert (scanned.booking, scanned.check_in.pk, scanned.conflict) == (booking, CheckIn.objects.get().pk, None)
 
 
-def test_a_reference_alone_is_enough_for_an_order_of_one_seat(door, booking):
+def test_an_order_of_one_seat_needs_no_label(door, booking):
     assert admit(booking, door, seat_label="").booking == booking
 
 
-def test_of_an_order_of_several_seats_one_must_be_chosen(door, booking, pair):
+def test_an_order_of_several_seats_needs_a_label(door, booking, pair):
     detail = f"Choose a seat of {booking.reference}: A5, A6."
     assert refused(admit, booking, door, seat_label="")[:2] == (SeatNeeded, detail)
     assert admit(pair, door).booking == pair
@@ -120,7 +120,7 @@ def test_a_show_that_does_not_exist_is_not_found(door, booking):
     assert refused(admit, booking, door)[0] == NotFound
 
 
-def test_an_order_of_another_show_says_which(door, booking):
+def test_the_refusal_names_the_other_show_of_an_order(door, booking):
     other = make_show(screen=make_screen(name="Blue Room"), starts_at=STARTS_AT + 3 * MINUTE)
     order = make_booking(show=other)
     detail = f"This ticket is for {other.movie.title}, Mon 01 Jun 2099 18:03, Blue Room."
@@ -147,18 +147,18 @@ def test_the_doors_open_some_time_before_the_start(door, booking, pair):
     assert admit(pair, door, now=STARTS_AT + 5 * MINUTE).booking == pair
 
 
-def test_the_day_before_the_refusal_names_the_day(door, booking):
+def test_the_refusal_on_an_earlier_day_has_the_day(door, booking):
     let_check_in(door, "Box office")
     assert refused(admit, booking, door, now=NOW)[1] == "The doors open at 17:15 on Mon 01 Jun."
 
 
-def test_a_cancelled_booking_is_stopped(door, booking):
+def test_a_cancelled_booking_is_not_admitted(door, booking):
     Booking.objects.update(status="cancelled", cancelled_at=NOW)
     detail = "This booking was cancelled on Sun 31 May at 18:00."
     assert refused(admit, booking, door) == (TicketCancelled, detail, {"why": "cancelled"})
 
 
-def test_an_unpaid_order_is_stopped_with_what_is_due(door, booking, pair):
+def test_an_unpaid_order_is_refused_with_the_amount_due(door, booking, pair):
     Booking.objects.update(price=Decimal("12.00"), ticket_type=make_ticket_type())
     detail = f"24.00 EUR is still to be paid for {booking.reference}."
     assert refused(admit, booking, door) == (TicketUnpaid, detail, {"due": "24.00"})
@@ -175,7 +175,7 @@ def test_a_paid_order_is_admitted(door, booking, amount):
     assert admit(booking, door).booking == booking
 
 
-def test_a_seat_of_the_order_that_is_only_held_stops_nobody(door, booking):
+def test_a_held_seat_of_the_order_does_not_prevent_an_admission(door, booking):
     make_hold(show=booking.show, user=booking.user, reference=booking.reference, seat_number=8)
     paid(booking, "12.00")
     assert admit(booking, door).booking == booking
@@ -193,7 +193,7 @@ def test_a_ticket_is_admitted(door, booking, pair):
     assert [present(one, door, sign_ticket(booking=one)).booking for one in (booking, pair)] == [booking, pair]
 
 
-def test_a_text_that_nobody_signed_is_no_ticket(door, booking):
+def test_an_unsigned_text_is_refused(door, booking):
     detail = "This is not a ticket of this cinema."
     assert refused(present, booking, door, "a.b.c") == (TicketInvalid, detail, {})
 
@@ -203,7 +203,7 @@ def test_a_ticket_of_a_booking_that_does_not_exist_is_invalid(door, booking):
     assert refused(present, booking, door, ticket)[:2] == (TicketInvalid, "This seat is not booked.")
 
 
-def test_a_ticket_of_another_show_says_which(door, booking):
+def test_the_refusal_names_the_other_show_of_a_ticket(door, booking):
     ticket = sign_ticket(booking=make_booking(show=make_show(screen=make_screen(name="Blue Room"))))
     refusal, _, extra = refused(present, booking, door, ticket)
     assert (refusal, extra["screen"]) == (WrongShow, "Blue Room")
@@ -214,7 +214,7 @@ def test_a_ticket_of_a_show_that_was_deleted_is_invalid(door, booking):
     assert refused(present, booking, door, ticket)[0] == TicketInvalid
 
 
-def test_the_ticket_of_a_seat_that_was_moved_is_not_valid_any_more(door, booking):
+def test_the_ticket_of_a_moved_seat_is_invalid(door, booking):
     ticket = sign_ticket(booking=booking)
     moved = move_booking(user=booking.user, booking_id=booking.pk, seat_number=7, now=NOW)
     detail = "This booking was moved to A7 and has a newer ticket."
@@ -223,13 +223,13 @@ def test_the_ticket_of_a_seat_that_was_moved_is_not_valid_any_more(door, booking
     assert present(booking, door, sign_ticket(booking=moved)).booking == moved
 
 
-def test_the_ticket_of_a_cancelled_booking_is_not_valid_any_more(door, booking):
+def test_the_ticket_of_a_cancelled_booking_is_invalid(door, booking):
     ticket = sign_ticket(booking=booking)
     cancel_booking(user=booking.user, booking_id=booking.pk, now=NOW)
     assert refused(present, booking, door, ticket)[2] == {"why": "cancelled"}
 
 
-def test_a_ticket_that_was_sent_again_replaces_the_earlier_one(door, booking):
+def test_a_ticket_that_was_issued_again_replaces_the_earlier_one(door, booking):
     ticket = sign_ticket(booking=booking)
     Booking.objects.update(ticket_serial=2)
     detail = "This ticket of A5 was sent again; only the newest one is valid."
@@ -270,7 +270,7 @@ def test_the_time_of_a_device_with_a_wrong_clock_is_corrected(door, booking, sca
     assert CheckIn.objects.get().scanned_at == stored_at
 
 
-def test_a_scan_made_offline_is_stored_although_the_booking_is_in(door, booking):
+def test_a_scan_made_offline_is_stored_although_the_booking_is_admitted(door, booking):
     admit(booking, door)
     assert offline(booking, door).conflict == "already_checked_in"
     assert stored(booking) == [("in", ""), ("in", "already_checked_in")]
@@ -283,7 +283,7 @@ def test_a_scan_made_offline_is_stored_although_the_booking_is_in(door, booking)
         ({"price": Decimal(12)}, "ticket_unpaid"),
     ],
 )
-def test_a_scan_made_offline_is_stored_although_it_should_have_been_stopped(door, booking, changes, conflict):
+def test_a_scan_made_offline_is_stored_although_the_rules_refuse_it(door, booking, changes, conflict):
     Booking.objects.update(**changes)
     assert offline(booking, door).conflict == conflict
     assert stored(booking) == [("in", conflict)]
@@ -324,7 +324,7 @@ def test_a_booking_that_is_not_admitted_can_not_be_undone(door, booking):
     assert refused(undo, booking, door)[0] == NotCheckedIn
 
 
-def test_of_two_admissions_one_is_left_after_an_undo(door, booking):
+def test_one_of_two_admissions_is_left_after_an_undo(door, booking):
     admit(booking, door)
     offline(booking, door)
     undo(booking, door)

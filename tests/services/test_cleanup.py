@@ -1,4 +1,4 @@
-"""What the daily cleanup removes and keeps, each kind at its boundary."""
+"""The daily cleanup, for each kind of row at the time of its expiry."""
 
 from datetime import timedelta
 from io import StringIO
@@ -41,7 +41,7 @@ def make_window(key, ends_in):
 
 
 def batches(kind, now=NOW):
-    """The numbers of rows that were removed, batch by batch."""
+    """Return the numbers of removed rows, batch by batch."""
     return [number for name, number in clean_up(now=now) if name == kind and number]
 
 
@@ -80,13 +80,13 @@ def test_a_hold_is_released_when_it_expired_10_minutes_ago(show):
     assert statuses == {old.pk: "cancelled", new.pk: "held"}
 
 
-def test_a_booking_is_kept(show):
+def test_bookings_are_not_removed(show):
     make_booking(show=show)
     assert (batches("holds"), Booking.objects.get().status) == ([], "booked")
 
 
 @pytest.mark.django_db
-def test_rate_limit_windows_are_removed_when_they_are_over():
+def test_rate_limit_windows_are_removed_after_their_end():
     make_window("over", ends_in=-1)
     make_window("counting", ends_in=60)
     assert batches("rate-limit windows") == [1]
@@ -105,7 +105,7 @@ def test_a_refresh_token_is_removed_when_it_expires_used_or_not():
 
 
 @pytest.mark.django_db
-def test_a_revoked_sign_in_is_removed_when_no_token_of_it_can_be_valid():
+def test_a_revoked_session_is_removed_after_the_lifetime_of_its_tokens():
     for number, age in enumerate([timedelta(), timedelta(days=7), timedelta(days=7) + MOMENT]):
         RevokedSession.objects.create(number=number, revoked_at=NOW - age)
     assert batches("revoked sessions") == [1]
@@ -140,7 +140,7 @@ def test_names_that_were_written_past_the_model_are_folded():
     users = [make_user(username=f"user{number}", first_name=name) for number, name in enumerate(["Éva", "Ann", ""])]
     models.QuerySet(User).update(folded_first_name=None, folded_last_name=None)
     booking = make_booking(user=users[0])
-    # The version before has erased the name, but not what it does not know.
+    # The earlier version has cleared the name, but not the column that it does not know.
     models.QuerySet(Order).filter(reference=booking.reference).update(name="", folded_name="eva")
     assert batches("outdated search texts") == [1, 2]
     assert Order.objects.get(reference=booking.reference).folded_name == ""
@@ -149,7 +149,7 @@ def test_names_that_were_written_past_the_model_are_folded():
 
 
 @pytest.mark.django_db
-def test_every_kind_is_reported_where_nothing_has_expired():
+def test_every_kind_is_reported_if_nothing_has_expired():
     kinds = [
         "idempotency records",
         "rate-limit windows",
@@ -184,7 +184,7 @@ def test_holds_are_released_some_shows_at_a_time(db, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_interrupted_run_has_removed_its_earlier_batches_and_the_next_one_goes_on(monkeypatch):
+def test_an_interrupted_run_keeps_its_finished_batches(monkeypatch):
     in_batches_of(2, monkeypatch)
     make_records(5)
     interrupted = clean_up(now=NOW)
@@ -223,7 +223,7 @@ def test_a_locked_row_is_left_for_the_next_run():
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(IS_SQLITE, reason="SQLite locks no rows")
-def test_a_show_that_stays_locked_ends_the_run_when_all_else_is_done():
+def test_a_locked_show_ends_the_run_after_all_other_steps():
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
     make_hold(expires_at=NOW - DAY)
@@ -263,7 +263,7 @@ def test_the_command_prints_a_line_for_each_kind(show, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_shows_the_number_so_far(show, capsys, monkeypatch):
+def test_progress_is_shown_on_a_terminal(show, capsys, monkeypatch):
     in_batches_of(1, monkeypatch)
     for key in ("one", "two"):
         make_record(show, key, timezone.now() - DAY)
@@ -273,7 +273,7 @@ def test_a_terminal_shows_the_number_so_far(show, capsys, monkeypatch):
 
 
 @pytest.mark.server
-def test_without_its_database_the_command_says_so_and_exits_with_1():
+def test_without_the_database_the_command_exits_with_1_and_a_message():
     done = run("postgres://nobody@127.0.0.1:1/none", "manage.py", "cleanup")
     sentence = "The database is unavailable or busy. Rows removed so far stay removed; run the command again."
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"CommandError: {sentence}\n")
@@ -290,7 +290,7 @@ def logged(booking):
 
 
 @pytest.mark.django_db
-def test_the_history_forgets_walk_ins_with_the_contacts_of_their_orders(settings):
+def test_names_of_contacts_are_removed_from_the_history_with_the_contacts(settings):
     settings.KEEP_CONTACTS_DAYS = 90
     shows = [make_show(starts_at=NOW - timedelta(days=days)) for days in (91, 89)]
     sold = [make_booking(show=show, sold_by=make_user()) for show in shows]

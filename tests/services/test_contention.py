@@ -1,4 +1,4 @@
-"""Requests at the same time: what the show's lock and the seat's constraint prevent, and what happens without them."""
+"""Concurrent requests, with the show's lock and the seat's constraint, and without them."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -52,7 +52,7 @@ def test_one_seat_requested_by_50_customers_is_sold_once(show):
     assert active_seats(show) == [7]
 
 
-def test_a_hall_that_sells_out_has_each_seat_sold_once():
+def test_each_seat_of_a_sold_out_hall_is_sold_once():
     show = make_show(total_seats=25)
     outcomes = at_once([purchase(user, show, 1 + n % 25) for n, user in enumerate(make_users(50))])
     assert Counter(outcomes)["done"] == 25
@@ -85,7 +85,7 @@ def test_the_seat_limit_holds_for_a_customer_who_books_30_seats_at_the_same_time
 # --- Staff ------------------------------------------------------------------------------------
 
 
-def test_a_show_gets_a_smaller_plan_or_sells_the_seats_that_would_go(user):
+def test_a_show_gets_a_smaller_plan_or_sells_the_seats_that_it_lacks(user):
     halls = [make_show(total_seats=10) for _ in range(6)]
     calls = [[switching(hall, 5), *(purchase(user, hall, seat) for seat in range(6, 11))] for hall in halls]
     outcomes = iter(at_once([call for calls_of_hall in calls for call in calls_of_hall]))
@@ -106,7 +106,7 @@ def test_a_show_cancelled_while_it_sells_has_no_active_booking(show):
 # --- Idempotency-Key --------------------------------------------------------------------------
 
 
-def test_a_request_sent_20_times_at_the_same_time_books_once_and_is_answered_alike(user, show):
+def test_20_concurrent_requests_with_one_key_book_once_and_get_the_same_response(user, show):
     clients = [signed_in(user) for _ in range(20)]
     answers = at_once([partial(post, client, show, idempotency_key="k") for client in clients])
     assert [answer.status_code for answer in answers] == [201] * 20
@@ -116,7 +116,7 @@ def test_a_request_sent_20_times_at_the_same_time_books_once_and_is_answered_ali
 
 
 @parallel_writers
-def test_a_request_carried_out_while_its_duplicate_waits_is_answered_alike(client, user, show, monkeypatch):
+def test_a_duplicate_that_waits_for_the_lock_gets_the_same_response(client, user, show, monkeypatch):
     # As in two workers, one of which doesn't know that the other waits.
     monkeypatch.setattr(facts, "waiting_for_row", lambda *_: nullcontext())
     double, lock, answers = partial(post, signed_in(user), show, idempotency_key="k"), ExitStack(), []
@@ -140,7 +140,7 @@ def test_of_8_requests_at_the_same_time_under_one_key_one_is_carried_out(user, s
     assert len(active_seats(show)) == 1
 
 
-def test_equal_keys_of_8_customers_are_8_requests(show):
+def test_equal_keys_of_8_customers_are_independent(show):
     clients = [signed_in(user) for user in make_users(8)]
     answers = at_once([partial(post, client, show, 1 + n, idempotency_key="k") for n, client in enumerate(clients)])
     assert Counter((answer.status_code, answer.get("Idempotency-Replayed")) for answer in answers) == {(201, None): 8}
@@ -163,7 +163,7 @@ def test_other_shows_sell_while_a_request_waits_for_one(client, show):
 
 
 @parallel_writers
-def test_a_show_that_moved_to_another_movie_meanwhile_is_answered_with_that(user, show, django_assert_num_queries):
+def test_a_concurrent_change_of_the_movie_is_in_the_response(user, show, django_assert_num_queries):
     other, movie = connection.copy(), make_show().movie
     other.set_autocommit(False)
     with ThreadPoolExecutor(1) as pool, other.cursor() as cursor:

@@ -133,7 +133,7 @@ def test_a_show_that_moved_since_the_preview_is_not_copied():
         add(chosen)
 
 
-def test_a_limit_keeps_the_transaction_short(monkeypatch):
+def test_too_many_copies_are_refused(monkeypatch):
     monkeypatch.setattr(copies, "MAX_COPIES", 2)
     make_show(starts_at=at(14))
     with pytest.raises(TooManyCopies, match="These would be 3 shows"):
@@ -163,7 +163,7 @@ def test_a_copy_has_the_local_time_of_its_show_after_a_clock_change(london):
     assert (copy.starts_at, copy.ends_at - copy.starts_at) == (at(20, 0, date(2026, 10, 25)), 2 * HOUR)
 
 
-def test_where_a_time_comes_twice_a_copy_keeps_the_offset(london):
+def test_a_copy_at_an_ambiguous_time_keeps_the_offset(london):
     make_show(starts_at=at(1, 30, LAST_OF_SUMMER, LONDON))
     [copy] = add(first_day=LAST_OF_SUMMER, to=date(2026, 10, 25), now=at(0, 0, LAST_OF_SUMMER))
     assert copy.starts_at == at(0, 30, date(2026, 10, 25))

@@ -1,4 +1,4 @@
-"""Deleting an account: what goes, what stays, and who comes in between."""
+"""Deleting an account: its data, its bookings, and concurrent changes."""
 
 import json
 from datetime import timedelta
@@ -39,28 +39,28 @@ def delete(user, password=PASSWORD, now=NOW):
 
 
 def row(booking):
-    """The booking's row as it is now."""
+    """Return the booking with its current values."""
     return Booking.objects.values_list("user", "status", "cancelled_at", "seat_number").get(pk=booking.pk)
 
 
 # --- What goes and what stays -----------------------------------------------------------------
 
 
-def test_the_account_is_gone_and_its_name_is_free(user):
+def test_the_account_is_deleted_and_its_username_is_available(user):
     delete(user)
     assert not User.objects.exists()
     assert sign_up(username="esha", password=PASSWORD).username == "esha"
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold])
-def test_seats_of_a_upcoming_show_are_given_back(user, show, make):
+def test_seats_of_an_upcoming_show_are_cancelled(user, show, make):
     booking = make(user=user, show=show, seat_number=7)
     delete(user)
     assert row(booking) == (None, "cancelled", NOW, 7)
     assert book_seat(user=make_user(), show_id=show.pk, seat_number=7, now=NOW).seat_number == 7
 
 
-def test_seats_of_several_shows_are_given_back(user):
+def test_seats_of_several_shows_are_cancelled(user):
     bookings = [make_booking(user=user, show=make_show(), seat_number=seat) for seat in (1, 2, 3)]
     delete(user)
     assert [row(booking)[1] for booking in bookings] == ["cancelled"] * 3
@@ -72,7 +72,7 @@ def test_a_past_booking_keeps_its_seat_and_loses_its_customer(user, show):
     assert row(booking) == (None, "booked", None, 7)
 
 
-def test_the_history_of_staff_forgets_the_account(user, show):
+def test_the_history_of_staff_loses_the_account(user, show):
     sold = services.book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW, sold_by=make_user())
     entry = LogEntry.objects.get(object_id=str(sold.pk))
     assert entry.change_message == f"Sold to {user}."
@@ -86,19 +86,19 @@ def test_a_cancelled_booking_keeps_its_time(user, show):
     assert row(booking) == (None, "cancelled", NOW - HOUR, 1)
 
 
-def test_a_hold_that_expired_ends_when_it_did(user, show):
+def test_an_expired_hold_is_cancelled_at_its_expiry(user, show):
     hold = make_hold(user=user, show=show, expires_at=NOW - HOUR, held_since=NOW - 2 * HOUR)
     delete(user)
     assert row(hold) == (None, "cancelled", NOW - HOUR, 1)
 
 
-def test_somebody_else_s_seats_stay(user, show):
+def test_seats_of_other_customers_are_not_changed(user, show):
     booking = make_booking(user=make_user(), show=show)
     delete(user)
     assert row(booking)[1] == "booked"
 
 
-def test_the_data_of_the_account_is_gone(user, show):
+def test_the_data_of_the_account_is_deleted(user, show):
     IdempotencyKey.objects.create(user=user, show=show, key="1", request="", response="{}")
     OutstandingToken.objects.create(user=user, jti="1", expires_at=NOW)
     delete(user)
@@ -118,7 +118,7 @@ def test_a_deletion_leaves_no_breach(user, show):
 
 
 @pytest.mark.parametrize("password", ["", "wrong", PASSWORD.upper()])
-def test_only_who_knows_the_password_deletes(user, show, password):
+def test_a_deletion_requires_the_password(user, show, password):
     booking = make_booking(user=user, show=show)
     with pytest.raises(InvalidInput) as refusal:
         delete(user, password)
@@ -133,25 +133,25 @@ def code_of(call):
 
 
 @pytest.mark.parametrize("fields", [{"is_staff": True}, {"is_superuser": True}])
-def test_an_account_of_staff_stays(db, fields):
+def test_a_staff_account_is_not_deleted(db, fields):
     user = make_user(**fields)
     assert code_of(lambda: delete(user)) == "staff_account"
     assert User.objects.filter(pk=user.pk).exists()
 
 
-def test_so_does_one_that_was_of_staff_and_changed_something(user, show):
+def test_an_account_with_changes_as_staff_is_not_deleted(user, show):
     LogEntry.objects.log_actions(user.pk, [show], CHANGE, change_message="Moved.")
     assert code_of(lambda: delete(user)) == "staff_account"
 
 
-def test_a_customer_who_moved_a_booking_may_go(user, show):
+def test_a_customer_who_moved_a_booking_can_be_deleted(user, show):
     booking = make_booking(user=user, show=show)
     move_booking(user=user, booking_id=booking.pk, seat_number=2, now=NOW)
     delete(user)
     assert row(booking) == (None, "cancelled", NOW, 2)
 
 
-def test_an_account_that_is_gone_is_not_found(user):
+def test_a_deleted_account_is_not_found(user):
     User.objects.all().delete()
     with pytest.raises(NotFound):
         delete(user)
@@ -162,7 +162,7 @@ def test_an_account_that_is_gone_is_not_found(user):
 
 @pytest.fixture
 def between_look_and_lock(transactional_db):
-    """Lets others act, on connections of their own, after the shows are known and before the account is locked."""
+    """Runs calls on other connections after the shows were read and before the account is locked."""
     acts = []
 
     def execute(run, sql, params, many, context):
@@ -178,7 +178,7 @@ postgresql_alone = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQL
 
 
 @postgresql_alone
-def test_a_booking_that_came_in_between_is_cancelled_too(user, between_look_and_lock):
+def test_a_concurrent_booking_is_cancelled(user, between_look_and_lock):
     booked = []
     show = make_show()
     between_look_and_lock.append(lambda: booked.append(book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)))
@@ -187,14 +187,14 @@ def test_a_booking_that_came_in_between_is_cancelled_too(user, between_look_and_
 
 
 @postgresql_alone
-def test_one_who_books_all_the_time_is_asked_to_try_again(user, between_look_and_lock):
+def test_a_deletion_with_endless_conflicts_is_busy(user, between_look_and_lock):
     between_look_and_lock += [lambda: make_booking(user=user, show=make_show())] * 3
     assert code_of(lambda: delete(user)) == "busy"
     assert list(Booking.objects.values_list("user", "status")) == [(user.pk, "booked")] * 3
 
 
 @postgresql_alone
-def test_a_password_changed_in_between_has_to_be_known(user, between_look_and_lock):
+def test_a_deletion_requires_a_concurrently_changed_password(user, between_look_and_lock):
     new = "another fine phrase"
     between_look_and_lock.append(
         lambda: change_password(user=User.objects.get(pk=user.pk), current_password=PASSWORD, new_password=new)
@@ -205,14 +205,14 @@ def test_a_password_changed_in_between_has_to_be_known(user, between_look_and_lo
 
 
 @postgresql_alone
-def test_an_account_made_one_of_staff_in_between_stays(user, between_look_and_lock):
+def test_a_concurrent_promotion_to_staff_prevents_the_deletion(user, between_look_and_lock):
     between_look_and_lock.append(lambda: User.objects.filter(pk=user.pk).update(is_staff=True))
     assert code_of(lambda: delete(user)) == "staff_account"
     assert User.objects.filter(pk=user.pk).exists()
 
 
 @postgresql_alone
-def test_an_account_deleted_in_between_is_not_found(user, between_look_and_lock):
+def test_a_concurrently_deleted_account_is_not_found(user, between_look_and_lock):
     between_look_and_lock.append(lambda: delete(user))
     assert code_of(lambda: delete(user)) == "not_found"
 
@@ -225,7 +225,7 @@ def try_to(call, *args, **kwargs):
 
 
 def race():
-    """What the deletion of an account answers while seven devices book for it."""
+    """Return the result of the deletion of an account while seven devices book for it."""
     user, shows = make_user(), [make_show() for _ in range(7)]
     make_booking(user=user, show=shows[0], seat_number=9)
     booking = [partial(try_to, book_seat, user=user, show_id=show.pk, seat_number=1, now=NOW) for show in shows]
@@ -233,7 +233,7 @@ def race():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_bookings_race_with_the_deletion_and_leave_no_seat_without_a_customer():
+def test_concurrent_bookings_leave_no_seat_without_a_customer():
     for _ in range(10):
         deleted = race()
         seats = Booking.objects.active(NOW)
@@ -245,7 +245,7 @@ def test_bookings_race_with_the_deletion_and_leave_no_seat_without_a_customer():
 
 @postgresql_alone
 @pytest.mark.django_db(transaction=True)
-def test_the_race_is_a_race():
+def test_without_the_locks_a_booking_is_left_without_its_customer():
     """The control: a booking that no lock of the deletion meets would be left without its customer."""
     user, show = make_user(), make_show()
     with transaction.atomic():
@@ -261,7 +261,7 @@ def test_the_race_is_a_race():
 # --- Over HTTP --------------------------------------------------------------------------------
 
 
-def test_every_token_is_dead_after_the_account_is_deleted(client, user):
+def test_all_tokens_are_invalid_after_the_account_is_deleted(client, user):
     access, token = AccessToken.for_user(user), RefreshToken.for_user(user)
     answer = client.delete("/api/me/", {"password": PASSWORD})
     assert (answer.status_code, answer.content) == (204, b"")
@@ -270,7 +270,7 @@ def test_every_token_is_dead_after_the_account_is_deleted(client, user):
     assert sign_in().status_code == 401
 
 
-def test_a_wrong_password_is_told_by_its_field(client, user):
+def test_a_wrong_password_is_refused_with_its_field(client, user):
     answer = client.delete("/api/me/", {"password": "wrong"})
     assert field_errors(answer) == {"password": ["This is not your current password."]}
 
@@ -281,13 +281,13 @@ def test_a_body_without_a_password_deletes_nothing(client, body):
     assert client.get("/api/me/").status_code == 200
 
 
-def test_staff_are_told_who_deletes_their_account(db):
+def test_the_refusal_tells_staff_who_deletes_their_account(db):
     answer = signed_in(make_user(is_staff=True)).delete("/api/me/", {"password": PASSWORD})
     detail = "A staff account can't be deleted here; ask an administrator."
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "staff_account"})
 
 
-def test_a_password_is_guessed_at_no_faster_than_by_changing_it(client, settings):
+def test_deletions_and_password_changes_share_a_limit(client, settings):
     settings.LIMITS = settings.LIMITS | {"password": (2, 3600)}
     assert client.delete("/api/me/", {"password": "wrong"}).status_code == 400
     assert client.post("/api/me/password/", {}).status_code == 400
@@ -306,7 +306,7 @@ def past_show(user):
     return show
 
 
-def test_pages_of_a_show_cope_with_a_nameless_customer(past_show, staff):
+def test_pages_of_a_show_with_a_deleted_customer_open(past_show, staff):
     booking = past_show.bookings.get()
     pages = [f"/admin/booking/show/{past_show.pk}/{page}/" for page in ("change", "history")] + [
         f"/admin/booking/booking/{booking.pk}/{page}/" for page in ("change", "history")
@@ -323,6 +323,6 @@ def test_the_admin_refuses_to_delete_a_customer_with_bookings(user, show, staff)
     assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (200, True)
 
 
-def test_the_admin_deletes_a_customer_without_any(user, staff):
+def test_the_admin_deletes_a_customer_without_bookings(user, staff):
     page = staff.post(f"/admin/booking/user/{user.pk}/delete/", {"post": "yes"})
     assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)

@@ -1,4 +1,4 @@
-"""Which doors a member of staff sees."""
+"""The doors that members of staff see."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def admit_nonsense(booking, by, now=DOORS):
 
 @pytest.mark.parametrize("days", [-1, 1])
 @pytest.mark.parametrize("act", [read_list, admit, admit_nonsense, undo])
-def test_people_at_the_door_see_no_shows_of_other_days(door, clerk, booking, act, days):
+def test_door_staff_see_no_shows_of_other_days(door, clerk, booking, act, days):
     admit(booking, clerk)
     with pytest.raises(NotFound, match="You see the doors of today's shows only"):
         act(booking, door, now=DOORS + days * DAY)
@@ -51,13 +51,13 @@ def test_the_box_office_sees_all_doors(clerk, booking):
     assert admit(booking, clerk, now=DOORS + DAY).booking == booking
 
 
-def test_a_show_in_the_night_is_one_of_both_days(door):
+def test_a_show_past_midnight_belongs_to_both_days(door):
     booking = make_booking(show=make_show(starts_at=STARTS_AT + 8 * timedelta(hours=1)))
     for now in (DOORS, DOORS + DAY):
         assert read_list(booking, door, now=now).sold == 1
 
 
-def test_a_cancelled_show_of_the_day_is_seen(door):
+def test_a_cancelled_show_of_the_day_is_visible(door):
     booking = make_booking(show=make_show(cancelled_at=DOORS))
     assert read_list(booking, door).show == booking.show
 

@@ -1,4 +1,4 @@
-"""What a door shows of a show and of the day."""
+"""The lists at the door: the seats of a show, and the shows of the day."""
 
 from datetime import timedelta
 
@@ -88,7 +88,7 @@ def test_the_shows_of_the_day_run_today_or_start_in_the_night_after_it(door):
     assert [one.show for one in read_door_shows(now=DOORS)] == today
 
 
-def test_the_shows_of_the_day_have_their_numbers(door, show):
+def test_the_shows_of_the_day_have_numbers_of_seats(door, show):
     booking = make_booking(show=show, seat_number=5)
     make_booking(show=show, seat_number=6)
     admit(booking, door)

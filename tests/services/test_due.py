@@ -1,4 +1,4 @@
-"""What is due for the orders of a show."""
+"""The amounts due for the orders of a show."""
 
 from decimal import Decimal
 

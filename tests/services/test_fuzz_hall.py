@@ -1,4 +1,4 @@
-"""Whatever customers and staff do in whatever order, each seat has who a simple model says has it."""
+"""After random requests of customers and staff, each seat belongs to the same customer as in a simple model."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from tests.hostile import bounded
 
 pytestmark = pytest.mark.fuzz
 
-# So small that customers get in each other's way.
+# So small that customers often request the same seats.
 ROWS, WIDTH, LIMIT = 2, 4, 4
 SEATS = ROWS * WIDTH
 HOLD, LONGEST_HOLD = timedelta(minutes=10), timedelta(minutes=30)
@@ -28,7 +28,7 @@ CUSTOMER = st.integers(0, 1)
 
 @dataclass
 class Place:
-    """Who has a seat. The customer of a seat that staff keep from sale is None."""
+    """The holder of a seat; the customer of a blocked seat is None."""
 
     customer: int | None
     booking: int | None
@@ -94,7 +94,7 @@ class Hall(RuleBasedStateMachine):
         return [seat for seat in seats if self.hold_began_at(customer, seat) + LONGEST_HOLD <= self.now]
 
     def carried_out(self, reasons, service, **call):
-        """What the service returns, or None where it refused for one of the reasons."""
+        """Return the service's result, or None if it refuses for one of the reasons."""
         done, code = None, None
         try:
             done = service(**call)
@@ -157,7 +157,7 @@ class Hall(RuleBasedStateMachine):
             self.put(customer, [hold])
 
     def choose(self, data, of=None):
-        """The seat of a booking, its own one where there is one of this customer."""
+        """Return the seat of a booking, if possible one of this customer."""
         return data.draw(st.sampled_from(sorted(seat for seat, place in self.taken.items() if place.booking)))
 
     @precondition(lambda self: any(place.booking for place in self.taken.values()))
@@ -265,6 +265,6 @@ class Hall(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_a_hall_is_as_the_model_says_whatever_is_done(settings):
+def test_the_hall_equals_the_model_after_any_changes(settings):
     settings.MAX_SEATS_PER_USER = LIMIT
     run_state_machine_as_test(Hall, settings=bounded(30, stateful_step_count=30))

@@ -1,4 +1,4 @@
-"""Whatever customers, staff, the provider and the worker do, no money is lost and no seat is sold twice."""
+"""After random actions of customers, staff, provider and worker, no money is lost and no seat is sold twice."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from tests.hostile import bounded
 
 pytestmark = pytest.mark.fuzz(both=True)
 
-# So small that customers get in each other's way; the money is refunded for the first two hours.
+# So small that customers often request the same seats; refunds are possible for the first two hours.
 LAYOUT, SEATS = "SSS\nPPP", 6
 STARTS_AT = NOW + timedelta(hours=3)
 REFUND_UNTIL = STARTS_AT - timedelta(hours=1)
@@ -45,7 +45,7 @@ def total(amounts):
     return sum(amounts, Decimal(0))
 
 
-# Why a customer may not get seats; tests/services/test_fuzz_hall.py compares them with a model.
+# The reasons why a customer gets no seats; tests/services/test_fuzz_hall.py compares them with a model.
 NO_SEATS = ("seat_taken", "sold_out", "show_started", "show_cancelled", "hold_limit_reached")
 
 
@@ -112,12 +112,12 @@ class Cinema(RuleBasedStateMachine):
             (row.price for row in self.rows.values() if row.is_booked and row.reference == reference), Decimal(0)
         )
 
-    def kept(self, reference):
-        """What was paid for the order and does not have to go back."""
+    def balance(self, reference):
+        """Return the amount that was paid for the order without its refunds."""
         return self.paid.get(reference, Decimal(0)) - self.refunded.get(reference, Decimal(0))
 
     def due(self, reference):
-        return total(row.price for row in self.active() if row.reference == reference) - self.kept(reference)
+        return total(row.price for row in self.active() if row.reference == reference) - self.balance(reference)
 
     def references(self, *, staff=False):
         """Return the orders of customers, for staff those of deleted accounts too, in the order of their seats."""
@@ -126,7 +126,7 @@ class Cinema(RuleBasedStateMachine):
 
     def refund_overpaid(self, *references):
         for reference in references:
-            excess = self.kept(reference) - self.booked_price(reference)
+            excess = self.balance(reference) - self.booked_price(reference)
             if excess > 0:
                 self.refunded[reference] = self.refunded.get(reference, Decimal(0)) + excess
 
@@ -135,7 +135,7 @@ class Cinema(RuleBasedStateMachine):
         return self.now > REFUND_UNTIL and before > after
 
     def receive(self, reference, amount, at):
-        """Money came in: the holds that it was asked for are booked, or it goes back."""
+        """Money came in: the holds that it was started for are booked, or it goes back."""
         self.paid[reference] = self.paid.get(reference, Decimal(0)) + amount
         holds = {
             row.number: row
@@ -146,13 +146,13 @@ class Cinema(RuleBasedStateMachine):
         price = total(row.price for row in holds.values())
         others = {row.number for row in self.active() if row not in holds.values()}
         is_on_sale = not self.is_cancelled and self.now < STARTS_AT
-        if price + self.booked_price(reference) <= self.kept(reference) and is_on_sale and not others & holds.keys():
+        if price + self.booked_price(reference) <= self.balance(reference) and is_on_sale and not others & holds.keys():
             for row in holds.values():
                 row.until = None
         self.refund_overpaid(reference)
 
     def carried_out(self, service, *codes, **call):
-        """What the service returns; None where it refuses with one of the codes."""
+        """Return the service's result, or None if it refuses with one of the codes."""
         done, code = None, None
         try:
             done = service(**call)
@@ -205,7 +205,7 @@ class Cinema(RuleBasedStateMachine):
         codes = ["not_booked", *NO_SEATS]
         after = Seat(row.customer, row.reference, to, row.kind, None)
         price = self.booked_price(row.reference) - row.price + after.price
-        if row.is_booked and not call["moved_by"] and self.needs_staff(self.kept(row.reference), price):
+        if row.is_booked and not call["moved_by"] and self.needs_staff(self.balance(row.reference), price):
             codes.append("refund_ended")
         if self.carried_out(services.move_booking, *codes, **call) and to != row.number:
             assert "refund_ended" not in codes or after.price >= row.price
@@ -258,7 +258,7 @@ class Cinema(RuleBasedStateMachine):
             codes = {"already_cancelled"}
         elif self.now >= STARTS_AT:
             codes = {"show_started"}
-        elif self.needs_staff(self.kept(reference), self.booked_price(reference) - booked):
+        elif self.needs_staff(self.balance(reference), self.booked_price(reference) - booked):
             codes = {"refund_ended"}
         else:
             codes = set()
@@ -292,7 +292,7 @@ class Cinema(RuleBasedStateMachine):
     @precondition(lambda self: self.payments)
     @rule(data=st.data(), events=EVENTS)
     def customer_pays(self, data, events):
-        """At the bank's page, whenever they like; the bank's event is lost, comes once or twice."""
+        """Pay on the bank's page at any time; the bank's event is lost, or arrives once or twice."""
         self.pay(data.draw(st.sampled_from(sorted(self.payments))), events)
 
     def pay(self, payment, events):
@@ -307,11 +307,11 @@ class Cinema(RuleBasedStateMachine):
         self.event(data.draw(st.sampled_from(sorted(Bank.received))), number)
 
     def event(self, payment, number=0):
-        asked = self.payments[payment]
+        started = self.payments[payment]
         report(payment, now=self.now, number=number)
-        if asked.status != "paid":
-            asked.status = "paid"
-            self.receive(asked.reference, asked.amount, asked.at)
+        if started.status != "paid":
+            started.status = "paid"
+            self.receive(started.reference, started.amount, started.at)
 
     @precondition(lambda self: self.payments)
     @rule(data=st.data())
@@ -465,7 +465,7 @@ class Cinema(RuleBasedStateMachine):
         done = total(refund.amount for refund in refunds if refund.status == "done")
         open_ones = total(refund.amount for refund in refunds if refund.status != "done")
         booked = total(row.price for row in self.rows.values() if row.is_booked)
-        due = total(self.booked_price(one) - self.kept(one) for one in self.references(staff=True))
+        due = total(self.booked_price(one) - self.balance(one) for one in self.references(staff=True))
         assert total(payment.amount for payment in received) - done == booked - due + open_ones
         for payment in received:
             assert sum(one.amount for one in refunds if one.payment_id == payment.pk) <= payment.amount
@@ -492,7 +492,7 @@ class Cinema(RuleBasedStateMachine):
         assert {refund.status for refund in Refund.objects.all()} <= {"done"}
         at_the_bank = total(Bank.received.values()) - total(Bank.sent.values())
         in_the_till = total(line.paid - line.refunded for line in services.read_till(till=self.till))
-        assert at_the_bank + in_the_till == total(map(self.kept, self.references(staff=True)))
+        assert at_the_bank + in_the_till == total(map(self.balance, self.references(staff=True)))
         assert set(DBTaskResult.objects.values_list("status", flat=True)) <= {TaskResultStatus.SUCCESSFUL}
         # The audit names the events about other amounts.
         assert [breach for breach in find_breaches() if "changed nothing" not in breach] == []
@@ -506,6 +506,6 @@ class Cinema(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_no_money_is_lost_whatever_is_done(settings):
+def test_no_money_is_lost_after_any_changes(settings):
     settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
     run_state_machine_as_test(Cinema, settings=bounded(10, stateful_step_count=30))

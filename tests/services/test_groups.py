@@ -1,4 +1,4 @@
-"""Several seats, booked and cancelled together, each called directly with its own time."""
+"""Booking and cancelling several seats together, with an explicit time."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def seats(bookings):
 
 
 def saved(bookings, *fields):
-    """These fields of the bookings' rows, by seat."""
+    """Return these fields of the bookings, by seat."""
     rows = Booking.objects.filter(pk__in=[booking.pk for booking in bookings]).order_by("seat_number")
     return list(rows.values_list("seat_number", *fields))
 
@@ -48,11 +48,11 @@ def test_the_requested_seats_are_booked(user, show):
     assert saved(bookings, *fields) == [(5, *booked), (6, *booked)]
 
 
-def test_bookings_come_in_the_order_in_which_the_seats_were_named(user, show):
+def test_bookings_are_in_the_order_of_the_requested_seats(user, show):
     assert seats(book(user, show, 7, 50, 1)) == [7, 50, 1]
 
 
-def test_bookings_come_with_their_show_movie_and_screen_loaded(user, show, django_assert_num_queries):
+def test_bookings_are_returned_with_show_movie_and_screen(user, show, django_assert_num_queries):
     bookings = book(user, show, 5, 6)
     with django_assert_num_queries(0):
         assert {(made.show.movie, made.show.screen) for made in bookings} == {(show.movie, show.screen)}
@@ -87,7 +87,7 @@ def test_a_refusal_names_the_taken_seats_by_their_labels(user, show, taken, deta
     assert refusal.value.detail == detail
 
 
-def test_there_are_no_alternatives_where_no_such_block_is_free(user):
+def test_without_a_free_block_there_are_no_alternatives(user):
     show = make_show(total_seats=6, seats_per_row=3)
     for seat_number in (2, 5):
         make_booking(show=show, seat_number=seat_number)
@@ -139,7 +139,7 @@ def test_a_show_with_an_expired_hold_is_not_sold_out(user):
 
 
 @pytest.mark.parametrize("seat_number", [0, -1, 51, 2**31, 10**30])
-def test_one_seat_outside_the_hall_refuses_all(user, show, seat_number):
+def test_one_seat_outside_the_hall_refuses_the_request(user, show, seat_number):
     assert refusal_of(book, user, show, 5, seat_number) == (NoSuchSeat, "no_such_seat", {})
     assert active_seats(show) == []
 
@@ -197,7 +197,7 @@ def test_the_best_seats_are_booked_under_one_reference(user, show):
 
 
 @pytest.mark.parametrize("make", [make_booking, make_hold, make_block])
-def test_the_best_seats_are_among_the_free_ones(user, show, make):
+def test_the_best_seats_are_free(user, show, make):
     make(show=show, seat_number=25)
     assert seats(book_best(user, show, 2)) == [15, 16]
 
@@ -231,7 +231,7 @@ def test_split_seats_are_booked_if_allowed(user, gap):
     assert seats(book_best(user, gap, 3, split=True)) == [1, 3, 4]
 
 
-def test_seats_that_may_be_apart_have_to_be_there(user, gap):
+def test_split_seats_are_refused_if_too_few_are_free(user, gap):
     assert refusal_of(book_best, user, gap, 4, split=True) == (NoBlock, "no_block", {"largest_block": 2})
 
 
@@ -246,7 +246,7 @@ def test_a_missing_block_is_refused_with_a_sentence(user, gap, count, split, det
 
 
 @pytest.mark.parametrize("split", [False, True])
-def test_a_show_without_a_free_seat_has_no_best_ones(user, gap, split):
+def test_a_sold_out_show_has_no_best_seats(user, gap, split):
     for seat_number, make in ((1, make_hold), (3, make_block), (4, make_booking)):
         make(show=gap, seat_number=seat_number)
     assert refusal_of(book_best, user, gap, 1, split) == (SoldOut, "sold_out", {})
@@ -317,7 +317,7 @@ def test_all_seats_of_a_reference_are_cancelled(user, show):
     assert saved(bookings, "status", "cancelled_at") == [(number, "cancelled", NOW) for number in (5, 6, 7)]
 
 
-def test_cancelled_seats_come_with_their_show_movie_and_screen(user, show, django_assert_num_queries):
+def test_cancelled_seats_are_returned_with_show_movie_and_screen(user, show, django_assert_num_queries):
     given_back = give_back(user, book(user, show, 5, 6)[0].reference)
     with django_assert_num_queries(0):
         assert {(made.show.movie, made.show.screen) for made in given_back} == {(show.movie, show.screen)}
@@ -330,7 +330,7 @@ def test_held_seats_of_a_reference_are_cancelled_too(user, show):
     assert list(Booking.objects.occupying()) == []
 
 
-def test_other_seats_are_left_alone(user, show):
+def test_other_seats_are_not_cancelled(user, show):
     others = [
         make_booking(show=show, seat_number=1, reference="ACDEFGHJ"),
         make_booking(user=user, show=show, seat_number=2, reference="KMNPQRTU"),
@@ -347,7 +347,7 @@ def test_seats_that_were_cancelled_before_keep_their_time(user, show):
     assert saved([before], "cancelled_at") == [(2, NOW)]
 
 
-def test_of_two_shows_under_one_reference_the_newest_is_cancelled(user, show):
+def test_the_newest_of_two_orders_with_one_reference_is_cancelled(user, show):
     old = make_booking(user=user, show=show, reference="ACDEFGHJ", created_at=NOW - MOMENT)
     new = make_booking(user=user, reference="ACDEFGHJ", seat_number=2)
     assert give_back(user, "ACDEFGHJ") == [new]

@@ -1,4 +1,4 @@
-"""Where else held and blocked seats show: lists, pages, a changing show; and blocking seats itself."""
+"""Held and blocked seats in lists, on pages and in changes of a show; and blocking seats."""
 
 from datetime import timedelta
 
@@ -31,14 +31,14 @@ MINUTE = timedelta(minutes=1)
 
 
 def hold_for(minutes, **fields):
-    """A hold that expires in this number of minutes by the real clock."""
+    """Create a hold that expires in this number of minutes by the real clock."""
     now = timezone.now()
     return make_hold(**({"created_at": now, "held_since": now, "expires_at": now + minutes * MINUTE} | fields))
 
 
 @pytest.fixture
 def kinds(user, show):
-    """The user's rows in a show, by what they are; the hold that expired is still on its seat."""
+    """The user's rows in a show, by kind; the expired hold is not released."""
     return {
         "booked": make_booking(user=user, show=show, seat_number=1),
         "held": hold_for(5, user=user, show=show, seat_number=2),
@@ -109,7 +109,7 @@ def test_an_unknown_show_has_no_seat_map(db):
         ("?status=cancelled", ["expire", "released", "cancelled"]),
     ],
 )
-def test_customers_see_their_bookings_and_holds_also_those_that_ended(client, kinds, query, names):
+def test_customers_see_all_their_bookings_and_holds(client, kinds, query, names):
     results = client.get(f"/api/my-bookings/{query}").json()["results"]
     assert sorted(row["id"] for row in results) == ids(kinds, *names)
 
@@ -163,7 +163,7 @@ def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
 # --- A show that changes ----------------------------------------------------------------------
 
 
-def test_blocked_seats_fix_the_screen(show):
+def test_a_show_with_blocked_seats_keeps_its_screen(show):
     make_block(show=show)
     call = {"show_id": show.pk, "now": NOW, "screen": make_screen()}
     assert refusal_of(change_show, **call)[1] == "show_has_bookings"
@@ -177,7 +177,7 @@ def test_a_held_or_blocked_seat_keeps_its_label_in_another_plan(show, make):
         switch_plan(show_id=show.pk, now=NOW)
 
 
-def test_an_active_hold_fixes_the_screen_and_an_expired_one_does_not(show):
+def test_a_show_with_an_active_hold_keeps_its_screen(show):
     make_hold(show=show, expires_at=NOW + MINUTE)
     call = {"show_id": show.pk, "screen": make_screen()}
     assert refusal_of(change_show, now=NOW, **call)[1] == "show_has_bookings"
@@ -194,13 +194,13 @@ def test_cancelling_a_show_ends_all_holds_and_counts_its_bookings(show):
     assert list(statuses) == [("cancelled", NOW)] * 3 + [("blocked", None)]
 
 
-def test_a_show_with_blocked_seats_alone_can_be_deleted(show):
+def test_a_show_with_only_blocked_seats_can_be_deleted(show):
     make_block(show=show)
     delete_show(show_id=show.pk, now=NOW)
     assert (Show.objects.count(), Booking.objects.count()) == (0, 0)
 
 
-def test_staff_delete_a_show_with_blocked_seats_alone(staff, show):
+def test_staff_delete_a_show_with_only_blocked_seats(staff, show):
     make_block(show=show)
     staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"})
     assert Show.objects.count() == 0
@@ -228,7 +228,7 @@ def on_seats(show):
     )
 
 
-def test_a_blocked_seat_has_no_customer_but_a_reason(show):
+def test_a_blocked_seat_has_a_reason_and_no_customer(show):
     rows = block(show, 5, 3)
     assert [row.seat_number for row in rows] == [5, 3]
     fields = ("status", "user", "reason", "created_at", "expires_at", "held_since")

@@ -1,4 +1,4 @@
-"""Holding, renewing, booking and cancelling held seats, each called directly with its own time."""
+"""Holding, renewing, booking and cancelling held seats, with an explicit time."""
 
 from datetime import timedelta
 
@@ -44,7 +44,7 @@ def cancel(user, booking, now=NOW):
 
 
 def rows(show, *fields):
-    """These fields of all rows of the show, oldest first."""
+    """Return these fields of all rows of the show, oldest first."""
     return list(show.bookings.order_by("pk").values_list("seat_number", *fields))
 
 
@@ -63,7 +63,7 @@ def test_a_hold_keeps_its_seats_for_10_minutes_under_one_reference(user, show):
     assert rows(show, *fields) == [(7, *held), (5, *held)]
 
 
-def test_holding_returns_what_is_saved_with_show_movie_and_screen(user, show, django_assert_num_queries):
+def test_holds_are_returned_with_show_movie_and_screen(user, show, django_assert_num_queries):
     [made] = hold(user, show, 5)
     with django_assert_num_queries(0):
         assert (made.show.movie, made.show.screen, made.status) == (show.movie, show.screen, "held")
@@ -79,7 +79,7 @@ def test_the_best_seats_can_be_held(user, show):
     assert [made.seat_number for made in hold_best(user, show, 2)] == [25, 26]
 
 
-def test_the_best_seats_may_be_held_apart(user):
+def test_split_seats_can_be_held(user):
     show = make_show(total_seats=3, seats_per_row=3)
     make_booking(show=show, seat_number=2)
     assert refusal_of(hold_best, user, show, 2) == (NoBlock, "no_block", {"largest_block": 1})
@@ -94,7 +94,7 @@ def test_all_seats_are_held_or_none(user, show, make):
     assert show.bookings.count() == 1
 
 
-def test_a_seat_that_one_has_booked_can_not_be_held(user, show):
+def test_a_seat_that_the_customer_has_booked_can_not_be_held(user, show):
     make_booking(user=user, show=show, seat_number=5)
     assert refusal_of(hold, user, show, 5)[:2] == (SeatTaken, "seat_taken")
 
@@ -115,7 +115,7 @@ def test_holds_count_towards_the_seat_limit(user, show, settings):
     assert refusals == [(SeatLimitReached, "seat_limit_reached", {})] * 2
 
 
-def test_holding_the_same_seats_again_does_not_count_twice(user, show, settings):
+def test_renewed_holds_count_once(user, show, settings):
     settings.MAX_SEATS_PER_USER = 2
     hold(user, show, 1, 2)
     assert len(hold(user, show, 1, 2)) == 2
@@ -146,7 +146,7 @@ def test_seats_held_by_the_same_request_are_held_once(user, show):
 
 
 def attempts(user, show, booking):
-    """The services that get a seat, called by `user` while another customer holds seat 5."""
+    """Calls of all services that get a seat, by `user`, while another customer holds seat 5."""
     return {
         "book": lambda now: book_seat(user=user, show_id=show.pk, seat_number=5, now=now),
         "book seats": lambda now: book_seats(user=user, show_id=show.pk, seat_numbers=[4, 5], now=now),
@@ -191,7 +191,7 @@ def test_a_seat_is_held_for_at_most_30_minutes(user, show):
     assert refusal_of(hold, user, show, 5, now=cap) == (HoldLimitReached, "hold_limit_reached", {"seats": [5]})
 
 
-def test_a_hold_ends_with_the_longest_time_where_that_is_shorter(user, show, settings):
+def test_a_hold_lasts_at_most_max_hold_minutes(user, show, settings):
     settings.MAX_HOLD_MINUTES = 5
     assert ends(hold(user, show, 5)) == [NOW + 5 * MINUTE]
 
@@ -252,7 +252,7 @@ def test_a_hold_begins_again_after_another_customer_held_the_seat(user, show):
     assert ends(hold(user, show, 5, now=now)) == [now + 10 * MINUTE]
 
 
-def test_another_customer_another_seat_and_another_show_have_times_of_their_own(user, show):
+def test_the_longest_time_is_per_customer_seat_and_show(user, show):
     hold(user, show, 5)
     now = NOW + 25 * MINUTE
     holds = [*hold(make_user(), show, 5, now=now), *hold(user, show, 6, now=now), *hold(user, make_show(), 5, now=now)]
@@ -297,7 +297,7 @@ def test_a_hold_begins_on_the_seat_that_a_held_booking_was_moved_to(user, show):
     assert ends(hold(user, show, 8, now=now)) == [now + 10 * MINUTE]
 
 
-def test_the_best_seats_to_hold_are_none_that_were_held_for_the_longest_time(user, show):
+def test_the_best_seats_to_hold_exclude_those_held_for_the_longest_time(user, show):
     hold_for_the_longest_time(user, show, 25, 26)
     holds = hold_best(user, show, 2, now=NOW + 30 * MINUTE)
     assert [made.seat_number for made in holds] == [15, 16]
@@ -387,7 +387,7 @@ def test_expired_holds_of_a_show_that_stays_locked_are_not_released(show):
     assert Booking.objects.get().status == "held"
 
 
-def test_a_renewal_that_comes_late_takes_back_nothing(user, show):
+def test_a_late_renewal_does_not_shorten_a_hold(user, show):
     hold(user, show, 5)
     hold(user, show, 5, now=NOW + 5 * MINUTE)
     [late] = hold(user, show, 5)

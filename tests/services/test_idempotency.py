@@ -1,4 +1,4 @@
-"""Idempotency records: how long a request is replayed, and for whom."""
+"""Idempotency records: their lifetime and their scope."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ FIRST = NOW - 2 * HOURS
 
 
 def book_best(user, show, now=FIRST, count=1, key="key"):
-    """Books the best seats under the key; returns their numbers."""
+    """Book the best seats with the key, and return their numbers."""
     idempotency = IdempotentRequest(key, "book-seats", {"count": count}, lambda made: {"id": made[0].pk})
     bookings = book_seats(user=user, show_id=show.pk, count=count, now=now, idempotency=idempotency)
     return [booking.seat_number for booking in bookings]
@@ -63,7 +63,7 @@ def test_a_key_is_refused_for_another_request_until_its_record_expires(user, sho
         book_best(user, show, count=2)
 
 
-def test_equal_keys_of_two_customers_or_in_two_shows_are_two_requests(user, show):
+def test_equal_keys_of_two_customers_or_shows_are_independent(user, show):
     book_best(user, show)
     assert (book_best(make_user(), show), book_best(user, make_show())) == ([26], [25])
 
@@ -76,7 +76,7 @@ def test_a_refused_request_has_no_record(user, show):
     assert IdempotencyKey.objects.count() == 0
 
 
-def test_a_request_is_replayed_though_its_seat_is_taken_now(user, show):
+def test_a_request_is_replayed_although_its_seat_is_taken(user, show):
     idempotency = IdempotentRequest("key", "book-seats", {}, lambda made: {"seat": made[0].seat_number})
     call = {"user": user, "show_id": show.pk, "seat_numbers": [7], "now": NOW, "idempotency": idempotency}
     book_seats(**call)

@@ -1,4 +1,4 @@
-"""What a limit counts, and for whom."""
+"""Counting attempts under rate limits."""
 
 import pytest
 from django.db import DataError, connection
@@ -15,19 +15,19 @@ def limit(settings, **limits):
 
 
 def sign_in(username="esha", address="192.0.2.1", page="token"):
-    """Whether the try is let through."""
+    """Count a sign-in, and return whether it is allowed."""
     return not services.count_sign_in(username=username, address=address, page=page).is_exceeded
 
 
 def attempt(limit="signup", key="192.0.2.1"):
-    """Whether the attempt is let through."""
+    """Count an attempt, and return whether it is allowed."""
     return not services.count_attempt(limit=limit, key=key).is_exceeded
 
 
 # --- Counting ---------------------------------------------------------------------------------
 
 
-def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
+def test_an_attempt_beyond_the_limit_waits_for_the_end_of_the_window(settings):
     limit(settings, signup=2)
     waits = [services.count_attempt(limit="signup", key="192.0.2.1").seconds_to_wait for _ in range(4)]
     assert waits[:2] == [None, None]
@@ -36,23 +36,23 @@ def test_a_try_beyond_the_limit_has_to_wait_until_the_window_is_over(settings):
 
 def test_each_limit_and_each_client_has_a_count_of_its_own(settings):
     limit(settings, signup=1, refresh=1)
-    tries = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
-    assert [attempt(name, who) for name, who in tries] == [True, True, True, False]
+    attempts = [("signup", "192.0.2.1"), ("signup", "192.0.2.2"), ("refresh", "192.0.2.1"), ("signup", "192.0.2.1")]
+    assert [attempt(name, who) for name, who in attempts] == [True, True, True, False]
 
 
-def test_a_state_has_what_is_left_and_for_how_long(settings):
+def test_a_state_has_the_remaining_attempts_and_seconds(settings):
     limit(settings, signup=2)
     states = [services.count_attempt(limit="signup", key="192.0.2.1") for _ in range(4)]
     assert [(state.limit, state.remaining) for state in states] == [(2, 1), (2, 0), (2, 0), (2, 0)]
     assert all(3590 <= state.seconds_left <= 3600 for state in states)
 
 
-def test_a_window_that_ends_now_takes_a_second_more(settings):
+def test_a_window_has_at_least_one_second_left(settings):
     limit(settings, signup=2)
     assert limits._state("signup", counters.Count(1, 0.0)).seconds_left == 1
 
 
-def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settings, user):
+def test_requests_are_counted_for_valid_tokens_only(settings, user):
     limit(settings, booking=1)
 
     def find(key):
@@ -64,44 +64,44 @@ def test_an_account_is_counted_where_it_is_found_and_not_for_a_dead_token(settin
     assert 3590 <= exceeded.seconds_to_wait <= 3600
 
 
-def test_a_window_begins_with_its_first_try_and_is_counted_on():
+def test_a_window_begins_with_its_first_attempt():
     counts = [counters.count(key="a", seconds=seconds) for seconds in (60, 3600)]
     assert [number for number, _ in counts] == [1, 2]
     assert all(50 < seconds_left <= 60 for _, seconds_left in counts)
 
 
-def test_after_its_window_a_key_is_counted_anew():
+def test_a_new_window_begins_after_the_end_of_the_last():
     counters.count(key="a", seconds=60)
     RateLimitWindow.objects.update(number=10, ends_at=1_000_000_000)
     number, seconds_left = counters.count(key="a", seconds=60)
     assert (number, 59 < seconds_left <= 60) == (1, True)
 
 
-def test_a_key_counts_until_its_window_is_over():
+def test_a_key_has_a_window_until_its_end():
     counters.count(key="a", seconds=60)
     assert [counters.is_window_open(key=key) for key in ("a", "b")] == [True, False]
 
 
-def test_a_window_that_is_over_does_not_count():
+def test_an_ended_window_is_ignored():
     counters.count(key="a", seconds=60)
     RateLimitWindow.objects.update(ends_at=1_000_000_000)
     assert not counters.is_window_open(key="a")
 
 
 @pytest.mark.parametrize("who", ["\x00", "\ud800", "é" * 10_000, "'; DROP TABLE", "", "\r\n", "%s"])
-def test_whatever_a_client_sends_is_counted(settings, who):
+def test_any_text_of_a_client_can_be_a_key(settings, who):
     limit(settings, signup=1)
     assert [attempt(key=who) for _ in range(2)] == [True, False]
 
 
-def test_a_key_is_short_and_holds_nothing_that_a_client_sent():
+def test_a_key_is_a_hash_without_text_of_the_client():
     sign_in("esha@example.com")
     keys = RateLimitWindow.objects.values_list("key", flat=True)
     assert not any("esha" in key or "192" in key for key in keys)
     assert max(len(key) for key in keys) <= 64
 
 
-def test_counts_that_are_over_are_swept_away_now_and_then(monkeypatch):
+def test_ended_windows_are_removed_at_intervals(monkeypatch):
     for key in ("old", "new"):
         counters.count(key=key, seconds=60)
     RateLimitWindow.objects.filter(key="old").update(ends_at=1_000_000_000)
@@ -112,13 +112,13 @@ def test_counts_that_are_over_are_swept_away_now_and_then(monkeypatch):
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no unlogged tables")
-def test_counting_waits_for_no_disk():
+def test_counting_does_not_wait_for_the_disk():
     with connection.cursor() as cursor:
         cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'booking_ratelimitwindow'")
         assert cursor.fetchone() == ("u",)
 
 
-def test_other_errors_are_not_taken_for_faults_of_the_connection():
+def test_other_errors_are_not_converted():
     def fail(*_):
         raise DataError
 
@@ -129,30 +129,30 @@ def test_other_errors_are_not_taken_for_faults_of_the_connection():
 # --- Signing in -------------------------------------------------------------------------------
 
 
-def test_tries_on_one_name_leave_others_at_the_address_their_tries(settings):
+def test_attempts_on_one_username_do_not_affect_others_at_the_address(settings):
     limit(settings, token=2, token_address=4)
     assert [sign_in("asha") for _ in range(9)] == [True, True] + [False] * 7
     assert [sign_in("esha"), sign_in("esha")] == [True, True]
 
 
-def test_tries_on_many_names_from_one_address_are_stopped(settings):
+def test_attempts_on_many_usernames_from_one_address_are_limited(settings):
     limit(settings, token_address=3)
     assert [sign_in(f"user{number}") for number in range(5)] == [True, True, True, False, False]
 
 
-def test_tries_on_one_name_from_many_addresses_are_stopped(settings):
+def test_attempts_on_one_username_from_many_addresses_are_limited(settings):
     limit(settings, token_name=3)
     assert [sign_in(address=f"192.0.2.{number}") for number in range(5)] == [True, True, True, False, False]
 
 
-def test_tries_from_elsewhere_do_not_lock_out_a_name_s_owner(settings):
+def test_attempts_from_other_addresses_do_not_lock_out_the_user(settings):
     limit(settings, token_name=3)
     services.trust_address(username="esha", address="198.51.100.1")
     assert [sign_in(address=f"192.0.2.{number}") for number in range(5)][-1] is False
     assert sign_in(" Esha", "198.51.100.1")
 
 
-def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
+def test_trust_begins_again_with_each_sign_in(monkeypatch):
     monkeypatch.setattr("booking.services.accounts.limits.TRUST_SECONDS", 1)
     services.trust_address(username="esha", address="198.51.100.1")
     monkeypatch.setattr("booking.services.accounts.limits.TRUST_SECONDS", 1000)
@@ -161,19 +161,19 @@ def test_trust_lasts_from_the_last_sign_in_on(monkeypatch):
     assert counters.count(key=key, seconds=1).seconds_left > 900
 
 
-def test_an_address_past_its_limit_uses_up_nobody_s_tries(settings):
+def test_attempts_of_a_limited_address_do_not_count_for_usernames(settings):
     limit(settings, token_address=1, token_name=1)
     assert [sign_in("asha"), sign_in("esha")] == [True, False]
     assert sign_in("esha", "198.51.100.1")
 
 
-def test_an_address_is_trusted_with_the_name_that_signed_in_there_alone(settings):
+def test_an_address_is_trusted_only_for_the_username_that_signed_in(settings):
     limit(settings, token_name=1)
     services.trust_address(username="asha", address="198.51.100.1")
     assert [sign_in(), sign_in(address="198.51.100.1")] == [True, False]
 
 
-def test_a_trusted_address_has_its_limit_too(settings):
+def test_a_trusted_address_has_a_limit(settings):
     limit(settings, token=2)
     services.trust_address(username="esha", address="192.0.2.1")
     assert [sign_in() for _ in range(3)] == [True, True, False]
@@ -183,19 +183,19 @@ def test_a_trusted_address_has_its_limit_too(settings):
     ("limits", "strictest"),
     [({"token": 9}, 9), ({"token_address": 7}, 7), ({"token_name": 5}, 5), ({"token": 8, "token_name": 6}, 6)],
 )
-def test_of_several_limits_the_strictest_is_returned(settings, limits, strictest):
+def test_the_strictest_of_several_limits_is_returned(settings, limits, strictest):
     limit(settings, **{"token": 100, "token_address": 100, "token_name": 100} | limits)
     state = services.count_sign_in(username="esha", address="192.0.2.1")
     assert (state.limit, state.remaining) == (strictest, strictest - 1)
 
 
-def test_the_limit_that_is_exceeded_is_returned(settings):
+def test_the_exceeded_limit_is_returned(settings):
     limit(settings, token=1, token_address=2)
     states = [services.count_sign_in(username="esha", address="192.0.2.1") for _ in range(2)]
     assert [(state.limit, state.is_exceeded) for state in states] == [(1, False), (1, True)]
 
 
-def test_the_admin_s_tries_are_counted_apart_but_for_the_name(settings):
+def test_attempts_in_the_admin_share_only_the_limit_by_username(settings):
     limit(settings, token=1, admin=1, token_name=2)
     assert [sign_in(), sign_in(), sign_in(page="admin"), sign_in(page="admin")] == [True, False, True, False]
     assert not sign_in(address="192.0.2.2")
@@ -208,12 +208,16 @@ def reset(email, address="192.0.2.1"):
     return not services.count_password_reset(email=email, address=address).is_exceeded
 
 
-def test_one_mailbox_gets_so_many_mails(settings):
+def test_requests_for_one_mailbox_are_limited(settings):
     limit(settings, password_reset=1)
-    tries = [("esha@example.com", "192.0.2.1"), (" ESHA@example.com ", "192.0.2.2"), ("asha@example.com", "192.0.2.1")]
-    assert [reset(*one) for one in tries] == [True, False, True]
+    attempts = [
+        ("esha@example.com", "192.0.2.1"),
+        (" ESHA@example.com ", "192.0.2.2"),
+        ("asha@example.com", "192.0.2.1"),
+    ]
+    assert [reset(*one) for one in attempts] == [True, False, True]
 
 
-def test_one_address_asks_for_so_many_mails(settings):
+def test_requests_for_passwords_from_one_address_are_limited(settings):
     limit(settings, password_reset_address=2)
     assert [reset(f"user{number}@example.com") for number in range(3)] == [True, True, False]

@@ -25,7 +25,7 @@ SUMMER = at("2099-06-01 20:15")
 @pytest.mark.parametrize(
     ("zone", "hours"), [("Europe/London", 1), ("Australia/Sydney", 10), ("America/Santiago", -4), ("UTC", 0)]
 )
-def test_a_time_that_comes_once_is_read(settings, zone, hours):
+def test_an_unambiguous_time_is_converted(settings, zone, hours):
     settings.TIME_ZONE = zone
     assert read_local_time(local=SUMMER) == SUMMER.replace(tzinfo=timezone.utc) - hours * HOUR
     assert read_local_time(local=SUMMER, offset="+05:00") == read_local_time(local=SUMMER)
@@ -44,7 +44,7 @@ def test_a_time_that_does_not_exist_is_refused(settings, zone, local, change):
 
 @pytest.mark.parametrize(("zone", "local", "offsets", "change"), BACK)
 @pytest.mark.parametrize("offset", ["", "+05:00", "x"])
-def test_a_time_that_exists_twice_has_to_be_chosen(settings, zone, local, offsets, change, offset):
+def test_an_ambiguous_time_needs_an_offset(settings, zone, local, offsets, change, offset):
     settings.TIME_ZONE = zone
     with pytest.raises(LocalTimeTwice) as refusal:
         read_local_time(local=local, offset=offset)
@@ -66,7 +66,7 @@ def test_the_moments_before_and_after_a_gap_exist(settings):
     assert after - before == MINUTE
 
 
-def test_a_change_by_half_an_hour_is_named(settings):
+def test_a_change_by_half_an_hour_is_reported(settings):
     settings.TIME_ZONE = "Australia/Lord_Howe"
     with pytest.raises(NoSuchLocalTime, match=r"forward from 02:00 to 02:30\.$"):
         read_local_time(local=at("2099-10-04 02:15"))
@@ -81,7 +81,7 @@ def test_a_change_of_the_clocks_is_found(settings, zone, evening):
     assert find_clock_change(begin=begin, end=begin + 40 * HOUR) == (HOUR if forward else -HOUR)
 
 
-def test_there_is_no_change_between_no_times():
+def test_there_is_no_change_between_equal_times():
     assert find_clock_change(begin=NOW, end=NOW - HOUR) is None
 
 
@@ -89,7 +89,7 @@ def test_there_is_no_change_between_no_times():
 
 
 def local_start(zone, evening):
-    """As Django's forms would give it: in the cinema's zone."""
+    """Return the local time in the cinema's zone, as Django's forms do."""
     return evening.replace(tzinfo=ZoneInfo(zone))
 
 
@@ -111,7 +111,7 @@ def test_a_planned_show_lasts_as_long_as_its_movie(movie, settings, zone, evenin
 
 
 @pytest.mark.parametrize(("zone", "evening"), EVENINGS)
-def test_no_other_show_fits_into_the_night(movie, settings, zone, evening):
+def test_another_show_can_not_overlap_during_a_clock_change(movie, settings, zone, evening):
     settings.TIME_ZONE = zone
     screen, starts_at = make_screen(), local_start(zone, evening)
     show = plan_show(movie=movie, screen=screen, starts_at=starts_at, now=LONG_AGO)
@@ -129,7 +129,7 @@ def test_a_copied_show_keeps_its_length(movie, settings, zone, evening):
 
 
 @pytest.mark.parametrize(("zone", "evening"), EVENINGS)
-def test_a_show_moved_to_the_night_keeps_its_length(movie, settings, zone, evening):
+def test_a_show_moved_to_a_clock_change_keeps_its_length(movie, settings, zone, evening):
     settings.TIME_ZONE = zone
     show = make_show(starts_at=NOW, ends_at=NOW + 452 * MINUTE)
     change_show(show_id=show.pk, now=LONG_AGO, starts_at=local_start(zone, evening))
@@ -137,7 +137,7 @@ def test_a_show_moved_to_the_night_keeps_its_length(movie, settings, zone, eveni
 
 
 @pytest.mark.parametrize(("zone", "evening"), EVENINGS)
-def test_another_movie_brings_its_length_through_the_night(movie, settings, zone, evening):
+def test_another_movie_sets_the_length_during_a_clock_change(movie, settings, zone, evening):
     settings.TIME_ZONE = zone
     show = make_show(starts_at=NOW, ends_at=NOW + HOUR)
     change_show(show_id=show.pk, now=LONG_AGO, movie=movie, starts_at=local_start(zone, evening))
@@ -176,7 +176,7 @@ def stored(zone, evening, minutes):
 @pytest.mark.django_db
 @pytest.mark.parametrize("minutes", [92, 212])
 @pytest.mark.parametrize(("zone", "evening"), EVENINGS)
-def test_a_show_that_is_an_hour_too_short_or_too_long_is_named(settings, zone, evening, minutes):
+def test_a_show_that_is_an_hour_too_short_or_too_long_is_reported(settings, zone, evening, minutes):
     settings.TIME_ZONE = zone
     show = stored(zone, evening, minutes)
     assert audit() == [f"Show {show.pk}: lasts {minutes} minutes, its movie 152; the clocks change then"]
@@ -184,14 +184,14 @@ def test_a_show_that_is_an_hour_too_short_or_too_long_is_named(settings, zone, e
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("minutes", [152, 167, 93, 211, 32])
-def test_a_show_of_another_length_is_not_named(settings, minutes):
+def test_a_show_of_another_length_is_not_reported(settings, minutes):
     settings.TIME_ZONE = "Europe/London"
     stored(*EVENINGS[0], minutes)
     assert audit() == []
 
 
 @pytest.mark.django_db
-def test_an_hour_more_on_another_day_is_not_named(settings):
+def test_an_hour_more_on_another_day_is_not_reported(settings):
     settings.TIME_ZONE = "Europe/London"
     stored("Europe/London", SUMMER, 212)
     make_show(movie=make_movie(duration_minutes=None))

@@ -1,4 +1,4 @@
-"""Mail to customers: what is enqueued by which change, what it says, and mail servers that refuse, fail or hang."""
+"""Mail to customers: the changes that enqueue it, its content, and mail servers that refuse, fail or hang."""
 
 import socket
 from datetime import timedelta
@@ -68,13 +68,13 @@ def kinds():
 
 
 def sent(now=NOW):
-    """Runs the tasks that are due; the mails that Django's backend of the tests then has."""
+    """Run the tasks that are due, and return all mails in Django's test outbox."""
     Worker(clock=lambda: now).run_due()
     return mail.outbox
 
 
 def links_of(reference):
-    """The lines with the links to the tickets of an order."""
+    """Return the lines with the links to the tickets of an order."""
     bookings = Booking.objects.filter(reference=reference, status="booked").order_by("seat_number")
     return "".join(f"Seat {booking.label}: {ticket_url(booking=booking)}\n" for booking in bookings)
 
@@ -132,13 +132,13 @@ def test_a_cancelled_hold_is_not_reported(ann, show):
     assert kinds() == []
 
 
-def test_nothing_is_confirmed_that_is_cancelled_meanwhile(ann, show):
+def test_an_order_cancelled_before_its_mail_is_not_confirmed(ann, show):
     [booking] = booked(ann, show, seats=[3])
     cancel_booking(booking_id=booking.pk, now=LATER)
     assert [message.subject for message in sent(LATER)] == [f"Cancelled: your seats for {show.movie.title}"]
 
 
-def test_a_cancelled_seat_is_reported_with_the_seats_that_are_left(ann, show):
+def test_mail_about_a_cancelled_seat_lists_the_remaining_seats(ann, show):
     [booking, _] = booked(ann, show)
     cancel_booking(booking_id=booking.pk, now=LATER)
     [_, message] = sent(LATER)
@@ -156,7 +156,7 @@ def test_staff_who_cancel_seats_of_two_orders_cause_a_mail_for_each(ann, show):
     assert all("The cinema has cancelled these seats" in message.body for message in messages)
 
 
-def test_a_cancelled_show_is_reported_with_the_sentence_of_the_staff(ann, show):
+def test_mail_about_a_cancelled_show_has_the_note_of_the_staff(ann, show):
     booked(ann, show)
     cancel_show(show_id=show.pk, now=LATER, note="The projector broke.")
     [message] = sent(LATER)
@@ -204,7 +204,7 @@ def paid_at_the_counter(show, booking):
     return clerk
 
 
-def test_a_confirmation_asks_for_no_money_that_is_paid(ann, show):
+def test_the_confirmation_of_a_paid_order_has_no_amount_due(ann, show):
     [booking, _] = booked(ann, show)
     paid_at_the_counter(show, booking)
     assert "still to pay" not in sent()[0].body
@@ -241,7 +241,7 @@ def test_an_order_that_was_removed_gets_no_mail(ann, show):
 
 
 def attached(message):
-    """The tickets in the PDF of a mail, and its calendar entry with its method."""
+    """Return the tickets in the PDF of a mail, and its calendar entry with its method."""
     files = {part.get_content_type(): part for part in message.attachments if not isinstance(part, tuple)}
     calendar = Calendar.from_ical(files["text/calendar"].get_payload(decode=True))
     assert files["text/calendar"].get_param("method") == calendar["METHOD"]
@@ -352,10 +352,10 @@ def test_a_ticket_that_is_issued_again_is_sent(ann, show):
     assert kinds() == ["order_confirmed", "new_tickets"]
 
 
-# --- How many customers will be told ----------------------------------------------------------
+# --- The number of customers who will get mail ----------------------------------------------------------
 
 
-def test_staff_see_how_many_orders_are_told_of_a_change(ann, show, django_assert_num_queries):
+def test_orders_are_counted_by_whether_their_customers_get_mail(ann, show, django_assert_num_queries):
     booked(ann, show)
     booked(make_user(), show, seats=[5, 6])
     booked(make_user(email="gone@example.com", is_active=False), show, seats=[7])
@@ -364,7 +364,7 @@ def test_staff_see_how_many_orders_are_told_of_a_change(ann, show, django_assert
         assert count_reachable(bookings=Booking.objects.filter(show=show)) == (1, 2)
 
 
-def test_where_no_mail_is_sent_nobody_is_told(ann, show, settings):
+def test_a_service_that_sends_no_mail_reaches_nobody(ann, show, settings):
     booked(ann, show)
     settings.SENDS_MAIL = False
     assert count_reachable(bookings=Booking.objects.all()) == (0, 1)
@@ -457,7 +457,7 @@ def test_a_mail_arrives_with_text_and_html_and_an_id_that_stays_the_same(ann, sh
     assert message["Message-ID"] == f"<{DBTaskResult.objects.get().pk}@localhost>"
 
 
-def test_a_refused_address_holds_nobody_up_and_is_not_tried_again(show, smtp):
+def test_mail_to_a_refused_address_is_not_retried_and_delays_no_other(show, smtp):
     orders_of(show, "a@example.com", "gone@example.com", "b@example.com")
     refuse = {"gone@example.com": "550 No mailbox gone@example.com here"}
     with mail_server(inbox := Inbox(refuse)) as port:
@@ -465,12 +465,12 @@ def test_a_refused_address_holds_nobody_up_and_is_not_tried_again(show, smtp):
         sent()
     failed = DBTaskResult.objects.get(status="FAILED")
     assert sorted(inbox.recipients) == ["a@example.com", "b@example.com"]
-    # Without the address, because the row is kept for longer.
+    # Without the address, because the row is stored for longer.
     assert failed.traceback.splitlines()[-1].endswith("AddressRefused: 550 No mailbox the address here")
     assert "gone@" not in failed.traceback
 
 
-def test_a_full_mailbox_is_tried_again(show, smtp):
+def test_mail_to_a_full_mailbox_is_retried(show, smtp):
     orders_of(show, "full@example.com")
     with mail_server(inbox := Inbox({"full@example.com": "452 Full"})) as port:
         smtp(port)
@@ -481,7 +481,7 @@ def test_a_full_mailbox_is_tried_again(show, smtp):
 
 
 @pytest.mark.parametrize("stage", ["refuse", "refuse_data"])
-def test_the_reason_of_a_mail_that_is_tried_again_has_no_address(show, smtp, stage):
+def test_the_error_of_a_retried_mail_has_no_address(show, smtp, stage):
     orders_of(show, "full@example.com")
     with mail_server(inbox := Inbox()) as port:
         setattr(inbox, stage, {"full@example.com": "452 The mailbox of FULL@example.com is full"})
@@ -496,7 +496,7 @@ def test_the_reason_of_a_mail_that_is_tried_again_has_no_address(show, smtp, sta
     )
 
 
-def test_a_server_that_is_down_loses_no_mail(show, smtp):
+def test_mail_is_sent_after_an_outage_of_the_server(show, smtp):
     orders_of(show, "a@example.com", "b@example.com")
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
@@ -509,7 +509,7 @@ def test_a_server_that_is_down_loses_no_mail(show, smtp):
     assert sorted(inbox.recipients) == ["a@example.com", "b@example.com"]
 
 
-def test_a_server_that_does_not_answer_delays_no_sale(ann, show, smtp):
+def test_an_unresponsive_mail_server_does_not_delay_sales(ann, show, smtp):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         smtp(silent.getsockname()[1])
         booked(ann, show)

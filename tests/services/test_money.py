@@ -66,7 +66,7 @@ def test_reports_separate_thousands(settings):
 
 
 def sell(unit, data):
-    """Sells seats at generated prices; returns the bookings and what each has to cost."""
+    """Sell seats at generated prices, and return the bookings and their expected prices."""
     amounts = data.draw(st.lists(amounts_of(unit), min_size=1, max_size=4))
     prices = {make_ticket_type().pk: amount for amount in amounts}
     types = data.draw(st.lists(st.sampled_from(sorted(prices)), min_size=1, max_size=len(SEATS)))

@@ -1,4 +1,4 @@
-"""Each rule of money broken past the services, and found by `manage.py audit`."""
+"""Breaches of each rule of money, stored without the services, are found by `manage.py audit`."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -35,7 +35,7 @@ def make_refund(payment, amount=12, **fields):
     return Refund.objects.create(**(of_payment | defaults | fields))
 
 
-def test_paid_refunded_and_unpaid_orders_are_fine(booking, user):
+def test_paid_refunded_and_unpaid_orders_are_valid(booking, user):
     make_payment(booking)
     make_refund(make_payment(booking, 3), 3)
     make_payment(booking, 99, status="pending", settled_at=None)
@@ -51,7 +51,7 @@ def test_sums_are_exact(booking):
     assert [breach for breach in breaches() if "neither" in breach] == []
 
 
-def test_money_without_a_seat_or_a_refund(booking):
+def test_payments_without_seats_or_refunds(booking):
     make_payment(booking, 20)
     name = f"Show {booking.show_id}: order {booking.reference}"
     assert breaches() == [f"{name} has neither seats nor a refund for 8.00 of its 20.00"]

@@ -1,4 +1,4 @@
-"""Moving a booking to another seat, called directly with its own time."""
+"""Moving a booking to another seat, with an explicit time."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -30,14 +30,14 @@ def move(user, booking, seat_number=8, now=NOW, idempotency=None):
 
 
 def on_seats(show):
-    """Each seat that a row is on, with the row's id."""
+    """Return each occupied seat with the id of its row."""
     rows = Booking.objects.occupying().filter(show=show).order_by("seat_number")
     return list(rows.values_list("seat_number", "pk"))
 
 
 @contextmanager
 def at_statements(acts):
-    """Calls each of `acts` before the next statement that contains its text."""
+    """Call each of `acts` before the next statement that contains its text."""
     pending = list(acts)
 
     def intercept(execute, sql, params, many, context):
@@ -49,21 +49,21 @@ def at_statements(acts):
         yield pending
 
 
-def test_a_moved_booking_is_the_same_one_on_another_seat(user, booking):
+def test_a_moved_booking_has_the_same_id_and_another_seat(user, booking):
     move(user, booking)
     before = Booking.objects.filter(pk=booking.pk).values().get()
     booking.seat_number, booking.seat_label, booking.category, booking.ticket_serial = 8, "A8", "S", 2
     assert {name: getattr(booking, name) for name in before} == before
 
 
-def test_moving_returns_the_booking_as_it_is_now(user, booking, django_assert_num_queries):
+def test_moving_returns_the_changed_booking(user, booking, django_assert_num_queries):
     moved = move(user, booking)
     with django_assert_num_queries(0):
         assert (moved.pk, moved.seat_number, moved.reference) == (booking.pk, 8, booking.reference)
         assert (moved.show.movie, moved.show.screen) == (booking.show.movie, booking.show.screen)
 
 
-def test_a_moved_booking_leaves_its_seat_to_others(user, show, booking):
+def test_the_former_seat_of_a_moved_booking_is_free(user, show, booking):
     move(user, booking)
     other = make_booking(show=show, seat_number=5)
     assert on_seats(show) == [(5, other.pk), (8, booking.pk)]
@@ -173,7 +173,7 @@ def idempotent(seat_number=8):
     return IdempotentRequest("key", "move", {"seat_number": seat_number}, lambda moved: {"seat": moved[0].seat_number})
 
 
-def test_the_same_move_again_is_answered_as_before(user, show, booking):
+def test_a_repeated_move_gets_the_same_response(user, show, booking):
     move(user, booking, idempotency=idempotent())
     make_booking(show=show, seat_number=5)
     with pytest.raises(Replay) as replay:
@@ -181,7 +181,7 @@ def test_the_same_move_again_is_answered_as_before(user, show, booking):
     assert replay.value.response == {"seat": 8}
 
 
-def test_the_same_move_is_answered_as_before_after_the_show_has_started(user, booking):
+def test_a_repeated_move_gets_the_same_response_after_the_start(user, booking):
     move(user, booking, now=STARTS_AT - MOMENT, idempotency=idempotent())
     with pytest.raises(Replay):
         move(user, booking, now=STARTS_AT, idempotency=idempotent())

@@ -1,4 +1,4 @@
-"""Files of movies as spreadsheets and distributors write them: how each is read, and what is refused."""
+"""Reading files of movies as spreadsheets and distributors write them, and refusing others."""
 
 import io
 import zipfile
@@ -43,14 +43,14 @@ def read(text, **options):
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
-def test_an_encoding_is_recognised_and_named(codec, mark, name, newline):
+def test_an_encoding_is_recognised_and_reported(codec, mark, name, newline):
     content = mark + table(AMELIE).replace("\n", newline).encode(codec)
     file = read_movie_file(content)
     assert (titles(file), file.description) == (["Amélie"], f"read as {name}, separated by commas")
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\0", b"\x81\x8d", b"\xef\xbb\xbf\xff", b"\xff\xfe\0\xd8"])
-def test_content_that_is_no_text_is_refused(content):
+def test_content_that_is_not_text_is_refused(content):
     with pytest.raises(UnreadableFile, match=r"^The file is not text in UTF-8, UTF-16 or Windows-1252\.$"):
         read_movie_file(content)
 
@@ -61,20 +61,20 @@ def test_content_that_is_no_text_is_refused(content):
 @pytest.mark.parametrize(
     ("separator", "name"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
 )
-def test_a_separator_is_recognised_and_named(separator, name):
+def test_a_separator_is_recognised_and_reported(separator, name):
     file = read(table(AMELIE, separator=separator))
     assert (titles(file), file.description) == (["Amélie"], f"read as UTF-8, separated by {name}")
 
 
 @pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;;;;"])
-def test_a_line_that_names_the_separator_is_no_header(line):
+def test_a_line_that_declares_the_separator_is_not_a_header(line):
     file = read(f"{line}\r\n{table(AMELIE, ['', '', '', '', '', 'x'], separator=';')}")
     assert (titles(file), file.separator) == (["Amélie"], "semicolons")
     assert file.refused == [(4, "title: This field cannot be blank.")]
 
 
 @pytest.mark.parametrize("line", ["sep=\t", "sep=\\t"])
-def test_a_tab_is_named_in_two_ways(line):
+def test_a_tab_can_be_declared_in_two_ways(line):
     assert read(f"{line}\n{table(AMELIE, separator=chr(9))}").separator == "tabs"
 
 
@@ -83,12 +83,12 @@ def test_an_unknown_separator_is_refused():
         read(f"sep=~\n{HEADER}")
 
 
-def test_commas_within_quotes_separate_nothing():
+def test_quoted_commas_are_not_separators():
     row = ['"Good, the Bad and the Ugly, The"', *AMELIE[1:]]
     assert titles(read(table(row, separator=";"))) == titles(read(table(row))) == ["Good, the Bad and the Ugly, The"]
 
 
-def test_blanks_after_separators_do_no_harm():
+def test_blanks_after_separators_are_ignored():
     file = read(table(['"A, B"', *AMELIE[1:]], separator=", "))
     assert titles(file) == ["A, B"]
 
@@ -105,7 +105,7 @@ def test_blanks_after_separators_do_no_harm():
         ["\ufeffTitle", "Duration_Minutes", "MPAA Rating", "Released", "genre", "director"],
     ],
 )
-def test_columns_are_known_whatever_their_spelling(header):
+def test_columns_are_recognised_in_several_spellings(header):
     file = read(table(AMELIE, header=header))
     movie = file.movies[0]
     values = [getattr(movie, name) for name in COLUMNS]
@@ -113,18 +113,18 @@ def test_columns_are_known_whatever_their_spelling(header):
     assert file.ignored == []
 
 
-def test_unknown_columns_are_named():
+def test_unknown_columns_are_reported():
     file = read(table([*AMELIE, "7.6", ""], header=[*COLUMNS, "IMDB Rating", ""]))
     assert file.description == "read as UTF-8, separated by commas; ignored columns: IMDB Rating"
 
 
-def test_a_column_of_the_exact_name_wins():
+def test_a_column_with_the_exact_name_takes_precedence():
     file = read(table([*AMELIE, "Le fabuleux destin"], header=[*COLUMNS, "Film"]))
     assert (titles(file), file.ignored) == (["Amélie"], ["Film"])
 
 
 @pytest.mark.parametrize("header", [[*COLUMNS, "Genre"], ["Film", "Movie", *COLUMNS[1:]]])
-def test_a_column_named_twice_is_refused(header):
+def test_a_duplicate_column_is_refused(header):
     with pytest.raises(UnreadableFile, match=r"^The first line names (genre|title) twice\.$"):
         read(",".join(header))
 
@@ -135,7 +135,7 @@ def test_a_file_without_a_header_is_refused(text):
         read(text)
 
 
-def test_a_header_that_is_no_csv_is_refused():
+def test_a_header_that_is_not_csv_is_refused():
     with pytest.raises(UnreadableFile, match=r"^Line 1 is not CSV: "):
         read('"title"x,genre')
 
@@ -164,7 +164,7 @@ def test_blank_rows_are_skipped(blank):
     assert (titles(file), file.refused) == (["Amélie"], [])
 
 
-def test_empty_cells_at_the_end_of_a_line_do_no_harm():
+def test_empty_cells_at_the_end_of_a_line_are_ignored():
     assert titles(read(table([*AMELIE, "", " "]))) == ["Amélie"]
 
 
@@ -193,7 +193,7 @@ def test_refused_lines_are_in_the_order_of_the_file():
         ("", None),
     ],
 )
-def test_a_length_is_read_as_people_write_it(text, minutes):
+def test_common_formats_of_lengths_are_read(text, minutes):
     assert read_duration(text) == minutes
 
 
@@ -212,7 +212,7 @@ def dates(*texts, **options):
         "1998-6-12", "1998-06-12 00:00:00", "1998-06-12T00:00:00Z",
     ],
 )  # fmt: skip
-def test_a_clear_date_is_read(text):
+def test_an_unambiguous_date_is_read(text):
     file = dates(text)
     assert ([movie.release_date for movie in file.movies], file.date_order) == ([date(1998, 6, 12)], None)
 
@@ -230,7 +230,7 @@ def test_a_column_with_the_month_first_is_recognised():
     assert file.description.endswith(", dates with the month first")
 
 
-def test_an_unclear_order_is_asked_for():
+def test_an_ambiguous_order_of_dates_is_refused():
     with pytest.raises(DateOrderUnclear) as question:
         dates("05/05/1998", "04/03/2009", "06/12/1998")
     assert question.value.detail == (
@@ -247,11 +247,11 @@ def test_a_chosen_order_is_used(order, expected):
     assert ([movie.release_date for movie in file.movies], file.date_order) == ([expected], order)
 
 
-def test_dates_that_are_the_same_in_both_orders_are_clear():
+def test_dates_that_are_equal_in_both_orders_are_accepted():
     assert dates("05/05/1998", "12.12.2009").date_order is None
 
 
-def test_two_orders_in_one_column_are_asked_about():
+def test_two_orders_in_one_column_are_refused():
     with pytest.raises(
         DateOrderUnclear, match="“31/12/1998” on line 2 is 31 December 1998 with the day first and no date"
     ):
@@ -263,7 +263,7 @@ def test_two_orders_in_one_column_are_asked_about():
 @pytest.mark.parametrize(
     "text", ["31/31/1998", "32.1.1998", "1/2.1998", "\u0660\u0661/02/1998", "12 Juni 1998", "1998", "0/1/1998"]
 )
-def test_text_that_is_no_date_is_refused(text):
+def test_text_that_is_not_a_date_is_refused(text):
     assert dates(text).refused == [(2, f"release_date: “{text}” is not a date such as Jun 12 1998 or 1998-06-12")]
 
 
@@ -289,7 +289,7 @@ def archive(name, text="x"):
         (b"\n<!DOCTYPE html>", "a web page or XML"),
     ],
 )
-def test_another_kind_of_file_is_called_by_its_name(content, kind):
+def test_the_refusal_names_other_kinds_of_files(content, kind):
     with pytest.raises(UnreadableFile) as refusal:
         read_movie_file(content)
     assert refusal.value.detail == f"This is {kind}, whatever its name is. Save it as CSV and choose that file."

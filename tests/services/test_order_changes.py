@@ -48,7 +48,7 @@ def clerk(db) -> User:
 
 @pytest.fixture
 def types(db):
-    """Adult and child."""
+    """The ticket types Adult and Child."""
     return make_ticket_type(name="Adult"), make_ticket_type(name="Child")
 
 
@@ -95,7 +95,7 @@ def test_the_contact_of_an_order_is_changed(order, clerk):
     assert log_of(order) == [("clerk", "Changed name, e-mail address, phone number.")]
 
 
-def test_fields_that_are_not_given_stay(order, clerk):
+def test_fields_that_are_not_given_are_not_changed(order, clerk):
     changed = change_contact(order_id=order.pk, changed_by=clerk, phone="020 1234567")
     assert contact_of(order) == (changed.name, changed.email, changed.phone) == (JO.name, JO.email, "020 1234567")
     assert log_of(order) == [("clerk", "Changed phone number.")]
@@ -140,7 +140,7 @@ def test_an_order_of_an_account_is_split_for_that_account(show, user, clerk):
     assert (new.user, seats_of(order), seats_of(new)) == (user, [1], [2])
 
 
-def test_one_seat_stays(order, clerk):
+def test_a_split_of_all_seats_is_refused(order, clerk):
     with pytest.raises(WholeOrder):
         split(order, clerk, 1, 2, 3)
     assert seats_of(order) == [1, 2, 3]
@@ -186,7 +186,7 @@ def test_seats_are_sold_as_another_ticket_type(order, clerk, types):
     assert (log_of(order), list(find_breaches())) == ([("clerk", message)], [])
 
 
-def test_a_changed_seat_has_the_price_of_today(order, clerk, types):
+def test_a_changed_seat_has_the_current_price(order, clerk, types):
     order.show.price_list = make_price_list({("S", types[0]): 13})
     order.show.save()
     change(order, clerk, {1: types[0].pk})

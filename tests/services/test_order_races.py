@@ -1,4 +1,4 @@
-"""Races of staff and customers over one order or one seat, and what happens without the guards."""
+"""Races of staff and customers over one order or one seat, with and without the guards."""
 
 from functools import partial
 
@@ -51,7 +51,7 @@ def seats(show, *fields):
 
 
 @pytest.mark.parametrize("turn", range(3))
-def test_of_two_clerks_who_split_off_the_two_seats_of_an_order_one_does(order, clerk, turn):
+def test_only_one_of_two_concurrent_splits_of_an_order_succeeds(order, clerk, turn):
     assert sorted(at_once([splitting(order, clerk, 1), splitting(order, clerk, 2)])) == ["done", "whole_order"]
     references = [reference for _, reference in seats(order.show, "reference")]
     assert (references.count(order.reference), list(find_breaches())) == (1, [])

@@ -1,4 +1,4 @@
-"""Orders and their money from the start to the end, with a bank that remembers what it moved."""
+"""Payments and refunds of orders from the start to the end, with a bank that records the money."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -31,7 +31,7 @@ from booking.services.money.payments import close_old_payments
 from booking.services.money.refunds import CARRY_OUT
 from booking.services.seats.rules.amounts import PaymentRequired
 from booking.services.seats.seen_seats import SeenSeat
-from tests.bank import Bank, Killed, ask, book, hold, kept, make_paid_show, pay, refunds, report
+from tests.bank import Bank, Killed, ask, balance, book, hold, make_paid_show, pay, refunds, report
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,12 +65,12 @@ def clerk(db):
 
 
 def work(now=NOW):
-    """The worker does what is due at `now`."""
+    """Run the tasks that are due at `now`."""
     Worker(clock=lambda: now).run_due()
 
 
 def mails():
-    """The kinds of the customers' mails about money, with their amounts and reasons."""
+    """Return the kinds of the enqueued mails about money, with their amounts and reasons."""
     details = [task.args_kwargs["kwargs"] for task in DBTaskResult.objects.exclude(task_path=CARRY_OUT)]
     return sorted((one["mail"], one["amount"], one.get("reason", "")) for one in details if "amount" in one)
 
@@ -86,9 +86,9 @@ def only_booking():
 # --- Paying -----------------------------------------------------------------------------------
 
 
-def test_a_held_order_is_paid_and_the_customer_is_told(user, show):
+def test_a_held_order_is_paid_and_the_customer_gets_mail(user, show):
     pay(user, hold(user, show, 1, 11))
-    assert (kept(), mails()) == ((Decimal(27), Decimal(27)), [("payment_received", "27.00", "")])
+    assert (balance(), mails()) == ((Decimal(27), Decimal(27)), [("payment_received", "27.00", "")])
 
 
 def test_without_pay_later_seats_are_held_and_paid(user, show, settings):
@@ -96,7 +96,7 @@ def test_without_pay_later_seats_are_held_and_paid(user, show, settings):
     with pytest.raises(PaymentRequired):
         book(user, show, 1)
     pay(user, hold(user, show, 1))
-    assert kept() == (Decimal(12), Decimal(12))
+    assert balance() == (Decimal(12), Decimal(12))
 
 
 def test_a_declined_payment_is_followed_by_another_one(user, show):
@@ -104,7 +104,7 @@ def test_a_declined_payment_is_followed_by_another_one(user, show):
     first = ask(user, reference)
     report(first, "failed", now=NOW)
     assert pay(user, reference) != first
-    assert (kept(), Booking.objects.get().status) == ((Decimal(12), Decimal(12)), "booked")
+    assert (balance(), Booking.objects.get().status) == ((Decimal(12), Decimal(12)), "booked")
 
 
 def test_a_declined_payment_and_its_successor_are_both_paid(user, show):
@@ -113,17 +113,17 @@ def test_a_declined_payment_and_its_successor_are_both_paid(user, show):
     report(first, "failed", now=NOW)
     pay(user, reference)
     report(first, now=LATER)
-    assert (kept(), refunds()) == ((Decimal(12), Decimal(12)), [(Decimal(12), "pending")])
+    assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [(Decimal(12), "pending")])
 
 
-def test_of_two_payments_online_the_second_is_refunded(user, show):
+def test_the_second_of_two_online_payments_is_refunded(user, show):
     reference = book(user, show, 1, 2)
     first = ask(user, reference)
     cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=2).pk, now=NOW)
     pay(user, reference)
     report(first, now=LATER)
     work(LATER)
-    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(24)])
+    assert (balance(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(24)])
 
 
 # --- Too late ---------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def gone(show):
 
 
 @pytest.mark.parametrize("too_late", [gone, lambda show: STARTS_AT], ids=["gone", "started"])
-def test_a_payment_that_comes_too_late_is_refunded_and_the_customer_is_told_once(user, show, too_late):
+def test_a_late_payment_is_refunded_and_the_customer_gets_one_mail(user, show, too_late):
     payment = ask(user, hold(user, show, 1))
     now = too_late(show)
     report(payment, now=now)
@@ -145,7 +145,7 @@ def test_a_payment_that_comes_too_late_is_refunded_and_the_customer_is_told_once
     assert mails() == [("payment_refunded", "12.00", reason), ("seats_lost", "12.00", reason)]
 
 
-def test_the_customer_is_told_of_lost_seats_although_the_refund_fails(user, show):
+def test_the_customer_gets_mail_about_lost_seats_although_the_refund_fails(user, show):
     payment = ask(user, hold(user, show, 1))
     report(payment, now=gone(show))
     Bank.mode = "refuses"
@@ -154,7 +154,7 @@ def test_the_customer_is_told_of_lost_seats_although_the_refund_fails(user, show
     assert [kind for kind, *_ in mails()] == ["seats_lost"]
 
 
-def test_a_payment_that_is_less_than_the_seats_cost_says_so(user, show):
+def test_mail_about_an_insufficient_payment_has_the_reason(user, show):
     reference = hold(user, show, 1)
     payment = ask(user, reference)
     hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)
@@ -162,7 +162,7 @@ def test_a_payment_that_is_less_than_the_seats_cost_says_so(user, show):
     assert mails() == [("seats_lost", "12.00", "The payment was less than the seats cost.")]
 
 
-def test_holds_that_expired_do_not_get_around_the_seat_limit(user, show, settings):
+def test_expired_holds_do_not_bypass_the_seat_limit(user, show, settings):
     settings.MAX_SEATS_PER_USER = 3
     first = ask(user, hold(user, show, 1, 2))
     second = ask(user, hold(user, show, 3, 4, now=LATER), LATER)
@@ -186,7 +186,7 @@ def test_paid_holds_are_counted_as_sold(user, show):
     assert SEATS_BOOKED._value.get() - before == 2
 
 
-def test_the_customer_is_told_of_a_refund_although_the_order_lost_its_seats(user, show):
+def test_the_customer_gets_mail_about_a_refund_of_an_order_without_seats(user, show):
     payment = ask(user, hold(user, show, 1))
     hold(user, show, 2)
     # Seats 1 and 2 become a third order, and the first two are empty.
@@ -205,7 +205,7 @@ def test_a_payment_that_nobody_made_has_failed_a_day_later_and_may_still_be_made
     assert [close_old_payments(now=NOW + timedelta(days=1) - rest) for rest in (MOMENT, timedelta(0))] == [0, 1]
     assert Payment.objects.get().status == "failed"
     report(payment, now=LATER)
-    assert kept() == (Decimal(12), Decimal(12))
+    assert balance() == (Decimal(12), Decimal(12))
 
 
 # --- Changing and cancelling a paid order -----------------------------------------------------
@@ -216,17 +216,17 @@ def test_an_exchange_for_a_dearer_seat_is_paid_up_and_back_again(user, show):
     pay(user, reference)
     move_booking(user=user, booking_id=only_booking(), seat_number=11, now=NOW)
     pay(user, reference)
-    assert kept() == (Decimal(15), Decimal(15))
+    assert balance() == (Decimal(15), Decimal(15))
     move_booking(user=user, booking_id=only_booking(), seat_number=2, now=NOW)
     work()
-    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(3)])
+    assert (balance(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(3)])
 
 
 def test_a_part_of_an_order_is_refunded(user, show):
     pay(user, book(user, show, 1, 11))
     cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=11).pk, now=NOW)
     work()
-    assert (kept(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(15)])
+    assert (balance(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(15)])
 
 
 def test_customers_get_refunds_until_60_minutes_before_the_start(user, show):
@@ -277,7 +277,7 @@ def test_a_cancelled_show_refunds_each_order_once_however_often_the_task_runs(us
     for _ in range(3):
         DBTaskResult.objects.update(status=TaskResultStatus.READY, run_after=LATER)
         work(LATER)
-    assert (kept(), sent()) == (NOTHING, [Decimal(12)] * 2)
+    assert (balance(), sent()) == (NOTHING, [Decimal(12)] * 2)
     # A clerk pays the third one out.
     assert sorted(refunds()) == [(Decimal(12), "done"), (Decimal(12), "done"), (Decimal(12), "pending")]
 
@@ -301,7 +301,7 @@ def refund(user, show):
     return Refund.objects.get()
 
 
-def test_a_refund_that_the_provider_refuses_is_kept_with_the_reason_and_retried_by_hand(refund):
+def test_a_refused_refund_is_stored_with_the_reason_and_retried_by_hand(refund):
     Bank.mode = "refuses"
     work()
     refund.refresh_from_db()
@@ -352,10 +352,10 @@ def test_an_account_is_deleted_while_a_payment_is_pending(user, show, seats):
     delete_account(user=user, password=PASSWORD, now=NOW)
     report(payment, now=NOW)
     work()
-    assert (kept(), sent()) == (NOTHING, [Decimal(12)])
+    assert (balance(), sent()) == (NOTHING, [Decimal(12)])
 
 
-def test_an_account_is_deleted_whose_refund_the_provider_refused(user, refund):
+def test_an_account_with_a_refused_refund_is_deleted(user, refund):
     Bank.mode = "refuses"
     carry_out_refund(refund_id=refund.pk, now=NOW)
     delete_account(user=user, password=PASSWORD, now=NOW)
@@ -365,8 +365,8 @@ def test_an_account_is_deleted_whose_refund_the_provider_refused(user, refund):
     assert sent() == [Decimal(12)]
 
 
-def test_the_debt_of_an_account_is_forgotten_with_it(user, show):
+def test_the_amount_due_is_deleted_with_the_account(user, show):
     book(user, show, 1)
     hold_seats(user=user, show_id=show.pk, seat_numbers=[2], now=NOW)
     delete_account(user=user, password=PASSWORD, now=NOW)
-    assert (kept(), Payment.objects.count()) == (NOTHING, 0)
+    assert (balance(), Payment.objects.count()) == (NOTHING, 0)

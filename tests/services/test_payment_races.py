@@ -1,4 +1,4 @@
-"""Payments, refunds, expiry and cancellations at the same time, and what happens without the show's lock."""
+"""Concurrent payments, refunds, expiry and cancellations, with and without the show's lock."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ from booking.services import (
 from booking.services.audit import find_breaches
 from movieticket import admission
 from movieticket.deadline import waiting_at_most
-from tests.bank import Bank, ask, book, hold, kept, make_paid_show, pay, refunds, report
+from tests.bank import Bank, ask, balance, book, hold, make_paid_show, pay, refunds, report
 from tests.factories import NOW, make_user
 from tests.races import (
     all_decide_before_one_commits,
@@ -71,11 +71,11 @@ def mails(kind):
 # --- Two events -------------------------------------------------------------------------------
 
 
-def test_an_event_that_comes_20_times_at_the_same_time_is_applied_once(user, show):
+def test_an_event_that_arrives_20_times_concurrently_is_applied_once(user, show):
     payment = ask(user, hold(user, show, 1))
     assert at_once([reporting(payment)] * 20) == ["done"] * 20
     assert (PaymentEvent.objects.count(), len(mails("payment_received"))) == (1, 1)
-    assert (kept(), refunds()) == ((Decimal(12), Decimal(12)), [])
+    assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [])
 
 
 @parallel_writers
@@ -87,7 +87,7 @@ def test_without_the_lock_only_the_constraint_stops_an_event_that_comes_twice(us
 
 
 @parallel_writers
-def test_a_request_that_waits_for_the_show_does_not_hold_up_a_payment(user, show):
+def test_a_request_that_waits_for_the_show_does_not_delay_a_payment(user, show):
     payment = ask(user, hold(user, show, 1))
     booking = partial(outcome, book_seat, user=make_user(), show_id=show.pk, seat_number=2, now=NOW)
     with ThreadPoolExecutor(2) as pool:
@@ -100,29 +100,29 @@ def test_a_request_that_waits_for_the_show_does_not_hold_up_a_payment(user, show
 
 
 def in_request(call):
-    """The result of a call that has the limits of a request."""
+    """Return the result of a call that has the limits of a request."""
     with waiting_at_most(30):
         return call()
 
 
 def two_payments(user, show):
-    """The ids of two payments that the customer started for one seat: for it alone, and for two seats before."""
+    """Start two payments for one seat, the first while there were two seats; return their ids."""
     reference = book(user, show, 1, 2)
     first = ask(user, reference)
     cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=2).pk, now=NOW)
     return first, ask(user, reference)
 
 
-def test_of_two_payments_at_the_same_time_what_is_too_much_goes_back(user, show):
+def test_the_excess_of_two_concurrent_payments_is_refunded(user, show):
     assert at_once([reporting(payment) for payment in two_payments(user, show)]) == ["done"] * 2
-    assert kept() == (Decimal(12), Decimal(12))
+    assert balance() == (Decimal(12), Decimal(12))
 
 
 @parallel_writers
 @pytest.mark.usefixtures("no_lock")
-def test_without_the_lock_the_money_of_two_payments_is_kept(user, show):
+def test_without_the_lock_the_excess_of_two_payments_is_not_refunded(user, show):
     all_decide_before_one_commits([reporting(payment) for payment in two_payments(user, show)])
-    assert kept() == (Decimal(24), Decimal(12))
+    assert balance() == (Decimal(24), Decimal(12))
 
 
 def test_an_order_is_paid_online_and_at_the_counter_at_the_same_time(user, show):
@@ -132,7 +132,7 @@ def test_an_order_is_paid_online_and_at_the_counter_at_the_same_time(user, show)
     taking = {"show_id": show.pk, "reference": reference, "method": "cash", "expected": Decimal(12)}
     calls = [reporting(ask(user, reference)), partial(outcome, record_payment, **taking, by=clerk, now=NOW)]
     assert at_once(calls)[1] in {"done", "nothing_due"}
-    assert kept() == (Decimal(12), Decimal(12))
+    assert balance() == (Decimal(12), Decimal(12))
 
 
 # --- An event and the end of the hold ---------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_cancelled_order_that_is_paid_at_the_same_time_gets_its_money_back(use
         else partial(outcome, cancel_show, show_id=show.pk, now=NOW)
     )
     assert at_once([reporting(ask(user, reference)), cancelling]) == ["done"] * 2
-    assert (kept(), refunds()) == (NOTHING, [(Decimal(12), "pending")])
+    assert (balance(), refunds()) == (NOTHING, [(Decimal(12), "pending")])
 
 
 @parallel_writers
@@ -192,7 +192,7 @@ def test_without_the_lock_a_cancelled_order_stays_paid(user, show):
     reference = book(user, show, 1)
     cancelling = partial(outcome, cancel_order, user=user, reference=reference, now=NOW)
     assert all_decide_before_one_commits([reporting(ask(user, reference)), cancelling]) == ["done"] * 2
-    assert (kept(), refunds()) == ((Decimal(12), Decimal(0)), [])
+    assert (balance(), refunds()) == ((Decimal(12), Decimal(0)), [])
 
 
 # --- Two refunds ------------------------------------------------------------------------------
@@ -232,4 +232,4 @@ def test_an_order_that_is_cancelled_with_its_show_is_refunded_once(user, show):
     ]
     outcomes = Counter(at_once(calls))
     assert outcomes["done"] + outcomes["already_cancelled"] == 2
-    assert (kept(), refunds()) == (NOTHING, [(Decimal(24), "pending")])
+    assert (balance(), refunds()) == (NOTHING, [(Decimal(24), "pending")])

@@ -1,4 +1,4 @@
-"""Payments settle under the show's lock: seats for money, or the money back."""
+"""Settling payments: seats are booked, or the money is refunded."""
 
 import json
 from datetime import timedelta
@@ -105,7 +105,7 @@ def refunds():
 
 
 def balance():
-    """Money received without refunds, and the prices of booked seats."""
+    """Return the received money without refunds, and the prices of booked seats."""
     received = sum((payment.amount for payment in Payment.objects.received()), Decimal(0))
     return received - sum(refunds(), Decimal(0)), sum((one.price for one in Booking.objects.sold()), Decimal(0))
 
@@ -173,7 +173,7 @@ def test_the_counter_starts_no_payment():
         Counter().create_payment(Payment(), "")
 
 
-def test_a_provider_that_is_unavailable_can_be_tried_again(user, show, settings):
+def test_a_payment_can_be_started_again_after_an_outage_of_the_provider(user, show, settings):
     settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.UnavailableProvider"}
     reference = book(user, show, 1)
     for _ in range(2):
@@ -191,7 +191,7 @@ def test_without_an_online_provider_customers_pay_at_the_counter(user, show):
 # --- Events -----------------------------------------------------------------------------------
 
 
-def test_an_event_that_comes_twice_changes_nothing(user, show):
+def test_a_repeated_event_changes_nothing(user, show):
     payment = pay(user, hold(user, show, 1))
     for _ in range(2):
         event(payment)
@@ -215,10 +215,10 @@ def test_a_failure_that_arrives_after_the_payment_changes_nothing(user, show):
 
 
 @pytest.mark.parametrize("changes", [{"amount": "0.01"}, {"currency": "USD"}])
-def test_an_event_about_another_amount_is_kept_and_changes_nothing(user, show, changes):
+def test_an_event_about_another_amount_is_stored_and_changes_nothing(user, show, changes):
     event(pay(user, hold(user, show, 1)), **changes)
-    kept = PaymentEvent.objects.get()
-    assert (seats(), kept.processed_at, bool(kept.problem)) == ([(1, "held")], None, True)
+    stored = PaymentEvent.objects.get()
+    assert (seats(), stored.processed_at, bool(stored.problem)) == ([(1, "held")], None, True)
 
 
 def test_an_event_about_another_payment_of_the_provider_changes_nothing(user, show):
@@ -254,20 +254,20 @@ def test_a_hold_that_was_released_is_booked_if_its_seat_is_free(user, show):
     assert seats() == [(1, "booked"), (1, "cancelled")]
 
 
-def test_a_payment_for_a_seat_that_is_gone_goes_back(user, show):
+def test_a_payment_for_a_taken_seat_is_refunded(user, show):
     payment = pay(user, hold(user, show, 1, 2))
     book(make_user(), show, 2, now=LATER)
     event(payment, now=LATER)
     assert (refunds(), Booking.objects.sold().count()) == ([Decimal(24)], 1)
 
 
-def test_a_payment_after_the_start_goes_back(user, show):
+def test_a_payment_after_the_start_is_refunded(user, show):
     payment = pay(user, hold(user, show, 1))
     event(payment, now=STARTS_AT)
     assert refunds() == [Decimal(12)]
 
 
-def test_a_payment_for_a_cancelled_hold_goes_back(user, show):
+def test_a_payment_for_a_cancelled_hold_is_refunded(user, show):
     reference = hold(user, show, 1)
     payment = pay(user, reference)
     cancel_order(user=user, reference=reference, now=NOW)
@@ -275,7 +275,7 @@ def test_a_payment_for_a_cancelled_hold_goes_back(user, show):
     assert (seats(), refunds()) == ([(1, "cancelled")], [Decimal(12)])
 
 
-def test_a_payment_goes_back_if_the_customer_holds_the_seat_in_another_order(user, show):
+def test_a_payment_is_refunded_if_the_customer_holds_the_seat_in_another_order(user, show):
     payment = pay(user, hold(user, show, 1))
     Booking.objects.update(status="cancelled", cancelled_at=NOW + timedelta(minutes=10))
     hold(user, show, 1, now=LATER)
@@ -283,14 +283,14 @@ def test_a_payment_goes_back_if_the_customer_holds_the_seat_in_another_order(use
     assert refunds() == [Decimal(12)]
 
 
-def test_a_payment_that_does_not_cover_the_holds_goes_back(user, show):
+def test_a_payment_that_does_not_cover_the_holds_is_refunded(user, show):
     payment = pay(user, hold(user, show, 1))
     Booking.objects.update(price=13)
     event(payment)
     assert (seats(), refunds()) == ([(1, "held")], [Decimal(12)])
 
 
-def test_a_payment_goes_back_as_a_whole_if_one_of_its_seats_is_gone(user, show):
+def test_a_payment_is_refunded_as_a_whole_if_one_seat_is_taken(user, show):
     payment = pay(user, hold(user, show, 1, 2))
     book(make_user(), show, 2, now=LATER)
     hold_seats(user=user, show_id=show.pk, seat_numbers=[1], now=LATER)
@@ -298,7 +298,7 @@ def test_a_payment_goes_back_as_a_whole_if_one_of_its_seats_is_gone(user, show):
     assert (refunds(), balance()) == ([Decimal(24)], (Decimal(0), Decimal(12)))
 
 
-def test_a_second_payment_of_an_order_goes_back(user, show, clerk):
+def test_a_second_payment_of_an_order_is_refunded(user, show, clerk):
     reference = book(user, show, 1)
     payment = pay(user, reference)
     take(clerk, show, reference, 12)
@@ -494,7 +494,7 @@ def test_a_held_order_that_is_paid_at_the_counter_is_booked(user, show, clerk):
     assert seats() == [(1, "booked")]
 
 
-def test_a_clerk_takes_what_the_page_showed(user, show, clerk):
+def test_a_clerk_takes_the_amount_that_the_page_showed(user, show, clerk):
     with pytest.raises(DueChanged):
         take(clerk, show, book(user, show, 1), 11)
 
@@ -514,7 +514,7 @@ def test_a_clerk_needs_an_open_till(user, show):
         take(make_user(is_staff=True), show, book(user, show, 1), 12)
 
 
-def test_a_till_is_closed_with_what_was_taken(user, show, clerk):
+def test_a_closed_till_has_the_cash_that_was_taken(user, show, clerk):
     take(clerk, show, book(user, show, 1), 12)
     take(clerk, show, book(user, show, 11), 15, "card")
     till = Payment.objects.first().till
@@ -527,7 +527,7 @@ def test_a_till_is_closed_with_what_was_taken(user, show, clerk):
         close_till(till_id=till.pk, clerk=clerk, counted_cash=Decimal(60), note="", now=LATER)
 
 
-def test_a_clerk_has_one_till_and_closes_no_other(clerk):
+def test_a_clerk_has_one_open_till_and_closes_no_other(clerk):
     with pytest.raises(TillAlreadyOpen):
         open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)
     other = open_till(clerk=make_user(is_staff=True), opening_float=Decimal(0), now=NOW)
@@ -570,7 +570,7 @@ class UnavailableProvider(Demo):
 
 
 class RefusingProvider(Demo):
-    """A provider that refuses refunds, as one does whose customer closed the card."""
+    """A provider that refuses refunds, as after a customer closed the card."""
 
     def refund(self, refund):
         raise ProviderRefused("The card was closed.")
@@ -582,7 +582,7 @@ def test_a_refund_that_the_provider_refuses_keeps_the_reason(refund, settings):
     assert (failed.status, failed.problem) == ("failed", "The card was closed.")
 
 
-def test_a_refund_that_is_done_stays_done(refund):
+def test_a_finished_refund_is_not_changed(refund):
     event(refund.payment, "refunded", refund=refund.pk)
     event(refund.payment, "refund_failed", refund=refund.pk, problem="Too late.")
     refund.refresh_from_db()
@@ -594,7 +594,7 @@ def test_an_event_of_another_kind_changes_nothing(user, show):
     assert (seats(), PaymentEvent.objects.count()) == ([(1, "held")], 0)
 
 
-def test_the_rows_of_money_have_names(user, show, clerk, refund):
+def test_money_models_have_string_representations(user, show, clerk, refund):
     payment = take(clerk, show, book(user, show, 2), 12)
     assert [str(row) for row in (payment, refund, PaymentEvent.objects.get(), payment.till)] == [
         f"12.00 EUR for {payment.reference}",

@@ -1,4 +1,4 @@
-"""What a user can export, and that it contains every relation to the account."""
+"""The export of a user's data, which contains every relation to the account."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 def relations():
-    """Every foreign key to the account, reference of an order and id of a booking, as the model's and field's names.
+    """Return all foreign keys to the account, references of orders and ids of bookings, by names of model and field.
 
     A model that refers to the account itself as its owner needs no second relation by its reference.
     """
@@ -95,7 +95,7 @@ def test_an_order_of_another_show_with_the_same_reference_is_not_exported(user):
     assert [row["number"] for row in export_account(user=user)["receipts"]] == [own.pk]
 
 
-def test_the_export_contains_nothing_of_others(user, settings):
+def test_the_export_contains_no_data_of_others(user, settings):
     settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
     other = make_user()
     pay(other, book(other, make_paid_show(), 1))
@@ -130,7 +130,7 @@ def test_an_export_takes_the_same_queries_for_1_and_3_bookings(user, django_asse
     show = make_show()
     for seat in range(1, rows + 1):
         make_booking(user=user, show=show, seat_number=seat)
-    # PostgreSQL is asked for one snapshot.
+    # On PostgreSQL, one more statement starts a snapshot.
     with django_assert_num_queries(23 if connection.vendor == "postgresql" else 22):
         export_account(user=user)
 
@@ -144,9 +144,9 @@ def test_a_deleted_account_leaves_its_orders_without_personal_data(user, show):
     assert Booking.objects.get().user is None
 
 
-@pytest.mark.parametrize(("days", "kept"), [(90, ("", "", "")), (89, ("Jo", "jo@example.com", "0123"))])
-def test_contacts_are_forgotten_90_days_after_the_show(show, days, kept):
+@pytest.mark.parametrize(("days", "contact"), [(90, ("", "", "")), (89, ("Jo", "jo@example.com", "0123"))])
+def test_contacts_are_forgotten_90_days_after_the_show(show, days, contact):
     Order.objects.create(show=show, name="Jo", email="jo@example.com", phone="0123", created_at=NOW)
     list(clean_up(now=show.ends_at + days * DAY))
     order = Order.objects.get()
-    assert (order.name, order.email, order.phone) == kept
+    assert (order.name, order.email, order.phone) == contact

@@ -1,4 +1,4 @@
-"""Races of staff and customers over seat plans and personal data, and what happens without the guards."""
+"""Races of staff and customers over seat plans and personal data, with and without the guards."""
 
 from functools import partial
 
@@ -85,7 +85,7 @@ def export_during(user, monkeypatch):
 
 @pytest.fixture
 def no_snapshot(monkeypatch):
-    """Each query of an export reads the state at its own time."""
+    """Removes the snapshot: each query of an export reads the current state."""
     monkeypatch.setattr(personal_data, "_read_one_snapshot", lambda: None)
 
 
@@ -108,11 +108,11 @@ def test_without_the_snapshot_an_export_has_a_seat_without_its_order(user, show,
     assert (orders, bookings) == ([], [Booking.objects.get().reference])
 
 
-def test_orders_of_an_account_deleted_while_it_books_name_nobody(user):
+def test_orders_of_an_account_deleted_while_it_books_have_no_contact(user):
     shows = [make_show() for _ in range(5)]
     *sold, deleted = at_once([*(purchase(user, show) for show in shows), deletion_of(user)])
     assert (set(sold) <= {"done", "busy", "not_found"}, deleted in ("done", "busy")) == (True, True)
-    kept = Order.objects.filter(user=None).values_list("name", "email", "phone")
-    assert set(kept) <= {("", "", "")}
+    contacts = Order.objects.filter(user=None).values_list("name", "email", "phone")
+    assert set(contacts) <= {("", "", "")}
     assert Order.objects.exclude(user=None).count() in (0, sold.count("done"))
     assert list(find_breaches()) == []

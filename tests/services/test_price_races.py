@@ -1,4 +1,4 @@
-"""Races of staff and customers over price lists, and what happens without the guards."""
+"""Races of staff and customers over price lists, with and without the guards."""
 
 from contextlib import contextmanager
 from decimal import Decimal
@@ -74,7 +74,7 @@ def before_the_first_write(call):
 
 
 @pytest.mark.parametrize("expected", [None, Decimal(12)])
-def test_no_list_is_switched_between_the_price_and_the_sale(user, priced, dear, expected):
+def test_the_price_list_is_not_changed_during_a_sale(user, priced, dear, expected):
     switch = partial(with_short_timeout, switching(priced, dear))
     with before_the_first_write(switch) as switched:
         assert purchase(user, priced, expected_total=expected)() == "done"
@@ -144,7 +144,7 @@ USES = [planning, changing, giving]
 
 @pytest.mark.parametrize("turn", range(3))
 @pytest.mark.parametrize("use", USES)
-def test_a_list_is_edited_or_used(cheap, adult, use, turn):
+def test_a_price_list_is_edited_or_used_but_not_both(cheap, adult, use, turn):
     results = at_once([edit(cheap, adult), use(cheap)])
     prices = int(PriceList.objects.get(version=1).prices.get().amount)
     # Each of the two refuses what the other one did.

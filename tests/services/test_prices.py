@@ -1,4 +1,4 @@
-"""What seats are sold as, and for how much."""
+"""The ticket types and prices of sold seats."""
 
 from decimal import Decimal
 
@@ -44,7 +44,7 @@ def test_a_seat_is_sold_as_the_first_active_type(user, priced):
     assert sold(book(user, priced, 1, 5)) == [("A1", "S", "Adult", 12), ("B1", "P", "Adult", 15)]
 
 
-def test_an_inactive_type_is_not_sold_any_more(user, priced, adult, child):
+def test_an_inactive_type_is_not_sold(user, priced, adult, child):
     adult.is_active = False
     adult.save()
     assert sold(book(user, priced, 1)) == [("A1", "S", "Child", 8)]
@@ -54,14 +54,14 @@ def test_an_inactive_type_is_not_sold_any_more(user, priced, adult, child):
         book(user, priced, 5)
 
 
-def test_each_seat_has_the_type_that_is_named(user, priced, child):
+def test_each_seat_has_the_requested_type(user, priced, child):
     assert sold(book(user, priced, 1, 2, ticket_types={2: child.pk})) == [
         ("A1", "S", "Adult", 12),
         ("A2", "S", "Child", 8),
     ]
 
 
-def test_a_count_has_the_types_in_their_numbers(user, priced, adult, child):
+def test_a_count_has_the_requested_number_of_each_type(user, priced, adult, child):
     bookings = book_seats(user=user, show_id=priced.pk, count=3, now=NOW, ticket_types={child.pk: 2, adult.pk: 1})
     assert [row.ticket_type.name for row in bookings] == ["Adult", "Child", "Child"]
 
@@ -123,7 +123,7 @@ def test_a_hold_keeps_its_type_and_price(user, priced, child):
     assert sold(book(user, priced, 1)) == [("A1", "S", "Child", 8)]
 
 
-def test_a_hold_takes_another_type_at_the_price_of_now(user, priced, adult, child):
+def test_a_hold_takes_another_type_at_the_current_price(user, priced, adult, child):
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[1], now=NOW, ticket_types={1: child.pk})
     change_show(show_id=priced.pk, now=NOW, price_list=make_price_list({("S", adult): 20}))
     assert sold(book(user, priced, 1, ticket_types={1: adult.pk})) == [("A1", "S", "Adult", 20)]
@@ -181,7 +181,7 @@ def test_the_other_half_of_a_stranger_s_sofa_can_be_booked(user, priced):
     assert len(book(user, priced, 8)) == 1
 
 
-def test_half_a_sofa_is_sold_when_nothing_else_is_free(user, priced):
+def test_half_a_sofa_is_sold_if_nothing_else_is_free(user, priced):
     for seat in range(1, 7):
         make_booking(show=priced, seat_number=seat)
     assert len(book(user, priced, 7)) == 1
@@ -205,19 +205,19 @@ def test_staff_sell_half_a_sofa(user, priced):
     assert len(book(None, priced, 7, sold_by=make_user(is_staff=True))) == 1
 
 
-def test_accessible_seats_are_sold_to_those_who_ask(user):
+def test_accessible_seats_are_sold_on_request(user):
     show = make_show(layout="SSS\nWW")
     assert [row.category for row in book_seats(user=user, show_id=show.pk, count=1, now=NOW)] == ["S"]
-    asked = book_seats(user=user, show_id=show.pk, count=1, accessible=True, now=NOW)
-    assert [row.category for row in asked] == ["W"]
+    bookings = book_seats(user=user, show_id=show.pk, count=1, accessible=True, now=NOW)
+    assert [row.category for row in bookings] == ["W"]
 
 
-def test_a_show_without_a_free_accessible_seat_says_so(user, show):
+def test_a_request_without_free_accessible_seats_is_refused(user, show):
     with pytest.raises(NoAccessibleSeat):
         book_seats(user=user, show_id=show.pk, count=1, accessible=True, now=NOW)
 
 
-def test_accessible_seats_that_are_not_together_are_no_block(user):
+def test_an_accessible_seat_without_an_adjacent_seat_is_not_a_block(user):
     show = make_show(layout="W\nSSS")
     with pytest.raises(NoBlock):
         book_seats(user=user, show_id=show.pk, count=2, accessible=True, now=NOW)
@@ -246,7 +246,7 @@ def test_holds_that_are_renewed_together_leave_no_empty_order(user, priced):
     assert Order.objects.count() == 1
 
 
-def test_a_hold_that_stays_in_an_order_keeps_it(user, priced):
+def test_an_order_with_a_remaining_hold_is_not_deleted(user, priced):
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[1, 2], now=NOW)
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[3], now=NOW)
     book(user, priced, 2, 3)

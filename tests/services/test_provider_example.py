@@ -22,7 +22,7 @@ GUIDE = (project.BASE_DIR / "docs" / "payments.md").read_text()
 
 
 class Mollie(ThreadingHTTPServer):
-    """Payments and refunds by their ids, and the status that the next answers have."""
+    """Payments and refunds by their ids, and the status of the next responses."""
 
     daemon_threads = True
 
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def module():
-    """The module of the guide, imported as another one would be."""
+    """The module of the guide, imported."""
     [source] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     module = ModuleType("example_of_mollie")
     exec(compile(source, "docs/payments.md", "exec"), module.__dict__)
@@ -128,7 +128,7 @@ def test_a_payment_is_started_once(mollie, hold):
     ("status", "booking", "payment"),
     [("open", "held", "pending"), ("paid", "booked", "paid"), ("expired", "held", "failed")],
 )
-def test_a_message_leads_to_the_state_at_mollie(mollie, hold, status, booking, payment):
+def test_a_message_makes_the_service_read_the_state_at_mollie(mollie, hold, status, booking, payment):
     pay(hold)
     mollie.made["tr_0"]["status"] = status
     send()
@@ -150,7 +150,7 @@ def test_a_message_that_mollie_did_not_send_is_refused(mollie, name):
 
 
 @pytest.mark.parametrize("status", [401, 429, 500])
-def test_while_mollie_fails_the_message_is_to_be_sent_again(mollie, hold, status):
+def test_a_message_during_an_outage_of_mollie_has_to_be_repeated(mollie, hold, status):
     pay(hold)
     mollie.failures.append(status)
     with pytest.raises(Busy):
@@ -158,7 +158,7 @@ def test_while_mollie_fails_the_message_is_to_be_sent_again(mollie, hold, status
 
 
 @pytest.mark.parametrize(("status", "payments"), [(503, 1), (422, 2)])
-def test_a_payment_that_failed_is_asked_for_again(mollie, hold, status, payments):
+def test_a_failed_payment_is_followed_by_another_one(mollie, hold, status, payments):
     mollie.failures.append(status)
     with pytest.raises(PaymentFailed):
         pay(hold)
@@ -188,7 +188,7 @@ def test_a_refund_is_made_once_and_after_a_failure_again_by_hand(mollie, refund)
     assert (carry_out(refund), [one["status"] for one in mollie.of("re")]) == ("done", ["failed", "refunded"])
 
 
-def test_a_mollie_that_is_away_is_unavailable(mollie, hold):
+def test_an_unreachable_mollie_is_unavailable(mollie, hold):
     mollie.shutdown()
     mollie.server_close()
     with pytest.raises(PaymentFailed):

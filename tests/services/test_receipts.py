@@ -1,4 +1,4 @@
-"""Receipts: what they say, as lines and as PDF, and numbers without gaps."""
+"""Receipts: their content as lines and as PDF, and numbers without gaps."""
 
 import itertools
 from collections import Counter
@@ -57,7 +57,7 @@ def lines(order):
 
 
 def pdf_text(order):
-    """The text of each page."""
+    """Return the text of each page."""
     document = pypdfium2.PdfDocument(receipt_pdf(content=read(order)))
     return [page.get_textpage().get_text_bounded() for page in document]
 
@@ -65,7 +65,7 @@ def pdf_text(order):
 # --- What it says -----------------------------------------------------------------------------
 
 
-def test_it_has_number_order_seats_sum_and_payment(show, clerk, settings):
+def test_a_receipt_has_number_order_seats_sum_and_payment(show, clerk, settings):
     settings.RECEIPT_ISSUER = ["Lumière", "VAT 1"]
     order = paid(show, clerk, 1, 11, given=Decimal(30))
     said = lines(order)
@@ -86,12 +86,12 @@ def test_it_has_number_order_seats_sum_and_payment(show, clerk, settings):
 @pytest.mark.parametrize(
     ("percent", "line"), [("9", ("Contains 9% tax", "0.99")), ("7.70", ("Contains 7.7% tax", "0.86"))]
 )
-def test_it_has_the_tax_that_the_prices_contain(show, clerk, settings, percent, line):
+def test_a_receipt_has_the_tax_that_the_prices_contain(show, clerk, settings, percent, line):
     settings.TAX_PERCENT = Decimal(percent)
     assert lines(paid(show, clerk, 1)).sums == [("Total in EUR", "12.00"), line]
 
 
-def test_it_has_refunds_and_what_is_due(show, clerk):
+def test_a_receipt_has_refunds_and_the_amount_due(show, clerk):
     order = paid(show, clerk, 1, 2)
     booking = Booking.objects.get(seat_number=2)
     seen = SeenSeat(booking.pk, 2, booking.status)
@@ -105,7 +105,7 @@ def test_it_has_refunds_and_what_is_due(show, clerk):
     assert lines(order).payments[2:] == [("Later: Paid back, 31 May 2099, 18:01", "−12.00")]  # noqa: RUF001
 
 
-def test_it_stays_as_it_was_issued(show, clerk, settings):
+def test_a_receipt_does_not_change_after_it_was_issued(show, clerk, settings):
     settings.TAX_PERCENT, settings.RECEIPT_ISSUER = Decimal(19), ["Lumière"]
     order = paid(show, clerk, 1, 2)
     issued = lines(order)
@@ -123,20 +123,20 @@ def test_total_tax_and_currency_are_stored(show, clerk, settings):
     assert [content[name] for name in ("total", "tax_percent", "currency")] == ["12.00", "9", "EUR"]
 
 
-def test_a_receipt_of_an_earlier_version_says_what_is_true_now(show, clerk):
+def test_a_receipt_of_an_earlier_version_has_current_data(show, clerk):
     order = paid(show, clerk, 1)
     said = lines(order)
     Receipt.objects.update(content=None)
     assert lines(order) == said
 
 
-def test_a_part_of_the_payment_leaves_the_rest_due(show):
+def test_a_receipt_of_a_partial_payment_has_the_rest_due(show):
     order = sell(show, 1)
     make_payment(order, amount=Decimal(5), method="card")
     assert lines(order).payments[1:] == [("Due in EUR", "7.00")]
 
 
-def test_a_declined_payment_is_not_on_it(show, clerk):
+def test_a_receipt_does_not_list_declined_payments(show, clerk):
     order = paid(show, clerk, 1)
     make_payment(order, provider="demo", status="failed")
     assert len(lines(order).payments) == 1
@@ -154,7 +154,7 @@ def test_an_order_without_a_receipt_has_none(show, clerk):
 # --- PDF --------------------------------------------------------------------------------------
 
 
-def test_the_pdf_says_the_same(show, clerk, settings):
+def test_the_pdf_has_the_same_texts(show, clerk, settings):
     settings.RECEIPT_ISSUER = ["Lumière"]
     [text] = pdf_text(paid(show, clerk, 1))
     for part in ("Lumière", "Receipt 2099-000001", "Алиса & <b>Éva</b>", "A1, Adult", "12.00", "Paid in cash"):
@@ -169,7 +169,7 @@ def test_many_seats_need_several_pages(show, clerk):
     assert all(f"{row}{seat}, Adult" in text for row, seat in itertools.product("ABCDE", range(1, 21)))
 
 
-def test_an_order_that_was_cancelled_has_no_seats(show, clerk):
+def test_the_receipt_of_a_cancelled_order_has_no_seats(show, clerk):
     order = paid(show, clerk, 1)
     Booking.objects.update(status="cancelled", cancelled_at=NOW)
     [text] = pdf_text(order)
@@ -180,7 +180,7 @@ def test_an_order_that_was_cancelled_has_no_seats(show, clerk):
 
 
 class Broken(Exception):
-    """What ends a transaction after it got a number."""
+    """An error that rolls a transaction back after it got a number."""
 
 
 def numbering(order, *, breaks=False):

@@ -1,4 +1,4 @@
-"""Attempts to carry out a refund: those that failed, those that staff begin again, and reports that come late."""
+"""Attempts to carry out a refund: failures, retries by staff, and late reports."""
 
 from decimal import Decimal
 from functools import partial
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class OvertakenBank(Bank):
-    """Its events arrive before the answer to the call, and it names refunds that it refuses."""
+    """A provider whose events arrive before its responses, and whose refused refunds have ids."""
 
     def refund(self, refund):
         if self.mode == "refuses":
@@ -36,7 +36,7 @@ class OvertakenBank(Bank):
 
 
 class SlowBank(Bank):
-    """Staff try again before it answers."""
+    """A provider that responds after staff have retried the refund."""
 
     def refund(self, refund):
         fail(refund)
@@ -73,7 +73,7 @@ def try_again(refund):
 
 
 def fail(refund):
-    """The customer's bank sends the money back."""
+    """Send the event that the customer's bank returned the money."""
     Bank.sent.pop((refund.pk, refund.retries), None)
     report_refund(refund, "refund_failed", now=NOW, problem="The card was closed.")
 
@@ -93,7 +93,7 @@ def test_a_success_that_arrives_after_the_failure_changes_nothing(refund):
     assert status(refund) == "failed"
 
 
-def test_a_failure_that_arrives_after_the_success_counts(refund):
+def test_a_failure_that_arrives_after_the_success_is_applied(refund):
     succeed(refund)
     fail(refund)
     assert status(refund) == "failed"

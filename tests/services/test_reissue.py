@@ -1,4 +1,4 @@
-"""New tickets, which end the earlier ones."""
+"""Issuing new tickets, which invalidates the earlier ones."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -52,19 +52,19 @@ def page_of(booking, ending="change"):
     return f"/admin/booking/booking/{booking.pk}/{ending}/"
 
 
-def test_the_page_of_a_booking_leads_to_its_ticket(box_office, user, show):
+def test_the_page_of_a_booking_links_to_its_ticket(box_office, user, show):
     booking = make_booking(user=user, show=show)
     text = box_office.get(page_of(booking)).content.decode()
     links = [f'href="{services.ticket_path(booking=booking)}"', f'href="{page_of(booking, "new-ticket")}"']
     assert [link in text for link in links] == [True, True]
 
 
-def test_the_page_of_a_cancelled_booking_does_not(box_office, user, show):
+def test_the_page_of_a_cancelled_booking_has_no_link_to_a_ticket(box_office, user, show):
     text = box_office.get(page_of(make_booking(user=user, show=show, status="cancelled"))).content.decode()
     assert ("/t/" in text, "new-ticket" in text) == (False, False)
 
 
-def test_staff_are_asked_before_a_new_ticket(box_office, user, show):
+def test_a_new_ticket_needs_a_confirmation(box_office, user, show):
     booking = make_booking(user=user, show=show)
     assert "Do you want to issue a new ticket" in box_office.get(page_of(booking, "new-ticket")).content.decode()
     assert Booking.objects.get().ticket_serial == 1
@@ -77,7 +77,7 @@ def test_staff_issue_a_new_ticket(box_office, user, show):
     assert "A new ticket was issued. Earlier ones are not valid any more." in answer.content.decode()
 
 
-def test_staff_are_told_why_there_is_none(box_office, user, show):
+def test_the_page_explains_why_there_is_no_new_ticket(box_office, user, show):
     booking = make_booking(user=user, show=show, status="cancelled")
     answer = box_office.post(page_of(booking, "new-ticket"), follow=True)
     assert "This booking was cancelled, so it has no ticket." in answer.content.decode()

@@ -1,4 +1,4 @@
-"""A connection that breaks during a service: a real one, which the server terminates."""
+"""Services whose connection breaks because the server terminates it."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -36,7 +36,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def cut():
-    """The server ends this thread's connection."""
+    """Let the server terminate this thread's connection."""
     other = connection.copy()
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [connection.connection.info.backend_pid])
@@ -166,7 +166,7 @@ def test_a_wrong_statement_is_not_repeated():
         retried(connection.cursor().execute)("SELECT 1 / 0")
 
 
-def test_retries_end(user, show, monkeypatch):
+def test_retries_end_after_a_time_limit(user, show, monkeypatch):
     monkeypatch.setattr("booking.services.transactions.RETRY_SECONDS", 0.05)
     with cut_before(INSERT, times=100), pytest.raises(Interrupted):
         book(user, show)

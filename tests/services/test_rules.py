@@ -1,4 +1,4 @@
-"""Rules on getting a seat: each one alone, and a new one that is added to them."""
+"""The rules for seats: each one alone, and the addition of a new one."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -160,7 +160,7 @@ class UnlockedOverallLimit(OverallLimit):
 
 
 def purchases(user, shows):
-    """A booking in each of the shows."""
+    """Return calls that book a seat in each of the shows."""
     return [partial(outcome, book_seat, user=user, show_id=show.pk, seat_number=7, now=NOW) for show in shows]
 
 
@@ -228,7 +228,7 @@ def request_for(*seat_numbers, action=Action.BOOK, user=CUSTOMER, now=NOW, **fie
 
 
 def code(rule, facts, request):
-    """The code of the refusal, or None."""
+    """Return the code of the refusal, or None."""
     try:
         rule.check(facts, request)
     except Refusal as refusal:
@@ -273,7 +273,7 @@ def test_a_seat_is_free_unless_a_row_takes_it(taken, expected):
 
 
 @pytest.mark.parametrize(("is_sold_out", "expected"), [(False, "seat_taken"), (True, "sold_out")])
-def test_a_show_without_a_seat_left_is_sold_out(is_sold_out, expected):
+def test_a_show_without_a_free_seat_is_sold_out(is_sold_out, expected):
     facts = facts_of(row(7, OTHER))
     facts.is_sold_out = is_sold_out
     assert code(SeatsFree(), facts, request_for(7)) == expected
@@ -342,6 +342,6 @@ def test_a_hold_of_another_customer_is_not_limited():
 
 
 @pytest.mark.parametrize("wanted", [{}, {"seat_numbers": [1], "count": 1}, {"seat_numbers": [1, 1]}])
-def test_a_request_is_for_seats_each_once_or_for_a_count(wanted):
+def test_a_request_is_for_distinct_seats_or_for_a_count(wanted):
     with pytest.raises(ValueError, match="Pass either seat numbers"):
         SeatRequest(Action.BOOK, 1, CUSTOMER, NOW, **wanted)

@@ -1,4 +1,4 @@
-"""Sales on PostgreSQL: the number of round trips, and who waits for a show's lock."""
+"""Sales on PostgreSQL: the number of round trips, and waiting for a show's lock."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -165,7 +165,7 @@ def test_a_taken_seat_is_refused_without_waiting_for_the_lock(user, show):
         book_seat(user=user, show_id=show.pk, seat_number=7, now=NOW)
 
 
-def test_a_count_that_is_not_left_is_refused_without_waiting_for_the_lock(user):
+def test_a_count_without_enough_free_seats_is_refused_without_waiting_for_the_lock(user):
     show = make_show(total_seats=1)
     make_booking(show=show)
     with locked_elsewhere(show), pytest.raises(SoldOut):
@@ -234,7 +234,7 @@ def test_a_seat_that_is_taken_after_the_facts_were_read_without_the_lock_is_refu
 
 
 @pytest.mark.parametrize("number", [1, 8])
-def test_a_request_is_replayed_though_its_seat_is_visibly_taken(user, show, number):
+def test_a_request_is_replayed_although_its_seat_is_visibly_taken(user, show, number):
     call = {"user": user, "show_id": show.pk, "seat_number": 7, "now": NOW, "idempotency": idempotent()}
     first = book_seat(**call)
     answers = at_once([partial(replayed, **call)] * number)

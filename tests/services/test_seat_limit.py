@@ -1,4 +1,4 @@
-"""The seat limit that staff may exceed: who is reported to have too many seats."""
+"""The seat limit that staff may exceed, and the report of it."""
 
 import pytest
 from django.utils import timezone
@@ -17,7 +17,7 @@ def exceeded(user, show, *seat_numbers):
     return services.find_exceeded_limit(user=user, show_id=show.pk, now=timezone.now(), seat_numbers=seat_numbers)
 
 
-def test_seats_within_the_limit_exceed_nothing(user, show):
+def test_seats_within_the_limit_are_not_reported(user, show):
     make_booking(user=user, show=show)
     assert exceeded(user, show, 2) is None
 

@@ -22,7 +22,7 @@ def draw(show, layout):
     return redraw(show.screen, layout)
 
 
-def test_drawing_a_screen_changes_no_show(show):
+def test_changing_a_screen_s_plan_changes_no_show(show):
     screen = draw(show, "SS.SS\nWW")
     show.refresh_from_db()
     assert (screen.plan.layout, screen.total_seats, screen.rows, screen.seats_per_row) == ("A SS.SS\nB WW", 6, 2, 4)
@@ -30,7 +30,7 @@ def test_drawing_a_screen_changes_no_show(show):
 
 
 @pytest.mark.parametrize(("layout", "at"), [("SS\nS?", (2, 2)), ("", (1, 1)), ("SXS", (1, 2))])
-def test_a_layout_that_makes_no_sense_is_refused(show, layout, at):
+def test_an_invalid_layout_is_refused(show, layout, at):
     plans = SeatPlan.objects.count()
     with pytest.raises(InvalidLayout) as caught:
         draw(show, layout)

@@ -1,4 +1,4 @@
-"""Requests at the same time for several seats: groups, holds, moves, blocks and the best seats."""
+"""Concurrent requests for several seats: groups, holds, moves, blocks and the best seats."""
 
 from collections import Counter
 from datetime import timedelta
@@ -54,7 +54,7 @@ def move(booking, seat):
 
 
 def on_seats(show):
-    """The seats that a row is on, each as often as there is one, with the row's status and user."""
+    """Return the seat, status and user of each row that occupies a seat."""
     rows = Booking.objects.occupying().filter(show=show).order_by("seat_number", "pk")
     return list(rows.values_list("seat_number", "status", "user"))
 
@@ -83,7 +83,7 @@ def in_shows(calls_of, number=8):
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_of_20_requests_for_the_same_8_seats_in_opposite_orders_one_wins(show, ask):
+def test_one_of_20_requests_for_the_same_8_seats_succeeds(show, ask):
     users = make_users(20)
     outcomes = at_once([ask(user, show, *range(1, 9)[:: (-1) ** n]) for n, user in enumerate(users)])
     [winner] = those_done(users, outcomes)
@@ -102,7 +102,7 @@ def test_groups_that_overlap_in_opposite_orders_get_all_or_none(show):
     assert all(set(seats(show)) & set(group) for group in groups.values())
 
 
-def test_of_two_groups_that_share_a_seat_one_is_sold():
+def test_one_of_two_groups_that_share_a_seat_is_sold():
     groups = dict(zip(make_users(2), [(3, 4, 5), (7, 6, 5)], strict=True))
     for show, outcomes in in_shows(lambda show: [book(user, show, *group) for user, group in groups.items()]):
         [winner] = those_done(groups, outcomes)
@@ -113,7 +113,7 @@ def test_of_two_groups_that_share_a_seat_one_is_sold():
 # --- Holds ------------------------------------------------------------------------------------
 
 
-def test_of_a_hold_and_a_booking_of_the_same_seats_one_wins():
+def test_one_of_a_hold_and_a_booking_that_share_a_seat_succeeds():
     holder, buyer = make_users(2)
     for show, outcomes in in_shows(lambda show: [hold(holder, show, 6, 7), book(buyer, show, 7, 8)]):
         assert Counter(outcomes) == ONE_WINS
@@ -194,7 +194,7 @@ def test_the_seat_limit_holds_for_groups_that_are_booked_and_held_at_the_same_ti
 # --- Moves, cancellations and blocks ----------------------------------------------------------
 
 
-def test_of_a_move_and_a_booking_of_the_same_seat_one_wins():
+def test_one_of_a_move_and_a_booking_of_the_same_seat_succeeds():
     mover, buyer = make_users(2)
 
     def calls_of(show):
@@ -249,7 +249,7 @@ def test_a_booking_moved_and_cancelled_at_the_same_time_leaves_both_seats_free()
 
 
 def cancelled_by(service, **call):
-    """The seats that this call has cancelled."""
+    """Return the seats that this call has cancelled."""
     try:
         cancelled = service(now=NOW, **call)
     except AlreadyCancelled:
@@ -272,7 +272,7 @@ def test_seats_cancelled_by_reference_and_one_by_one_at_the_same_time_are_cancel
 
 
 @pytest.mark.parametrize("ask", [book, hold])
-def test_of_a_block_and_a_request_for_the_same_seat_one_wins(user, ask):
+def test_one_of_a_block_and_a_request_for_the_same_seat_succeeds(user, ask):
     for show, outcomes in in_shows(lambda show: [block(show, 6, 7), ask(user, show, 8, 7)]):
         assert Counter(outcomes) == ONE_WINS
         blocked, booked_first = ([6, 7], [6, 7]), ([7, 8], [])
@@ -338,7 +338,7 @@ def test_a_move_sent_20_times_at_the_same_time_under_one_key_is_carried_out_once
 
 
 @pytest.mark.parametrize("action", ["book-seats", "hold"])
-def test_equal_keys_of_two_customers_are_two_requests(show, action):
+def test_equal_keys_of_two_customers_are_independent(show, action):
     users = make_users(2)
     answers = at_once([post(user, f"shows/{show.pk}/{action}", {"count": 3}) for user in users for _ in range(10)])
     check_one_was_carried_out(answers[:10], 201)
@@ -358,7 +358,7 @@ def move_pairs(show, clerk, wanted):
     ]
 
 
-def test_of_two_pairs_that_are_moved_to_a_shared_seat_one_is_moved_whole(user, show):
+def test_one_of_two_pairs_that_are_moved_to_a_shared_seat_is_moved(user, show):
     assert Counter(at_once(move_pairs(show, user, [(5, 6), (6, 7)]))) == ONE_WINS
     assert seats(show) in ([1, 2, 6, 7], [5, 6, 11, 12])
 

@@ -1,4 +1,4 @@
-"""Which seats are best, in small halls drawn as text.
+"""The choice of the best seats, in small halls drawn as text.
 
 S is a seat, L one half of a sofa, W a wheelchair space, a dot a gap. Small letters are taken, "o" are the seats found.
 """
@@ -13,14 +13,14 @@ from booking.services.seats.seating import best_seats, largest_block, nearest_bl
 
 
 def read(drawing):
-    """The hall and the taken seats."""
+    """Return the hall and the taken seats."""
     seats = filter(str.isalpha, drawing)
     hall = parse(normalise(drawing.upper().replace(" ", "\n")), accessible="WV", paired="LV")
     return hall, [number for number, seat in enumerate(seats, start=1) if seat.islower()]
 
 
 def drawn(drawing, seats):
-    """The drawing with the seats marked "o"."""
+    """Return the drawing with the seats marked "o"."""
     numbers = iter(range(1, len(drawing) + 1))
     return "".join("o" if cell.isalpha() and next(numbers) in (seats or ()) else cell for cell in drawing)
 
@@ -28,7 +28,7 @@ def drawn(drawing, seats):
 @pytest.mark.parametrize(
     ("hall", "best"),
     [
-        # The middle first, across and along.
+        # The middle comes first in both directions.
         ("SSSSS", "SSoSS"),
         ("SSSSS SSSSS SSSSS", "SSSSS SSoSS SSSSS"),
         # The row in the middle is full, so the next one.
@@ -39,7 +39,7 @@ def drawn(drawing, seats):
         ("SsSSS", "SsoSS"),
         # The middle would strand a seat; the place beside it does not.
         ("sSSSs", "soSSs"),
-        # It can't be avoided.
+        # A stranded seat can't be avoided.
         ("sSSs", "soSs"),
     ],
 )
@@ -51,34 +51,34 @@ def test_one_seat(hall, best):
     ("hall", "count", "best"),
     [
         ("SSSSSSS", 3, "SSoooSS"),
-        # Two together before the middle.
+        # Two adjacent seats are better than the middle.
         ("SSSSS SsSsS SSSSS", 2, "SooSS SsSsS SSSSS"),
-        # Nobody sits in two rows.
+        # Adjacent seats are in one row.
         ("SSs Sss SSS", 3, "SSs Sss ooo"),
         # The seats nearer to the middle would strand one.
         ("sSSSSSs", 3, "soooSSs"),
         ("sSSSSs SSSSSS sSSSSs", 4, "sSSSSs SooooS sSSSSs"),
         ("SS sS SS", 2, "oo sS SS"),
-        # No block is without a stranded seat, so the nearest.
+        # Every block strands a seat, so the nearest is chosen.
         ("sSSSsSS", 2, "sSSSsoo"),
         ("sSSSs", 2, "sooSs"),
     ],
 )
-def test_seats_together(hall, count, best):
+def test_adjacent_seats(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count)) == best
 
 
 @pytest.mark.parametrize(("hall", "count"), [("sss", 1), ("SSsSS", 3), ("SS", 3), ("SS SS", 3), ("sSs", 2)])
-def test_no_row_has_so_many_side_by_side(hall, count):
+def test_too_few_adjacent_seats(hall, count):
     assert best_seats(*read(hall), count) is None
 
 
 @pytest.mark.parametrize(
     ("hall", "count", "best"),
     [
-        # Together where that can be.
+        # In one block if possible.
         ("SSS ssS SSS", 3, "ooo ssS SSS"),
-        # As few blocks as can be.
+        # As few blocks as possible.
         ("SsSs SSsS sSsS", 3, "Ssos oosS sSsS"),
         # Two and two strand nobody, three and one would.
         ("sSSSsSSsSSs", 4, "sSSSsoosoos"),
@@ -87,11 +87,11 @@ def test_no_row_has_so_many_side_by_side(hall, count):
         ("SsSsS", 3, "ososo"),
     ],
 )
-def test_seats_apart(hall, count, best):
+def test_split_seats(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count, split=True)) == best
 
 
-def test_seats_apart_need_as_many_free_seats():
+def test_split_seats_need_enough_free_seats():
     assert best_seats(*read("SsS sSs"), 4, split=True) is None
     assert best_seats(*read("ss"), 1, split=True) is None
 
@@ -108,7 +108,7 @@ def test_the_largest_block(hall, size):
         ("ssSSS", [1, 2], "ssooS"),
         ("SSSSS SssSS SSSSS", [7, 8], "SooSS SssSS SSSSS"),
         ("SS ss SS", [3, 4], "oo ss SS"),
-        # Those that were wanted and are free can be part of it.
+        # Requested seats that are free can be part of it.
         ("SSsSS SSSSS", [2, 3], "oosSS SSSSS"),
         ("sSsSs", [1, 2], "sSsSs"),
     ],
@@ -155,7 +155,7 @@ def test_a_gap_ends_a_block():
 @pytest.mark.parametrize(
     ("hall", "count", "best"),
     [
-        # One half is taken only where nothing else is free.
+        # One half is taken only if nothing else is free.
         ("LLLL SLLL", 1, "LLLL oLLL"),
         ("LLLL", 1, "LoLL"),
         # If the other half is taken, a half is a seat like any other.
@@ -185,7 +185,7 @@ def test_a_sofa_is_not_split(hall, count, best):
         ("LLLL", 3, "oooL"),
     ],
 )
-def test_seats_apart_split_no_sofa(hall, count, best):
+def test_split_seats_do_not_split_a_sofa(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count, split=True)) == best
 
 
@@ -222,7 +222,7 @@ def test_accessible_seats_are_the_last_choice(hall, count, best):
         ("sSSSWWSSs", 4, "soooWWSos"),
     ],
 )
-def test_seats_apart_rather_than_accessible_seats(hall, count, best):
+def test_split_seats_are_better_than_accessible_seats(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count, split=True)) == best
 
 
@@ -239,7 +239,7 @@ def test_seats_apart_rather_than_accessible_seats(hall, count, best):
         ("SSS.W SSSS", 2, "SSS.W SSSS"),
     ],
 )
-def test_accessible_seats_that_are_asked_for(hall, count, best):
+def test_requested_accessible_seats(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count, accessible=True)) == best
 
 
@@ -251,7 +251,7 @@ def test_accessible_seats_that_are_asked_for(hall, count, best):
         ("SSSS ww", 1, "SSSS ww"),
     ],
 )
-def test_accessible_seats_apart(hall, count, best):
+def test_split_accessible_seats(hall, count, best):
     assert drawn(hall, best_seats(*read(hall), count, split=True, accessible=True)) == best
 
 
@@ -287,7 +287,7 @@ def test_the_nearest_block_in_a_drawn_hall(hall, wanted, nearest):
 
 
 def neighbours(hall, number):
-    """The seats beside this one, found by their positions."""
+    """Return the seats beside this one, by their positions."""
     here = hall.seat(number)
     return {seat.number for seat in hall.seats if seat.y == here.y and abs(seat.x - here.x) == 1}
 
@@ -302,7 +302,7 @@ def split_sofas(hall, taken, seats):
 
 
 def value(hall, taken, seats, accessible):
-    """What makes a choice good, as plainly as can be: the first of these that differs decides."""
+    """Return the criteria for a choice, the most important one first."""
     seats = set(seats)
     costly = sum((number in hall.accessible) != accessible for number in seats)
     blocks = sum(number - 1 not in neighbours(hall, number) & seats for number in seats)
@@ -313,7 +313,7 @@ def value(hall, taken, seats, accessible):
 
 
 def difference(hall, taken, seats, wanted):
-    """How far other seats are from what was wanted: the first of these that differs decides."""
+    """Return the criteria for alternatives to the wanted seats, the most important one first."""
     others = abs(len(hall.accessible.intersection(seats)) - len(hall.accessible.intersection(wanted)))
     splits = 0 if split_sofas(hall, (), wanted) else split_sofas(hall, taken, seats)
     pairs = [(hall.seat(one), hall.seat(two)) for one, two in zip(seats, wanted, strict=True)]
@@ -333,7 +333,7 @@ def some_halls(number):
 
 @pytest.mark.parametrize("accessible", [False, True])
 @pytest.mark.parametrize("split", [False, True])
-def test_no_choice_is_better(split, accessible):
+def test_the_choice_is_optimal(split, accessible):
     for drawing, count in some_halls(200):
         hall, taken = read(drawing)
         free = [seat.number for seat in hall.seats if seat.number not in taken]
@@ -345,7 +345,7 @@ def test_no_choice_is_better(split, accessible):
         assert (values[tuple(found)] if found else None) == expected, drawing
 
 
-def test_no_block_is_nearer():
+def test_the_nearest_block_is_optimal():
     for drawing, count in some_halls(300):
         hall, taken = read(drawing)
         wanted = range(1, hall.total_seats + 1)[:: count + 1][:count]
@@ -357,7 +357,7 @@ def test_no_block_is_nearer():
         assert (differences[tuple(found)] if found else None) == min(differences.values(), default=None), drawing
 
 
-def test_the_largest_block_can_be_had():
+def test_the_largest_block_is_available():
     for drawing, _ in some_halls(300):
         hall, taken = read(drawing)
         size = largest_block(hall, taken)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @contextmanager
 def moving_elsewhere(booking, seat_number):
-    """Another connection has locked the show and moved the booking, and commits at the end."""
+    """Lock the show and move the booking on another connection, which commits at the end of the block."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
@@ -41,12 +41,12 @@ def cancel_while_it_moves(booking):
 
 
 @parallel_writers
-def test_a_booking_that_moves_at_that_moment_is_not_cancelled(long_timeout):
+def test_a_concurrently_moved_booking_is_not_cancelled(long_timeout):
     assert cancel_while_it_moves(make_booking()) == ("seats_changed", "booked")
 
 
 @parallel_writers
-def test_without_the_lock_it_is_cancelled_on_its_new_seat(long_timeout, no_lock):
+def test_without_the_lock_the_moved_booking_is_cancelled(long_timeout, no_lock):
     assert cancel_while_it_moves(make_booking()) == ("done", "cancelled")
 
 

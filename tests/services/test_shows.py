@@ -1,4 +1,4 @@
-"""The rules of a screen's schedule, each called directly with its own time."""
+"""Planning, changing, cancelling and deleting shows, with an explicit time."""
 
 from collections import Counter
 from datetime import timedelta
@@ -53,14 +53,14 @@ def change(show, **changes):
 
 
 def refusal_of(call, *args, **kwargs):
-    """Class, code and field of what `call` is refused with."""
+    """Return class, code and field of the refusal of `call`."""
     with pytest.raises(Refusal) as caught:
         call(*args, **kwargs)
     return type(caught.value), caught.value.code, caught.value.field
 
 
 def saved(show, *fields):
-    """These fields as the database has them."""
+    """Return these fields of the stored show."""
     return Show.objects.values_list(*fields).get(pk=show.pk)
 
 
@@ -86,7 +86,7 @@ def test_a_planned_show_takes_its_length_and_its_seats_from_movie_and_screen(mov
     assert (show.movie, show.screen) == (movie, screen)
 
 
-def test_given_values_are_not_filled_in(movie, screen):
+def test_given_values_are_not_replaced(movie, screen):
     screen.price_list, own = make_price_list(), make_price_list()
     show = plan(movie, screen, ends_at=STARTS_AT + HOUR, price_list=own)
     assert saved(show, "ends_at", "price_list") == (STARTS_AT + HOUR, own.pk)
@@ -125,7 +125,7 @@ def test_a_show_must_start_in_the_future(movie, screen, later):
     assert Show.objects.count() == 0
 
 
-def test_a_show_may_start_in_a_moment(movie, screen):
+def test_a_show_may_start_immediately_after_now(movie, screen):
     assert plan(movie, screen, now=STARTS_AT - MOMENT).pk
 
 
@@ -172,7 +172,7 @@ def test_an_overlap_is_refused_with_the_other_show_and_its_end(movie, screen):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_time_planned_by_8_at_the_same_time_is_planned_once(movie, screen):
+def test_a_time_requested_by_8_concurrently_is_planned_once(movie, screen):
     def try_to_plan():
         try:
             return plan(movie, screen) and "planned"
@@ -241,7 +241,7 @@ def test_copies_have_no_bookings_and_are_on_sale(movie, screen):
     assert (copy.bookings.count(), copy.cancelled_at) == (0, None)
 
 
-def test_no_copies_are_made_where_no_times_are_given(show):
+def test_without_times_there_are_no_copies(show):
     assert copy_show(show=show, starts=[], now=NOW) == []
 
 
@@ -274,7 +274,7 @@ def test_a_changed_show_is_returned_and_saved(show):
     assert (changed.pk, changed.price_list, *saved(show, "price_list")) == (show.pk, prices, prices.pk)
 
 
-def test_the_seats_of_a_show_are_not_changed_by_themselves(show):
+def test_the_number_of_seats_is_not_an_argument(show):
     with pytest.raises(TypeError, match="total_seats"):
         change(show, total_seats=40)
 
@@ -285,22 +285,22 @@ def test_no_changes_change_nothing(show):
     assert Show.objects.values().get(pk=show.pk) == before
 
 
-def test_a_show_at_another_time_keeps_its_length(show):
+def test_a_moved_show_keeps_its_length(show):
     change(show, starts_at=STARTS_AT + DAY)
     assert saved(show, "starts_at", "ends_at") == (STARTS_AT + DAY, ENDS_AT + DAY)
 
 
-def test_a_show_at_another_time_takes_the_end_that_is_given(show):
+def test_a_moved_show_takes_the_given_end(show):
     change(show, starts_at=STARTS_AT + DAY, ends_at=STARTS_AT + DAY + HOUR)
     assert saved(show, "starts_at", "ends_at") == (STARTS_AT + DAY, STARTS_AT + DAY + HOUR)
 
 
-def test_another_movie_brings_its_length(show, movie):
+def test_another_movie_sets_the_length(show, movie):
     change(show, movie=movie)
     assert saved(show, "movie", "ends_at") == (movie.pk, STARTS_AT + timedelta(minutes=90))
 
 
-def test_another_movie_takes_the_end_that_is_given(show, movie):
+def test_another_movie_takes_the_given_end(show, movie):
     change(show, movie=movie, ends_at=STARTS_AT + HOUR)
     assert saved(show, "movie", "ends_at") == (movie.pk, STARTS_AT + HOUR)
 
@@ -309,18 +309,18 @@ def test_another_movie_of_unknown_length_is_refused(show):
     assert refusal_of(change, show, movie=make_movie(duration_minutes=None)) == LENGTH_UNKNOWN
 
 
-def test_another_screen_brings_its_seats(show, screen):
+def test_another_screen_sets_the_seats(show, screen):
     change(show, screen=screen)
     assert saved(show, "screen", "total_seats", "seats_per_row") == (screen.pk, 24, 6)
 
 
-def test_an_end_left_empty_follows_from_the_movie(movie, screen):
+def test_an_empty_end_is_computed_from_the_movie(movie, screen):
     show = plan(movie, screen, ends_at=STARTS_AT + 5 * HOUR)
     change(show, ends_at=None)
     assert saved(show, "ends_at") == (STARTS_AT + timedelta(minutes=90),)
 
 
-def test_an_end_left_empty_follows_from_the_new_start_and_movie(show, movie):
+def test_an_empty_end_is_computed_from_the_new_start_and_movie(show, movie):
     change(show, movie=movie, starts_at=STARTS_AT + DAY, ends_at=None)
     assert saved(show, "ends_at") == (STARTS_AT + DAY + timedelta(minutes=90),)
 
@@ -334,7 +334,7 @@ def test_a_changed_show_does_not_overlap_with_itself(show):
     "changes",
     [{"starts_at": STARTS_AT - HOUR}, {"ends_at": ENDS_AT + 2 * HOUR + MOMENT}, {"starts_at": STARTS_AT + 3 * HOUR}],
 )
-def test_a_changed_show_can_not_run_into_another(show, changes):
+def test_a_changed_show_can_not_overlap_another(show, changes):
     make_show(screen=show.screen, starts_at=STARTS_AT - 2 * HOUR)
     make_show(screen=show.screen, starts_at=ENDS_AT + 2 * HOUR)
     assert refusal_of(change, show, **changes) == OVERLAP
@@ -379,7 +379,7 @@ def test_an_unknown_show_can_not_be_changed(db):
 
 
 @pytest.mark.parametrize("field", ["movie", "screen"])
-def test_a_sold_seat_fixes_the_movie_and_the_screen(show, movie, screen, field):
+def test_a_show_with_a_sold_seat_keeps_movie_and_screen(show, movie, screen, field):
     make_booking(show=show)
     before = Show.objects.values().get(pk=show.pk)
     value = {"movie": movie, "screen": screen}[field]
@@ -387,13 +387,13 @@ def test_a_sold_seat_fixes_the_movie_and_the_screen(show, movie, screen, field):
     assert Show.objects.values().get(pk=show.pk) == before
 
 
-def test_the_same_values_again_are_no_change(show):
+def test_unchanged_values_are_accepted(show):
     make_booking(show=show)
     change(show, movie=show.movie, screen=show.screen, price_list=None, starts_at=STARTS_AT + DAY)
     assert saved(show, "starts_at") == (STARTS_AT + DAY,)
 
 
-def test_a_cancelled_booking_fixes_the_movie(show, movie):
+def test_a_show_with_a_cancelled_booking_keeps_its_movie(show, movie):
     make_booking(show=show, seat_number=50, status="cancelled")
     assert refusal_of(change, show, movie=movie) == has_bookings("movie")
 
@@ -419,7 +419,7 @@ def test_a_show_that_is_over_can_not_be_cancelled(show):
     assert refusal.value.code == "show_over"
 
 
-def test_a_show_beyond_all_plans_is_refused(movie, screen):
+def test_a_show_in_the_far_future_is_refused(movie, screen):
     starts_at = STARTS_AT.replace(year=9999, month=12, day=31, hour=23, minute=30)
     with pytest.raises(Refusal) as refusal:
         plan_show(movie=movie, screen=screen, starts_at=starts_at, now=NOW)
@@ -447,14 +447,14 @@ def test_cancelling_a_show_cancels_each_active_booking(show):
     assert set(Booking.objects.values_list("status", "cancelled_at")) == {("cancelled", NOW)}
 
 
-def test_cancelling_leaves_cancelled_bookings_as_they_are(show):
+def test_cancelling_does_not_change_cancelled_bookings(show):
     booking = make_booking(show=show, status="cancelled", cancelled_at=NOW - DAY)
     assert cancel_show(show_id=show.pk, now=NOW) == 0
     booking.refresh_from_db()
     assert booking.cancelled_at == NOW - DAY
 
 
-def test_cancelling_leaves_other_shows_bookings_alone(show):
+def test_cancelling_does_not_change_bookings_of_other_shows(show):
     booking = make_booking()
     assert cancel_show(show_id=show.pk, now=NOW) == 0
     booking.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Who sold, moved and cancelled: on the booking, and in what staff see of it."""
+"""The members of staff who sold, moved and cancelled a booking: stored, and shown to staff."""
 
 from decimal import Decimal
 from html import unescape
@@ -39,30 +39,30 @@ def cancel(booking, clerk):
 # --- On the booking ---------------------------------------------------------------------------
 
 
-def test_a_sale_states_its_seller(user, show, clerk):
+def test_a_sale_records_its_seller(user, show, clerk):
     assert staff_of(sell(user, show, clerk)) == (clerk.pk, None, None)
 
 
-def test_the_sale_of_a_held_seat_states_its_seller(user, show, clerk):
+def test_the_sale_of_a_held_seat_records_its_seller(user, show, clerk):
     hold = make_hold(user=user, show=show)
     assert (sell(user, show, clerk).pk, staff_of(hold)) == (hold.pk, (clerk.pk, None, None))
 
 
-def test_a_customer_s_own_booking_states_nobody(user, show):
+def test_a_customer_s_own_booking_records_no_staff(user, show):
     booking = services.book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)
     services.move_booking(user=user, booking_id=booking.pk, seat_number=2, now=NOW)
     services.cancel_booking(user=user, booking_id=booking.pk, now=NOW)
     assert staff_of(booking) == (None, None, None)
 
 
-def test_a_booking_states_who_moved_and_cancelled_it(user, show, clerk):
+def test_a_booking_records_who_moved_and_cancelled_it(user, show, clerk):
     booking = make_booking(user=user, show=show)
     moved = move(booking, clerk)
     assert (moved.moved_by, cancel(booking, clerk).cancelled_by) == (clerk, clerk)
     assert staff_of(booking) == (None, clerk.pk, clerk.pk)
 
 
-def test_a_customer_who_moves_a_booking_is_the_last_who_did(user, show, clerk):
+def test_a_move_by_the_customer_replaces_that_by_staff(user, show, clerk):
     booking = move(make_booking(user=user, show=show), clerk)
     services.move_booking(user=user, booking_id=booking.pk, seat_number=3, now=NOW)
     assert staff_of(booking) == (None, None, None)
@@ -74,7 +74,7 @@ def test_a_hold_on_the_seat_of_a_move_by_staff_is_cancelled_by_them(user, show, 
     assert staff_of(hold) == (None, None, clerk.pk)
 
 
-def test_bookings_of_a_cancelled_show_state_who_cancelled_it(user, show, clerk):
+def test_bookings_of_a_cancelled_show_record_who_cancelled_it(user, show, clerk):
     made = [make_booking(user=user, show=show), make_hold(user=user, show=show, seat_number=2)]
     services.cancel_show(show_id=show.pk, now=NOW, cancelled_by=clerk)
     assert [staff_of(booking)[2] for booking in made] == [clerk.pk] * 2
@@ -103,7 +103,7 @@ def test_the_page_of_a_booking_shows_who_sold_moved_and_cancelled_it(staff, user
     assert page.count('<div class="readonly">clerk</div>') + page.count("clerk</a></div>") == 3
 
 
-def test_the_page_of_a_booking_that_its_customer_cancelled_says_so(staff, user, show):
+def test_the_page_of_a_booking_reports_a_cancellation_by_the_customer(staff, user, show):
     booking = make_booking(user=user, show=show, status="cancelled")
     assert '<div class="readonly">customer</div>' in staff.get(f"{BOOKINGS}{booking.pk}/change/").content.decode()
 
@@ -115,14 +115,14 @@ def test_the_history_of_a_sale_does_not_depend_on_the_log(staff, user, show, cle
     assert history(staff, booking) == [("clerk", "Sold to esha."), ("clerk", "Cancelled.")]
 
 
-def test_the_history_of_a_sale_outlives_its_customer(staff, user, show, clerk):
+def test_the_history_of_a_sale_remains_after_its_customer_was_deleted(staff, user, show, clerk):
     booking = sell(user, show, clerk)
     LogEntry.objects.all().delete()
     services.delete_account(user=user, password=PASSWORD, now=show.starts_at)
     assert history(staff, booking) == [("clerk", "Sold to a customer without an account.")]
 
 
-def test_the_history_states_who_cancelled_the_show(staff, user, show):
+def test_the_history_has_the_user_who_cancelled_the_show(staff, user, show):
     booking = make_booking(user=user, show=show, created_at=timezone.now())
     form = {"action": "cancel", "_selected_action": show.pk, "confirmed": "yes"}
     staff.post("/admin/booking/show/", form)
@@ -157,7 +157,7 @@ def test_a_clerk_with_a_history_is_not_deleted_over_the_api(user, show, clerk, c
 
 
 @pytest.mark.parametrize("change", [*CHANGES.values(), changed_a_show])
-def test_a_clerk_with_a_history_is_not_deleted_in_the_admin_which_says_why(staff, user, show, clerk, change):
+def test_a_clerk_with_a_history_is_not_deleted_in_the_admin(staff, user, show, clerk, change):
     change(user, show, clerk)
     pages = [
         staff.post(f"/admin/booking/user/{clerk.pk}/delete/", {"post": "yes"}),
@@ -179,7 +179,7 @@ def test_a_clerk_without_a_history_is_deleted(staff, clerk):
     assert ("lists what they did" in page, User.objects.filter(pk=clerk.pk).exists()) == (False, False)
 
 
-def test_a_deactivated_clerk_stays_in_the_history(staff, user, show, clerk):
+def test_a_deactivated_clerk_is_in_the_history(staff, user, show, clerk):
     booking = sell(user, show, clerk)
     User.objects.filter(pk=clerk.pk).update(is_active=False)
     assert history(staff, booking) == [("clerk", "Sold to esha.")]
@@ -197,7 +197,7 @@ def log(user, booking, flag, message):
     LogEntry.objects.log_actions(user.pk, [booking], flag, change_message=message)
 
 
-def test_the_log_fills_in_who_sold_moved_and_cancelled(user, show, clerk):
+def test_the_migration_fills_in_staff_from_the_log(user, show, clerk):
     booking = make_booking(user=user, show=show, status="cancelled")
     log(clerk, booking, ADDITION, "Sold to esha.")
     log(clerk, booking, CHANGE, "Moved from A1 to A2.")

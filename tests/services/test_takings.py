@@ -58,7 +58,7 @@ def test_a_refund_counts_on_its_own_day_for_the_clerk_who_paid_it_out():
     assert shown(lines) == [(2, "(online)", {}, 12, -12), (2, "bo", {}, 12, -12)]
 
 
-def test_money_that_has_not_arrived_or_is_of_another_day_does_not_count():
+def test_pending_payments_and_other_days_are_not_counted():
     make_payment(provider="demo", status="pending", settled_at=None)
     make_payment(provider="demo", status="failed", settled_at=at(1))
     for day in (2, 3):

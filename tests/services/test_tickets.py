@@ -1,4 +1,4 @@
-"""Tickets as texts, their keys, and what ends them."""
+"""The texts of tickets, their keys, and their invalidation."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import partial
@@ -35,13 +35,13 @@ def altered(ticket, part, text):
     return ".".join(parts)
 
 
-def test_a_ticket_says_show_booking_seat_and_serial(booking):
+def test_a_ticket_contains_show_booking_seat_and_serial(booking):
     assert read_ticket(sign_ticket(booking=booking)) == (booking.show_id, booking.pk, 5, 1)
 
 
-def test_a_ticket_fits_into_a_small_code():
+def test_a_ticket_fits_into_a_small_qr_code():
     large = sign_ticket(booking=Booking(show_id=99_999, pk=9_999_999, seat_number=999, ticket_serial=9))
-    # What a code of version 9, with 53 modules a side, has room for at level M.
+    # The capacity of a code of version 9, with 53 modules a side, at level M.
     assert len(large) <= 180
 
 
@@ -59,7 +59,7 @@ def test_the_header_has_the_algorithm_and_the_key(booking):
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.b.c", "é", "\ud800", "x" * 501, "1" * 5000, "eyJhbGciOiJub25lIn0.e30."])
-def test_another_text_is_no_ticket(text):
+def test_other_texts_are_refused(text):
     with pytest.raises(TicketInvalid):
         read_ticket(text)
 
@@ -74,7 +74,7 @@ def test_a_ticket_with_another_part_is_invalid(booking, part):
 
 
 def signed(settings, claims, **headers):
-    """A text signed with the key of tickets."""
+    """Sign a text with the key of tickets."""
     key = tickets._signing_key(settings.TICKET_SIGNING_KEYS[0])
     return jwt.encode(claims, key.private, "EdDSA", {"kid": key.key_id} | headers)
 
@@ -86,7 +86,7 @@ def signed(settings, claims, **headers):
         *[{"s": 1, "b": number, "n": 3, "v": 1} for number in (0, -2, 2**63, 10**30)],
     ],
 )
-def test_signed_claims_of_another_kind_are_no_ticket(settings, claims):
+def test_signed_claims_of_another_kind_are_refused(settings, claims):
     with pytest.raises(TicketInvalid):
         read_ticket(signed(settings, claims))
 
@@ -107,7 +107,7 @@ def test_a_ticket_signed_with_the_public_key_as_a_password_is_invalid(settings):
 # --- Keys -------------------------------------------------------------------------------------
 
 
-def test_a_new_key_leaves_tickets_of_the_old_one_valid(settings, booking):
+def test_tickets_of_the_old_key_are_valid_after_a_change(settings, booking):
     old, [old_key] = sign_ticket(booking=booking), services.public_keys()
     settings.TICKET_SIGNING_KEYS = [token_bytes(32), *settings.TICKET_SIGNING_KEYS]
     new, [new_key, *_] = sign_ticket(booking=booking), services.public_keys()
@@ -115,7 +115,7 @@ def test_a_new_key_leaves_tickets_of_the_old_one_valid(settings, booking):
     assert read_ticket(old) == read_ticket(new)
 
 
-def test_a_removed_key_ends_its_tickets(settings, booking):
+def test_tickets_of_a_removed_key_are_invalid(settings, booking):
     ticket = sign_ticket(booking=booking)
     settings.TICKET_SIGNING_KEYS = [token_bytes(32)]
     with pytest.raises(TicketInvalid):
@@ -134,23 +134,23 @@ def test_a_public_key_has_no_secret(settings):
 
 
 @pytest.mark.parametrize("by_staff", [False, True])
-def test_a_move_ends_the_ticket(booking, user, by_staff):
+def test_a_move_invalidates_the_ticket(booking, user, by_staff):
     by = make_user(is_staff=True) if by_staff else None
     moved = services.move_booking(user=user, booking_id=booking.pk, seat_number=6, now=NOW, moved_by=by)
     assert (serial_of(booking), moved.ticket_serial) == (2, 2)
 
 
-def test_a_move_to_the_same_seat_leaves_the_ticket(booking, user):
+def test_a_move_to_the_same_seat_does_not_invalidate_the_ticket(booking, user):
     services.move_booking(user=user, booking_id=booking.pk, seat_number=5, now=NOW)
     assert serial_of(booking) == 1
 
 
-def test_a_cancellation_ends_the_ticket(booking, user):
+def test_a_cancellation_invalidates_the_ticket(booking, user):
     services.cancel_booking(user=user, booking_id=booking.pk, now=NOW)
     assert serial_of(booking) == 2
 
 
-def test_a_cancelled_show_ends_its_tickets(booking):
+def test_a_cancelled_show_invalidates_its_tickets(booking):
     services.cancel_show(show_id=booking.show_id, now=NOW, cancelled_by=make_user(is_staff=True))
     assert serial_of(booking) == 2
 
@@ -161,7 +161,7 @@ def test_other_bookings_keep_their_tickets(booking, user):
     assert serial_of(other) == 1
 
 
-def test_a_deleted_account_leaves_no_ticket(booking, user):
+def test_the_tickets_of_a_deleted_account_are_invalid(booking, user):
     services.delete_account(user=user, password=PASSWORD, now=NOW)
     assert serial_of(booking) == 2
 
@@ -193,7 +193,7 @@ def test_an_order_without_bookings_has_no_tickets(user, show):
         find_tickets(user=user, reference="ACDEFGHJ", now=NOW)
 
 
-def test_what_is_due_is_the_same_on_the_ticket_and_at_the_door(user):
+def test_the_amount_due_is_the_same_on_the_ticket_and_at_the_door(user):
     show = make_paid_show()
     hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)
     booking = book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)

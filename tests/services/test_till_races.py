@@ -1,4 +1,4 @@
-"""Payments, refunds and the closing of a till at the same time, with controls without the locks."""
+"""Concurrent payments, refunds and the closing of a till, with controls without the locks."""
 
 from collections import Counter
 from decimal import Decimal
@@ -35,7 +35,7 @@ def till(clerk):
 
 @pytest.fixture
 def no_till_lock(monkeypatch):
-    """A till is read without its lock."""
+    """Removes the lock of tills."""
     lock = QuerySet.select_for_update
 
     def unless_till(self, *args, **kwargs):
@@ -60,7 +60,7 @@ def selling(show, seat, clerk):
 
 
 def counted_and_taken(till):
-    """The cash that was expected when the till was closed, and what is in it by its payments."""
+    """Return the expected cash of the closed till, and the cash by its payments."""
     till.refresh_from_db()
     taken = Payment.objects.filter(till=till).aggregate(sum=Sum("amount"))["sum"] or 0
     return till.expected_cash, till.opening_float + taken
@@ -130,7 +130,7 @@ def test_a_refund_is_counted_by_the_till_or_refused(refund, clerk, till):
 
 @parallel_writers
 @pytest.mark.usefixtures("no_till_lock")
-def test_without_the_lock_a_payment_lands_in_a_closed_till(clerk, till):
+def test_without_the_lock_a_closed_till_gets_a_payment(clerk, till):
     order = sell(make_priced_show(), 1)
     assert all_read_before_one_writes([paying(order, clerk), closing(till)]) == ["done", "done"]
     assert counted_and_taken(till) == (50, 62)

@@ -129,6 +129,35 @@ def test_several_seats_are_booked_held_moved_and_cancelled_by_clicking_alone(swa
     assert swagger.execute("cancel_order")[1]["reference"] == reference
 
 
+def test_held_seats_are_paid_on_the_page_of_the_demo_provider(page, local_service):
+    swagger = Swagger(page, local_service).open().sign_in("payer")
+    hold = swagger.execute("hold_seats")[1]
+    status, payment = swagger.execute("pay_order")
+    assert (status, payment["status"], payment["amount"]) == (201, "pending", hold["due"])
+    provider = page.context.new_page()
+    provider.goto(payment["next_url"])
+    provider.get_by_role("button", name="Pay", exact=True).click()
+    expect(provider.get_by_text("If you have paid, your order shows it in a moment.")).to_be_visible()
+    order = swagger.execute("get_order")[1]
+    assert (order["reference"], order["due"], order["paid"]) == (hold["reference"], "0.00", hold["due"])
+    assert {booking["status"] for booking in order["bookings"]} == {"booked"}
+    assert swagger.execute("list_orders")[1]["count"] == 1
+    assert swagger.execute("get_booking")[1]["reference"] == hold["reference"]
+
+
+def test_a_declined_payment_is_paid_at_the_second_attempt(page, local_service):
+    swagger = Swagger(page, local_service).open().sign_in("decliner")
+    reference = swagger.execute("hold_seats")[1]["reference"]
+    for button in ("Decline", "Pay"):
+        provider = page.context.new_page()
+        provider.goto(swagger.execute("pay_order")[1]["next_url"])
+        provider.get_by_role("button", name=button, exact=True).click()
+        expect(provider.get_by_role("heading", name="Payment")).to_be_visible()
+    order = swagger.execute("get_order")[1]
+    assert (order["reference"], order["due"]) == (reference, "0.00")
+    assert [each["status"] for each in order["payments"]] == ["failed", "paid"]
+
+
 def test_operations_stand_in_the_order_of_the_journey(swagger):
     assert swagger.page.locator(".opblock-summary-description").all_inner_texts() == [
         "List the addresses",

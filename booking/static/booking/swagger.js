@@ -196,13 +196,15 @@ function fillRefreshToken(refresh) {
 }
 
 function fillBooking(body) {
-  const bookings = body?.results ?? body?.bookings ?? [body];
+  const bookings = (body?.results ?? [body]).flatMap((each) => each?.bookings ?? each);
   const booking = bookings.find((each) => each?.reference && each.status !== "cancelled");
   if (!booking) return;
-  fill("/bookings/{id}/", "get", "path", "id", booking.id);
-  fill("/bookings/{id}/move/", "post", "path", "id", booking.id);
-  fill("/bookings/{id}/cancel/", "post", "path", "id", booking.id);
-  fill("/orders/{reference}/cancel/", "post", "path", "reference", booking.reference);
+  for (const [path, operations] of Object.entries(ui.specSelectors.specJson().get("paths").toJS())) {
+    for (const method of ["get", "post"].filter((each) => each in operations)) {
+      if (path.startsWith("/bookings/{id}/")) fill(path, method, "path", "id", booking.id);
+      if (path.startsWith("/orders/{reference}/")) fill(path, method, "path", "reference", booking.reference);
+    }
+  }
 }
 
 // --- Start -----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ from booking.services.door.lists import (
 )
 from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket, sign_ticket, ticket_path, ticket_url
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
-from booking.services.mail.links import find_mailed_order
+from booking.services.mail.links import find_mailed_order, find_mailed_order_to_pay
 from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
 from booking.services.mail.sending import address_of, send_order_mail
 from booking.services.money.amounts import (
@@ -72,10 +72,12 @@ from booking.services.money.payments import (
     NothingDue,
     PaymentFailed,
     StartedOrderPayment,
+    pay_mailed_order,
     pay_order,
     receive_event,
     record_payment,
 )
+from booking.services.money.providers import has_payment_page
 from booking.services.money.receipt_files import receipt_pdf
 from booking.services.money.receipt_lines import METHODS, ReceiptLines, tax_contained
 from booking.services.money.receipts import ReceiptContent, issue_receipt, read_receipt
@@ -330,6 +332,7 @@ __all__ = [
     "find_exceeded_limit",
     "find_linked_ticket",
     "find_mailed_order",
+    "find_mailed_order_to_pay",
     "find_movie_upload",
     "find_offsets",
     "find_open_till",
@@ -340,6 +343,7 @@ __all__ = [
     "give_plans",
     "give_version",
     "give_version_to_screen",
+    "has_payment_page",
     "hold_seats",
     "import_movie_upload",
     "import_movies",
@@ -352,6 +356,7 @@ __all__ = [
     "offset_of",
     "open_till",
     "orders_of",
+    "pay_mailed_order",
     "pay_order",
     "pay_out_refund",
     "payout_method",

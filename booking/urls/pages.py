@@ -4,7 +4,7 @@ from django.contrib.auth.views import PasswordResetCompleteView
 from django.urls import path, re_path
 
 from booking.views.documents import DocumentView
-from booking.views.order_links import OrderCancelPage, OrderKeepPage
+from booking.views.order_links import OrderCancelPage, OrderKeepPage, OrderPayPage
 from booking.views.password_reset import NewPasswordPage
 from booking.views.payments import DemoPaymentPage, PaymentDonePage
 from booking.views.root import BareRootView
@@ -22,6 +22,8 @@ urlpatterns = [
     # Mail about a new time leads here.
     path("orders/<token>/keep/", OrderKeepPage.as_view(), name="order_keep"),
     path("orders/<token>/cancel/", OrderCancelPage.as_view(), name="order_cancel"),
+    # Mail about booked seats that are not paid leads here.
+    path("orders/<token>/pay/", OrderPayPage.as_view(), name="order_pay"),
     path("t/worker.js", TicketWorker.as_view(), name="ticket-worker"),
     path("t/<str:token>/", TicketPage.as_view(), name="ticket"),
     # Django's views and templates refer to these two by these names.

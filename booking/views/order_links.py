@@ -1,15 +1,21 @@
-"""The pages to which mail about a new time leads. The signed link replaces signing in."""
+"""The pages to which mail leads: to keep, cancel or pay for seats. The signed link replaces signing in."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.views import View
 
 from booking import services
+from booking.middleware import CONTENT_SECURITY_POLICY
+from booking.models import Booking, Order, Payment, represent_amount
+from booking.views.common import own_address
 
 TEMPLATE = "booking/order_link.html"
+OWN_FORMS = "form-action 'self'"
 
 
 class OrderLinkPage(View):
@@ -17,19 +23,27 @@ class OrderLinkPage(View):
 
     answer = "keep"
 
+    @staticmethod
+    def find_order(token: str) -> Order:
+        return services.find_mailed_order(token=token)
+
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
         return self._page(request, token)
 
     def _page(self, request: HttpRequest, token: str, **extra: Any) -> HttpResponse:
         try:
-            order = services.find_mailed_order(token=token)
+            order = self.find_order(token)
         except services.NotFound:
             return render(request, TEMPLATE, {"answer": "unknown"}, status=404)
         [bookings] = services.read_bookings(orders=[order], now=timezone.now())
         booked = [booking for booking in bookings if booking.status == booking.Status.BOOKED]
         is_over = services.why_not_on_sale(show=order.show, now=timezone.now()) is not None
         context = {"answer": self.answer, "order": order, "booked": booked, "is_over": is_over, "token": token}
-        return render(request, TEMPLATE, context | extra)
+        return render(request, TEMPLATE, context | self.variables(order, bookings) | extra)
+
+    def variables(self, order: Order, bookings: Sequence[Booking]) -> dict[str, Any]:
+        """Return the variables that only this page has."""
+        return {}
 
 
 class OrderKeepPage(OrderLinkPage):
@@ -43,10 +57,52 @@ class OrderCancelPage(OrderLinkPage):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         try:
-            order = services.find_mailed_order(token=token)
+            order = self.find_order(token)
             services.cancel_mailed_order(show_id=order.show_id, reference=order.reference, now=timezone.now())
         except services.NotFound:
             return self._page(request, token)
         except services.Refusal as refusal:
             return self._page(request, token, problem=refusal.detail)
         return self._page(request, token, answer="cancelled")
+
+
+class OrderPayPage(OrderLinkPage):
+    """Shows what is due, and leads to the page of a payment provider."""
+
+    answer = "pay"
+
+    @staticmethod
+    def find_order(token: str) -> Order:
+        return services.find_mailed_order_to_pay(token=token)
+
+    def variables(self, order: Order, bookings: Sequence[Booking]) -> dict[str, Any]:
+        key = (order.show_id, order.reference)
+        money = services.read_money(keys=[key]).get(key, services.NO_MONEY)
+        due = money.amounts(bookings).due
+        return {
+            "due": f"{represent_amount(due)} {settings.CURRENCY}" if due > 0 else "",
+            "is_pending": any(payment.status == Payment.Status.PENDING for payment in money.payments),
+            "has_payment_page": services.has_payment_page(),
+        }
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        try:
+            order = self.find_order(token)
+            paid = services.pay_mailed_order(
+                show_id=order.show_id,
+                reference=order.reference,
+                return_url=own_address(request, request.path),
+                now=timezone.now(),
+            )
+        except (services.NotFound, services.NothingDue):
+            # The page says so; the order may have been paid meanwhile.
+            return self._page(request, token)
+        except services.Refusal as refusal:
+            return self._page(request, token, problem=refusal.detail)
+        return HttpResponseRedirect(str(paid.started.url))
+
+    def _page(self, request: HttpRequest, token: str, **extra: Any) -> HttpResponse:
+        page = super()._page(request, token, **extra)
+        # Browsers apply it to the redirect after the form, too, and the provider's page is at another host.
+        page["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(OWN_FORMS, f"{OWN_FORMS} https:")
+        return page

@@ -1,12 +1,14 @@
-"""The pages behind the links in mail about a new time: keep the seats or cancel them."""
+"""The pages behind the links in mail: keep the seats, cancel them or pay for them."""
+
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from booking.models import Booking, Order
-from booking.services.mail.links import sign_order
-from tests.factories import make_booking
+from booking.models import Booking, Order, Payment
+from booking.services.mail.links import sign_order, sign_order_to_pay
+from tests.factories import make_booking, make_priced_booking, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,3 +46,76 @@ def test_an_invalid_link_is_not_found(anyone, db, name):
         404,
         404 if name == "order_cancel" else 405,
     )
+
+
+# --- Paying -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unpaid(user):
+    return make_priced_booking(user=user, created_at=timezone.now())
+
+
+def pay_page(booking):
+    return reverse("order_pay", args=[sign_order_to_pay(Order.objects.get(reference=booking.reference))])
+
+
+def test_the_page_says_what_is_due_and_leads_to_the_provider(anyone, unpaid):
+    page = pay_page(unpaid)
+    assert b'value="Pay 12.00 EUR"' in anyone.get(page).content
+    assert not Payment.objects.exists()
+    provider = anyone.post(page)
+    assert (provider.status_code, Payment.objects.get().amount) == (302, 12)
+    assert anyone.post(provider["Location"], {"action": "pay"})["Location"] == f"http://testserver{page}"
+    assert b"Your seats are paid." in anyone.get(page).content
+    assert b"Your seats are paid." in anyone.post(page).content
+
+
+def test_a_payment_under_way_is_continued(anyone, unpaid):
+    page = pay_page(unpaid)
+    first, second = anyone.post(page), anyone.post(page)
+    assert first["Location"].partition(":")[0] == second["Location"].partition(":")[0]
+    assert b"Have you just paid?" in anyone.get(page).content
+    assert Payment.objects.count() == 1
+
+
+def test_a_walk_in_customer_pays_by_the_link(anyone):
+    booking = make_priced_booking(created_at=timezone.now())
+    Order.objects.update(user=None)
+    Booking.objects.update(user=None)
+    page = pay_page(booking)
+    anyone.post(anyone.post(page)["Location"], {"action": "pay"})
+    assert Payment.objects.get().status == "paid"
+
+
+def test_the_page_may_lead_to_a_provider_at_another_host(anyone, unpaid):
+    policy = anyone.get(pay_page(unpaid))["Content-Security-Policy"]
+    assert "; form-action 'self' https:; frame-ancestors 'none'" in policy
+    assert "https:" not in anyone.get(address("order_keep", unpaid))["Content-Security-Policy"]
+
+
+def test_without_a_provider_s_page_the_customer_pays_at_the_cinema(anyone, unpaid, settings):
+    settings.PAYMENT_PROVIDERS = {"counter": settings.PAYMENT_PROVIDERS["counter"]}
+    page = pay_page(unpaid)
+    assert b"Please pay at the cinema." in anyone.get(page).content
+    assert b"Online payment is not available; pay at the counter." in anyone.post(page).content
+
+
+def test_seats_of_a_show_that_has_started_are_not_paid_by_the_link(anyone, user):
+    booking = make_priced_booking(
+        user=user, show=make_show(starts_at=timezone.now() - timedelta(hours=1)), created_at=timezone.now()
+    )
+    page = pay_page(booking)
+    assert b"The show has started or was cancelled" in anyone.get(page).content
+    assert b"errornote" in anyone.post(page).content
+    assert not Payment.objects.exists()
+
+
+def test_the_link_to_pay_neither_cancels_nor_the_other_way_round(anyone, unpaid):
+    order = Order.objects.get()
+    cancel, pay = (
+        reverse("order_cancel", args=[sign_order_to_pay(order)]),
+        reverse("order_pay", args=[sign_order(order)]),
+    )
+    assert [anyone.post(page).status_code for page in (cancel, pay)] == [404, 404]
+    assert (Booking.objects.get().status, Payment.objects.count()) == ("booked", 0)

@@ -4,10 +4,13 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from booking.models import Order
+from booking.infrastructure.worker import Worker
+from booking.models import Order, Payment
 from booking.services import Mail, preview_letter
 from tests.browser.test_axe import serious
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.smtp import Inbox, mail_server
+from tests.tills import make_priced_show, sell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Longer than a phone is wide.
@@ -71,3 +74,42 @@ def test_a_mail_has_no_serious_fault_and_fits(seen, order, kind, width):
     seen.set_content(letter.html)
     assert serious(seen) == []
     assert seen.evaluate("document.documentElement.scrollWidth") == width
+
+
+# --- Paying from the mail ---------------------------------------------------------------------
+
+
+def deliver(smtp):
+    """Runs the tasks that are due, and returns the mail that a mail server then has got."""
+    with mail_server(inbox := Inbox()) as port:
+        smtp(port)
+        Worker(clock=timezone.now).run_due()
+    return inbox.messages
+
+
+@pytest.fixture
+def confirmation(live_server, settings, smtp):
+    """The HTML of the mail about a booked seat that is not paid."""
+    settings.PUBLIC_URL = live_server.url
+    sell(make_priced_show(), 1, user=make_user(email="ann@example.com"))
+    [message] = deliver(smtp)
+    return message.get_body(["html"]).get_content()
+
+
+def test_a_customer_pays_by_the_link_of_the_mail(page, confirmation, smtp):
+    page.set_content(confirmation)
+    page.get_by_role("link", name="Pay 12.00 EUR").click()
+    page.get_by_role("button", name="Pay 12.00 EUR").click()
+    page.get_by_role("button", name="Pay", exact=True).click()
+    expect(page.get_by_text("Your seats are paid.")).to_be_visible()
+    assert [payment.status for payment in Payment.objects.all()] == ["paid"]
+    [message] = deliver(smtp)
+    assert message["Subject"].startswith("Payment received for")
+
+
+def test_the_page_of_the_link_has_no_serious_fault_and_fits(seen, confirmation):
+    seen.set_viewport_size({"width": 390, "height": 844})
+    seen.set_content(confirmation)
+    seen.get_by_role("link", name="Pay 12.00 EUR").click()
+    assert serious(seen) == []
+    assert seen.evaluate("document.documentElement.scrollWidth") == 390

@@ -1,5 +1,6 @@
 """Mail to customers: the changes that enqueue it, its content, and mail servers that refuse, fail or hang."""
 
+import re
 import socket
 from datetime import timedelta
 from decimal import Decimal
@@ -79,6 +80,10 @@ def links_of(reference):
     return "".join(f"Seat {booking.label}: {ticket_url(booking=booking)}\n" for booking in bookings)
 
 
+def pay_link_in(text):
+    return re.search(r"http\S+/orders/\S+/pay/", text)[0]
+
+
 def booked(user, show, seats=(3, 4), **options):
     return book_seats(user=user, show_id=show.pk, seat_numbers=seats, now=NOW, **options)
 
@@ -94,10 +99,19 @@ def test_a_sale_is_confirmed(ann, show):
         "Dear ann,\n\nYour seats are booked.\n\n"
         f"{show.movie.title}\nMonday 1 June 2099, 18:00\n{show.screen.name}\nReference {booking.reference}\n\n"
         "Seat A3, Adult: 9.50 EUR\nSeat A4, Adult: 9.50 EUR\nTotal: 19.00 EUR\n\n"
-        "19.00 EUR is still to pay. You can pay at the cinema until the show starts.\n\n"
+        "19.00 EUR is still to pay. You can pay online or at the cinema until the show starts.\n"
+        f"Pay online: {pay_link_in(message.body)}\n\n"
         "Your tickets are attached. Each has a page for your phone, too:\n"
         f"{links_of(booking.reference)}"
     )
+
+
+def test_without_a_provider_s_page_the_mail_leads_to_the_cinema(ann, show, settings):
+    settings.PAYMENT_PROVIDERS = {"counter": settings.PAYMENT_PROVIDERS["counter"]}
+    booked(ann, show)
+    [message] = sent()
+    assert "You can pay at the cinema until the show starts.\n\n" in message.body
+    assert "/pay/" not in message.body
 
 
 def test_a_customer_without_an_account_gets_mail_too(show):

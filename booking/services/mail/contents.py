@@ -15,11 +15,12 @@ from django.urls import reverse
 from booking.models import Booking, Order, Payment, Refund, represent_amount
 from booking.services.door.files import calendar_entry, ticket_pdf
 from booking.services.door.tickets import LOCAL_HOST, ticket_url
-from booking.services.mail.links import sign_order
+from booking.services.mail.links import sign_order, sign_order_to_pay
 from booking.services.mail.outbox import Mail
 from booking.services.money.amounts import NO_MONEY, OrderMoney
-from booking.services.money.payments import REASONS
+from booking.services.money.providers import has_payment_page
 from booking.services.money.refunds import COUNTER
+from booking.services.money.settling import REASONS
 
 # Stands for the secret part of links in previews.
 PREVIEW = "preview"
@@ -142,7 +143,11 @@ class WithTickets(Contents):
 class OrderConfirmed(WithTickets):
     def own_variables(self) -> dict[str, Any]:
         due = self.money.amounts(self.bookings).due
-        return {"due": represent_amount(due) if due > 0 else ""}
+        if due <= 0:
+            return {"due": "", "pay_url": ""}
+        token = PREVIEW if self.is_preview else sign_order_to_pay(self.order)
+        pay_url = link("order_pay", token) if has_payment_page() else ""
+        return {"due": represent_amount(due), "pay_url": pay_url}
 
 
 class PaymentReceived(WithTickets):

@@ -8,17 +8,37 @@ from booking.models import Order
 from booking.services.refusals import NotFound
 
 _SALT = "booking.services.mail.links"
+# Whoever may pay for an order may not cancel it.
+_PAY_SALT = "booking.services.mail.links.pay"
 
 
 def sign_order(order: Order) -> str:
-    """Return the token of the links to pages about this order."""
-    return signing.dumps([order.show_id, order.reference], salt=_SALT)
+    """Return the token of the links to keep and to cancel the seats of this order."""
+    return _sign(order, _SALT)
+
+
+def sign_order_to_pay(order: Order) -> str:
+    """Return the token of the link to pay for this order."""
+    return _sign(order, _PAY_SALT)
+
+
+def _sign(order: Order, salt: str) -> str:
+    return signing.dumps([order.show_id, order.reference], salt=salt)
 
 
 def find_mailed_order(*, token: str) -> Order:
-    """Return the order of a link, with its show, movie and screen loaded. Raises NotFound."""
+    """Return the order of a link to keep or cancel seats, with show, movie and screen loaded. Raises NotFound."""
+    return _find(token, _SALT)
+
+
+def find_mailed_order_to_pay(*, token: str) -> Order:
+    """Return the order of a link to pay, with show, movie and screen loaded. Raises NotFound."""
+    return _find(token, _PAY_SALT)
+
+
+def _find(token: str, salt: str) -> Order:
     try:
-        show_id, reference = _read(token)
+        show_id, reference = _read(token, salt)
     except signing.BadSignature:
         raise NotFound from None
     order = Order.objects.filter(show=show_id, reference=reference).select_related("show__movie", "show__screen")
@@ -27,5 +47,5 @@ def find_mailed_order(*, token: str) -> Order:
     raise NotFound
 
 
-def _read(token: str) -> Any:
-    return signing.loads(token, salt=_SALT)
+def _read(token: str, salt: str) -> Any:
+    return signing.loads(token, salt=salt)

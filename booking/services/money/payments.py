@@ -10,13 +10,11 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import QuerySet
 
-from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
-from booking.services.mail.outbox import report_lost_seats, report_payment
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
-from booking.services.money.providers import online_provider, provider_named
+from booking.services.money.providers import online_provider, provider_named, provider_with_page
 from booking.services.money.providers.base import (
     Event,
     EventKind,
@@ -25,11 +23,10 @@ from booking.services.money.providers.base import (
     ProviderUnavailable,
     StartedPayment,
 )
-from booking.services.money.refunds import COUNTER, mark_refund, refund_overpaid
+from booking.services.money.refunds import COUNTER, mark_refund
+from booking.services.money.settling import give_seats
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal
-from booking.services.seats.facts import Action, SeatRequest, lock_and_read
-from booking.services.seats.rules import choose_seats
 from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
 from booking.services.transactions import lock_show, retried, write_transaction
 from movieticket.admission import NoPlace, calling_provider
@@ -69,12 +66,6 @@ class NotEnoughGiven(Refusal):
 
 PENDING_FOR = timedelta(days=1)
 CLOSED_AT_A_TIME = 1000
-# The reasons of refunds.
-REASONS = {
-    "gone": "The seats were not available any more when the payment arrived.",
-    "too_little": "The payment was less than the seats cost.",
-    "overpaid": "More was paid than the seats cost.",
-}
 
 
 @dataclass(frozen=True)
@@ -92,8 +83,21 @@ def pay_order(
 
     `now` is UTC. Raises NotFound, NothingDue, ShowStarted, ShowCancelled, InvalidInput, PaymentFailed or Busy.
     """
-    name = online_provider(provider)
-    payment = _pending_payment(user, reference, name, now)
+    orders = Order.objects.filter(user=user, reference=reference)
+    return _start_payment(orders, online_provider(provider), return_url, now)
+
+
+def pay_mailed_order(*, show_id: int, reference: str, return_url: str, now: datetime) -> StartedOrderPayment:
+    """Starts an online payment of what is due for an order whose signed link the customer followed.
+
+    It is paid on a page of a provider. `now` is UTC. Raises what `pay_order` raises.
+    """
+    orders = Order.objects.filter(show=show_id, reference=reference)
+    return _start_payment(orders, provider_with_page(), return_url, now)
+
+
+def _start_payment(orders: QuerySet[Order], name: str, return_url: str, now: datetime) -> StartedOrderPayment:
+    payment = _pending_payment(orders, name, now)
     try:
         # Outside of the transaction, because the provider may take long.
         with calling_provider():
@@ -130,22 +134,22 @@ def _fail(payment: Payment, now: datetime) -> None:
 
 
 @retried
-def _pending_payment(user: User, reference: str, provider: str, now: datetime) -> Payment:
-    order = Order.objects.filter(user=user, reference=reference).first()
+def _pending_payment(orders: QuerySet[Order], provider: str, now: datetime) -> Payment:
+    order = orders.first()
     if order is None:
         raise NotFound
     with write_transaction():
         # Race: a cancellation, another payment of the order.
         show = lock_show(order.show_id)
         check_on_sale(show, now)
-        money, due = _due(show, reference, now)
+        money, due = _due(show, order.reference, now)
         pending = [payment for payment in money.payments if payment.status == Payment.Status.PENDING]
         for payment in pending:
             if (payment.amount, payment.provider) == (due, provider):
                 return payment
         return Payment.objects.create(
             show=show,
-            reference=reference,
+            reference=order.reference,
             provider=provider,
             amount=due,
             currency=settings.CURRENCY,
@@ -189,7 +193,7 @@ def record_payment(
         if due != expected:
             raise DueChanged(f"{represent_amount(due)} is due now.")
         payment = take_payment(show=show, reference=reference, method=method, amount=due, given=given, by=by, now=now)
-        _give_seats(show, payment, now)
+        give_seats(show, payment, now)
         return payment
 
 
@@ -310,7 +314,7 @@ def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -
     payment.settled_at, payment.provider_id = now, payment.provider_id or event.provider_id
     payment.save(update_fields=["status", "settled_at", "provider_id"])
     if payment.status == Payment.Status.PAID:
-        _give_seats(show, payment, now)
+        give_seats(show, payment, now)
     return ""
 
 
@@ -333,65 +337,3 @@ def _change_refund(payment: Payment, event: Event, now: datetime) -> str:
 
 def _other_amount(event: Event) -> str:
     return f"The event is about {event.amount} {event.currency}."[:200]
-
-
-def _give_seats(show: Show, payment: Payment, now: datetime) -> None:
-    """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
-    reason = "overpaid"
-    holds = _holds_of(show, payment)
-    if holds:
-        if not _covers(show, payment, holds):
-            reason = "too_little"
-        elif _are_available(show, holds, now):
-            _book(show, holds, now)
-        else:
-            reason = "gone"
-    refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
-    back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
-    if payment.amount > back:
-        report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
-    # The customer must not wait for the refund, which may take long or fail. At the counter a clerk tells them.
-    if reason != "overpaid" and back and payment.provider != COUNTER:
-        report_lost_seats(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
-
-
-def _holds_of(show: Show, payment: Payment) -> list[Booking]:
-    """Return the holds that the payment was started for, expired and released ones too.
-
-    Holds that had expired before, and those that the customer cancelled, are not among them.
-    """
-    of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
-    of_order = of_order.filter(expires_at__gt=payment.created_at)
-    held = of_order.filter(status=Booking.Status.HELD)
-    released = of_order.filter(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
-    by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}
-    return list(by_seat.values())
-
-
-def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
-    """Return whether what was paid for the order is enough for its booked seats and the holds."""
-    key = (show.pk, payment.reference)
-    booked = Booking.objects.sold().filter(show=show, reference=payment.reference)
-    due = read_money(keys=[key])[key].amounts(booked).due + sum((hold.price for hold in holds), Decimal(0))
-    return due <= 0
-
-
-def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
-    """Return whether the rules allow the customer to get the seats although the holds may have expired."""
-    seats = [hold.seat_number for hold in holds]
-    request = SeatRequest(Action.SETTLE, show.pk, holds[0].user, now, seats)
-    try:
-        choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
-    except Refusal:
-        return False
-    # The customer's own seats under another reference are not free either.
-    active = Booking.objects.active(now).filter(show=show, seat_number__in=seats)
-    return not active.exclude(pk__in=[hold.pk for hold in holds]).exists()
-
-
-def _book(show: Show, holds: list[Booking], now: datetime) -> None:
-    pks, seats = [hold.pk for hold in holds], [hold.seat_number for hold in holds]
-    others = Booking.objects.expired(now).filter(show=show, seat_number__in=seats).exclude(pk__in=pks)
-    others.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
-    booked = {"status": Booking.Status.BOOKED, "expires_at": None, "cancelled_at": None, "created_at": now}
-    SEATS_BOOKED.inc(Booking.objects.filter(show=show, pk__in=pks).update(**booked))

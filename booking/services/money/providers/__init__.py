@@ -3,6 +3,7 @@
 PAYMENT_PROVIDERS maps their names to the dotted paths of their classes.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from django.conf import settings
@@ -34,9 +35,30 @@ def online_provider(name: str | None) -> str:
 
     Raises InvalidInput.
     """
-    online = [own for own, path in settings.PAYMENT_PROVIDERS.items() if _load(path).is_online]
+    online = _names(lambda one: one.is_online)
     if not online:
-        raise InvalidInput("provider", ["Online payment is not available; pay at the counter."], ["no_provider"])
+        raise _no_provider()
     if name is not None and name not in online:
         raise InvalidInput("provider", [f"Choose one of {', '.join(online)}."], ["unknown_provider"])
     return name or online[0]
+
+
+def has_payment_page() -> bool:
+    """Return whether customers can pay on a page of a provider, without a program of the cinema."""
+    return bool(_names(lambda one: one.has_page))
+
+
+def provider_with_page() -> str:
+    """Return the name of the first provider with a page on which customers pay. Raises InvalidInput."""
+    if names := _names(lambda one: one.has_page):
+        return names[0]
+    raise _no_provider()
+
+
+def _names(fits: Callable[[Provider], bool]) -> list[str]:
+    """Return the names of the providers that fit, in the order of the setting."""
+    return [name for name, path in settings.PAYMENT_PROVIDERS.items() if fits(_load(path))]
+
+
+def _no_provider() -> InvalidInput:
+    return InvalidInput("provider", ["Online payment is not available; pay at the counter."], ["no_provider"])

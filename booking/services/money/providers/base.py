@@ -88,6 +88,8 @@ class Provider(Protocol):
 
     # Whether customers can pay with it by themselves.
     is_online: ClassVar[bool]
+    # Whether they pay on a page of it, whose address `create_payment` returns.
+    has_page: ClassVar[bool]
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         """Asks the provider for a payment; the customer returns to `return_url`.

@@ -9,6 +9,7 @@ from booking.services.money.providers.base import Event, EventRejected, Provider
 
 class Counter:
     is_online: ClassVar[bool] = False
+    has_page: ClassVar[bool] = False
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         raise ProviderRefused("Staff record payments at the counter.")

@@ -34,6 +34,7 @@ def make_event(payment: Payment, kind: EventKind) -> bytes:
 
 class Demo:
     is_online: ClassVar[bool] = True
+    has_page: ClassVar[bool] = True
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         token = signing.dumps({"payment": payment.pk, "return_url": return_url}, salt=SALT)

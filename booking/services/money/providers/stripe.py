@@ -80,6 +80,7 @@ def major_units(amount: int, currency: str) -> Decimal:
 
 class Stripe:
     is_online: ClassVar[bool] = True
+    has_page: ClassVar[bool] = False
 
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         """Creates a PaymentIntent. The client passes `return_url` to Stripe's library itself."""

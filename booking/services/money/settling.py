@@ -1,0 +1,84 @@
+"""What a received payment does: it books the held seats of its order, or goes back. The show is locked."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import F
+
+from booking.infrastructure.metrics import SEATS_BOOKED
+from booking.models import Booking, Payment, Show
+from booking.services.mail.outbox import report_lost_seats, report_payment
+from booking.services.money.amounts import read_money
+from booking.services.money.refunds import COUNTER, refund_overpaid
+from booking.services.refusals import Refusal
+from booking.services.seats.facts import Action, SeatRequest, lock_and_read
+from booking.services.seats.rules import choose_seats
+
+# The reasons of refunds.
+REASONS = {
+    "gone": "The seats were not available any more when the payment arrived.",
+    "too_little": "The payment was less than the seats cost.",
+    "overpaid": "More was paid than the seats cost.",
+}
+
+
+def give_seats(show: Show, payment: Payment, now: datetime) -> None:
+    """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
+    reason = "overpaid"
+    holds = _holds_of(show, payment)
+    if holds:
+        if not _covers(show, payment, holds):
+            reason = "too_little"
+        elif _are_available(show, holds, now):
+            _book(show, holds, now)
+        else:
+            reason = "gone"
+    refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
+    back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
+    if payment.amount > back:
+        report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
+    # The customer must not wait for the refund, which may take long or fail. At the counter a clerk tells them.
+    if reason != "overpaid" and back and payment.provider != COUNTER:
+        report_lost_seats(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
+
+
+def _holds_of(show: Show, payment: Payment) -> list[Booking]:
+    """Return the holds that the payment was started for, expired and released ones too.
+
+    Holds that had expired before, and those that the customer cancelled, are not among them.
+    """
+    of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
+    of_order = of_order.filter(expires_at__gt=payment.created_at)
+    held = of_order.filter(status=Booking.Status.HELD)
+    released = of_order.filter(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}
+    return list(by_seat.values())
+
+
+def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
+    """Return whether what was paid for the order is enough for its booked seats and the holds."""
+    key = (show.pk, payment.reference)
+    booked = Booking.objects.sold().filter(show=show, reference=payment.reference)
+    due = read_money(keys=[key])[key].amounts(booked).due + sum((hold.price for hold in holds), Decimal(0))
+    return due <= 0
+
+
+def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
+    """Return whether the rules allow the customer to get the seats although the holds may have expired."""
+    seats = [hold.seat_number for hold in holds]
+    request = SeatRequest(Action.SETTLE, show.pk, holds[0].user, now, seats)
+    try:
+        choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
+    except Refusal:
+        return False
+    # The customer's own seats under another reference are not free either.
+    active = Booking.objects.active(now).filter(show=show, seat_number__in=seats)
+    return not active.exclude(pk__in=[hold.pk for hold in holds]).exists()
+
+
+def _book(show: Show, holds: list[Booking], now: datetime) -> None:
+    pks, seats = [hold.pk for hold in holds], [hold.seat_number for hold in holds]
+    others = Booking.objects.expired(now).filter(show=show, seat_number__in=seats).exclude(pk__in=pks)
+    others.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    booked = {"status": Booking.Status.BOOKED, "expires_at": None, "cancelled_at": None, "created_at": now}
+    SEATS_BOOKED.inc(Booking.objects.filter(show=show, pk__in=pks).update(**booked))

@@ -1,7 +1,7 @@
 """Takes the README's pictures of a local service with demo data.
 
 `DOORS_OPEN_MINUTES=20160 make run`, then `make screenshot` beside it. The pictures of the ticket and the door book two
-seats of a free show.
+seats of a free show, and the one of the hall opens a till.
 """
 
 import re
@@ -28,13 +28,23 @@ def plan(page: Page) -> None:
     page.goto(f"/admin/booking/show/plan/?day={TOMORROW}")
 
 
+def open_till(page: Page) -> None:
+    """Open the till of the member of staff, unless it is open."""
+    page.goto("/admin/booking/till/add/")
+    if page.get_by_label("Float").is_visible():
+        page.get_by_label("Float").fill("100")
+        page.get_by_role("button", name="Open the till").click()
+
+
 def hall(page: Page) -> None:
-    """Two seats about to be sold, one of them to a child."""
+    """Two seats about to be sold for cash, one of them to a child."""
+    open_till(page)
     plan(page)
     page.get_by_role("region", name="Blue Room").get_by_role("listitem").first.click()
     for seat in ("C6", "C7"):
         page.locator(f"#hall-grid [title^='{seat},']").click()
     page.keyboard.press("2")
+    page.get_by_label("Given").fill("50")
     page.get_by_role("heading", level=1).scroll_into_view_if_needed()
 
 

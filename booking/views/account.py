@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from rest_framework_simplejwt import views as jwt_views
 
 from booking import services
+from booking.renderers import ApiResponse
 from booking.serializers import (
     AccountChangeSerializer,
     AccountSerializer,
@@ -34,7 +35,7 @@ from booking.throttling import (
     address_of,
     body_field,
 )
-from booking.views.common import Public, account, validated
+from booking.views.common import Public, account, created, validated
 from booking.views.errors import TOKEN_REFUSALS
 from booking.views.openapi import operation
 
@@ -50,9 +51,9 @@ class SignupView(Public, APIView):
         responses={201: AccountSerializer},
         invalid=("username", "unique", "A user with that username already exists."),
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> ApiResponse:
         user = services.sign_up(**validated(SignupSerializer, request))
-        return Response(AccountSerializer(user).data, status=status.HTTP_201_CREATED)
+        return created(request, "me/", AccountSerializer(user).data)
 
 
 class TokenView(jwt_views.TokenObtainPairView):

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.decorators import method_decorator
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,7 +16,7 @@ from booking import services
 from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter, PageFilter
 from booking.models import Booking, Order
-from booking.paths import API, POSITIVE_ID, REFERENCE
+from booking.paths import POSITIVE_ID, REFERENCE
 from booking.renderers import ApiResponse
 from booking.serializers import (
     BookingSerializer,
@@ -31,7 +31,7 @@ from booking.serializers import (
     represent_order,
 )
 from booking.throttling import BookingThrottle
-from booking.views.common import account, call_or_replay, idempotent_request, validated
+from booking.views.common import account, call_or_replay, created, idempotent_request, validated
 from booking.views.openapi import operation
 
 SEATS_EXAMPLES = {
@@ -49,12 +49,6 @@ SEATS_EXAMPLES = {
 def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
     """Return the refusals that a request for seats may get."""
     return [services.NotFound, *services.refusals_for(action, several=several)]
-
-
-def created(request: Request, path: str, body: dict[str, Any], headers: dict[str, str]) -> ApiResponse:
-    """Return a response 201 whose Location is the path under /api/."""
-    location = f"{request.META['SCRIPT_NAME']}{API}{path}"
-    return ApiResponse(body, status.HTTP_201_CREATED, headers={"Location": location, **headers})
 
 
 def created_order(request: Request, body: dict[str, Any], headers: dict[str, str]) -> ApiResponse:
@@ -78,7 +72,6 @@ class BookView(LimitedView):
         invalid=("seat_number", "invalid", "A whole number is required."),
         refusals=refusals(services.Action.BOOK),
         repeatable=True,
-        located=True,
     )
     def post(self, request: Request, pk: str) -> ApiResponse:
         data = validated(SeatSerializer, request)

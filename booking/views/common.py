@@ -1,13 +1,14 @@
 """Functions and classes that several views share."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from rest_framework import status
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -16,6 +17,8 @@ from rest_framework.views import APIView
 
 from booking import services
 from booking.models import User
+from booking.paths import API
+from booking.renderers import ApiResponse
 from booking.views.openapi import IDEMPOTENCY_KEY, KEY_PATTERN
 
 T = TypeVar("T")
@@ -77,6 +80,12 @@ def call_or_replay(
         return represent(service(user=account(request), now=timezone.now(), **call)), {}
     except services.Replay as replay:
         return replay.response, {"Idempotency-Replayed": "true"}
+
+
+def created(request: Request, path: str, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> ApiResponse:
+    """Return a response 201 whose Location is the path under /api/."""
+    location = f"{request.META['SCRIPT_NAME']}{API}{path}"
+    return ApiResponse(body, status.HTTP_201_CREATED, headers={"Location": location} | dict(headers or {}))
 
 
 class NoSuchPathView(Public, APIView):

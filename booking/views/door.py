@@ -20,7 +20,7 @@ from booking.serializers import (
 )
 from booking.throttling import DoorThrottle
 from booking.views.caching import has_etag
-from booking.views.common import account, validated
+from booking.views.common import account, created, validated
 from booking.views.errors import Documented
 from booking.views.openapi import operation
 
@@ -62,7 +62,7 @@ class CheckInsView(DoorView):
     def post(self, request: Request, pk: str) -> ApiResponse:
         scan = services.Scan(**validated(ScanSerializer, request))
         stored = services.admit(show_id=int(pk), scan=scan, by=account(request), now=timezone.now())
-        return ApiResponse(represent_check_in(stored), 201)
+        return created(request, f"shows/{pk}/check-ins/", represent_check_in(stored))
 
     @operation(
         name="list_admissions",
@@ -102,4 +102,4 @@ class UndoCheckInView(DoorView):
         stored = services.undo_admission(
             show_id=int(pk), booking_id=data.pop("booking"), by=account(request), now=timezone.now(), **data
         )
-        return ApiResponse(represent_check_in(stored), 201)
+        return created(request, f"shows/{pk}/check-ins/", represent_check_in(stored))

@@ -68,7 +68,7 @@ ETAG = {
     }
 }
 LOCATION = {
-    "Location": {"type": openapi.TYPE_STRING, "description": "The path of the new object.", **ALWAYS},
+    "Location": {"type": openapi.TYPE_STRING, "description": "The path where it can be read.", **ALWAYS},
 }
 REPLAYED = {
     "Idempotency-Replayed": {
@@ -243,7 +243,6 @@ def operation(
     paged: bool = False,
     repeatable: bool = False,
     conditional: bool = False,
-    located: bool = False,
     file: str = "",
     examples: dict[str, dict[str, Any]] | None = None,
 ) -> Callable[[Any], Any]:
@@ -252,14 +251,15 @@ def operation(
     `name` is a verb and a noun, because generated clients name a method after it. `responses` are the successful
     responses by status (for a `paged` list, the view's serializer). `invalid` is an example of an error in the input:
     its field, code and detail. `refusals` come in addition to those of `_shared_refusals`. A `repeatable` operation
-    takes an Idempotency-Key, a `conditional` one returns an ETag, and a `located` one a Location. `file` is the media
-    type of a response that is a file. `examples` replace the examples of codes.
+    takes an Idempotency-Key, a `conditional` one returns an ETag, and a response 201 has a Location. `file` is the
+    media type of a response that is a file. `examples` replace the examples of codes.
     """
     options: dict[str, Any] = {}
     if request is not None:
         options["request_body"] = request
     if repeatable or conditional:
         options["manual_parameters"] = [IDEMPOTENCY_KEY if repeatable else IF_NONE_MATCH]
+    located = 201 in (responses or {})
     headers = (ETAG if conditional else {}) | (LOCATION if located else {}) | (REPLAYED if repeatable else {})
     if file:
         options["produces"] = [file, "application/json"]

@@ -18,8 +18,8 @@ from booking.renderers import ApiResponse
 from booking.serializers import PaySerializer, StartedPaymentSerializer, represent_started_payment
 from booking.services.money.providers import demo
 from booking.services.money.providers.base import EventKind
-from booking.views.bookings import LimitedView, created
-from booking.views.common import Public, account, own_address, own_origin, validated
+from booking.views.bookings import LimitedView
+from booking.views.common import Public, account, created, own_address, own_origin, validated
 from booking.views.openapi import operation
 
 
@@ -43,7 +43,6 @@ class PayOrderView(LimitedView):
             services.ShowStarted,
             services.ShowCancelled,
         ],
-        located=True,
     )
     def post(self, request: Request, reference: str) -> ApiResponse:
         data = validated(PaySerializer, request)
@@ -55,7 +54,7 @@ class PayOrderView(LimitedView):
         url = paid.started.url
         next_url = own_address(request, url) if url and url.startswith("/") else url
         body = represent_started_payment(paid, next_url)
-        return created(request, f"orders/{reference}/", body, {})
+        return created(request, f"orders/{reference}/", body)
 
 
 class PaymentEventsView(Public, APIView):

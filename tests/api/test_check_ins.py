@@ -76,6 +76,8 @@ def test_a_ticket_is_admitted(door, booking):
     body = {"booking": booking.pk, "seat_label": "A5", "category": "S", "ticket_type": None, "action": "in"}
     scanned_at = CheckIn.objects.get().scanned_at.isoformat().replace("+00:00", "Z")
     assert (answer.status_code, answer.json()) == (201, body | {"scanned_at": scanned_at, "conflict": None})
+    assert answer["Location"] == path(booking.show)
+    assert undo(door, booking)["Location"] == path(booking.show)
 
 
 def test_a_text_that_is_no_ticket_is_refused(door, show):

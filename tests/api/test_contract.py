@@ -124,7 +124,7 @@ def is_json(answer):
 @pytest.mark.django_db
 def test_signing_up_makes_an_account(anyone):
     answer = anyone.post("/api/signup/", {"username": "esha", "password": PASSWORD, "email": "esha@example.com"})
-    assert answer.status_code == 201
+    assert (answer.status_code, answer["Location"]) == (201, "/api/me/")
     assert answer.json() == {"id": User.objects.get().pk, "username": "esha", "email": "esha@example.com"}
 
 

@@ -287,6 +287,11 @@ def test_the_headers_of_a_booking_are_documented(schema):
     assert headers_of(schema, "get", "/me/", "401") == {"WWW-Authenticate"}
 
 
+def test_every_response_201_has_its_location_documented(schema):
+    created = [op["responses"]["201"] for op in operations(schema).values() if "201" in op["responses"]]
+    assert ["Location" in response["headers"] for response in created] == [True] * 7
+
+
 def parameter(schema, method, path, name):
     [one] = [one for one in operations(schema)[method, path]["parameters"] if one["name"] == name]
     return {key: value for key, value in one.items() if key not in ("name", "in", "description", "required")}

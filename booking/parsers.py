@@ -11,6 +11,7 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_DIGITS = 100
+SURROGATE = re.compile("[\ud800-\udfff]")
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -46,6 +47,8 @@ def read_json(body: bytes) -> Any:
         # JSON is always UTF-8 (RFC 8259, section 8.1); the charset of the request is ignored.
         text = body.decode("utf-8")
         return _decoder.decode(text)
+    except UnicodeDecodeError as error:
+        raise ParseError(f"JSON parse error - Byte {error.start} is not UTF-8.") from None
     except ValueError as error:
         raise ParseError(f"JSON parse error - {error}") from None
 
@@ -70,10 +73,16 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _each_key_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuses duplicate keys: a proxy may have checked one value while this service uses the other (RFC 8259, 4)."""
+    """Refuses duplicate keys: a proxy may have checked one value while this service uses the other (RFC 8259, 4).
+
+    Refuses keys that are not text, too.
+    """
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("A key occurs twice in one object.")
+    # A response that names such a key can't be encoded. Values are refused by their fields.
+    if any(SURROGATE.search(key) for key in members):
+        raise ValueError("A key has a surrogate, which is no character.")
     return members
 
 

@@ -162,6 +162,8 @@ NO_JSON = {
     "a key twice": b'{"seat_number": 5, "seat_number": 6}',
     "a key twice, once escaped": b'{"seat_number": 5, "seat\\u005fnumber": 5}',
     "a key twice within": b'{"seat_number": {"a": 1, "a": 1}}',
+    "a surrogate in a key": b'{"seat_number": 5, "\\ud800": 1}',
+    "a surrogate in a key within": b'{"seat_number": 5, "ticket_types": {"\\udfff": 1}}',
     "deep": DEEP.encode(),
     "deep object": b'{"a":' * 20_000 + b"1" + b"}" * 20_000,
     "deep value": f'{{"seat_number": {DEEP}}}'.encode(),
@@ -190,6 +192,11 @@ def test_a_duplicate_key_is_reported(client, show):
         "detail": "JSON parse error - A key occurs twice in one object.",
         "code": "parse_error",
     }
+
+
+def test_the_error_for_bytes_that_are_not_utf_8_names_the_first_one(client, show):
+    answer = send(client, book_path(show), b'{"seat_number": "\xff"}')
+    assert reasons(answer, 400)["detail"] == "JSON parse error - Byte 17 is not UTF-8."
 
 
 @pytest.mark.parametrize("path", POSTS)

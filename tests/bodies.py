@@ -43,13 +43,13 @@ def send(client, path, body, content_type="application/json"):
 
 
 def reasons(answer, status):
-    """The body of an answer with that status, in JSON."""
+    """Assert the status of a response, and return its JSON body."""
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/json")
     return answer.json()
 
 
 def field_errors(answer):
-    """The sentences of each field with an error in the input."""
+    """Return the sentences of each field with an error in the input."""
     body = reasons(answer, 400)
     assert (list(body), body["code"]) == (["code", "detail", "errors"], "invalid")
     assert {tuple(error) for error in body["errors"]} == {("field", "code", "detail")}
@@ -62,7 +62,7 @@ def field_errors(answer):
 
 
 def no_such_seat(field="seat_number"):
-    """The body of an answer about a seat that a show of 50 seats doesn't have."""
+    """Return the body of a response about a seat that a show of 50 seats lacks."""
     error = {"detail": "This show has seats 1 to 50.", "code": "no_such_seat"}
     return {**error, "errors": [{"field": field, **error}]}
 

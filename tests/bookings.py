@@ -1,4 +1,4 @@
-"""Booking a seat, and what is booked afterwards."""
+"""Functions that book seats and read bookings."""
 
 import pytest
 from django.db import connection
@@ -9,7 +9,7 @@ from tests.races import at_once
 
 
 def refusal_of(call, *args, **kwargs):
-    """Class, code and extra of what `call` is refused with."""
+    """Return class, code and extra members of the refusal of `call`."""
     with pytest.raises(Refusal) as caught:
         call(*args, **kwargs)
     return type(caught.value), caught.value.code, caught.value.extra
@@ -20,7 +20,7 @@ def active_seats(show):
 
 
 def commit_past_the_lock(write):
-    """Runs and commits `write` without the show's lock."""
+    """Run and commit `write` without the show's lock."""
     if connection.vendor == "sqlite":
         # No other connection can write here while our transaction runs, so it is ended and begun again.
         write()

@@ -132,7 +132,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited(settings):
-    """Hashes that cost nothing, and no limit that one test could use up for the next."""
+    """Uses a fast hasher, and limits that tests don't reach."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()
@@ -140,7 +140,7 @@ def _fast_and_unlimited(settings):
 
 @pytest.fixture(autouse=True)
 def _no_plans_of_other_tests():
-    """A test's rows disappear with it, and the next one's may get the same ids."""
+    """Clears the caches: rows of different tests may have the same ids."""
     forget_plans()
 
 
@@ -151,13 +151,13 @@ def forget_plans():
 
 @pytest.fixture(autouse=True)
 def _waits_long(monkeypatch):
-    """More threads than a worker has race in the tests' process, and none is refused for it."""
+    """Allows more threads in the tests' process than a worker has."""
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
 
 
 @pytest.fixture(autouse=True)
 def _in_utc(settings):
-    """The cinema of the tests is in UTC, wherever they run; one that is elsewhere says so."""
+    """Sets the cinema's time zone to UTC on every machine; tests may override it."""
     settings.TIME_ZONE = "UTC"
 
 
@@ -168,7 +168,7 @@ def _no_sweep_meanwhile(monkeypatch):
 
 @pytest.fixture
 def no_grace(settings):
-    """A refresh token that is used again was stolen, however soon."""
+    """Allows no second use of a refresh token, not even immediately."""
     # A request that waited for another one's lock may have begun before the token's first use.
     settings.REFRESH_GRACE_SECONDS = -60
 
@@ -188,7 +188,7 @@ def round_trips(monkeypatch):
 
 @pytest.fixture
 def exchanges(monkeypatch):
-    """Each time that the connection waits for PostgreSQL: a round trip of ours, a cursor's, or a rollback."""
+    """Records each wait for PostgreSQL: a round trip of this project's code, of a cursor, or a rollback."""
     made, wait = [], Connection.wait
 
     def spy(self, gen, *args, **options):
@@ -234,7 +234,7 @@ def client(user: User) -> APIClient:
 
 @pytest.fixture
 def staff(db) -> Client:
-    """A browser that somebody with all rights is signed in with."""
+    """A client that is signed in as a superuser."""
     client = Client()
     client.force_login(User.objects.create_superuser("boss"))
     return client
@@ -242,7 +242,7 @@ def staff(db) -> Client:
 
 @pytest.fixture
 def box_office(db) -> Client:
-    """A browser that a member of the box office is signed in with."""
+    """A client that is signed in as a member of the box office."""
     seller = make_user(username="seller", is_staff=True)
     seller.groups.add(Group.objects.get(name="Box office"))
     client = Client()
@@ -255,13 +255,13 @@ def box_office(db) -> Client:
 
 @pytest.fixture
 def long_timeout(monkeypatch):
-    """On a slow machine too, no request is refused because it waited for a lock."""
+    """Raises the lock timeout, so that no request is refused on a slow machine."""
     monkeypatch.setitem(SESSION_SETTINGS, "lock_timeout", "60s")
 
 
 @pytest.fixture
 def no_lock(monkeypatch):
-    """Statements that lock a show or a booking read its row and lock nothing."""
+    """Removes the locks of shows and bookings from the statements that read their rows."""
     run, lock = Connection.run, re.compile(r' FOR NO KEY UPDATE( OF "\w+")?')
     execute, lock_of_bookings = CursorWrapper._execute, ' FOR NO KEY UPDATE OF "booking_booking"'
 
@@ -278,7 +278,7 @@ def no_lock(monkeypatch):
 
 @pytest.fixture
 def no_constraint(transactional_db):
-    """The database allows several active rows on a seat."""
+    """Drops the constraint that allows only one active row on a seat."""
     [constraint] = [one for one in Booking._meta.constraints if isinstance(one, UniqueConstraint)]
     with connection.schema_editor() as editor:
         editor.remove_constraint(Booking, constraint)

@@ -10,7 +10,7 @@ from booking import services
 from booking.infrastructure.triggers import SCANS, create_guards
 from tests.factories import STARTS_AT, make_user
 
-# The doors are open.
+# A time at which the doors are open.
 DOORS = STARTS_AT - timedelta(minutes=30)
 MINUTE = timedelta(minutes=1)
 _numbers = count(1)
@@ -41,7 +41,7 @@ def let_check_in(user, group="Door"):
 
 
 def scan_of(booking, **fields):
-    """A scan of the booking by its reference and seat, with a nonce of its own."""
+    """Return a scan of the booking by its reference and seat, with a new nonce."""
     defaults = {"nonce": f"scan-{next(_numbers)}", "reference": booking.reference, "seat_label": booking.label}
     return services.Scan(**(defaults | fields))
 
@@ -59,12 +59,12 @@ def undo(booking, by, *, reason="Wrong ticket", now=DOORS, nonce=None):
 
 
 def offline(booking, by, *, scanned_at=DOORS, now=DOORS + 10 * MINUTE, **fields):
-    """A scan made without the network that is stored later."""
+    """Store a scan that was made without the network."""
     return admit(booking, by, now=now, scanned_at=scanned_at, **fields)
 
 
 def stored(booking):
-    """Action and reason of the booking's scans, in their order."""
+    """Return action and reason of the booking's scans, in their order."""
     from booking.models import CheckIn
 
     rows = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk).order_by("pk")

@@ -1,4 +1,4 @@
-"""Makes what a test needs, with values that don't matter to it filled in."""
+"""Functions that create objects with default values."""
 
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -26,7 +26,7 @@ from booking.models import (
 )
 from booking.services import plan_of_layout, set_plan
 
-# Far enough for every show of a test to be still to come when a view asks the real clock.
+# Far in the future, so that shows are upcoming by the real clock, which views use.
 STARTS_AT = datetime(2099, 6, 1, 18, 0, tzinfo=timezone.utc)
 NOW = STARTS_AT - timedelta(days=1)
 PASSWORD = "correct horse battery"
@@ -46,14 +46,14 @@ def make_plan(layout: str) -> SeatPlan:
 
 
 def redraw(screen: Screen, layout: str) -> Screen:
-    """Gives the screen another seat plan, as its page does."""
+    """Give the screen another seat plan, as its page does."""
     set_plan(screen, plan_of_layout(layout=layout))
     screen.save()
     return screen
 
 
 def make_screen(**fields: Any) -> Screen:
-    """A screen with 5 rows of 10 seats, unless told otherwise."""
+    """Create a screen, by default with 5 rows of 10 seats."""
     rows, width = fields.setdefault("rows", 5), fields.setdefault("seats_per_row", 10)
     defaults = {
         "name": f"Screen {Screen.objects.count() + 1}",
@@ -64,7 +64,7 @@ def make_screen(**fields: Any) -> Screen:
 
 
 def make_show(**fields: Any) -> Show:
-    """An upcoming show with 50 seats in rows of 10, unless told otherwise; `layout` draws other seats."""
+    """Create an upcoming show, by default with 50 seats in rows of 10; `layout` draws other seats."""
     starts_at = fields.pop("starts_at", STARTS_AT)
     total_seats, width = fields.pop("total_seats", 50), fields.setdefault("seats_per_row", 10)
     plan = make_plan(fields.pop("layout", None) or full_rows(total_seats, width, "S"))
@@ -85,7 +85,7 @@ def make_ticket_type(**fields: Any) -> TicketType:
 
 
 def make_price_list(prices: dict[tuple[str, TicketType], Any] | None = None, **fields: Any) -> PriceList:
-    """A price list with these amounts by category code and ticket type."""
+    """Create a price list with these amounts by category code and ticket type."""
     defaults = {"name": f"Prices {PriceList.objects.count() + 1}", "version": 1}
     price_list = PriceList.objects.create(**(defaults | fields))
     for (code, ticket_type), amount in (prices or {}).items():
@@ -95,7 +95,7 @@ def make_price_list(prices: dict[tuple[str, TicketType], Any] | None = None, **f
 
 
 def make_booking(*, order: bool = True, **fields: Any) -> Booking:
-    """An active booking with its order, written past the services and their rules."""
+    """Create an active booking with its order, without the services and their rules."""
     fields.setdefault("user", None)
     fields["user"] = fields["user"] or make_user()
     fields["show"] = fields.get("show") or make_show()
@@ -112,7 +112,7 @@ def make_booking(*, order: bool = True, **fields: Any) -> Booking:
 
 
 def make_priced_booking(*, price: Any = 12, **fields: Any) -> Booking:
-    """A booking that costs something, of a show whose list has that price for Standard seats."""
+    """Create a booking with a price, in a show whose list has that price for Standard seats."""
     adult = make_ticket_type()
     show = fields.pop("show", None) or make_show()
     show.price_list = make_price_list({("S", adult): price})
@@ -121,25 +121,25 @@ def make_priced_booking(*, price: Any = 12, **fields: Any) -> Booking:
 
 
 def make_payment(booking: Booking, amount: Any) -> Payment:
-    """A payment for the booking's order, written past the services."""
+    """Create a payment for the booking's order, without the services."""
     fields = {"provider": "demo", "provider_id": "demo-1", "status": "paid", "currency": "EUR"}
     where = {"show": booking.show, "reference": booking.reference, "amount": Decimal(str(amount))}
     return Payment.objects.create(**where, **fields, created_at=NOW, settled_at=NOW)
 
 
 def make_hold(**fields: Any) -> Booking:
-    """A hold that expires 10 minutes after NOW unless told otherwise, written past the services too."""
+    """Create a hold, by default until 10 minutes after NOW, without the services."""
     defaults = {"status": Booking.Status.HELD, "held_since": NOW, "expires_at": NOW + timedelta(minutes=10)}
     return make_booking(**(defaults | fields))
 
 
 def make_upload(content: bytes = b"", **fields: Any) -> MovieUpload:
-    """A file of movies that was uploaded at NOW, written past the services too."""
+    """Create a file of movies that was uploaded at NOW, without the services."""
     defaults = {"user": fields.get("user") or make_user(), "name": "movies.csv", "created_at": NOW}
     return MovieUpload.objects.create(content=compress(content), **(defaults | fields))
 
 
 def make_block(**fields: Any) -> Booking:
-    """A seat that staff keep from sale, written past the services too."""
+    """Create a blocked seat, without the services."""
     defaults = {"status": Booking.Status.BLOCKED, "seat_number": 1, "created_at": NOW, "reason": "House seats"}
     return Booking.objects.create(**(defaults | fields))

@@ -1,6 +1,6 @@
-"""What nobody in his right mind sends: strategies for requests, and what each answer must be like all the same.
+"""Strategies for hostile requests, and checks of their responses.
 
-FUZZ_EXAMPLES says how many a test makes; without it, few, and the same ones on each run.
+FUZZ_EXAMPLES sets the number of examples of a test; by default there are few, the same ones on each run.
 """
 
 import json
@@ -34,7 +34,7 @@ def bounded(examples, **more):
 
 # --- JSON -------------------------------------------------------------------------------------
 
-# As it stands in a body: much of it can't be written by a JSON library.
+# Raw text of a body, because a JSON library can't write much of it.
 RAW_VALUES = [
     "null", "true", "false", "0", "-0", "-1", "1", "5", "51", "2147483648", "9223372036854775808", "1" * 40,
     "-" + "9" * 30, "1.0", "5.5", "1e3", "1e999", "-1e-999", "0.1e-5", "NaN", "Infinity", "-Infinity", "05", "0x5",
@@ -57,7 +57,7 @@ BAD_BYTES = [b"", b"\0", b"\xff", b"\xed\xa0\x80", b"\xc0\xaf", b"\xef\xbb\xbf{}
 
 @st.composite
 def objects(draw, good, names):
-    """An object of some good members and some that aren't, a key perhaps twice, as bytes."""
+    """Generate an object with valid and invalid members and duplicate keys, as bytes."""
     members = [(name, json.dumps(value)) for name, value in draw(good).items() if draw(st.integers(0, 3))]
     strange = st.sampled_from([*names, "id", "user", "status", "__proto__", "\ud800", ""]) | st.text(max_size=5)
     members += draw(st.lists(st.tuples(strange, VALUES), max_size=3))
@@ -91,7 +91,7 @@ QUERY_NAMES = [
     b"page", b"page_size", b"date", b"status", b"search", b"language", b"genre", b"ordering", b"cursor", b"format",
     b"page[]", b"", b"%00", b"%FF", b"user", b"_method",
 ]  # fmt: skip
-# What WSGI gives an application: bytes of Latin-1, of which a server lets no CR or LF through; it may be another one.
+# The text of a header in WSGI: Latin-1 without CR and LF, which servers refuse.
 HEADER_VALUES = [
     "", " ", "a" * 256, "a" * 5000, "key-1", "\x00", "a\x00b", "a\r\nX-Injected: yes", "a\nb", "a\rb", "\x7f", "é",
     "\xff\xfe", "\u00ed\u00a0\u0080", '"', "*", 'W/"', '"a", *', "W/W/", "Bearer", "Bearer ", "Bearer a b",
@@ -126,10 +126,10 @@ HOSTS = ["testserver", "testserver"] * 8 + [
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "get", "\xe9"]
 
 
-# With them the form gets as far as its fields.
+# With them, the fields of the form are validated.
 COOKIES = f"csrftoken={'a' * 32}; sessionid={'b' * 32}"
 FORM_NAMES = [b"username", b"password", b"next", b"csrfmiddlewaretoken=" + b"a" * 32 + b"&x", b"%00", b"", b"uid", b"q"]
-# Stands for the header of who is signed in when the request is sent.
+# Stands for the header of the user who is signed in when the request is sent.
 SIGNED_IN = "Bearer of-the-user"
 
 
@@ -145,18 +145,18 @@ class Hostile:
 
 
 def often(good, bad):
-    """The good value three times out of four."""
+    """Generate the valid value three times out of four."""
     return st.integers(0, 3).flatmap(lambda n: bad if n == 0 else good)
 
 
 def segments_of(template, ids):
-    """The parts of a path, ids of things that are there filled in."""
+    """Return the parts of a path, with ids of existing objects."""
     return [ids[name] if (name := part.strip("{}")) in ids else part.encode() for part in template.split("/")]
 
 
 @st.composite
 def paths(draw, template, ids):
-    """A path of the API, or one with rubbish in it."""
+    """Generate a path of the API, or one with invalid parts."""
     segments = segments_of(template, ids)
     if draw(st.integers(0, 2)) == 0:
         strange = st.sampled_from(SEGMENTS) | st.binary(max_size=8).map(lambda raw: quote_from_bytes(raw).encode())
@@ -168,7 +168,7 @@ def paths(draw, template, ids):
 def requests(draw, template, method, ids, good, names):
     usual = {"CONTENT_TYPE": "application/json", "HTTP_HOST": "testserver", "HTTP_AUTHORIZATION": SIGNED_IN}
     if draw(st.integers(0, 7)) == 0:
-        # As a client means it, so that the others meet data that change.
+        # A valid request, so that the data change between the others.
         path = b"/api" + b"/".join(segments_of(template, ids))
         return Hostile(method, path, b"", usual, json.dumps(draw(good)).encode())
     pairs = st.tuples(st.sampled_from(QUERY_NAMES), st.sampled_from(QUERY_VALUES))
@@ -184,7 +184,7 @@ def requests(draw, template, method, ids, good, names):
 
 @st.composite
 def page_requests(draw, path):
-    """For a page outside the API: the path or one below it, and a form."""
+    """Generate requests for a page outside the API: its path or one below it, and a form."""
     request = draw(requests(path, draw(st.sampled_from(["GET", "POST"])), {}, st.just({}), ["username"]))
     below = draw(often(st.just(b""), st.sampled_from(SEGMENTS)))
     pairs = st.tuples(st.sampled_from(FORM_NAMES), st.sampled_from([*SEGMENTS, *QUERY_VALUES]))
@@ -205,7 +205,7 @@ class Reply:
 
 
 def ask(request, token):
-    """What the WSGI application answers; the server's part is done as servers do it."""
+    """Send the request to the WSGI application as a server does, and return its response."""
     headers = {name: text.replace(SIGNED_IN, f"Bearer {token}") for name, text in request.headers.items()}
     environ = {
         "REQUEST_METHOD": request.method,
@@ -222,11 +222,11 @@ def ask(request, token):
         "wsgi.errors": BytesIO(),
         **headers,
     }
-    told = []
-    answer = application(environ, lambda status, headers, *_: told.append((status, headers)))
+    started = []
+    answer = application(environ, lambda status, headers, *_: started.append((status, headers)))
     body = b"".join(answer)
     answer.close()
-    [(status, headers)] = told
+    [(status, headers)] = started
     return Reply(int(status.split()[0]), dict(headers), body)
 
 
@@ -235,12 +235,12 @@ def check_headers(reply):
     assert "X-Injected" not in reply.headers, reply
 
 
-# What tickets are sent as.
+# The media types of tickets.
 FILES = ("image/svg+xml", "application/pdf", "text/calendar")
 
 
 def check(reply):
-    """Raises AssertionError unless the answer is one that a client was promised."""
+    """Raises AssertionError unless the response follows the contract of the API."""
     assert reply.status < 500, reply
     check_headers(reply)
     if reply.body:
@@ -254,11 +254,11 @@ def check(reply):
 OF_FIELDS = {"invalid", "no_such_seat", "unknown_ticket_type"}
 
 
-def check_refusal(told):
+def check_refusal(body):
     """{"code": …, "detail": …}, and for an error in the input the errors of its fields."""
-    assert list(told)[:2] == ["code", "detail"], told
-    assert {type(told["code"]), type(told["detail"])} == {str}, told
-    assert ("errors" in told) == (told["code"] in OF_FIELDS), told
-    for error in told.get("errors", []):
-        assert list(error) == ["field", "code", "detail"], told
-        assert {type(text) for text in error.values()} == {str}, told
+    assert list(body)[:2] == ["code", "detail"], body
+    assert {type(body["code"]), type(body["detail"])} == {str}, body
+    assert ("errors" in body) == (body["code"] in OF_FIELDS), body
+    for error in body.get("errors", []):
+        assert list(error) == ["field", "code", "detail"], body
+        assert {type(text) for text in error.values()} == {str}, body

@@ -1,4 +1,4 @@
-"""Workers of tasks in processes of their own, which die at a chosen step as if they had got SIGKILL, or run later.
+"""Workers of tasks in separate processes, which end at a chosen step as if by SIGKILL, or run later.
 
 They are forked from a process that has imported this module, so that each starts at once.
 """
@@ -41,7 +41,7 @@ def before(owner, name):
 
 
 def after(owner, name, *, unless="never"):
-    """Dies once the function has returned, `unless` it returned this."""
+    """End the process once the function has returned, `unless` it returned this."""
     original = getattr(owner, name)
 
     def replaced(*args, **kwargs):
@@ -53,7 +53,7 @@ def after(owner, name, *, unless="never"):
     setattr(owner, name, replaced)
 
 
-# What a worker does with each task.
+# The steps of a worker with each task.
 CLAIM = {
     "before the claim is committed": partial(after, DBTaskResult, "save"),
     "after the claim": partial(after, Worker, "_claim", unless=None),
@@ -68,7 +68,7 @@ MAIL = {
     "after the text is accepted": partial(after, smtplib.SMTP, "sendmail"),
 }
 REFUND = {
-    "before the provider is asked": partial(before, Demo, "refund"),
+    "before the call of the provider": partial(before, Demo, "refund"),
     "after the provider has answered": partial(after, Demo, "refund"),
     "before the refund is committed": partial(after, refunds, "mark_refund"),
     "after the refund is committed": partial(after, refunds, "settle_refund"),
@@ -81,7 +81,7 @@ STEPS = CLAIM | MAIL | REFUND | LINKS | END
 
 
 def _set_up(port, calls):
-    """Sends mail to the port, and notes each call of the provider in the file `calls`."""
+    """Send mail to the port, and write each call of the provider to the file `calls`."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
     ask = Demo.refund

@@ -1,4 +1,4 @@
-"""A real PgBouncer of our own with the configuration of deploy/pgbouncer/, in front of a test's PostgreSQL."""
+"""Runs a real PgBouncer with the configuration of deploy/pgbouncer/, in front of a test's PostgreSQL."""
 
 import configparser
 import os
@@ -14,13 +14,13 @@ import psycopg
 from tests.postgres_server import NOBODY, PostgresServer
 from tests.service import PROJECT, free_port, wait_until
 
-# Debian installs it where not everybody's PATH looks.
+# Debian installs it in a folder that is not in every user's PATH.
 PROGRAM = which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 @contextmanager
 def pgbouncer(server: PostgresServer, **settings: str) -> Iterator[str]:
-    """The address of a running PgBouncer, as its file in deploy/ configures it but for these settings."""
+    """Run PgBouncer with the file in deploy/ and these settings, and yield its address."""
     with tempfile.TemporaryDirectory(prefix="pgbouncer-", dir="/tmp") as name:
         folder, port = Path(name), free_port()
         _configure(folder, server, {"listen_port": str(port), **settings})
@@ -55,7 +55,7 @@ def _configure(folder: Path, server: PostgresServer, settings: dict[str, str]) -
 
 
 def _start(folder: Path) -> "subprocess.Popen[bytes]":
-    # It ends with us, however we end, and refuses to run as root.
+    # It ends with this process, and refuses to run as root.
     command = ["setpriv", "--pdeathsig", "TERM"]
     if os.getuid() == 0:
         command += [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]

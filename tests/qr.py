@@ -6,7 +6,7 @@ from PIL import Image
 
 
 def codes_in(picture: Image.Image) -> list[str]:
-    """The texts of the QR codes that a scanner finds in the picture."""
+    """Return the texts of the QR codes in the picture."""
     return [found.text for found in zxingcpp.read_barcodes(picture.convert("L"), zxingcpp.BarcodeFormat.QRCode)]
 
 
@@ -20,7 +20,7 @@ def text_of(page):
 
 
 def read_pdf(content):
-    """The text of the code on each page."""
+    """Return the text of the code on each page."""
     found = []
     for page in pages_of(content):
         found += codes_in(page.render(scale=2).to_pil())

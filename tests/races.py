@@ -1,4 +1,4 @@
-"""What the race tests share: parallel calls on real connections,."""
+"""Functions for tests of races: parallel calls on real connections."""
 
 import re
 import time
@@ -27,7 +27,7 @@ def make_users(number):
 
 
 def outcome(service, **call):
-    """The result of a service as a word: "done", or the code of the refusal."""
+    """Return the result of a service: "done", or the code of the refusal."""
     try:
         service(**call)
     except Refusal as refusal:
@@ -36,7 +36,7 @@ def outcome(service, **call):
 
 
 def start(pool: ThreadPoolExecutor, call) -> Future:
-    """Runs `call` in a thread with its own connection."""
+    """Run `call` in a thread with its own connection."""
 
     def run():
         try:
@@ -48,7 +48,7 @@ def start(pool: ThreadPoolExecutor, call) -> Future:
 
 
 def at_once(calls):
-    """The results of all `calls`; they start together, each in a thread with its own connection."""
+    """Return the results of all `calls`; they start together, each in a thread with its own connection."""
     barrier = Barrier(len(calls))
 
     def run(call):
@@ -63,7 +63,7 @@ def at_once(calls):
 
 
 def all_read_before_one_writes(calls: list[Callable]) -> list:
-    """The results of all `calls`; none writes before all have read."""
+    """Return the results of all `calls`; none writes before all have read."""
     barrier = Barrier(len(calls), timeout=30)
 
     def run(call):
@@ -81,7 +81,7 @@ def all_read_before_one_writes(calls: list[Callable]) -> list:
 
 
 def all_decide_before_one_commits(calls: list[Callable]) -> list:
-    """The results of all `calls`; none commits before all are about to, so none sees what another one wrote.
+    """Return the results of all `calls`; none commits before all are about to, so none sees another one's changes.
 
     They must not change the same rows: the second one would wait for the first one's commit.
     """
@@ -117,7 +117,7 @@ def all_decide_before_one_commits(calls: list[Callable]) -> list:
 
 @contextmanager
 def locked_elsewhere(row) -> Iterator[None]:
-    """Another connection holds the lock of a show or another row."""
+    """Lock a show or another row on another connection during the block."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
@@ -130,7 +130,7 @@ def locked_elsewhere(row) -> Iterator[None]:
 
 
 def wait_for_waiters(number):
-    """Returns when this number of connections waits for a lock."""
+    """Wait until this number of connections waits for a lock."""
     deadline = time.monotonic() + 30
     waiters = -1
     while waiters != number:
@@ -143,7 +143,7 @@ def wait_for_waiters(number):
 
 
 def with_short_timeout(call, *args):
-    """The result of `call` on this thread's connection, which waits for a lock for a moment only."""
+    """Return the result of `call` on this thread's connection with a short lock timeout."""
     if connection.vendor == "sqlite":
         options = connection.settings_dict["OPTIONS"] | {"timeout": 0.05}
         connection.settings_dict = connection.settings_dict | {"OPTIONS": options}

@@ -1,4 +1,4 @@
-"""The service as it runs in production: deploy/start in processes of its own, on their own database or the test's."""
+"""Runs the service as in production: deploy/start in separate processes, on their own database or the test's."""
 
 import fcntl
 import functools
@@ -28,10 +28,10 @@ CUSTOMERS = 8
 SHOWS = 4
 WORKERS = 2
 PATIENCE_SECONDS = 60
-# No database answers there.
+# An address without a database.
 NOWHERE = "postgres://nobody@127.0.0.1:1/nowhere"
 
-# In a process whose code other tests run too, coverage traces nothing, which would make it slow.
+# Coverage does not trace processes whose code other tests run, because tracing is slow.
 UNTRACED = {"COVERAGE_PROCESS_CONFIG": ""}
 
 
@@ -54,7 +54,7 @@ def environment(database_url, **settings):
 
 
 def run(database_url, *command, **settings):
-    """Runs Python with the settings of the service."""
+    """Run Python with the settings of the service."""
     return subprocess.run(
         [sys.executable, *command],
         env=environment(database_url, **settings),
@@ -176,7 +176,7 @@ class Service:
             connection.close()
 
     def book(self, customer, seat_number, key=None):
-        """What the server answers a customer who books a seat of the one show that is theirs."""
+        """Book a seat of the customer's own show, and return the response."""
         path = f"/api/shows/{self.shows[customer % SHOWS]}/book/"
         keys = {"Idempotency_Key": key} if key else {}
         token = f"Bearer {self.tokens[customer]}"
@@ -201,7 +201,7 @@ def wait_until(condition, seconds=PATIENCE_SECONDS):
 
 @contextmanager
 def served(database_url, shows, tokens, folder, *, traced=False, **settings):
-    """The service, as long as it is needed; its output goes into files in `folder`. Coverage may be `traced`."""
+    """Run the service during the block; its output goes into files in `folder`. Coverage may be `traced`."""
     port = free_port()
     stdout, stderr = folder / f"{uuid4().hex}.out", folder / f"{uuid4().hex}.err"
     settings = {"PORT": str(port), "WORKERS": str(WORKERS), "THREADS": "4", "TMPDIR": str(folder)} | settings

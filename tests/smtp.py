@@ -14,9 +14,9 @@ class Inbox:
 
     def __init__(self, refuse=None, seconds=0):
         self.refuse = refuse or {}
-        # The same, after the mail was sent.
+        # The responses after the mail was sent.
         self.refuse_data = {}
-        # How long it takes to accept a mail.
+        # The time until a mail is accepted.
         self.seconds = seconds
         self.messages = []
 

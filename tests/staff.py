@@ -11,7 +11,7 @@ BOOKINGS = "/admin/booking/booking/"
 
 
 def show_form(movie, screen, **changes):
-    """What a browser posts for a show; a None leaves a field empty."""
+    """Return the data that a browser posts for a show; None leaves a field empty."""
     values = {"starts_at": STARTS_AT, "ends_at": None, "total_seats": "", "seats_per_row": ""} | changes
     form = {"movie": movie.pk, "screen": screen.pk}
     for name in ("starts_at", "ends_at"):
@@ -21,7 +21,7 @@ def show_form(movie, screen, **changes):
 
 
 def form_errors(response):
-    """The messages on the form of a page that was shown again."""
+    """Return the errors of the form in the response."""
     return dict(response.context["adminform"].form.errors)
 
 
@@ -35,7 +35,7 @@ def act(client, path, action, rows, **data):
 
 
 def cancel_as(clerk, booking, now):
-    """Cancels the booking as the hall does, with its current seat and state."""
+    """Cancel the booking as the hall does, with its current seat and state."""
     booking.refresh_from_db()
     seen = SeenSeat(booking.pk, booking.seat_number, booking.status)
     [cancelled] = cancel_bookings(show_id=booking.show_id, seen=[seen], now=now, cancelled_by=clerk)

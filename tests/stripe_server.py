@@ -1,4 +1,4 @@
-"""A stand-in for Stripe in a process of its own: localstripe with idempotency keys, and with faults on request.
+"""A stand-in for Stripe in a separate process: localstripe with idempotency keys, and with faults on request.
 
 `python -m tests.stripe_server PORT`. A POST of {"call", "fault"} to /_config/faults applies to the next request of
 that method and path, such as "POST /v1/refunds"; a DELETE of /_config/keys lets a day pass. Idempotency keys work as
@@ -88,7 +88,7 @@ async def fail_after(request, handler):
         return error(status, **fields)
     response = await handler(request)
     if fault == "lost":
-        # What was asked for is done, and its answer is saved; only the connection breaks.
+        # The request is carried out and its response saved; only the connection breaks.
         request.transport.abort()
     if fault in {"pending", "failed"}:
         # The refund is made with another status than localstripe's.

@@ -25,7 +25,7 @@ NAMED = sorted(set(re.findall(r"`(test_\w+)`", SECURITY)))
 
 
 def table(*header):
-    """The rows of the README's table with these headings, as lists of cells."""
+    """Return the rows of the README's table with these headings, as lists of cells."""
     head = f"| {' | '.join(header)} |"
     [rows] = re.findall(rf"^{re.escape(head)}\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
@@ -36,7 +36,7 @@ def in_code(cell):
 
 
 def documented_endpoints():
-    """Each path of the table of endpoints with its methods; paths without methods have those of the path before."""
+    """Return each path of the table of endpoints with its methods; without methods, those of the path before."""
     for cell, *_ in table("method and path", "who", "does"):
         methods = []
         for own, path in re.findall(r"((?:[A-Z]+(?:, )?)*) ?`([^`]+)`", cell):
@@ -45,7 +45,7 @@ def documented_endpoints():
 
 
 def route_of(path):
-    """The route in the URL configuration that a path of the table leads to."""
+    """Return the route of a path of the table."""
     reference = REFERENCE_ALPHABET[0] * REFERENCE_LENGTH
     return resolve(path.replace("<reference>", reference).replace("<id>", "1").replace("<provider>", "demo")).route
 
@@ -59,7 +59,7 @@ def methods_of(view):
 
 
 def endpoints(patterns, prefix=""):
-    """Each route with a name, with its methods; the admin as one."""
+    """Return each named route with its methods; the admin is one route."""
     for pattern in patterns:
         own = str(pattern.pattern)
         route = prefix + own.removeprefix("^") if prefix else own
@@ -85,7 +85,7 @@ def test_no_path_is_in_the_table_of_endpoints_twice():
 
 
 def documented_codes():
-    """Each code of the table of errors with its status."""
+    """Return each code of the table of errors with its status."""
     for codes, statuses, _ in table("code", "status", "when"):
         names, numbers = in_code(codes), statuses.split(", ")
         yield from zip(names, numbers if len(numbers) == len(names) else numbers * len(names), strict=True)
@@ -98,20 +98,20 @@ def subclasses(cls):
 
 
 def refusal_codes():
-    """The codes of all refusals, those of the admin too."""
+    """Return the codes of all refusals, including those of the admin."""
     for module in walk_packages(services.__path__, f"{services.__name__}."):
         import_module(module.name)
     return {cls.code for cls in subclasses(services.Refusal) if cls.__module__.startswith("booking.")}
 
 
 def codes_in(path):
-    """The codes that a module answers by itself: its texts of words joined by underscores."""
+    """Return the codes in a module: its strings of words joined by underscores."""
     texts = (node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant))
     return {text for text in texts if isinstance(text, str) and re.fullmatch("[a-z]+(_[a-z]+)+", text)}
 
 
 def codes_of_document(client):
-    """Each code of the OpenAPI document with its status."""
+    """Return each code of the OpenAPI document with its status."""
     document = client.get("/swagger.json").json()
     paths, shared = document["paths"], document["responses"]
     operations = [operation for path in paths.values() for operation in path.values() if "responses" in operation]
@@ -123,13 +123,13 @@ def codes_of_document(client):
 
 
 def code_of_other_methods(client):
-    """The code for a method that the OpenAPI document does not have, with its status."""
+    """Return the code and the status for a method that the OpenAPI document lacks."""
     answer = client.put("/api/signup/")
     return answer.json()["code"], str(answer.status_code)
 
 
 @pytest.mark.django_db
-def test_the_table_of_codes_has_what_is_answered_and_nothing_else(client):
+def test_the_table_of_codes_has_exactly_the_returned_codes(client):
     answered = {*codes_of_document(client), code_of_other_methods(client)}
     own = codes_in(ROOT / "booking" / "middleware.py") | codes_in(ROOT / "booking" / "exception_handler.py")
     documented = list(documented_codes())
@@ -149,17 +149,17 @@ def test_the_table_of_settings_equals_what_the_settings_read():
 
 @pytest.fixture(scope="module")
 def tests():
-    """The names of all tests."""
+    """Return the names of all tests."""
     sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
     return {name for source in sources for name in re.findall(r"^ *def (test_\w+)\(", source, re.MULTILINE)}
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_test_that_the_security_page_names_exists(tests, name):
+def test_the_tests_that_the_security_page_names_exist(tests, name):
     assert name in tests
 
 
-def test_each_promise_and_each_item_that_is_met_names_a_test():
+def test_each_claim_of_the_security_page_names_a_test():
     rows = re.findall(r"^\| (?!promise|risk|item).*", SECURITY, re.MULTILINE)
     without = [row for row in rows if "`test_" not in row and "**Not met**" not in row and "There " not in row]
     assert without == []

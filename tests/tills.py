@@ -1,4 +1,4 @@
-"""What the tests of tills and payments at the counter share."""
+"""Functions for tests of tills and payments at the counter."""
 
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ def make_priced_show(**fields):
 
 
 def sell(show, *seats, clerk: User | None = None, user: User | None = None, **more) -> Order:
-    """Sells the seats to a user, or to a customer without an account, who owes the money."""
+    """Sell the seats unpaid, to a user or to a customer without an account."""
     [booking, *_] = book_seats(
         user=user,
         show_id=show.pk,
@@ -46,7 +46,7 @@ def sell(show, *seats, clerk: User | None = None, user: User | None = None, **mo
 
 
 def take(order: Order, clerk: User, method="cash", given=None) -> Payment:
-    """Takes all that the order costs."""
+    """Record a payment of the whole amount due."""
     prices = Booking.objects.sold().filter(show=order.show, reference=order.reference).values_list("price", flat=True)
     return record_payment(
         show_id=order.show_id,
@@ -60,7 +60,7 @@ def take(order: Order, clerk: User, method="cash", given=None) -> Payment:
 
 
 def make_payment(order: Order | None = None, **fields) -> Payment:
-    """A payment of 12.00 that arrived, by default in cash; past the services."""
+    """Create a received payment of 12.00, by default in cash, without the services."""
     order = order or sell(make_show(), 1)
     now = timezone.now()
     provider = fields.get("provider", "counter")
@@ -70,7 +70,7 @@ def make_payment(order: Order | None = None, **fields) -> Payment:
 
 
 def make_refund(payment: Payment | None = None, *, provider="counter", **fields) -> Refund:
-    """A refund of a whole payment that waits to be carried out; past the services."""
+    """Create a pending refund of a whole payment, without the services."""
     payment = payment or make_payment(provider=provider)
     same = {name: getattr(payment, name) for name in ("show", "reference", "provider", "amount", "currency")}
     more = {"reason": "Cancelled.", "created_at": timezone.now()} | fields

@@ -1,4 +1,4 @@
-"""What processes named like granian's workers run; imports nothing of Django, which isn't set up in them."""
+"""The code of processes that are named like granian's workers; it does not import Django."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ PR_GET_PDEATHSIG = 2
 
 
 def signal_at_parents_end():
-    """The number of the signal that the kernel sends this process when its parent ends; 0 for none."""
+    """Return the signal that the kernel sends this process when its parent ends; 0 for none."""
     number = ctypes.c_int()
     ctypes.CDLL(None).prctl(PR_GET_PDEATHSIG, ctypes.byref(number))
     return number.value

@@ -20,7 +20,7 @@ class TextField(serializers.CharField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        # What Django reads in the place of bytes that are no UTF-8.
+        # Django decodes bytes that are not UTF-8 to this character.
         if "\ufffd" in text:
             self.fail("not_utf_8")
         return text

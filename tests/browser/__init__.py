@@ -1,4 +1,4 @@
-"""The pages in a browser that is installed."""
+"""Tests of the pages in an installed browser."""
 
 import shutil
 

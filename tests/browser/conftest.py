@@ -1,4 +1,4 @@
-"""The service as people see it: a real server with demo data, and Chromium.
+"""A real server with demo data, and Chromium.
 
 `service` runs as `make serve` starts it and `local_service` as `make run` does; staff sit before a `live_server`, whose
 data a test can reach. A `page` fails its test if anything is asked of another host or the console has an error to tell,
@@ -27,7 +27,7 @@ from booking.models import User
 from tests.browser import BROWSERS, CHROMIUM
 from tests.factories import make_user
 
-# Playwright runs an event loop in the thread of the tests, and Django takes that for code that must not wait.
+# Playwright runs an event loop in the thread of the tests, which Django mistakes for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 PROJECT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ GRANIAN = "-m granian --interface wsgi --host 127.0.0.1 --workers 1 --blocking-t
 
 @dataclass(frozen=True)
 class Service:
-    """Where it is, and a login for the admin."""
+    """The address of a service, and a login for the admin."""
 
     url: str
     username: str = "admin"
@@ -92,7 +92,7 @@ def answers(port):
 
 @contextmanager
 def running(folder, command, *, debug, port):
-    """A server, as long as it is needed."""
+    """Run a server during the block."""
     log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -170,7 +170,7 @@ def browser(chromium):
 
 
 class Watch:
-    """What a page may not do."""
+    """Records the faults of pages: requests to other hosts, and errors on the console."""
 
     def __init__(self, page):
         self.hosts, self.errors = set(), []
@@ -183,7 +183,7 @@ class Watch:
             self.hosts.add(request.url.split("/")[2].partition(":")[0])
 
     def _note_error(self, message):
-        # A refusal is an answer; the browser puts it among the errors all the same.
+        # The browser logs refusals among the errors.
         is_refusal = re.search("/(api|hall|door|layout)/", message.location["url"]) or "410 (Gone)" in message.text
         if message.type == "error" and not is_refusal:
             self.errors.append(message.text)
@@ -191,12 +191,12 @@ class Watch:
 
 @pytest.fixture
 def base_url():
-    """What a page's paths are of; for tests that don't name the service each time."""
+    """The service to which the paths of a page belong."""
 
 
 @pytest.fixture
 def context(browser, base_url):
-    """A browser that knows nothing yet."""
+    """A browser context without cookies and storage."""
     context = browser.new_context(base_url=base_url, viewport={"width": 1200, "height": 900})
     context.set_default_timeout(15_000)
     yield context
@@ -231,7 +231,7 @@ def boss(context, live_server) -> User:
 
 @pytest.fixture
 def seller(context, live_server) -> User:
-    """Somebody who may do what the box office may."""
+    """A member of the box office."""
     seller = make_user(username="seller", is_staff=True)
     may = ["view_show", "view_booking", "add_booking", "cancel_booking", "view_order", "change_order"]
     seller.user_permissions.set(Permission.objects.filter(content_type__app_label="booking", codename__in=may))

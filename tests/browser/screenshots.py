@@ -92,7 +92,7 @@ def reports(page: Page) -> None:
     page.goto("/admin/booking/booking/reports/")
 
 
-# What to open, and how wide and high its picture is.
+# The page of each picture, and the picture's width and height.
 PICTURES = {
     "swagger": (swagger, 1200, 1350),
     "plan": (plan, 1200, 1110),

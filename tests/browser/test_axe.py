@@ -1,4 +1,4 @@
-"""What axe-core finds on each page, light and dark: nothing serious."""
+"""axe-core finds no serious fault on any page, in light and dark mode."""
 
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.tills import make_priced_show, till_of
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-# A rule that is off by default: what is said of a control has the words that are seen on it.
+# A rule that is off by default: the accessible name of a control contains its visible text.
 RUN = "axe.run(document, {rules: {'label-content-name-mismatch': {enabled: true}}})"
 STAFF_PAGES = {
     "index": "/admin/",
@@ -82,7 +82,7 @@ def seen(request, page):
 
 
 def serious(page):
-    """The serious findings: rule, element, and why."""
+    """Return the serious findings: rule, element and reason."""
     page.evaluate(AXE)
     return [
         (found["id"], node["target"], node["failureSummary"])
@@ -93,12 +93,12 @@ def serious(page):
 
 
 @pytest.mark.parametrize("name", STAFF_PAGES)
-def test_the_pages_of_staff_have_no_serious_fault(seen, boss, show, name):
+def test_the_pages_of_staff_are_accessible(seen, boss, show, name):
     seen.goto(STAFF_PAGES[name])
     assert serious(seen) == []
 
 
-def test_the_hall_has_no_serious_fault(seen, boss, show):
+def test_the_hall_is_accessible(seen, boss, show):
     seen.goto(f"/admin/booking/show/{show.pk}/change/")
     seen.locator("#hall-grid [role='gridcell']").first.click()
     assert serious(seen) == []
@@ -109,7 +109,7 @@ def prices():
 
 
 @pytest.mark.parametrize("query", ["", "?percent=5&round_to=0.50&since=2099-06-01"])
-def test_the_prices_of_a_used_list_have_no_serious_fault(seen, boss, query):
+def test_the_prices_of_a_used_list_are_accessible(seen, boss, query):
     price_list = make_price_list(prices())
     make_show(price_list=price_list, screen=make_screen(price_list=price_list))
     seen.goto(f"/admin/booking/pricelist/{price_list.pk}/change/{query}")
@@ -117,7 +117,7 @@ def test_the_prices_of_a_used_list_have_no_serious_fault(seen, boss, query):
     assert serious(seen) == []
 
 
-def test_a_till_has_no_serious_fault(seen, boss):
+def test_a_till_is_accessible(seen, boss):
     seen.goto(f"/admin/booking/till/{till_of(boss).pk}/change/")
     found = serious(seen)
     seen.get_by_role("link", name="Print").click()
@@ -125,7 +125,7 @@ def test_a_till_has_no_serious_fault(seen, boss):
     assert (found, serious(seen)) == ([], [])
 
 
-def test_a_payment_in_the_hall_has_no_serious_fault(seen, boss):
+def test_a_payment_in_the_hall_is_accessible(seen, boss):
     till_of(boss)
     seen.goto(f"/admin/booking/show/{make_priced_show().pk}/change/")
     seen.get_by_role("gridcell", name="A1, Standard").click()
@@ -134,7 +134,7 @@ def test_a_payment_in_the_hall_has_no_serious_fault(seen, boss):
     assert serious(seen) == []
 
 
-def test_a_payment_on_the_page_of_an_order_has_no_serious_fault(seen, boss, order):
+def test_a_payment_on_the_page_of_an_order_is_accessible(seen, boss, order):
     till_of(boss)
     seen.goto(f"/admin/booking/order/{order.pk}/change/")
     seen.get_by_label("Given").fill("10")
@@ -148,7 +148,7 @@ def test_a_payment_on_the_page_of_an_order_has_no_serious_fault(seen, boss, orde
     assert (found, serious(seen)) == ([], [])
 
 
-def test_the_hall_with_prices_has_no_serious_fault(seen, boss):
+def test_the_hall_with_prices_is_accessible(seen, boss):
     show = make_show(layout="SS", price_list=make_price_list(prices()))
     seen.goto(f"/admin/booking/show/{show.pk}/change/")
     seen.locator("#hall-grid [role='gridcell']").first.click()
@@ -156,7 +156,7 @@ def test_the_hall_with_prices_has_no_serious_fault(seen, boss):
     assert serious(seen) == []
 
 
-def test_an_order_and_the_question_before_a_change_have_no_serious_fault(seen, boss, order):
+def test_an_order_and_the_question_before_a_change_are_accessible(seen, boss, order):
     seen.goto(f"/admin/booking/order/{order.pk}/change/")
     found = serious(seen)
     seen.get_by_label("Ticket type of A1").select_option(index=1)
@@ -165,7 +165,7 @@ def test_an_order_and_the_question_before_a_change_have_no_serious_fault(seen, b
     assert (found, serious(seen)) == ([], [])
 
 
-def test_the_question_before_seats_are_cancelled_has_no_serious_fault(seen, boss, order):
+def test_the_question_before_seats_are_cancelled_is_accessible(seen, boss, order):
     User.objects.update(email="ann@example.com")
     seen.goto(f"/admin/booking/order/{order.pk}/cancel/")
     expect(seen.get_by_label("Sentence for the mail")).to_be_visible()
@@ -173,7 +173,7 @@ def test_the_question_before_seats_are_cancelled_has_no_serious_fault(seen, boss
 
 
 @pytest.mark.parametrize("text", ["", "nonsense"])
-def test_the_door_has_no_serious_fault(seen, boss, show, text):
+def test_the_door_is_accessible(seen, boss, show, text):
     admit(show.bookings.get(seat_number=1), boss)
     seen.goto(f"/admin/booking/show/{show.pk}/door/")
     seen.locator("#door-scans td").first.wait_for()
@@ -184,7 +184,7 @@ def test_the_door_has_no_serious_fault(seen, boss, show, text):
 
 
 @pytest.mark.parametrize("wrong", ["", "?"])
-def test_the_editor_of_a_seat_plan_has_no_serious_fault(seen, boss, show, wrong):
+def test_the_editor_of_a_seat_plan_is_accessible(seen, boss, show, wrong):
     seen.goto(f"/admin/booking/screen/{show.screen_id}/change/")
     seen.get_by_role("gridcell", name="A1, Standard", exact=True).press(".")
     seen.get_by_role("gridcell", name="Row A, column 1, gap").wait_for()
@@ -194,7 +194,7 @@ def test_the_editor_of_a_seat_plan_has_no_serious_fault(seen, boss, show, wrong)
 
 
 @pytest.mark.parametrize("is_valid", [True, False])
-def test_the_page_of_a_ticket_has_no_serious_fault(seen, live_server, is_valid):
+def test_the_page_of_a_ticket_is_accessible(seen, live_server, is_valid):
     booking = make_booking(price=12)
     path = ticket_path(booking=booking)
     Booking.objects.update(ticket_serial=1 if is_valid else 2)
@@ -203,19 +203,19 @@ def test_the_page_of_a_ticket_has_no_serious_fault(seen, live_server, is_valid):
 
 
 @pytest.mark.parametrize("name", PUBLIC_PAGES)
-def test_the_pages_of_all_have_no_serious_fault(seen, live_server, name):
+def test_the_public_pages_are_accessible(seen, live_server, name):
     seen.goto(PUBLIC_PAGES[name])
     assert serious(seen) == []
 
 
-def test_swagger_ui_has_no_serious_fault(seen, live_server):
+def test_swagger_ui_is_accessible(seen, live_server):
     seen.goto("/swagger/")
     seen.locator(".opblock-post .opblock-summary").first.click()
     seen.locator(".opblock.is-open .btn.execute").first.wait_for()
     assert serious(seen) == []
 
 
-def test_redoc_has_no_serious_fault(seen, live_server):
+def test_redoc_is_accessible(seen, live_server):
     seen.goto("/redoc/")
     seen.get_by_role("heading", name="Movie ticket booking").first.wait_for()
     assert serious(seen) == []

@@ -1,4 +1,4 @@
-"""The bookings of the admin, in a browser: from a booking to what comes next, selling by label, finding."""
+"""The bookings of the admin, in a browser: links, selling by label, and filters."""
 
 import re
 
@@ -30,7 +30,7 @@ def esha(live_server) -> User:
 
 @pytest.fixture
 def booking(show, esha) -> Booking:
-    """On seat A1; A2 has the same reference."""
+    """A booking of seat A1; A2 has the same reference."""
     make_booking(show=show, user=esha, seat_number=2, reference="ACDEFGHJ")
     return make_booking(show=show, user=esha, seat_number=1, reference="ACDEFGHJ")
 
@@ -44,13 +44,13 @@ def seats():
     return sorted(Booking.objects.sold().values_list("seat_number", flat=True))
 
 
-def test_a_booking_leads_to_its_seat_in_the_hall(page, seller, booking):
+def test_a_booking_links_to_its_seat_in_the_hall(page, seller, booking):
     follow(page, booking, "Hall")
     expect(page.locator("#hall-chosen")).to_have_text("A1, sold to esha, ACDEFGHJ.")
     expect(page.locator("#hall-grid [title^='A1,']")).to_be_focused()
 
 
-def test_a_booking_is_moved_by_one_click_and_another_on_the_seat(page, seller, booking):
+def test_a_booking_is_moved_by_two_clicks(page, seller, booking):
     follow(page, booking, "Move")
     expect(page.locator("#hall-chosen")).to_have_text(
         "Moving A1, sold to esha, ACDEFGHJ. Choose the free seat to move to."
@@ -60,7 +60,7 @@ def test_a_booking_is_moved_by_one_click_and_another_on_the_seat(page, seller, b
     assert seats() == [2, 12]
 
 
-def test_a_link_to_a_booking_without_a_seat_says_so(page, seller, booking):
+def test_a_link_to_a_booking_without_a_seat_has_a_message(page, seller, booking):
     page.goto(f"/admin/booking/show/{booking.show_id}/change/?booking=999&move=yes")
     expect(page.locator("#hall-says")).to_have_text("This booking has no seat any more.")
     expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
@@ -91,7 +91,7 @@ def test_selected_bookings_are_cancelled_after_a_question(page, seller, booking)
     assert seats() == []
 
 
-def test_a_booking_leads_to_the_other_seats_of_its_reference_and_to_its_show(page, seller, booking):
+def test_a_booking_links_to_its_order_and_its_show(page, seller, booking):
     page.goto(f"{BOOKINGS}{booking.pk}/change/")
     page.get_by_role("region", name="Other seats of ACDEFGHJ").get_by_role("link", name="ACDEFGHJ").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Booking ACDEFGHJ A2")
@@ -99,7 +99,7 @@ def test_a_booking_leads_to_the_other_seats_of_its_reference_and_to_its_show(pag
     expect(page.get_by_role("grid", name="Hall")).to_be_visible()
 
 
-def test_a_booking_prints_itself(page, seller, booking):
+def test_a_booking_is_printed(page, seller, booking):
     page.add_init_script("window.prints = 0; window.print = () => { window.prints++; }")
     follow(page, booking, "Print")
     expect(page.get_by_text("A1, A2")).to_be_visible()

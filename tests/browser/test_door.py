@@ -26,7 +26,7 @@ def base_url(live_server):
 
 @pytest.fixture
 def show(live_server):
-    """Its doors are open."""
+    """A booking of a show whose doors are open."""
     return make_show(starts_at=timezone.now() + timedelta(minutes=20))
 
 
@@ -37,7 +37,7 @@ def booking(show):
 
 @pytest.fixture
 def pair(booking):
-    """The other seat of the booking's order."""
+    """A second booking in the order of `booking`."""
     order = {"user": booking.user, "reference": booking.reference}
     return make_booking(show=booking.show, seat_number=6, created_at=timezone.now(), **order)
 
@@ -73,7 +73,7 @@ def open_door(page, show):
 
 
 def scan(page, text):
-    """What a handheld scanner does: it types fast, and then Enter."""
+    """Type as a handheld scanner does: fast, and then Enter."""
     page.keyboard.type(text)
     page.keyboard.press("Enter")
 
@@ -100,7 +100,7 @@ def test_a_scanner_admits_a_ticket_once(door, booking):
     assert rows() == [(booking.pk, "in", "")]
 
 
-def test_go_and_stop_differ_in_colour(door, booking):
+def test_admissions_and_refusals_differ_in_colour(door, booking):
     colours = []
     for word in ("Go", "Stop"):
         scan(door, sign_ticket(booking=booking))
@@ -120,7 +120,7 @@ def test_two_scanners_admit_a_ticket_once(door, other_door, booking):
     assert (words, rows()) == (["Go", "Stop"], [(booking.pk, "in", "")])
 
 
-def test_a_scan_is_read_wherever_the_focus_is(door, booking):
+def test_a_scan_is_read_with_the_focus_anywhere(door, booking):
     door.get_by_role("button", name="Check").focus()
     scan(door, sign_ticket(booking=booking))
     expect_answer(door, "Go", "A5")
@@ -195,7 +195,7 @@ def test_a_door_works_without_the_network_and_sends_its_scans_later(booking, doo
     assert row.scanned_at < row.at
 
 
-def test_a_ticket_that_was_sold_after_the_list_was_loaded_is_let_in_once(door, show):
+def test_a_ticket_sold_after_the_list_was_loaded_is_admitted_once(door, show):
     door.context.set_offline(True)
     ticket = sign_ticket(booking=make_booking(show=show, seat_number=5, created_at=timezone.now()))
     scan(door, ticket)
@@ -204,7 +204,7 @@ def test_a_ticket_that_was_sold_after_the_list_was_loaded_is_let_in_once(door, s
     expect_answer(door, "Stop", "Seat 5 was already admitted.")
 
 
-def test_a_ticket_that_both_doors_let_in_is_reported(booking, door, other_door):
+def test_a_ticket_that_both_doors_admitted_is_reported(booking, door, other_door):
     door.context.set_offline(True)
     scan(door, sign_ticket(booking=booking))
     expect_answer(door, "Go")
@@ -260,7 +260,7 @@ def test_a_waiting_scan_without_an_answer_holds_up_no_other_one(page, person, bo
     assert rows() == [(booking.pk, "in", "")]
 
 
-def test_the_problem_of_a_waiting_scan_names_its_show(page, person, booking, other_booking):
+def test_the_problem_of_a_waiting_scan_has_its_show(page, person, booking, other_booking):
     scan_offline(page, other_booking)
     cancel(other_booking)
     page.goto("about:blank")
@@ -278,7 +278,7 @@ FILL_STORAGE = """() => {
 }"""
 
 
-def test_a_full_storage_is_no_missing_network(door, booking, pair):
+def test_a_full_storage_is_not_reported_as_a_missing_network(door, booking, pair):
     door.evaluate(FILL_STORAGE)
     scan(door, sign_ticket(booking=booking))
     expect_answer(door, "Go", "A5")
@@ -312,7 +312,7 @@ def test_scans_without_room_in_the_storage_are_in_memory(page, person, booking):
     assert rows() == [(booking.pk, "in", "")]
 
 
-def test_only_lists_that_are_needed_stay_in_the_storage(page, person, booking, other_booking):
+def test_only_required_lists_are_stored(page, person, booking, other_booking):
     names = "Object.keys(localStorage).filter((name) => name.startsWith('door-list-')).sort()"
     old = make_show(starts_at=timezone.now() + timedelta(minutes=20))
     open_door(page, old)
@@ -329,7 +329,7 @@ WITHOUT_ED25519 = """
 """
 
 
-def test_a_browser_that_can_not_verify_signatures_trusts_its_list(page, person, booking):
+def test_a_browser_that_can_not_verify_signatures_uses_its_list(page, person, booking):
     page.add_init_script(WITHOUT_ED25519)
     scan_offline(page, booking)
     expect(page.locator("#door-no-signatures")).to_be_visible()
@@ -338,11 +338,11 @@ def test_a_browser_that_can_not_verify_signatures_trusts_its_list(page, person, 
     expect_answer(page, "Stop", "This ticket is not on the list of the show.")
 
 
-def test_a_browser_that_verifies_signatures_does_not_say_that_it_can_not(door):
+def test_a_browser_that_verifies_signatures_shows_no_warning(door):
     expect(door.locator("#door-no-signatures")).to_be_hidden()
 
 
-def test_a_door_that_stays_open_into_another_day_says_so(show, booking, door):
+def test_a_door_of_an_earlier_day_has_a_message(show, booking, door):
     show.starts_at, show.ends_at = (time - timedelta(days=3) for time in (show.starts_at, show.ends_at))
     show.save()
     expect(door.locator("#door-network")).to_have_text("You see the doors of today's shows only.", timeout=15_000)
@@ -376,7 +376,7 @@ def owe(booking):
         (owe, "Something is still to be paid for this order."),
     ],
 )
-def test_without_the_network_tickets_are_stopped_as_with_it(page, person, show, booking, change, text):
+def test_without_the_network_tickets_are_refused_by_the_same_rules(page, person, show, booking, change, text):
     ticket = sign_ticket(booking=booking)
     change(booking)
     open_door(page, show)
@@ -394,7 +394,7 @@ def test_without_the_network_an_unsigned_ticket_is_refused(door, booking):
     expect_answer(door, "Stop", "only tickets can be checked")
 
 
-def test_without_the_network_other_shows_and_early_customers_are_stopped(page, person, booking):
+def test_without_the_network_other_shows_and_early_customers_are_refused(page, person, booking):
     early = make_show(starts_at=timezone.now() + timedelta(hours=3))
     ticket = sign_ticket(booking=make_booking(show=early, created_at=timezone.now()))
     open_door(page, early)
@@ -409,12 +409,12 @@ def test_without_the_network_other_shows_and_early_customers_are_stopped(page, p
 
 
 def grey_rows(text, scale=6):
-    """The pixels of a QR code, a byte each."""
+    """Return the pixels of a QR code, one byte each."""
     return [bytes(16 if dark else 235 for dark in row) for row in segno.make(text).matrix_iter(scale=scale, border=4)]
 
 
 def video_of(text, path, width=640, height=480):
-    """Writes a video (YUV4MPEG2) that shows the QR code in the middle of a grey picture."""
+    """Write a video (YUV4MPEG2) that shows the QR code in the middle of a grey picture."""
     code = grey_rows(text)
     left, top = (width - len(code[0])) // 2, (height - len(code)) // 2
     lines = [bytearray([128] * width) for _ in range(height)]
@@ -449,7 +449,7 @@ def test_a_photo_of_a_ticket_is_read(door, booking, tmp_path):
     expect_answer(door, "Go", "A5")
 
 
-def test_a_photo_without_a_ticket_says_so(door, tmp_path):
+def test_a_photo_without_a_ticket_is_reported(door, tmp_path):
     door.screenshot(path=tmp_path / "photo.png")
     door.locator("#door-photo input").set_input_files(tmp_path / "photo.png")
     expect_answer(door, "Stop", "There is no QR code in this photo.")

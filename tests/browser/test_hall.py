@@ -14,7 +14,7 @@ from tests.browser.conftest import sign_in
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# The largest hall takes a busy machine a while.
+# The largest hall takes long on a busy machine.
 expect.set_options(timeout=15_000)
 
 STATES = ("free", "sold", "held", "blocked")
@@ -41,7 +41,7 @@ def open_hall(page, show):
 
 
 def seat(page, label):
-    # By role and name takes seconds among ten thousand.
+    # A search by role and name takes seconds in ten thousand seats.
     return page.locator(f"#hall-grid [title^='{label},']")
 
 
@@ -54,7 +54,7 @@ def expect_told(page, text):
 
 
 def fill_all_states(show, user):
-    """A1 sold, A2 held, A3 blocked."""
+    """Bookings: A1 is sold, A2 held, A3 blocked."""
     make_booking(show=show, user=user)
     times = {"expires_at": timezone.now() + timedelta(hours=1), "held_since": timezone.now()}
     make_booking(show=show, user=user, seat_number=2, status="held", **times)
@@ -77,7 +77,7 @@ def test_two_seats_are_sold_by_clicking_and_typing(page, seller, show, esha):
     assert sorted(Booking.objects.values_list("user", "seat_number")) == [(esha.pk, 7), (esha.pk, 8)]
 
 
-def test_the_only_customer_who_matches_is_picked_by_enter(page, seller, show, esha):
+def test_enter_chooses_the_only_matching_customer(page, seller, show, esha):
     make_user(username="bruno", first_name="Bruno", email="bruno@example.com")
     open_hall(page, show)
     seat(page, "A7").click()
@@ -91,7 +91,7 @@ def test_the_only_customer_who_matches_is_picked_by_enter(page, seller, show, es
     expect(page.get_by_role("status")).to_contain_text("Sold A7 to bruno, ")
 
 
-def test_of_several_customers_enter_picks_the_one_of_that_name_alone(page, seller, show, esha):
+def test_enter_chooses_only_a_customer_with_the_exact_username(page, seller, show, esha):
     make_user(username="eshana", first_name="Esha", last_name="Nair")
     open_hall(page, show)
     seat(page, "A7").click()
@@ -129,25 +129,25 @@ def test_a_seat_is_blocked_and_put_back(page, boss, show):
 def test_a_booking_is_cancelled_after_asking(page, seller, show, esha):
     booking = make_booking(show=show, user=esha)
     open_hall(page, show)
-    asked = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    questions = []
+    page.once("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
     seat(page, "A1").click()
     page.get_by_role("button", name="Cancel the booking").click()
     expect_told(page, f"Cancelled A1 of esha, {booking.reference}.")
-    assert asked == [f"Cancel A1, sold to esha, {booking.reference}?"]
+    assert questions == [f"Cancel A1, sold to esha, {booking.reference}?"]
     expect_seat(page, "A1", "free")
 
 
 def test_several_bookings_are_cancelled_after_asking_once(page, seller, show, esha):
     bookings = [make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ") for number in (1, 2)]
-    asked = []
-    page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+    questions = []
+    page.once("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
     open_hall(page, show)
     for booking in bookings:
         seat(page, booking.seat_label).click()
     page.get_by_role("button", name="Cancel 2 bookings").click()
     expect_told(page, "Cancelled A1, A2 of esha, ACDEFGHJ.")
-    assert asked == ["Cancel 2 seats?\nA1, sold to esha, ACDEFGHJ\nA2, sold to esha, ACDEFGHJ"]
+    assert questions == ["Cancel 2 seats?\nA1, sold to esha, ACDEFGHJ\nA2, sold to esha, ACDEFGHJ"]
     assert not Booking.objects.sold().exists()
 
 
@@ -161,7 +161,7 @@ def test_all_seats_of_a_reference_are_chosen_by_a_click(page, seller, show, esha
     expect(page.locator("#hall-chosen")).to_have_text("Chosen: A1, A2, C3.")
 
 
-def test_several_blocked_seats_are_unblocked_in_one_go(page, boss, show):
+def test_several_blocked_seats_are_unblocked_together(page, boss, show):
     services.block_seats(show_id=show.pk, seat_numbers=[1, 2, 3], reason="broken", now=timezone.now())
     open_hall(page, show)
     seat(page, "A1").click()
@@ -242,7 +242,7 @@ def test_bookings_move_to_seats_of_another_price_after_confirmation(page, seller
     assert list(show.bookings.values_list("seat_number", flat=True)) == seats
 
 
-def test_a_taken_seat_leads_to_its_booking(page, seller, show, esha):
+def test_a_taken_seat_links_to_its_booking(page, seller, show, esha):
     booking = make_booking(show=show, user=esha)
     open_hall(page, show)
     seat(page, "A1").click()
@@ -250,7 +250,7 @@ def test_a_taken_seat_leads_to_its_booking(page, seller, show, esha):
     expect(page).to_have_url(re.compile(rf"/admin/booking/booking/{booking.pk}/change/$"))
 
 
-def test_with_shift_all_free_seats_up_to_there_are_chosen(page, boss, show):
+def test_shift_and_click_choose_a_range_of_free_seats(page, boss, show):
     make_booking(show=show, seat_number=3)
     open_hall(page, show)
     seat(page, "A1").click()
@@ -283,7 +283,7 @@ def test_refresh_shows_changes_since_the_page_was_loaded(page, seller, show, esh
     expect(legend).to_have_text(["47 free", "1 sold", "1 held", "1 blocked", "Refresh"])
 
 
-def test_the_hall_refreshes_itself_and_leaves_the_choice_alone(page, seller, show, esha):
+def test_the_hall_refreshes_itself_and_keeps_the_choice(page, seller, show, esha):
     open_hall(page, show)
     seat(page, "A7").click()
     customer = page.get_by_role("combobox", name="Customer")
@@ -296,7 +296,7 @@ def test_the_hall_refreshes_itself_and_leaves_the_choice_alone(page, seller, sho
     expect(customer).to_be_focused()
 
 
-def test_a_chosen_seat_that_changes_is_named_and_its_action_refused(page, seller, show, esha):
+def test_a_chosen_seat_that_changes_is_reported_and_its_action_refused(page, seller, show, esha):
     booking = make_booking(show=show, user=esha)
     open_hall(page, show)
     seat(page, "A1").click()
@@ -371,7 +371,7 @@ def test_a_seat_is_sold_by_keyboard_alone(page, seller, show, esha):
         (["End", "ArrowDown", "Home"], "B1"),
     ],
 )
-def test_keys_go_over_the_grid_and_not_beyond(page, seller, live_server, keys, label):
+def test_the_arrow_keys_move_within_the_grid(page, seller, live_server, keys, label):
     open_hall(page, make_show(total_seats=10, seats_per_row=4))
     seat(page, "A1").focus()
     for key in keys:
@@ -398,7 +398,7 @@ def test_escape_clears_the_choice(page, seller, show):
     expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
 
 
-def test_the_focus_is_seen(page, seller, show):
+def test_the_focus_is_visible(page, seller, show):
     open_hall(page, show)
     seat(page, "A1").focus()
     page.keyboard.press("ArrowRight")
@@ -409,13 +409,13 @@ def test_the_focus_is_seen(page, seller, show):
 # --- What the page says ---
 
 
-def test_the_show_s_name_is_the_title(page, seller, show):
+def test_the_title_is_the_show_s_name(page, seller, show):
     open_hall(page, show)
     expect(page.get_by_role("heading", level=1)).to_have_text(str(show))
     expect(page).to_have_title(re.compile(f"^{re.escape(str(show))} |"))
 
 
-def test_a_cancelled_show_says_so_on_top_and_does_not_invite_clicks(page, seller, live_server):
+def test_a_cancelled_show_has_a_message_and_no_clickable_seats(page, seller, live_server):
     show = make_show(cancelled_at=timezone.now())
     open_hall(page, show)
     note = page.get_by_text(re.compile("This show was cancelled on "))
@@ -426,7 +426,7 @@ def test_a_cancelled_show_says_so_on_top_and_does_not_invite_clicks(page, seller
     expect(page.locator("#hall-chosen")).to_have_text("This show has been cancelled.")
 
 
-def test_blocked_seats_have_numbers_and_buttons_the_page_s_font(page, boss, show):
+def test_blocked_seats_have_numbers_and_buttons_have_the_page_s_font(page, boss, show):
     services.block_seats(show_id=show.pk, seat_numbers=[3], reason="broken", now=timezone.now())
     open_hall(page, show)
     size = "seat => [seat.innerText, parseFloat(getComputedStyle(seat).fontSize) >= 10]"
@@ -443,7 +443,7 @@ def test_blocked_seats_have_numbers_and_buttons_the_page_s_font(page, boss, show
     ("total_seats", "seats_per_row", "last"), [(1, 1, "A1"), (280, 20, "N20"), (37, 8, "E5"), (5_000, 100, "AX100")]
 )
 @pytest.mark.parametrize("width", [1200, 390])
-def test_a_hall_of_any_size_scrolls_in_its_own_box(page, boss, live_server, total_seats, seats_per_row, last, width):
+def test_only_the_box_of_the_hall_scrolls(page, boss, live_server, total_seats, seats_per_row, last, width):
     page.set_viewport_size({"width": width, "height": 800})
     open_hall(page, make_show(total_seats=total_seats, seats_per_row=seats_per_row))
     assert page.locator("#hall-grid [role=gridcell]").count() == total_seats
@@ -471,7 +471,7 @@ def test_a_screen_reader_announces_each_seat(page, boss, show, esha):
         expect(row.get_by_role("gridcell", name=name, exact=True)).to_be_visible()
 
 
-def test_each_state_has_a_shape_of_its_own(page, boss, show, esha):
+def test_each_state_has_its_own_shape(page, boss, show, esha):
     fill_all_states(show, esha)
     open_hall(page, show)
     look = "seat => { const s = getComputedStyle(seat); return [s.borderRadius, s.borderStyle, s.backgroundImage] }"
@@ -492,7 +492,7 @@ CONTRAST = """seat => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_numbers_can_be_read_in_light_and_dark(page, boss, show, esha, scheme):
+def test_the_numbers_have_enough_contrast_in_light_and_dark(page, boss, show, esha, scheme):
     page.emulate_media(color_scheme=scheme)
     fill_all_states(show, esha)
     open_hall(page, show)

@@ -96,7 +96,7 @@ def test_a_digit_without_a_type_or_in_a_field_changes_nothing(page, seller, pric
     expect_total(page, "12.00 EUR")
 
 
-def test_a_type_that_a_seat_is_not_sold_as_changes_the_others(page, seller, priced):
+def test_a_type_that_one_seat_lacks_changes_the_other_seats(page, seller, priced):
     open_hall(page, priced)
     choose(page, "A1", "B1")
     page.get_by_role("button", name="2 Child").click()
@@ -133,7 +133,7 @@ def test_a_free_show_has_no_types_and_no_total(page, seller, show):
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_the_total_is_always_in_sight(page, boss, live_server, width):
+def test_the_total_is_always_visible(page, boss, live_server, width):
     page.set_viewport_size({"width": width, "height": 700})
     show = make_show(layout="\n".join(["S" * 20] * 20), price_list=make_price_list({("S", make_ticket_type()): 12}))
     open_hall(page, show)
@@ -144,7 +144,7 @@ def test_the_total_is_always_in_sight(page, boss, live_server, width):
         expect(page.get_by_role("button", name="Sell")).to_be_in_viewport(ratio=1)
 
 
-def test_a_sale_over_the_seat_limit_is_noticed_before_and_after(page, seller, priced, esha, settings):
+def test_a_sale_over_the_seat_limit_is_reported_before_and_after(page, seller, priced, esha, settings):
     settings.MAX_SEATS_PER_USER = 2
     open_hall(page, priced)
     choose(page, "A1", "A2", "A3")

@@ -39,7 +39,7 @@ def test_a_file_is_previewed_and_imported(page, boss):
     assert Movie.objects.count() == 2
 
 
-def test_the_order_of_day_and_month_has_to_be_chosen(page, boss):
+def test_an_ambiguous_order_of_day_and_month_is_chosen(page, boss):
     choose(page, "Up;96;;04/05/2009;;\n")
     expect(page.get_by_text("is 4 May 2009 with the day first and 5 April 2009 with the month first")).to_be_visible()
     page.get_by_label("The day comes first").check()
@@ -52,7 +52,7 @@ def test_the_order_of_day_and_month_has_to_be_chosen(page, boss):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
 @pytest.mark.parametrize("text", ["Up;96;;04/05/2009;;\n", f"{'Long title ' * 15};1;;;;\n;1;;;;\nUp;97;;;;\n"])
-def test_the_preview_fits_and_can_be_read(page, boss, text, width, scheme):
+def test_the_preview_fits_and_has_enough_contrast(page, boss, text, width, scheme):
     make_movie(title="Up", duration_minutes=96)
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)

@@ -1,4 +1,4 @@
-"""The walk of the README, from the sale to the door, with the service as `make run` starts it."""
+"""The tutorial of the README, from the sale to the door, with the service as `make run` starts it."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ START, BUY, TICKET = re.findall("^```\n(.*?)^```$", WALK, re.DOTALL | re.MULTILI
 
 @pytest.fixture
 def service(filled, tmp_path, monkeypatch):
-    """The service with demo data and the setting of the walk."""
+    """The service with demo data and the setting of the tutorial."""
     variable, value = re.fullmatch(r"(\w+)=(\d+) make run\n", START).groups()
     monkeypatch.setenv(variable, value)
     (tmp_path / "db.sqlite3").write_bytes((filled / "db.sqlite3").read_bytes())
@@ -107,7 +107,7 @@ def sees_the_takings(page, service):
         expect(page.get_by_role("row", name=re.compile(rf"^{clerk} .* [1-9]\d*\.\d\d$")).first).to_be_visible()
 
 
-def test_the_walk_of_the_readme(page, service, shell):
+def test_the_tutorial_of_the_readme(page, service, shell):
     ticket, url, door = buys_two_seats(page, shell)
     opens_the_ticket(page, ticket, url)
     is_admitted_once(page, service, door, ticket)

@@ -61,14 +61,14 @@ def test_staff_choose_a_show_by_its_movie(page, boss, order):
     expect(page.get_by_text("ann@example.com")).to_be_visible()
 
 
-def test_the_preview_has_no_serious_fault(seen, boss, order):
+def test_the_preview_is_accessible(seen, boss, order):
     seen.goto(f"/admin/booking/order/mail/?reference={order.reference}&mail=order_confirmed")
     assert serious(seen) == []
 
 
 @pytest.mark.parametrize("width", [390, 600])
 @pytest.mark.parametrize("kind", Mail)
-def test_a_mail_has_no_serious_fault_and_fits(seen, order, kind, width):
+def test_a_mail_is_accessible_and_fits(seen, order, kind, width):
     letter = preview_letter(mail=kind, order=order, now=timezone.now(), note="Popcorn is free.")
     seen.set_viewport_size({"width": width, "height": 900})
     seen.set_content(letter.html)

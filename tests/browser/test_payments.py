@@ -62,14 +62,14 @@ def test_seats_are_sold_for_cash_with_the_keyboard_alone(page, till, show):
     assert (Payment.objects.get().amount, Booking.objects.get().ticket_type.name) == (8, "Child")
 
 
-def test_the_change_is_in_sight_while_the_cash_is_typed(page, till, show):
+def test_the_change_is_visible_while_the_cash_is_typed(page, till, show):
     open_hall(page, show)
     for label in ("A1", "B1"):
         seat(page, label).click()
     given, change = page.get_by_label("Given"), page.locator("#hall-change")
-    for text, told in [("20", "Missing 7.00 EUR"), ("27.5", "Change 0.50 EUR"), ("27", "Change 0.00 EUR"), ("", "")]:
+    for text, message in [("20", "Missing 7.00 EUR"), ("27.5", "Change 0.50 EUR"), ("27", "Change 0.00 EUR"), ("", "")]:
         given.fill(text)
-        expect(change).to_have_text(told)
+        expect(change).to_have_text(message)
     page.get_by_role("button", name="2 Child").click()
     expect(page.locator("#hall-total")).to_have_text("23.00 EUR")
 
@@ -98,7 +98,7 @@ def test_seats_are_sold_unpaid_and_paid_on_the_page_of_the_order(page, till, sho
     assert Payment.objects.get().given == 15
 
 
-def test_a_sold_seat_that_is_not_paid_leads_to_its_payment(page, till, show):
+def test_an_unpaid_seat_links_to_its_payment(page, till, show):
     sell(show, 1)
     open_hall(page, show)
     seat(page, "A1").click()
@@ -111,7 +111,7 @@ def test_a_sold_seat_that_is_not_paid_leads_to_its_payment(page, till, show):
     expect(page.get_by_text("Take the payment")).to_be_hidden()
 
 
-def test_without_a_till_the_hall_leads_to_one(page, clerk, show):
+def test_without_a_till_the_hall_links_to_the_form_that_opens_one(page, clerk, show):
     open_hall(page, show)
     expect(page.get_by_text("Open your till")).to_be_hidden()
     seat(page, "A1").click()
@@ -145,7 +145,7 @@ def test_a_till_is_closed_with_the_counted_cash(page, clerk, till, show):
     assert (till.counted_cash, till.note) == (60, "Change given twice")
 
 
-def test_the_receipt_of_a_paid_order_is_printed_and_a_pdf(page, clerk, till, show):
+def test_the_receipt_of_a_paid_order_is_a_page_and_a_pdf(page, clerk, till, show):
     order = sell(show, 1)
     take(order, clerk)
     page.goto(f"/admin/booking/order/{order.pk}/change/")
@@ -167,7 +167,7 @@ def test_the_pages_fit_a_phone(page, clerk, till, show, path):
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_the_payment_is_in_sight(page, till, show, width):
+def test_the_payment_is_visible(page, till, show, width):
     page.set_viewport_size({"width": width, "height": 700})
     open_hall(page, show)
     seat(page, "A1").click()

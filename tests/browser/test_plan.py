@@ -82,7 +82,7 @@ def test_the_arrow_keys_move_a_show(page, boss, alien):
     assert place(alien) == ("Small", at(14, 55))
 
 
-def test_escape_puts_a_show_back(page, boss, alien):
+def test_escape_cancels_a_move(page, boss, alien):
     page.goto(PLAN)
     page.get_by_role("button", name="Move Alien").focus()
     before = block(page).bounding_box()
@@ -93,7 +93,7 @@ def test_escape_puts_a_show_back(page, boss, alien):
     assert block(page).bounding_box() == before
 
 
-def test_a_show_moves_to_the_place_that_is_clicked_next(page, boss, alien):
+def test_a_show_is_moved_by_two_clicks(page, boss, alien):
     page.goto(PLAN)
     page.get_by_role("button", name="Move Alien").click()
     column(page, "Small").click(position={"x": 20, "y": HOUR_PIXELS})
@@ -101,7 +101,7 @@ def test_a_show_moves_to_the_place_that_is_clicked_next(page, boss, alien):
     assert place(alien) == ("Small", at(13))
 
 
-def test_a_show_that_does_not_fit_stays_where_it_was(page, boss, alien):
+def test_a_show_that_does_not_fit_is_not_moved(page, boss, alien):
     make_show(starts_at=at(17), screen=alien.screen, movie=make_movie(title="Mulan"))
     page.goto(PLAN)
     drag(page, block(page), down=HOUR_PIXELS * 0.75)
@@ -110,7 +110,7 @@ def test_a_show_that_does_not_fit_stays_where_it_was(page, boss, alien):
     assert place(alien) == ("Big", at(14))
 
 
-def test_moving_a_sold_show_asks_first(page, boss, alien):
+def test_moving_a_sold_show_needs_a_confirmation(page, boss, alien):
     make_booking(show=alien)
     page.goto(PLAN)
     drag(page, block(page), down=HOUR_PIXELS)
@@ -123,7 +123,7 @@ def test_moving_a_sold_show_asks_first(page, boss, alien):
     assert place(alien) == ("Big", at(15))
 
 
-def test_a_drag_opens_nothing_and_a_click_opens_the_show(page, boss, alien):
+def test_only_a_click_without_a_drag_opens_the_show(page, boss, alien):
     page.goto(PLAN)
     drag(page, block(page), down=8)
     drag(page, block(page), down=-8)
@@ -132,14 +132,14 @@ def test_a_drag_opens_nothing_and_a_click_opens_the_show(page, boss, alien):
     expect(page).to_have_url(re.compile(f"/show/{alien.pk}/change/$"))
 
 
-def test_a_show_that_began_can_not_be_moved(page, boss, live_server):
+def test_a_started_show_can_not_be_moved(page, boss, live_server):
     make_show(starts_at=datetime.now(timezone.utc) - timedelta(minutes=1), movie=make_movie(title="Alien"))
     page.goto("/admin/booking/show/plan/")
     expect(block(page).first).to_be_visible()
     expect(page.get_by_role("button", name="Move Alien")).to_have_count(0)
 
 
-def test_the_box_office_moves_and_adds_nothing(page, seller, alien):
+def test_the_box_office_can_neither_move_nor_add_shows(page, seller, alien):
     page.goto(PLAN)
     expect(block(page)).to_be_visible()
     expect(page.get_by_role("button", name="Move Alien")).to_have_count(0)
@@ -150,7 +150,7 @@ def test_the_box_office_moves_and_adds_nothing(page, seller, alien):
 # --- Adding ---
 
 
-def test_a_click_on_a_free_place_adds_a_show_there(page, boss, alien):
+def test_a_click_on_a_free_time_opens_the_form_with_it(page, boss, alien):
     page.goto(PLAN)
     column(page, "Small").click(position={"x": 20, "y": HOUR_PIXELS * 2.5})
     page.locator(".select2-search__field").fill("ali")

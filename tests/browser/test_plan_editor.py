@@ -97,7 +97,7 @@ def test_an_unfinished_text_is_not_changed_by_clicks(editor):
     expect(text(editor)).to_have_value("A ?")
 
 
-def test_an_empty_text_is_no_error_yet(empty):
+def test_an_empty_text_is_not_an_error(empty):
     expect(empty.locator("#plan-message")).to_have_text("")
     expect(empty.locator("#plan-grid")).to_be_hidden()
 
@@ -123,21 +123,21 @@ def test_full_rows_are_filled_in_and_saved(empty):
     assert Screen.objects.get().total_seats == 84
 
 
-@pytest.mark.parametrize(("answer", "kept"), [("dismiss", True), ("accept", False)])
-def test_full_rows_replace_a_text_after_asking(editor, answer, kept):
-    asked = []
-    editor.once("dialog", lambda dialog: (asked.append(dialog.message), getattr(dialog, answer)()))
+@pytest.mark.parametrize(("answer", "keeps"), [("dismiss", True), ("accept", False)])
+def test_full_rows_replace_a_text_after_asking(editor, answer, keeps):
+    questions = []
+    editor.once("dialog", lambda dialog: (questions.append(dialog.message), getattr(dialog, answer)()))
     editor.get_by_label("of", exact=True).select_option("P")
     editor.get_by_role("button", name="Fill in").click()
-    expect(text(editor)).to_have_value(LAYOUT if kept else "\n".join(f"{row} {'P' * 12}" for row in "ABCDEFGHIJ"))
-    assert asked == ["Replace the text by 10 rows of 12 seats?"]
+    expect(text(editor)).to_have_value(LAYOUT if keeps else "\n".join(f"{row} {'P' * 12}" for row in "ABCDEFGHIJ"))
+    assert questions == ["Replace the text by 10 rows of 12 seats?"]
 
 
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [("", "Enter the number of rows and of seats in each."), ("101", "A hall has at most 100 rows.")],
 )
-def test_full_rows_that_cannot_be_are_refused(empty, rows, sentence):
+def test_invalid_full_rows_are_refused(empty, rows, sentence):
     empty.get_by_label("Rows", exact=True).fill(rows)
     empty.get_by_role("button", name="Fill in").click()
     expect(empty.locator("#plan-says")).to_have_text(sentence)
@@ -174,7 +174,7 @@ def test_pasted_numbers_are_reported(empty):
     expect(cell(empty, "B2, Standard")).to_be_visible()
 
 
-def test_text_without_tabs_is_pasted_as_it_is(empty):
+def test_text_without_tabs_is_pasted_unchanged(empty):
     assert text(empty).evaluate(
         """area => {
             const clipboardData = new DataTransfer();
@@ -188,7 +188,7 @@ def test_text_without_tabs_is_pasted_as_it_is(empty):
 # --- Changing the drawing ---------------------------------------------------------------------
 
 
-def test_a_click_changes_a_seat_to_the_next_category_and_at_last_to_a_gap(editor):
+def test_clicks_change_a_seat_to_each_category_and_to_a_gap(editor):
     cell(editor, "A1, Standard").click()
     expect(text(editor)).to_have_value("A WS..SS\nB WSSSSS")
     cell(editor, "A1, Wheelchair").click()
@@ -237,7 +237,7 @@ def test_changes_are_undone_one_by_one(editor):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_the_hall_in_its_box_alone(editor, scheme):
+def test_only_the_box_of_the_hall_scrolls_on_a_phone(editor, scheme):
     editor.emulate_media(color_scheme=scheme)
     editor.set_viewport_size({"width": 390, "height": 844})
     text(editor).fill("A " + "S" * 60)

@@ -1,4 +1,4 @@
-"""Every page works under the content security policy it is sent with; a `page` fails its test where one does not."""
+"""Every page works under its content security policy; a `page` fails its test at a violation."""
 
 import pytest
 
@@ -15,7 +15,7 @@ STAFF_PAGES = [
 
 
 @pytest.mark.parametrize(("path", "text"), PUBLIC_PAGES.items())
-def test_a_public_page_shows_what_it_is_for(page, service, path, text):
+def test_a_public_page_shows_its_content(page, service, path, text):
     policy = page.goto(f"{service.url}{path}").headers["content-security-policy"]
     assert "script-src" not in policy
     assert policy.startswith("default-src 'self';")

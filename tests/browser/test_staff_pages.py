@@ -49,7 +49,7 @@ def test_the_pages_come_with_the_strict_policy(page, boss):
 # --- Day plan ---
 
 
-def test_the_plan_leads_from_day_to_day(page, boss, alien):
+def test_the_plan_links_to_the_previous_and_next_day(page, boss, alien):
     page.goto(PLAN)
     expect(heading(page)).to_have_text("Plan for Monday 1 June 2099")
     page.get_by_role("link", name="Tue 2 Jun").click()
@@ -68,14 +68,14 @@ def test_a_day_is_chosen_in_the_calendar(page, boss, alien):
     expect(heading(page)).to_have_text("Plan for Monday 1 June 2099")
 
 
-def test_a_show_in_the_plan_leads_to_its_hall(page, boss, alien):
+def test_a_show_in_the_plan_links_to_its_hall(page, boss, alien):
     page.goto(PLAN)
     page.get_by_role("region", name="Big").get_by_role("link", name="14:00\u201316:00 Alien 2 of 50 seats sold").click()
     expect(page).to_have_url(re.compile(f"/admin/booking/show/{alien.pk}/change/$"))
     expect(page.get_by_role("grid", name="Hall")).to_be_visible()
 
 
-def test_blocks_stand_to_scale(page, boss, alien):
+def test_blocks_are_drawn_to_scale(page, boss, alien):
     make_show(starts_at=at(17), ends_at=at(18), screen=alien.screen)
     page.goto(PLAN)
     first, second = (block.bounding_box() for block in page.locator(".plan-screen li").all())
@@ -136,7 +136,7 @@ def test_a_table_is_downloaded_without_formulas(page, boss, live_server):
 # --- Front page ---
 
 
-def test_the_front_page_leads_to_shows_the_plan_and_the_reports(page, boss, live_server):
+def test_the_front_page_links_to_shows_the_plan_and_the_reports(page, boss, live_server):
     show = make_show(starts_at=django_timezone.now(), movie=make_movie(title="Alien"))
     page.goto(FRONT_PAGE)
     for name, path in (("Alien", f"/show/{show.pk}/change/"), ("Day plan", "/show/plan/"), ("Reports", "/reports/")):
@@ -145,7 +145,7 @@ def test_the_front_page_leads_to_shows_the_plan_and_the_reports(page, boss, live
         page.go_back()
 
 
-def test_the_front_page_names_what_sells_out(page, boss, live_server):
+def test_the_front_page_lists_nearly_full_shows(page, boss, live_server):
     show = make_show(starts_at=django_timezone.now() + timedelta(days=2), total_seats=1)
     make_booking(show=show, created_at=django_timezone.now())
     page.goto(FRONT_PAGE)
@@ -155,7 +155,7 @@ def test_the_front_page_names_what_sells_out(page, boss, live_server):
 
 # --- Every size and look ---
 
-# Text that has too little contrast to what it stands on, by WCAG AA; large text may have less of it.
+# Text with too little contrast to its background (WCAG AA); large text needs less.
 HARD_TO_READ = r"""root => {
   const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
   const light = (rgb) => {
@@ -186,7 +186,7 @@ HARD_TO_READ = r"""root => {
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 390])
 @pytest.mark.parametrize("name", PAGES)
-def test_each_page_fits_and_can_be_read(page, boss, alien, name, width, scheme):
+def test_each_page_fits_and_has_enough_contrast(page, boss, alien, name, width, scheme):
     now = django_timezone.now()
     long = make_movie(title="The Assassination of Jesse James by the Coward Robert Ford " * 2)
     make_show(starts_at=at(18), movie=long, screen=alien.screen, cancelled_at=now)
@@ -199,7 +199,7 @@ def test_each_page_fits_and_can_be_read(page, boss, alien, name, width, scheme):
     assert page.locator("#content").evaluate(HARD_TO_READ) == []
 
 
-# What a finger has to hit, but for words within a sentence; by WCAG 2.2 AA.
+# The targets of touches except for links within sentences (WCAG 2.2 AA).
 SMALL = """root => [...root.querySelectorAll("a, button, input, summary")]
   .filter((each) => each.checkVisibility() && !each.closest("p:not(.download)"))
   .filter((each) => each.getBoundingClientRect().height < 24)
@@ -207,14 +207,14 @@ SMALL = """root => [...root.querySelectorAll("a, button, input, summary")]
 
 
 @pytest.mark.parametrize("name", ["plan", "reports", "front page"])
-def test_links_and_buttons_are_large_enough_for_a_finger(page, boss, alien, name):
+def test_links_and_buttons_are_large_enough_for_touch(page, boss, alien, name):
     page.set_viewport_size({"width": 390, "height": 800})
     make_show(starts_at=django_timezone.now())
     page.goto(PAGES[name])
     assert page.locator("#content-main, .front-page").first.evaluate(SMALL) == []
 
 
-def test_the_focus_is_seen(page, boss, alien):
+def test_the_focus_is_visible(page, boss, alien):
     page.goto(PLAN)
     page.get_by_role("link", name="Add a show on Big").focus()
     page.keyboard.press("Tab")

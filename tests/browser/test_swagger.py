@@ -1,4 +1,4 @@
-"""Swagger UI as a newcomer uses it: signs in with a click, stays signed in, and books by clicking alone."""
+"""Swagger UI as a newcomer uses it: signing in with a click, staying signed in, and booking by clicks."""
 
 import json
 import re
@@ -14,7 +14,7 @@ NOT_SIGNED_IN = "Not signed in. Execute POST /token/ to sign in; the examples wo
 
 
 def call(service, method, path, body=None, token=None):
-    """Status and body of a request past the page."""
+    """Send a request without the page, and return its status and body."""
     connection = HTTPConnection(service.url.removeprefix("http://"), timeout=60)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     try:
@@ -26,7 +26,7 @@ def call(service, method, path, body=None, token=None):
 
 
 class Swagger:
-    """The page, by what is done on it."""
+    """The page, with a method for each action on it."""
 
     def __init__(self, page, service):
         self.page, self.service = page, service
@@ -42,18 +42,18 @@ class Swagger:
         return self
 
     def operation(self, name):
-        """An operation's panel, unfolded."""
+        """Return an operation's panel, unfolded."""
         panel = self.page.locator(f"[id^=operations-][id$=-{name}]")
         if "is-open" not in panel.get_attribute("class"):
             panel.locator(".opblock-summary-control").click()
         return panel
 
     def execute(self, name, body=None):
-        """Presses Execute and gives the answer's status and body."""
+        """Press Execute, and return the response's status and body."""
         panel = self.operation(name)
         if body:
             panel.locator("textarea").fill(json.dumps(body))
-        # Its last answer is no answer to this request.
+        # Removes the response to the last request.
         if panel.get_by_role("button", name="Clear").is_visible():
             panel.get_by_role("button", name="Clear").click()
         panel.get_by_role("button", name="Execute").click()
@@ -80,7 +80,7 @@ class Swagger:
         return json.loads(self.page.evaluate("sessionStorage.getItem('sign-in')"))
 
     def change_tokens(self, **changes):
-        """As they stand after a while, or after somebody meddled."""
+        """Replace the stored tokens, as if they had expired or been changed."""
         self.page.evaluate("tokens => sessionStorage.setItem('sign-in', JSON.stringify(tokens))", self.tokens | changes)
 
 
@@ -115,7 +115,7 @@ def test_a_newcomer_signs_up_books_and_cancels_by_clicking_alone(swagger):
     books_and_cancels_by_clicking(swagger)
 
 
-def test_so_does_one_with_debug_on(page, local_service):
+def test_a_newcomer_does_the_same_with_debug_on(page, local_service):
     books_and_cancels_by_clicking(Swagger(page, local_service).open())
 
 
@@ -158,7 +158,7 @@ def test_a_declined_payment_is_paid_at_the_second_attempt(page, local_service):
     assert [each["status"] for each in order["payments"]] == ["failed", "paid"]
 
 
-def test_operations_stand_in_the_order_of_the_journey(swagger):
+def test_operations_are_in_the_order_of_the_journey(swagger):
     assert swagger.page.locator(".opblock-summary-description").all_inner_texts() == [
         "List the addresses",
         "Sign up",
@@ -237,7 +237,7 @@ def test_a_pasted_token_works_with_and_without_the_word(swagger, word):
     assert swagger.execute("get_account")[1]["username"] == "paster"
 
 
-def test_a_pasted_text_that_is_no_token_is_named_as_such(swagger):
+def test_a_pasted_text_that_is_not_a_token_is_reported(swagger):
     swagger.authorize("nonsense")
     expect(swagger.line).to_have_text("This token is invalid or has expired. Sign in again.")
 
@@ -295,7 +295,7 @@ def test_a_token_is_renewed_on_a_reload(swagger):
     expect(swagger.loaded().line).to_have_text("Signed in as sleeper.")
 
 
-def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
+def test_a_session_that_can_not_be_renewed_ends(swagger):
     swagger.sign_in("gone")
     call(swagger.service, "POST", "/token/blacklist/", {"refresh": swagger.tokens["refresh"]})
     swagger.change_tokens(renewAt=0)
@@ -304,7 +304,7 @@ def test_a_sign_in_that_can_not_be_renewed_is_over(swagger):
     expect(swagger.sign_out).to_be_hidden()
 
 
-def test_a_stale_token_breaks_no_public_call(swagger):
+def test_public_operations_ignore_an_invalid_token(swagger):
     swagger.sign_in("stale")
     swagger.change_tokens(access="stale", refresh="stale", renewAt=0)
     for name in ("list_movies", "get_movie", "get_show", "get_seat_map"):
@@ -344,7 +344,7 @@ def test_a_deleted_account_signs_the_page_out(swagger):
     assert call(swagger.service, "POST", "/token/", {"username": "deleter", "password": PASSWORD})[0] == 401
 
 
-def test_the_keyboard_signs_out(swagger):
+def test_the_page_signs_out_by_keyboard(swagger):
     swagger.sign_in("typewriter")
     swagger.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     swagger.sign_out.focus()
@@ -355,14 +355,14 @@ def test_the_keyboard_signs_out(swagger):
 # --- Looks ------------------------------------------------------------------------------------
 
 
-def test_a_phone_shows_it_all_without_scrolling_sideways(swagger):
+def test_the_page_fits_a_phone(swagger):
     swagger.page.set_viewport_size({"width": 390, "height": 844})
     swagger.sign_in("phone")
     assert swagger.page.evaluate("document.documentElement.scrollWidth") == 390
     expect(swagger.sign_out).to_be_in_viewport()
 
 
-def test_the_line_follows_the_dark_look(page, service):
+def test_the_sign_in_bar_follows_the_dark_mode(page, service):
     page.emulate_media(color_scheme="dark")
     swagger = Swagger(page, service).open()
     expect(page.locator("#sign-in")).to_have_css("background-color", "rgb(28, 32, 34)")

@@ -1,4 +1,4 @@
-"""Tickets on a phone: a scanner reads them in every picture of them, and they open without a network."""
+"""Tickets on a phone: every picture is readable for scanners, and their pages open without a network."""
 
 from io import BytesIO
 
@@ -67,7 +67,7 @@ def test_a_scanner_reads_the_printed_ticket(booking, name):
     assert codes_in(picture) == [services.sign_ticket(booking=booking)]
 
 
-def test_a_scanner_reads_the_page_on_paper(page, path, booking):
+def test_a_scanner_reads_the_printed_page(page, path, booking):
     page.goto(path)
     [sheet] = pages_of(page.pdf(format="A4"))
     assert codes_in(sheet.render(scale=2).to_pil()) == [services.sign_ticket(booking=booking)]
@@ -82,7 +82,7 @@ def test_a_scanner_reads_what_the_box_office_prints(page, boss, booking):
     assert sorted(found) == sorted(services.sign_ticket(booking=one) for one in (booking, pair))
 
 
-def test_the_code_is_seen_without_scrolling_and_the_page_fits_a_phone(page, path):
+def test_the_code_is_visible_without_scrolling_and_the_page_fits_a_phone(page, path):
     page.set_viewport_size(PHONE)
     page.goto(path)
     box = page.get_by_role("img", name="QR code of the ticket").bounding_box()
@@ -113,7 +113,7 @@ def test_a_ticket_is_up_to_date_with_a_network(page, path, booking):
     assert page.get_by_role("heading").inner_text() == "Another title"
 
 
-def test_an_ended_ticket_is_forgotten(page, path):
+def test_an_invalidated_ticket_is_removed_from_the_storage(page, path):
     open_and_store(page, path)
     Booking.objects.update(ticket_serial=2)
     assert page.reload().status == 410

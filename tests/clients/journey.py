@@ -1,4 +1,4 @@
-"""A customer's journey with the package that openapi-python-client generates, which is called `tickets` here."""
+"""A customer's journey with the package `tickets` that openapi-python-client generates."""
 
 import sys
 from datetime import datetime
@@ -49,7 +49,7 @@ PASSWORD = "red-velvet-seats"
 
 
 def the(kind: type[T], answer: object) -> T:
-    """Return the answer if it is of the kind that the next step needs."""
+    """Return the response if it has the type that the next step needs."""
     assert isinstance(answer, kind), answer
     return answer
 

@@ -1,4 +1,4 @@
-"""Clients that other people's tools generate from the OpenAPI document compile strictly and work.
+"""Clients that external tools generate from the OpenAPI document compile strictly and work.
 
 Each tool is pinned: those of npm in package-lock.json, the one for Python in requirements-dev.txt.
 """
@@ -68,11 +68,11 @@ def built(folder):
 
 
 @pytest.mark.parametrize("name", ["journey_classes", "journey_paths"])
-def test_a_client_in_typescript_takes_the_journey(service, built, name):
+def test_a_typescript_client_completes_the_journey(service, built, name):
     assert journey(service, built, name, "node", f"{name}.js") == COMPLETE
 
 
-def test_a_client_in_python_takes_the_journey(service, folder):
+def test_a_python_client_completes_the_journey(service, folder):
     # The tool knows no types of files but application/octet-stream.
     files = [f"  {each}: application/octet-stream\n" for each in ("application/pdf", "image/svg+xml", "text/calendar")]
     (folder / "config.yaml").write_text("".join(["post_hooks: []\n", "content_type_overrides:\n", *files]))
@@ -85,12 +85,12 @@ def test_a_client_in_python_takes_the_journey(service, folder):
 
 
 @pytest.mark.parametrize("document", ["swagger.json", "openapi.json"])
-def test_spectral_finds_no_fault(folder, document):
+def test_spectral_reports_nothing(folder, document):
     run(folder, "spectral", "lint", "--ruleset", "spectral.yaml", "--fail-severity", "hint", document)
 
 
 @pytest.mark.parametrize("document", ["swagger.json", "openapi.json"])
-def test_redocly_finds_no_fault(folder, document):
+def test_redocly_reports_nothing(folder, document):
     report = run(folder, "redocly", "lint", "--config", "redocly.yaml", "--format", "json", document)
     assert json.loads(report)["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}
 
@@ -102,5 +102,5 @@ def test_the_journeys_need_no_casts():
     assert {name: found for name, source in sources.items() if (found := loose.findall(source))} == {}
 
 
-def test_the_lock_file_names_no_registry():
+def test_the_lock_file_contains_no_registry():
     assert "resolved" not in (HERE / "package-lock.json").read_text()

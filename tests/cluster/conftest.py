@@ -1,4 +1,4 @@
-"""A cluster as `make cluster` starts it, under load, and what it went through."""
+"""A cluster as `make cluster` starts it, under load, and the results of its tests."""
 
 import os
 
@@ -22,14 +22,14 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup():
-    """Without its programs there is no cluster, except where CI must have them. Said in one line for all."""
+    """Skips all tests with one message if programs are missing; with CI set, they are required."""
     if missing() and "CI" not in os.environ:
         pytest.skip(" ".join(missing()))
 
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited():
-    """Not here: the service runs elsewhere, with settings of its own."""
+    """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Customers who book one seat after the other over HTTP, and do what a good client does when that fails."""
+"""Customers who book one seat after the other over HTTP, and retry as a correct client does."""
 
 import json
 import time
@@ -16,14 +16,14 @@ SHOWS = 3
 # Longer than the service lets a request wait for the database.
 ANSWER_SECONDS = 15.0
 PATIENCE_SECONDS = 120.0
-# How often each node is asked whether it is alive.
+# The interval at which each node's /healthz is requested.
 PROBE_SECONDS = 0.5
-# What a customer got who got no answer at all: nobody was there, or nobody any more.
+# The outcome of a request without a response.
 NOBODY, BROKEN = "nobody there", "broken off"
 
 
 def fill():
-    """In a process of its own: shows and customers; prints the shows' ids and the customers' tokens."""
+    """Create shows and customers in a separate process; prints the shows' ids and the customers' tokens."""
     from booking.infrastructure.tokens import AccessToken
     from tests.factories import make_show, make_user
 
@@ -34,7 +34,7 @@ def fill():
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request: its key, whether the first or a later one with it, when it began and ended, and what came of it."""
+    """One request: its key, the number of the attempt with this key, its start and end, and its outcome."""
 
     key: str
     number: int
@@ -49,7 +49,7 @@ class Attempt:
 
 
 class Crowd:
-    """Two customers after the same seats of each show."""
+    """Two customers who request the same seats of each show."""
 
     def __init__(self, doors, shows, tokens):
         self._doors, self._shows, self._tokens = doors, shows, tokens
@@ -72,7 +72,7 @@ class Crowd:
             customer.result()
 
     def _probe(self, door):
-        """Asks a node for /healthz until the end; one that is dead or frozen gives no answer."""
+        """Request a node's /healthz until the end; a dead or frozen node does not respond."""
         while not self._home_time.wait(PROBE_SECONDS):
             began = time.monotonic()
             with closing(HTTPConnection(*door, timeout=ANSWER_SECONDS)) as connection, suppress(OSError, HTTPException):
@@ -100,13 +100,13 @@ class Crowd:
                 self._home_time.wait(1 if attempt.outcome == 503 else 0.1)
 
     def wait_for(self, number, outcome, *, since=0.0):
-        """Returns after `number` attempts with this outcome that began at `since` or later."""
+        """Wait for `number` attempts with this outcome that began at `since` or later."""
         with self._news:
             done = self._news.wait_for(lambda: len(self.begun(since, outcome)) >= number, PATIENCE_SECONDS)
         assert done, f"{self.outcomes()} after {PATIENCE_SECONDS} seconds"
 
     def begun(self, since, outcome=None):
-        """The attempts that began at the time or later, all or with this outcome."""
+        """Return the attempts that began at the time or later, all or with this outcome."""
         return [
             attempt
             for attempt in list(self.attempts)
@@ -118,32 +118,32 @@ class Crowd:
 
     @property
     def answers(self):
-        """The statuses that there were."""
+        """Return the statuses of the attempts."""
         return {outcome for outcome in self.outcomes() if isinstance(outcome, int)}
 
     @property
     def acknowledged(self):
-        """Booking, show and seat."""
+        """Return booking, show and seat of each acknowledged booking."""
         return {attempt.booking for attempt in self.attempts if attempt.booking}
 
     def pause(self, since):
-        """The longest time (seconds) without an acknowledged booking from then on."""
+        """Return the longest time (seconds) since then without an acknowledged booking."""
         times = sorted(attempt.ended for attempt in self.attempts if attempt.booking and attempt.ended >= since)
         return max(later - earlier for earlier, later in zip([since, *times], times, strict=False))
 
     @property
     def slowest(self):
-        """The seconds of the slowest answer to a booking, whatever its status."""
+        """Return the seconds of the slowest response to a booking of any status."""
         return max(attempt.seconds for attempt in self.attempts if isinstance(attempt.outcome, int))
 
     @property
     def most_attempts(self):
-        """How often the unluckiest request was sent."""
+        """Return the highest number of attempts of one request."""
         return max(attempt.number for attempt in self.attempts)
 
 
 class Client:
-    """Keeps to one of the doors as long as somebody answers there."""
+    """Send requests to one node as long as it responds."""
 
     def __init__(self, doors, show, token):
         self._doors, self._show, self._token = list(doors), show, token

@@ -1,4 +1,4 @@
-"""What was measured, as a table in Markdown."""
+"""The measurements, as a table in Markdown."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.cluster.site import DATABASE_SECONDS
 
 PACKAGES = ("patroni", "etcd-server", "haproxy", "pgbouncer", "postgresql-15")
-INTRODUCTION = """# What the cluster went through
+INTRODUCTION = """# Faults of the cluster and their effects
 
 `make cluster-test` wrote this on {date}: three nodes on one machine of {cores} cores ({machine}), which others worked
 on too. Customers book over HTTP through all three service nodes all the while, with `DATABASE_SECONDS={seconds}`.

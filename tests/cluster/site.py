@@ -1,4 +1,4 @@
-"""A cluster that runs and sells: its shows, its customers and the state of their bookings."""
+"""A cluster under load: its shows, its customers and the state of their bookings."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import psycopg
 from deploy.cluster.cluster import cluster as make_cluster
 from tests.cluster.crowd import Crowd
 
-# Not those of `make cluster`, which may run meanwhile.
+# Other ports than those of `make cluster`, which may run at the same time.
 BASE_PORT = int(os.environ.get("CLUSTER_PORT", "9400"))
 DATABASE_SECONDS = 8
 SERVICE = {
@@ -22,7 +22,7 @@ FILL = "import django; django.setup(); from tests.cluster.crowd import fill; fil
 
 
 class Site:
-    """A running cluster with shows and customers, whose bookings are kept account of."""
+    """A running cluster with shows and customers, whose bookings are recorded."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -32,8 +32,8 @@ class Site:
 
     @contextmanager
     def load(self):
-        """Customers, who have booked for a while; afterwards the cluster is whole again."""
-        # Whatever a test before may have left.
+        """Customers who have booked for a while; at the end, the state of the cluster is restored."""
+        # Restores the state that an earlier test may have changed.
         self.cluster.repair()
         made = self.cluster.nodes[0].python("-c", FILL, DJANGO_SETTINGS_MODULE="movieticket.settings")
         doors = [(node.door, node.port) for node in self.cluster.nodes]
@@ -43,7 +43,7 @@ class Site:
             yield crowd
 
     def stored(self):
-        """Booking, show and seat of all active bookings, as the primary has them."""
+        """Return booking, show and seat of all active bookings on the primary."""
         plan = self.cluster.plan
         with psycopg.connect(
             host=self.cluster.wait_for_primary().address,
@@ -57,7 +57,7 @@ class Site:
             ).fetchall()
 
     def lost(self, crowd):
-        """The bookings that were acknowledged and are not there."""
+        """Return the acknowledged bookings that are not stored."""
         return crowd.acknowledged - set(self.stored())
 
     def sold_twice(self):
@@ -70,7 +70,7 @@ class Site:
 
 @contextmanager
 def open_site(network, base_port):
-    """A cluster with its logs told where a test of it fails to start."""
+    """A cluster whose logs are reported if it fails to start."""
     with make_cluster(network, base_port, **SERVICE) as cluster:
         try:
             cluster.start()
@@ -81,7 +81,7 @@ def open_site(network, base_port):
 
 
 def settle(site, crowd, fault, since, results):
-    """What must hold after any fault: all acknowledged bookings are there, no seat was sold twice."""
+    """Assert that all acknowledged bookings are stored and no seat was sold twice."""
     site.cluster.repair()
     lost, sold_twice = site.lost(crowd), site.sold_twice()
     results.add(fault, crowd, since, len(lost), sold_twice)

@@ -1,4 +1,4 @@
-"""What may happen to a node, to all of them or to etcd, while customers book; see docs/cluster.md."""
+"""Faults of one node, of all nodes and of etcd, while customers book; see docs/cluster.md."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def test_the_primarys_node_frozen_and_awake_again(site, results):
         primary.signal(signal.SIGSTOP)
         site.cluster.wait_for_primary(other_than=primary)
         crowd.wait_for(60, 201, since=time.monotonic())
-        # It may take itself for the primary still.
+        # It may still act as the primary.
         primary.signal(signal.SIGCONT)
         crowd.wait_for(60, 201, since=time.monotonic())
     settle(site, crowd, "the primary's node frozen (SIGSTOP), later awake again", since, results)
@@ -107,7 +107,7 @@ def test_pgbouncer_restarted_node_by_node(site, results):
     assert crowd.most_attempts <= 2
 
 
-# The last: for 20 seconds after etcd is back Patroni lets no other node take over.
+# The last test: for 20 seconds after etcd is back, Patroni lets no other node take over.
 @pytest.mark.long
 def test_etcds_quorum_lost(site, results):
     with site.load() as crowd:
@@ -115,7 +115,7 @@ def test_etcds_quorum_lost(site, results):
         since = time.monotonic()
         for node in (primary, next(node for node in site.cluster.nodes if node is not primary)):
             node.kill_program("etcd")
-        # Longer than a primary stays one by the lock it has in etcd.
+        # Longer than a primary's lock in etcd lasts.
         crowd.wait_for(1, 201, since=since + 30)
         assert site.cluster.primary() is primary
     settle(site, crowd, "two of three etcd dead for 30 s", since, results)

@@ -1,4 +1,4 @@
-"""The primary is cut off from its peers while clients still reach it: with network namespaces, so as root alone."""
+"""The primary is cut off from its peers while clients still reach it; network namespaces require root."""
 
 import os
 import time
@@ -22,7 +22,7 @@ def site():
 
 
 def cut_off_the_primary(site):
-    """Customers, and when the primary was cut off; it comes back after another one has taken over."""
+    """Customers, and the time at which the primary was cut off; it returns after another node has taken over."""
     with site.load() as crowd:
         primary = site.cluster.wait_for_primary()
         since = time.monotonic()
@@ -41,7 +41,7 @@ def test_the_primary_cut_off_from_its_peers(site, results):
 
 
 def test_without_synchronous_replication_bookings_are_lost(site, results):
-    """The control: it is the wait for a second machine that the other test shows."""
+    """The control: without the wait for a second machine, bookings are lost."""
     site.cluster.configure(synchronous_mode=False)
     site.cluster.wait_until_whole()
     crowd, since = cut_off_the_primary(site)

@@ -1,4 +1,4 @@
-"""Copies of the database that are made while bookings go on, and what is restored from them."""
+"""Backups of the database during bookings, and their restoration."""
 
 import sqlite3
 import subprocess
@@ -15,7 +15,7 @@ SELLERS = 2
 
 
 class Sales:
-    """Bookings, one after another, with the seats that were sold so far."""
+    """Books seats one after another, and records them."""
 
     def __init__(self, service):
         self.service = service
@@ -33,7 +33,7 @@ class Sales:
                 self.news.notify_all()
 
     def wait_for(self, more):
-        """Waits until `more` seats are sold and returns all that are sold."""
+        """Wait until `more` seats are sold, and return all sold seats."""
         with self.news:
             wanted = len(self.sold) + more
             assert self.news.wait_for(lambda: len(self.sold) >= wanted, PATIENCE_SECONDS)
@@ -66,8 +66,8 @@ def test_a_sqlite_database_is_copied_while_bookings_go_on(tmp_path):
         assert run(url, "manage.py", "backup", str(copy)).returncode == 0
         sales.wait_for(20)
     with closing(sqlite3.connect(copy)) as restored:
-        kept = seats(*restored.execute("SELECT show_id, seat_number FROM booking_booking"))
-    assert before <= kept < set(sales.sold)
+        restored_seats = seats(*restored.execute("SELECT show_id, seat_number FROM booking_booking"))
+    assert before <= restored_seats < set(sales.sold)
     assert run(f"sqlite:///{copy}", "manage.py", "audit").returncode == 0
     assert copy.stat().st_mode & 0o777 == 0o600
 
@@ -94,7 +94,7 @@ def test_a_postgresql_database_is_dumped_while_bookings_go_on_and_restored(tmp_p
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_copy_takes_the_place_of_no_file(tmp_path):
+def test_a_copy_does_not_replace_a_file(tmp_path):
     (tmp_path / "copy").write_text("precious")
     with pytest.raises(CommandError, match=r"already exists|with pg_dump"):
         call_command("backup", tmp_path / "copy")
@@ -102,6 +102,6 @@ def test_a_copy_takes_the_place_of_no_file(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_copy_that_cannot_be_written_is_no_traceback(tmp_path):
+def test_a_copy_that_cannot_be_written_causes_no_traceback(tmp_path):
     with pytest.raises(CommandError):
         call_command("backup", tmp_path / "nowhere" / "copy")

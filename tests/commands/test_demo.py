@@ -23,7 +23,7 @@ def _debug(settings):
 
 @pytest.fixture(autouse=True)
 def _three_days(monkeypatch):
-    """Enough shows for all but the test of their number."""
+    """Fewer shows, which are enough for most tests."""
     monkeypatch.setattr(command, "DAYS", 3)
 
 
@@ -49,7 +49,7 @@ def test_shows_fill_the_next_14_days(monkeypatch):
     assert min(Show.objects.values_list("starts_at", flat=True)) > timezone.now()
 
 
-def test_every_movie_is_on():
+def test_every_movie_has_shows():
     demo()
     assert Movie.objects.filter(shows__isnull=False).distinct().count() == 24
 
@@ -70,7 +70,7 @@ def test_a_later_run_adds_the_days_since():
     assert ", 9 shows added" in demo()
 
 
-def test_times_that_staff_took_stay_theirs():
+def test_shows_of_staff_are_not_replaced():
     screen = Screen.objects.create(name="Studio", rows=1, seats_per_row=1)
     now = timezone.now()
     starts_at, ends_at = now + timedelta(hours=1), now + timedelta(days=2)
@@ -89,7 +89,7 @@ def test_the_demo_logins_are_printed_and_work(anyone):
     assert anyone.post("/api/token/", {"username": "alice", "password": "cinema-demo"}).status_code == 200
 
 
-def test_accounts_of_others_are_left_alone():
+def test_existing_accounts_are_not_changed():
     make_user(username="Alice")
     assert "alice" not in demo()
     assert not Booking.objects.filter(user__username="Alice").exists()
@@ -101,7 +101,7 @@ def test_an_account_with_the_name_admin_is_not_changed():
     assert not User.objects.filter(is_superuser=True).exists()
 
 
-def test_a_show_cancelled_stays_off():
+def test_a_cancelled_show_is_not_planned_again():
     demo()
     show = Show.objects.first()
     services.cancel_show(show_id=show.pk, now=timezone.now())
@@ -109,13 +109,13 @@ def test_a_show_cancelled_stays_off():
     assert Show.objects.filter(screen=show.screen, starts_at=show.starts_at).count() == 1
 
 
-def test_a_low_limit_leaves_less_to_see(settings):
+def test_a_low_seat_limit_reduces_the_bookings(settings):
     settings.MAX_SEATS_PER_USER = 1
     demo()
     assert 0 < Booking.objects.count() <= 2 * Show.objects.count()
 
 
-def test_retiring_closes_accounts_with_known_passwords_alone(anyone):
+def test_retiring_deactivates_only_accounts_with_public_passwords(anyone):
     demo()
     bruno = User.objects.get(username="bruno")
     bruno.set_password("a secret of his own")
@@ -133,17 +133,17 @@ def retire():
     return out.getvalue()
 
 
-def test_retiring_says_how_to_make_the_first_administrator():
+def test_retiring_explains_how_to_create_the_first_administrator():
     demo()
     assert retire().splitlines()[-1].endswith("manage.py createsuperuser")
 
 
-def test_retiring_says_nothing_where_there_is_an_administrator():
+def test_retiring_prints_no_hint_if_there_is_an_administrator():
     User.objects.create_superuser("boss", password="a secret of her own")
     assert retire() == ""
 
 
-def test_without_debug_there_is_no_admin_and_no_known_password(settings, anyone):
+def test_without_debug_there_is_no_admin_and_no_public_password(settings, anyone):
     settings.DEBUG = False
     assert "password" not in demo()
     assert not User.objects.filter(is_staff=True).exists()

@@ -50,18 +50,18 @@ def test_running_it_twice_changes_nothing():
         ("The Helix...  Loaded", date(2005, 3, 18), None),
     ],
 )
-def test_awkward_rows_arrive_as_they_stand(title, release_date, duration_minutes):
+def test_unusual_rows_are_imported_unchanged(title, release_date, duration_minutes):
     run(SAMPLE)
     movie = Movie.objects.get(title=title)
     assert (movie.release_date, movie.duration_minutes) == (release_date, duration_minutes)
 
 
-def test_two_movies_of_one_title_and_other_dates_are_two():
+def test_a_title_with_two_release_dates_is_two_movies():
     load("Casino Royale,,,Apr 28 1967,,John Huston", "Casino Royale,144,PG-13,Nov 17 2006,,Martin Campbell")
     assert Movie.objects.filter(title="Casino Royale").count() == 2
 
 
-def test_a_changed_line_changes_its_movie_alone():
+def test_a_changed_line_changes_only_its_movie():
     load("Alien,117,R,Jun 22 1979,Horror,", "Heat,170,R,Dec 15 1995,,")
     assert str(load("Alien,116,R,Jun 22 1979,Horror,", "Heat,170,R,Dec 15 1995,,")) == (
         "0 added, 1 changed, 1 unchanged, 0 refused"
@@ -75,12 +75,12 @@ def test_an_empty_cell_keeps_what_staff_entered():
     assert Movie.objects.get().duration_minutes == 117
 
 
-def test_a_movie_without_release_date_is_known_by_its_title():
+def test_a_movie_without_release_date_is_identified_by_its_title():
     load("Alien,117,,,,")
     assert load("Alien,118,,,,").changed == [("Alien", "duration minutes: 117 → 118")]
 
 
-def test_optional_columns_are_taken():
+def test_optional_columns_are_imported():
     load("Up,96,PG,2009-05-29,,Pete Docter,English,A house flies.", header=f"{HEADER},language,description")
     movie = Movie.objects.get()
     assert (movie.language, movie.description) == ("English", "A house flies.")
@@ -108,7 +108,7 @@ def test_a_byte_order_mark_blank_lines_and_the_order_of_columns_do_not_matter(tm
         (f"{'A' * 201},90,,,,", "title: Ensure this value has at most 200 characters (it has 201)."),
     ],
 )
-def test_a_line_that_makes_no_sense_is_refused_with_its_number_and_reason(line, reason):
+def test_an_invalid_line_is_refused_with_its_number_and_reason(line, reason):
     report = load("Good,90,,,,", line, "Better,91,,,,")
     assert report.refused == [(3, reason)]
     assert report.added == ["Good", "Better"]
@@ -127,7 +127,7 @@ def test_the_second_of_two_lines_on_one_movie_is_refused():
         (f'{HEADER}\nGood,90,,,,\n"Bad,90,,,,\n'.encode(), "is not CSV"),
     ],
 )
-def test_a_file_that_cannot_be_read_whole_changes_nothing(tmp_path, content, message):
+def test_a_file_that_cannot_be_read_completely_changes_nothing(tmp_path, content, message):
     path = tmp_path / "movies.csv"
     path.write_bytes(content)
     with pytest.raises(CommandError, match=message):
@@ -135,7 +135,7 @@ def test_a_file_that_cannot_be_read_whole_changes_nothing(tmp_path, content, mes
     assert not Movie.objects.exists()
 
 
-def test_a_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(CommandError, match=r"nowhere\.csv can't be read: No such file or directory"):
         run(tmp_path / "nowhere.csv")
 
@@ -146,7 +146,7 @@ def test_more_lines_than_a_batch_holds_are_loaded(monkeypatch):
 
 
 def test_a_movie_added_at_the_same_time_changes_nothing(monkeypatch):
-    # The rival's row comes between the import's look and its insert.
+    # The other row is inserted between the import's query and its insert.
     looked_up = Movie.objects.bulk_create
 
     def with_rival(movies):
@@ -167,7 +167,7 @@ def path(tmp_path):
     return tmp_path / "movies.csv"
 
 
-def test_the_command_says_how_it_read_the_file_and_what_it_did(path):
+def test_the_command_reports_how_it_read_the_file_and_its_changes(path):
     make_movie(title="Alien", release_date=date(1979, 6, 22), duration_minutes=117)
     path.write_text(f"{HEADER}\nAlien,116,,22.06.1979,,\nUp,,,29.05.2009,,\n")
     out = StringIO()
@@ -187,7 +187,7 @@ def test_a_dry_run_changes_nothing(path):
 
 
 @pytest.mark.parametrize(("order", "expected"), [("day", date(2009, 5, 4)), ("month", date(2009, 4, 5))])
-def test_an_unclear_order_of_dates_is_given_by_an_option(path, order, expected):
+def test_an_option_sets_the_order_of_ambiguous_dates(path, order, expected):
     path.write_text(f"{HEADER}\nUp,,,04/05/2009,,\n")
     with pytest.raises(CommandError, match=r"4 May 2009 with the day first .* Add --dates day or --dates month\.$"):
         run(path)

@@ -1,4 +1,4 @@
-"""manage.py migrate in two processes at once."""
+"""manage.py migrate in two processes at the same time."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def start_migrate(database_url):
 
 
 @pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
-def test_two_first_starts_at_once_both_succeed(vendor, tmp_path):
+def test_two_concurrent_first_starts_succeed(vendor, tmp_path):
     with empty_database(vendor, tmp_path) as url:
         processes = [start_migrate(url) for _ in range(PROCESSES)]
         errors = [process.communicate(timeout=120)[1] for process in processes]
@@ -85,7 +85,7 @@ with Command()._lock(connection):
 
 @pytest.fixture
 def sqlite(request):
-    """A connection to the SQLite database of this name."""
+    """Return a connection to the SQLite database of this name."""
     config = {"ENGINE": "movieticket.sqlite", "NAME": request.param}
     return DatabaseWrapper(connections.configure_settings({"default": config})["default"], "own")
 
@@ -97,6 +97,6 @@ def test_a_database_in_memory_needs_no_lock(sqlite):
 
 
 @pytest.mark.parametrize("sqlite", ["/no/such/folder/db.sqlite3"], indirect=True)
-def test_a_folder_that_is_not_there_is_reported_as_by_sqlite(sqlite):
+def test_a_missing_folder_is_reported_by_sqlite(sqlite):
     with pytest.raises(OperationalError, match="unable to open database file"), migrate._sqlite_lock(sqlite):
         pass

@@ -1,4 +1,4 @@
-"""The service under load while something is broken, and what was measured."""
+"""Fixtures for the service under load during a fault, and the results."""
 
 import os
 import subprocess
@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True)
 def _fast_and_unlimited():
-    """Not here: the service runs elsewhere, with settings of its own."""
+    """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Names:
-    """What fill() made."""
+    """The objects that `fill` created."""
 
     shows: list[int]
     tokens: list[str]
@@ -92,7 +92,7 @@ class Load:
                 thread.join(max(0.0, deadline - time.monotonic()))
 
     def burst(self, number, customer):
-        """Sends this number of bookings of one customer at once."""
+        """Send this number of bookings of one customer at the same time."""
         for _ in range(number):
             self._start(self.book, AFFECTED, customer, self._names.shows[0])
 
@@ -107,7 +107,7 @@ class Load:
             self._is_over.wait(PAUSE_SECONDS)
 
     def _book_on(self, kind, customer, show):
-        """Requests the same seat again until the answer says that it is sold. Every second customer sends a key."""
+        """Request the same seat until the response says that it is sold. Every second customer sends a key."""
         while not self._is_over.is_set():
             seat = next(self._seats[show])
             headers = {"Idempotency-Key": f"{show}-{seat}"} if customer % 2 else {}
@@ -123,7 +123,7 @@ class Load:
         )
 
     def hold(self, customer, show, seat, port):
-        """Holds a seat at the service on this port."""
+        """Hold a seat at the service on this port."""
         return self._post(AFFECTED, customer, f"/api/shows/{show}/hold/", {"seat_numbers": [seat]}, port=port)
 
     def _post(self, kind, customer, path, body, *, wanted=None, port=None, **headers):
@@ -151,13 +151,13 @@ class Load:
         return answer
 
     def good(self, kind, since):
-        """When the good answers of this kind came, from then on."""
+        """Return the times of the good responses of this kind since then."""
         return sorted(a.ended for a in list(self.answers) if a.kind == kind and a.is_good and a.ended >= since)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The answers from the start of a fault on, until some seconds after its end."""
+    """Return the responses from the start of a fault until some seconds after its end."""
 
     answers: list[Answer]
     began: float
@@ -165,7 +165,7 @@ class Measured:
 
     @classmethod
     def of(cls, load, began, ended, *, without_in_flight):
-        """Without the requests in flight where the fault stops the process that holds them."""
+        """Return the responses without those of requests in a process that the fault stopped."""
         first = began if without_in_flight else float("-inf")
         return cls([a for a in load.answers if a.ended >= began and a.began >= first], began, ended)
 
@@ -179,10 +179,10 @@ class Measured:
         return sorted(a.ended for a in self.answers if a.kind == kind and a.is_good)
 
     def recovery(self, kind):
-        """Seconds from the fault's end to the first good answer."""
+        """Return the seconds from the fault's end to the first good response."""
         return min((at - self.ended for at in self.good(kind) if at >= self.ended), default=float("inf"))
 
     def pause(self, kind):
-        """The longest time (seconds) of the fault without a good answer of this kind."""
+        """Return the longest time (seconds) of the fault without a good response of this kind."""
         times = [self.began, *(at for at in self.good(kind) if at < self.ended), self.ended]
         return max(later - earlier for earlier, later in pairwise(times))

@@ -1,4 +1,4 @@
-"""The limits, and the table in Markdown with what was measured."""
+"""The limits, and the measurements as a table in Markdown."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from tests.faults.load import HEALTHZ, KINDS, NO_ANSWER
 
 HEALTHZ_SECONDS = 0.5
 RECOVERY_SECONDS = 5.0
-# How long a client that a fault does not concern may be without a good answer.
+# The limit of the time without a good response for clients that a fault does not affect.
 UNDISTURBED_SECONDS = 5.0
 BEGIN, END = "<!-- fault-test: begin -->", "<!-- fault-test: end -->"
 INTRODUCTION = """`make fault-test` measured this on {date} on a machine of {cores} cores ({machine}) with a load of
@@ -24,7 +24,7 @@ request had a good answer.
 
 
 def broken_limits(measured, database_seconds, undisturbed, cut_seconds=0.0):
-    """What was slower than it may be, in words.
+    """Return a sentence for each measurement above its limit.
 
     With `cut_seconds`, connections to a process that the fault stops may wait as long as that, and are then cut.
     """
@@ -45,7 +45,7 @@ def broken_limits(measured, database_seconds, undisturbed, cut_seconds=0.0):
 
 
 def _wrong(statuses):
-    """Statuses that no fault explains."""
+    """Return the statuses that no fault explains."""
     return set(statuses) - {200, 201, 409, 503}
 
 
@@ -87,12 +87,12 @@ def _cell(measured, kind):
 
 
 def lost(load, stored):
-    """The bookings that were acknowledged and are not in the database."""
+    """Return the acknowledged bookings that are not stored."""
     booked = {row[:3] for row in stored if row[3] == "booked"}
     return {answer.booking for answer in load.answers if answer.booking} - booked
 
 
 def false_conflicts(load, stored):
-    """The seats that were reported as taken and that nobody has."""
+    """Return the free seats that were reported as taken."""
     occupied = {(show, seat) for _, show, seat, status in stored if status != "cancelled"}
     return {answer.taken for answer in load.answers if answer.taken} - occupied

@@ -1,4 +1,4 @@
-"""The service on a database of its own, with what breaks the one or the other."""
+"""The service on its own database, and functions that cause faults in either."""
 
 import json
 import os
@@ -21,19 +21,19 @@ from tests.faults.results import broken_limits, false_conflicts, lost, recovery
 from tests.postgres_server import postgres_server
 from tests.service import free_port, run, served, wait_until
 
-# How long the load runs before the fault, at least after it, and at most until everything has recovered.
+# The duration of the load before the fault, the minimum after it, and the maximum until everything has recovered.
 BEFORE_SECONDS, AFTER_SECONDS, RECOVERED_SECONDS = 3.0, 6.0, 45.0
 FILL = "import django; django.setup(); from tests.faults.site import fill; fill()"
 STARTED = time.monotonic()
 
 
 def step(text):
-    """One line of progress with the seconds since the start."""
+    """Print a line of progress with the seconds since the start."""
     print(f"[{time.monotonic() - STARTED:6.1f} s] {text}", file=sys.stderr, flush=True)
 
 
 def fill():
-    """In a process of its own: tables, shows, customers, somebody of the staff; prints the Names."""
+    """Create tables, shows, customers and a member of staff in a separate process; prints the Names."""
     from django.apps import apps
     from django.core.management import call_command
     from django.test import Client
@@ -80,7 +80,7 @@ class Site:
             yield load
 
     def measure(self, fault, break_it, *, undisturbed=(), without_in_flight=False, cut_seconds=0.0, **load_options):
-        """Runs the load while `break_it(load)`, a context manager, breaks something; checks what must always hold.
+        """Run the load while the context manager `break_it(load)` causes a fault, and check the limits.
 
         What `break_it` yields, if anything, waits in place of `time.sleep`. Returns the measured answers and the list
         of broken limits, to which a test may add its own.
@@ -119,7 +119,7 @@ class PostgresSite(Site):
         self.database, self.url, self.proxy = database, url, proxy
 
     def run(self, sql, *parameters):
-        """As a superuser whose own commits wait for nobody."""
+        """Return a connection of a superuser whose commits don't wait for a replica."""
         with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as connection:
             connection.execute("SET synchronous_commit = local")
             cursor = connection.execute(sql, parameters)
@@ -133,7 +133,7 @@ class PostgresSite(Site):
 
     @contextmanager
     def locked(self, sql, *parameters):
-        """A transaction that holds what `sql` locks and does nothing more."""
+        """Run `sql`, and hold its locks during the block."""
         with closing(psycopg.connect(self.url, connect_timeout=5)) as connection:
             connection.execute(sql, parameters)
             yield
@@ -145,7 +145,7 @@ class PostgresSite(Site):
 
     @contextmanager
     def watched_lock(self):
-        """Tries the affected show's lock ten times a second; for how long (seconds) it has been taken each time."""
+        """Try the affected show's lock ten times a second, and record for how long (seconds) it has been held."""
         stretches, is_over = [0.0], Event()
         statement = "SELECT id FROM booking_show WHERE id = %s FOR NO KEY UPDATE NOWAIT"
 
@@ -175,12 +175,12 @@ class PostgresSite(Site):
 
     @contextmanager
     def second_server(self, folder):
-        """One worker on the same database."""
+        """Start a server with one worker on the same database."""
         with served(self.url, [], [], folder, **self.options.environment | {"WORKERS": "1"}) as service:
             yield service
 
     def worker_that_waits_for_a_lock(self, service):
-        """The process of this service whose statement waits for a row's lock, found by its end of the connection."""
+        """Return the process of this service whose statement waits for a row's lock, by its connection."""
         pids, found = descendants(service.process.pid), []
 
         def waits():
@@ -250,7 +250,7 @@ def children(pid):
 
 @contextmanager
 def frozen(*pids):
-    """Stops these processes, and their children, with SIGSTOP."""
+    """Stop these processes and their children with SIGSTOP."""
     stopped = []
     try:
         for pid in pids:
@@ -277,7 +277,7 @@ def descendants(pid):
 
 
 def processes_of_ports(pids, ports):
-    """Those of these processes whose end of a loopback TCP connection has one of these ports."""
+    """Return those of the processes that have a loopback TCP connection on one of these ports."""
     rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
     inodes = {f"socket:[{row[9]}]" for row in rows if int(row[1].rpartition(":")[2], 16) in ports}
     return [pid for pid in pids if inodes & sockets(pid)]
@@ -295,7 +295,7 @@ def sockets(pid):
 
 
 class Relay(BaseRequestHandler):
-    """Passes on one connection's bytes, both ways; while the network is cut, nothing, with nothing closed."""
+    """Forwards one connection's bytes in both directions, and none while the network is cut; closes nothing."""
 
     def handle(self):
         self.server.flows.wait()
@@ -352,7 +352,7 @@ def proxy(target):
 
 
 class SlowBody:
-    """A request whose body comes a byte every few seconds; remembers when the server ended it."""
+    """A request whose body is sent a byte every few seconds; records when the server ended it."""
 
     BYTE_SECONDS = 3.0
 
@@ -372,7 +372,7 @@ class SlowBody:
             connection.sendall(head.encode())
             began = time.monotonic()
             while time.monotonic() < began + seconds:
-                # Readable means an answer or the connection's end.
+                # Readable means a response or the connection's end.
                 if select.select([connection], [], [], self.BYTE_SECONDS)[0]:
                     self.seconds_until_cut = time.monotonic() - began
                     return
@@ -384,7 +384,7 @@ class SlowBody:
 
 
 def options(*, is_short):
-    """How the service runs and how long the faults last."""
+    """The options of the service, and the duration of the faults."""
     start = (Path(__file__).parents[2] / "deploy" / "start").read_text()
     default = start.partition("${THREADS:-")[2].partition("}")[0]
     threads = os.environ.get("THREADS") or default

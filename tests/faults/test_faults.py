@@ -1,4 +1,4 @@
-"""The database is slow, frozen or gone, or a worker or a client hangs: what everybody notices of it.
+"""Effects on clients if the database is slow, frozen or unavailable, or if a worker or a client hangs.
 
 Each fault is a row of a table in docs/operations.md.
 """
@@ -12,11 +12,11 @@ import pytest
 from tests.faults.load import AFFECTED, CLIENTS_ON_AFFECTED, OTHERS, READS, STAFF
 from tests.faults.site import SlowBody, frozen
 
-# The longest that a frozen worker may keep a show locked, and what a client needs to notice its end.
+# The longest time for which a frozen worker may lock a show, and the time until a client notices its end.
 LOCKED_SECONDS = 10 + 1
 # REQUEST_SECONDS, and the time until a client notices its end.
 BODY_SECONDS = 20 + 2
-# Until the other workers kill a frozen one, and what a client needs to notice it.
+# The time until other workers kill a frozen one, and until a client notices it.
 KILLED_SECONDS = 3.5 + 0.5
 SLOW_BODIES = 8
 REQUESTS_AT_ONCE = 20
@@ -30,7 +30,7 @@ def settle(results, fault, measured, broken):
 
 @pytest.mark.long
 def test_nothing_is_broken(site, results):
-    """The control: how fast the machine is while it measures."""
+    """The control: the speed of the machine without a fault."""
 
     @contextmanager
     def nothing(load):
@@ -111,7 +111,7 @@ def test_a_rate_limit_row_locked(site, results):
 
 
 def measure_a_frozen_worker(site, results, fault, service, **limits):
-    """Freezes the worker that a hold waits in for the show's lock, which it then gets."""
+    """Freeze the worker in which a hold waits for the show's lock, and then release the lock."""
 
     @contextmanager
     def worker_frozen(load):

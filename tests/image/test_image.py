@@ -1,4 +1,4 @@
-"""What the Dockerfile builds and runs, without a container engine.
+"""The steps of the Dockerfile, run without a container engine.
 
 Its files, packages and scripts are put into a folder of their own and run by a user who may not write there.
 """
@@ -34,7 +34,7 @@ class Image:
     def __init__(self, folder):
         self.folder = folder
         self.app = folder / "app"
-        # What is not of the image is not there: no Python but the one of the virtual environment, no setting.
+        # Nothing outside the image is used: only the Python of its virtual environment, and no settings.
         [line] = re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE)
         self.environment = dict(pair.split("=", 1) for pair in line.split())
         path = self.environment["PATH"].replace("/venv", f"{folder}/venv").replace("$PATH", os.defpath)
@@ -64,7 +64,7 @@ class Image:
         return subprocess.Popen(command, cwd=self.app, env=env, stdout=-1, stderr=-1, text=True, **AS_NOBODY)
 
     def run(self, *command, **settings):
-        """The exit status of a command and what it wrote."""
+        """Run a command, and return its exit status and its output."""
         process = self.popen(*command, **settings)
         output = process.communicate(timeout=PATIENCE_SECONDS)
         return process.returncode, *output
@@ -85,7 +85,7 @@ class Image:
 
 
 def base_python(folder):
-    """A Python that anybody may run: this one, or a copy where it lies in somebody's home."""
+    """Return a Python that every user may run: this one, or a copy if it is in a home directory."""
     python = Path(sys.executable).resolve()
     if all(parent.stat().st_mode & 0o5 == 0o5 for parent in python.parents):
         return python

@@ -1,4 +1,4 @@
-"""Kept answers are never old: what changes in the database, by whatever way, is in the next answer."""
+"""Cached responses are never out of date: each change in the database is in the next response."""
 
 from datetime import timedelta
 
@@ -60,7 +60,7 @@ def test_a_booking_is_in_the_next_list_of_shows(anyone, show):
     assert listed(anyone, show)[0]["seats_available"] == 49
 
 
-def test_a_show_cancelled_is_not_in_the_next_list(anyone, show):
+def test_a_cancelled_show_is_not_in_the_next_list(anyone, show):
     assert len(listed(anyone, show)) == 1
     services.cancel_show(show_id=show.pk, now=timezone.now())
     assert listed(anyone, show) == []
@@ -73,7 +73,7 @@ def test_a_renamed_screen_is_in_the_next_list_of_shows(anyone, show):
     assert listed(anyone, show)[0]["screen"]["name"] == "Renamed"
 
 
-def test_a_show_that_began_meanwhile_is_not_in_the_next_list(anyone, show, monkeypatch):
+def test_a_started_show_is_not_in_the_next_list(anyone, show, monkeypatch):
     later = make_show(movie=show.movie, starts_at=show.starts_at + timedelta(days=1))
     assert len(listed(anyone, show)) == 2
     monkeypatch.setattr("booking.views.catalogue.timezone.now", lambda: show.starts_at)
@@ -106,7 +106,7 @@ def test_a_booking_does_not_change_the_catalogue(show, django_assert_num_queries
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_server_that_may_only_be_read_for_now_is_busy(anyone):
+def test_a_read_only_server_makes_the_service_busy(anyone):
     def say_goodbye(*_):
         raise InternalError
 
@@ -116,7 +116,7 @@ def test_a_server_that_may_only_be_read_for_now_is_busy(anyone):
 
 
 @pytest.mark.django_db
-def test_a_mistake_of_ours_is_not_taken_for_a_database_that_is_away(anyone):
+def test_a_programming_error_is_not_reported_as_an_unavailable_database(anyone):
     def fail(*_):
         raise DataError
 

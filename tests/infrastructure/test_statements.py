@@ -1,4 +1,4 @@
-"""Statements that are compiled once and sent many times do what the ORM's own would do."""
+"""Statements that are compiled once and sent many times give the same results as the ORM."""
 
 from contextlib import suppress
 from datetime import timedelta, timezone
@@ -68,7 +68,7 @@ def test_a_query_returns_rows_of_values():
     assert Query(lambda p: Screen.objects.filter(pk=p.pk).values_list("name", "rows"))(pk=screen.pk) == [("One", 5)]
 
 
-def test_rows_hold_what_the_queryset_s_do():
+def test_rows_equal_those_of_the_queryset():
     """SQLite stores a time as text."""
     hold = make_hold()
     rows = Booking.objects.values_list("pk", "expires_at")
@@ -95,7 +95,7 @@ def test_a_parameter_can_be_used_twice():
     assert [query(now=NOW + n * MOMENT) for n in (-1, 0, 1)] == [[], [booking], []]
 
 
-def test_a_null_is_equal_to_nothing():
+def test_null_equals_no_value():
     make_booking()
     assert Query(lambda p: Booking.objects.filter(user=p.user_id))(user_id=None) == []
 
@@ -106,7 +106,7 @@ def test_a_missing_or_unknown_parameter_is_a_type_error(values):
         by_pk(**values)
 
 
-def test_a_percent_sign_of_the_query_s_own_stays_one():
+def test_a_percent_sign_in_the_query_is_escaped():
     screen = make_screen(name="100%s %d%%")
     make_screen(name="100")
     query = Query(lambda p: Screen.objects.filter(pk__gte=p.pk, name__endswith="s %d%%"))
@@ -114,7 +114,7 @@ def test_a_percent_sign_of_the_query_s_own_stays_one():
 
 
 @postgresql
-def test_constants_stand_in_the_text_for_the_sake_of_partial_indexes():
+def test_constants_are_part_of_the_sql_for_partial_indexes():
     query = Query(lambda p: Booking.objects.filter(show=p.show_id, status="it's 5 %"))
     assert "'it''s 5 %'" in query.text
     assert query.bind(show_id=1).values == [1]
@@ -160,7 +160,7 @@ def test_an_insert_obeys_the_constraints():
         send(Insert(Booking).of(Booking(show=booking.show, user=booking.user, seat_number=1, created_at=NOW)))
 
 
-def test_a_row_with_equal_unique_fields_is_replaced_where_that_is_wanted():
+def test_an_insert_can_replace_a_row_with_equal_unique_fields():
     key = {"user": make_user(), "show": make_show(), "key": "k"}
     insert = Insert(IdempotencyKey, replace_where_equal=("show", "user", "key"))
     for response in ("first", "second"):
@@ -184,7 +184,7 @@ def test_a_text_can_contain_statements():
     assert text(name="One", least=screens[1].pk) == [(0,)]
 
 
-def test_a_text_names_the_parameters_that_it_takes():
+def test_a_text_lists_its_parameters():
     with pytest.raises(TypeError, match=r"^The statement takes \['n'\], not \['m'\]"):
         Text("SELECT {n}")(m=1)
 
@@ -223,7 +223,7 @@ def test_within_a_savepoint_nothing_is_committed():
 
 @postgresql
 @pytest.mark.django_db(transaction=True)
-def test_the_statements_go_with_begin_and_commit_in_one_round_trip(round_trips):
+def test_the_statements_are_sent_with_begin_and_commit_in_one_round_trip(round_trips):
     screen = make_screen(name="One")
     with transaction.atomic():
         send(rename.bind(pk=screen.pk, name="Two"), by_pk.bind(pk=screen.pk))
@@ -237,7 +237,7 @@ def test_the_statements_go_with_begin_and_commit_in_one_round_trip(round_trips):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_commit_the_transaction_is_undone_by_an_error():
+def test_without_commit_an_error_rolls_the_transaction_back():
     screen = make_screen(name="One")
     with suppress(ZeroDivisionError), transaction.atomic():
         send(rename.bind(pk=screen.pk, name="Two"))
@@ -285,7 +285,7 @@ def test_sqlite_runs_the_statements_one_by_one(django_assert_num_queries):
 
 @pytest.fixture
 def column_changed(transactional_db):
-    """Another connection's migration, after the session has prepared `by_pk`."""
+    """Prepare `by_pk`, and change the column's type on another connection."""
     make_screen(name="One")
     by_pk(pk=1)
     other = connection.copy()
@@ -306,7 +306,7 @@ def test_a_column_whose_type_changed_is_read_over_a_new_connection():
 
 @postgresql
 @pytest.mark.usefixtures("column_changed")
-def test_in_a_transaction_the_caller_has_to_begin_again():
+def test_in_a_transaction_the_caller_has_to_retry():
     with pytest.raises(NotSupportedError), transaction.atomic():
         by_pk(pk=1)
     assert by_pk(pk=1) == list(Screen.objects.filter(pk=1))

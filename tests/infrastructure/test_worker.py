@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 class Clock:
-    """The time of a worker, which a test moves on."""
+    """The clock of a worker, which a test advances."""
 
     def __init__(self):
         self.now = NOW
@@ -98,7 +98,7 @@ def test_a_task_of_a_newer_version_is_retried(worker, clock, name):
     assert (row().status, row().run_after) == ("READY", NOW + MINUTE)
 
 
-def test_the_reason_goes_when_the_task_succeeds(worker, clock):
+def test_the_error_is_cleared_when_the_task_succeeds(worker, clock):
     add("fail")
     worker.run_due()
     DBTaskResult.objects.update(task_path="tests.task_functions.succeed", run_after=NOW)
@@ -157,7 +157,7 @@ def test_a_worker_that_is_stopped_runs_no_more_tasks(worker):
 
 
 class FailingDatabase:
-    """Lets the first statements with this text fail."""
+    """Let the first statements with this text fail."""
 
     def __init__(self, text, times):
         self.text, self.times = text, times
@@ -170,7 +170,7 @@ class FailingDatabase:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_waits_for_a_database_that_is_away(worker, caplog):
+def test_a_worker_waits_for_an_unavailable_database(worker, caplog):
     add("succeed")
     with connection.execute_wrapper(FailingDatabase("SELECT", 2)):
         assert [worker.run_next() for _ in range(3)] == [False, False, True]
@@ -188,7 +188,7 @@ def test_the_end_of_an_attempt_is_stored_once_the_database_is_back(worker, monke
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_end_that_can_not_be_stored_is_left_to_the_lease(worker, monkeypatch):
+def test_a_task_whose_end_can_not_be_stored_runs_again_after_its_lease(worker, monkeypatch):
     monkeypatch.setattr(workers, "STORE_SECONDS", 0)
     add("succeed")
     task = worker._claim()
@@ -197,20 +197,20 @@ def test_an_end_that_can_not_be_stored_is_left_to_the_lease(worker, monkeypatch)
     assert row().status == "RUNNING"
 
 
-def test_a_task_that_another_worker_claims_first_is_left_to_it(worker, monkeypatch):
+def test_a_task_that_another_worker_claims_is_skipped(worker, monkeypatch):
     add("succeed")
     monkeypatch.setattr(workers, "due_tasks", lambda now: Vanishing(DBTaskResult.objects.all()))
     assert worker._claim() is None
 
 
 class Vanishing:
-    """A queryset whose rows are there for the first look only."""
+    """A queryset that has rows only at its first evaluation."""
 
     def __init__(self, rows):
         self.exists, self.select_for_update = rows.exists, rows.none().select_for_update
 
 
-def test_the_backlog_has_what_is_due_and_what_has_failed(worker, clock):
+def test_the_backlog_has_due_and_failed_tasks(worker, clock):
     for name in ("give_up", "fail", "succeed"):
         add(name)
     assert read_backlog(NOW + 2 * MINUTE) == Backlog(waiting=3, oldest_seconds=120, retrying=0, failed=0)
@@ -225,7 +225,7 @@ def test_a_failed_task_gets_another_day(worker, clock):
     assert (row().status, row().worker_ids, row().run_after) == ("READY", [], NOW + DAY)
 
 
-def test_an_address_is_cleared_when_its_task_has_ended(worker):
+def test_an_address_is_cleared_at_the_end_of_its_task(worker):
     for name in ("succeed", "fail", "give_up"):
         add(name, email="ann@example.com", number=1)
     worker.run_due()
@@ -247,11 +247,11 @@ def test_finished_tasks_expire(worker):
     for name in ("succeed", "give_up", "fail"):
         add(name)
     worker.run_due()
-    kept = [expired_tasks(NOW + age + MINUTE).count() for age in (timedelta(0), KEEP_SUCCESSFUL, KEEP_FAILED)]
-    assert kept == [0, 1, 2]
+    numbers = [expired_tasks(NOW + age + MINUTE).count() for age in (timedelta(0), KEEP_SUCCESSFUL, KEEP_FAILED)]
+    assert numbers == [0, 1, 2]
 
 
-def test_the_command_runs_what_is_due(capsys, worker):
+def test_the_command_runs_due_tasks(capsys, worker):
     call_command("db_worker", due=True)
     assert capsys.readouterr().out == "Attempts: 0\n"
 

@@ -110,7 +110,7 @@ def test_the_longest_title_is_saved_and_found(letter):
     assert list(Movie.objects.matching(letter * 20)) == [movie]
 
 
-def test_the_migration_folds_the_movies_that_are_there(monkeypatch):
+def test_the_migration_folds_existing_movies(monkeypatch):
     monkeypatch.setattr(migration, "BATCH_SIZE", 2)
     made = [make_movie(title=title, director="Ç") for title in "ÀÈÌÒÙ"]
     models.QuerySet(Movie).update(folded_title=None, folded_director=None)
@@ -118,7 +118,7 @@ def test_the_migration_folds_the_movies_that_are_there(monkeypatch):
     assert [folds(movie) for movie in made] == [(letter, "c") for letter in "aeiou"]
 
 
-def test_the_migration_folds_the_names_that_are_there(monkeypatch):
+def test_the_migration_folds_existing_names(monkeypatch):
     monkeypatch.setattr(names, "BATCH_SIZE", 2)
     made = [make_user(username=letter, first_name=letter, last_name="") for letter in ["a", "b", "c"]]
     make_booking(user=made[0])
@@ -130,7 +130,7 @@ def test_the_migration_folds_the_names_that_are_there(monkeypatch):
     assert Order.objects.get().folded_name == "eva"
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compares by code point unless told otherwise")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite compares by code point by default")
 def test_a_title_is_compared_by_code_point():
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,4 +1,4 @@
-"""What shows are sold against never changes: the models refuse it, and the database does."""
+"""Models and database refuse changes of seat plans, categories and prices that shows use."""
 
 from decimal import Decimal
 
@@ -22,7 +22,7 @@ def test_equal_layouts_share_a_plan():
     assert SeatPlan.objects.count() == 1
 
 
-def test_a_plan_is_called_by_its_size():
+def test_a_plan_is_named_by_its_size():
     one, two = make_plan("SSS"), make_plan("SS\nSS")
     assert (str(one), str(two)) == (f"3 seats in 1 row (plan {one.pk})", f"4 seats in 2 rows (plan {two.pk})")
 
@@ -75,12 +75,12 @@ def test_an_unused_price_is_deleted():
     assert not price_list.prices.exists()
 
 
-def test_an_order_is_called_by_its_reference():
+def test_an_order_is_named_by_its_reference():
     order = Order.objects.create(show=make_show(), created_at=NOW, reference="ACDEFGHJ")
     assert str(order) == "ACDEFGHJ"
 
 
-def test_a_ticket_type_is_called_by_its_name():
+def test_a_ticket_type_is_named_by_its_name():
     assert str(make_ticket_type(name="Adult")) == "Adult"
 
 

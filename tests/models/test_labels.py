@@ -1,4 +1,4 @@
-"""How seats and bookings are named to people: labels and references."""
+"""The labels of seats and the references of bookings."""
 
 import re
 
@@ -49,7 +49,7 @@ def test_a_booking_s_label_follows_its_show_s_rows():
     assert make_booking(show=make_show(seats_per_row=4), seat_number=5).label == "B1"
 
 
-def test_no_two_characters_of_a_reference_look_alike():
+def test_the_characters_of_a_reference_are_unambiguous():
     look_alike = [set("0OQD") - set("QD"), set("1IL"), set("2Z"), set("5S"), set("8B")]
     assert [pair & set(REFERENCE_ALPHABET) for pair in look_alike] == [set()] * 5
     assert (REFERENCE_ALPHABET.isascii(), REFERENCE_ALPHABET.upper()) == (True, REFERENCE_ALPHABET)
@@ -60,5 +60,5 @@ def test_references_are_8_characters_and_differ():
     assert (len(references), {len(reference) for reference in references}) == (1000, {8})
 
 
-def test_rows_that_only_count_are_named_by_what_they_count():
+def test_rate_limit_windows_are_named_by_their_key():
     assert str(RateLimitWindow(key="signup:1")) == "signup:1"

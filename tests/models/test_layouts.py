@@ -1,4 +1,4 @@
-"""Seat plans as text: what is refused and where, and the hall that a text describes."""
+"""Seat plans as text: their errors and positions, and the hall that a text describes."""
 
 import pytest
 from hypothesis import given
@@ -29,11 +29,11 @@ def labels(hall):
         ("X SS\nSS", "X SS\nB SS"),
         # Labels are in upper case; categories are as they are written.
         ("a1 Ss", "A1 Ss"),
-        # Space around and between, and gaps right of the last seat, mean nothing.
+        # Surrounding space and gaps to the right of the last seat are ignored.
         ("  A\t\tSS  \r\n B  S.S..\r\n", "A SS\nB S.S"),
-        # Nor do gaps left of all seats, and lines without seats before the first row and after the last one.
+        # So are gaps to the left of all seats, and lines without seats before the first and after the last row.
         ("\n...\nA ..SS\nB .S.S\n..\n", "A .SS\nB S.S"),
-        # Between rows, such a line is a gap, however it is written.
+        # Between rows, such a line is a gap.
         ("A S\n\n   \n....\nB S", "A S\n\n\n\nB S"),
     ],
 )

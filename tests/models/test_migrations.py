@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time anyway"),
 ]
 
-# What locks a table for a moment at most, or not against reading and writing rows. A column with a constant default
+# Statements that lock a table only for a moment, or not against reads and writes. A column with a constant default
 # is no work, whatever the number of rows (PostgreSQL documentation, ALTER TABLE, notes).
 HARMLESS = [
     r"(SET|RESET) .*",
@@ -32,7 +32,7 @@ HARMLESS = [
 
 
 def statements(name):
-    """What PostgreSQL is sent by a migration, without the comments and the steps that are Python."""
+    """Return the SQL of a migration for PostgreSQL, without comments and steps in Python."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UnsafeOperationWarning)
         out = StringIO()
@@ -54,5 +54,5 @@ def test_a_migration_has_no_step_that_locks_a_table_for_long(name):
     assert unsafe == []
 
 
-def test_an_index_that_is_built_the_usual_way_is_found():
+def test_an_index_that_is_not_built_concurrently_is_found():
     assert not any(re.fullmatch(form, 'CREATE INDEX "a" ON "booking_booking" ("show_id")') for form in HARMLESS)

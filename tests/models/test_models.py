@@ -1,4 +1,4 @@
-"""The constraints of the database, tested past the services."""
+"""The constraints of the database, tested without the services."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -35,7 +35,7 @@ MOMENT = timedelta(microseconds=1)
 
 @contextmanager
 def refused_by(constraint):
-    """Expects the database to refuse, by that constraint where it says its name."""
+    """Assert that the database refuses, by that constraint if it reports the name."""
     with pytest.raises(IntegrityError) as caught, transaction.atomic():
         yield
     if connection.vendor == "postgresql":
@@ -51,7 +51,7 @@ def test_a_seat_has_one_active_booking(show):
         make_booking(show=show, seat_number=5)
 
 
-def test_a_cancelled_booking_can_not_come_back_to_a_seat_sold_since(show):
+def test_a_cancelled_booking_of_a_sold_seat_can_not_become_active(show):
     cancelled = make_booking(show=show, seat_number=5, status="cancelled")
     make_booking(show=show, seat_number=5)
     with refused_by("one_active_booking_per_show_and_seat"):
@@ -76,7 +76,7 @@ def test_a_booking_can_not_be_moved_to_a_taken_seat(show):
         Booking.objects.filter(pk=other.pk).update(seat_number=5)
 
 
-def test_there_is_no_seat_0(show):
+def test_a_seat_number_is_at_least_1(show):
     with refused_by("booking_seat_is_1_or_more"):
         make_booking(show=show, seat_number=0)
 
@@ -95,7 +95,7 @@ def test_a_seat_is_booked_held_or_blocked_once(show, make, then):
         then(show=show, seat_number=5)
 
 
-def test_a_hold_that_expired_is_on_its_seat_until_it_is_cancelled(show):
+def test_an_expired_hold_occupies_its_seat_until_it_is_cancelled(show):
     hold = make_hold(show=show, seat_number=5, expires_at=NOW - MOMENT)
     with refused_by("one_active_booking_per_show_and_seat"):
         make_booking(show=show, seat_number=5)
@@ -117,7 +117,7 @@ def test_a_booking_expires_exactly_while_it_is_held(show, fields):
         make_booking(show=show, **fields)
 
 
-def test_a_blocked_seat_does_not_expired(show):
+def test_a_blocked_seat_does_not_expire(show):
     with refused_by("booking_expires_exactly_while_it_is_held"):
         make_block(show=show, expires_at=NOW)
 
@@ -149,12 +149,12 @@ def test_rows_with_bookings_can_not_be_deleted(part):
 # --- Shows ------------------------------------------------------------------------------------
 
 
-def test_a_show_has_a_seat_or_more(show):
+def test_a_show_has_at_least_a_seat(show):
     with refused_by("show_has_a_seat_or_more"):
         Show.objects.filter(pk=show.pk).update(total_seats=0)
 
 
-def test_a_show_s_row_has_a_seat_or_more(show):
+def test_a_show_s_row_has_at_least_a_seat(show):
     with refused_by("show_row_has_a_seat_or_more"):
         Show.objects.filter(pk=show.pk).update(seats_per_row=0)
 
@@ -179,7 +179,7 @@ def test_rows_with_shows_can_not_be_deleted(show, part):
 
 
 @pytest.mark.django_db
-def test_a_movie_lasts_a_minute_or_more():
+def test_a_movie_lasts_at_least_a_minute():
     with refused_by("movie_lasts_a_minute_or_more"):
         make_movie(duration_minutes=0)
 
@@ -216,13 +216,13 @@ def test_one_title_may_have_several_release_dates():
     ("fields", "constraint"),
     [({"rows": 0}, "screen_has_a_row_or_more"), ({"seats_per_row": 0}, "screen_row_has_a_seat_or_more")],
 )
-def test_a_screen_has_a_seat_or_more(fields, constraint):
+def test_a_screen_has_at_least_a_seat(fields, constraint):
     with refused_by(constraint):
         Screen.objects.create(**({"name": "One", "rows": 1, "seats_per_row": 1} | fields))
 
 
 @pytest.mark.django_db
-def test_a_screen_s_name_is_its_own():
+def test_a_screen_s_name_is_unique():
     make_screen(name="One")
     with pytest.raises(IntegrityError), transaction.atomic():
         make_screen(name="One")
@@ -237,7 +237,7 @@ def test_a_screen_has_rows_times_places():
 
 
 @pytest.mark.parametrize("username", ["Esha", "ESHA", "esHa"])
-def test_no_two_user_names_differ_in_case_alone(user, username):
+def test_usernames_differ_in_more_than_case(user, username):
     with refused_by("unique_username_ignoring_case"):
         User.objects.create(username=username)
 
@@ -249,7 +249,7 @@ def test_a_user_can_not_be_renamed_to_another_s_name_in_capitals(user):
 
 
 @pytest.mark.parametrize("username", ["esha", "Esha", "ESHA"])
-def test_a_user_is_found_by_name_in_any_case(user, username):
+def test_a_user_is_found_by_username_in_any_case(user, username):
     assert User.objects.get_by_natural_key(username) == user
 
 
@@ -305,7 +305,7 @@ def test_a_booking_is_active_until_its_hold_expires(show, user):
     assert list(Booking.objects.expired(NOW)) == [rows[2]]
 
 
-def test_a_hold_is_its_customer_s_until_it_expires(show, user):
+def test_a_hold_belongs_to_its_customer_until_it_expires(show, user):
     hold = make_hold(show=show, user=user, expires_at=NOW)
     booking = make_booking(show=show, user=user, seat_number=2)
     assert [hold.is_hold_of(user, NOW - MOMENT), hold.is_hold_of(make_user(), NOW - MOMENT)] == [True, False]
@@ -313,22 +313,22 @@ def test_a_hold_is_its_customer_s_until_it_expires(show, user):
 
 
 @pytest.mark.parametrize(("release_date", "name"), [(date(1998, 6, 12), "Mulan (1998)"), (None, "Mulan")])
-def test_a_movie_is_called_by_its_title_and_year(release_date, name):
+def test_a_movie_is_named_by_its_title_and_year(release_date, name):
     assert str(Movie(title="Mulan", release_date=release_date)) == name
 
 
-def test_a_screen_is_called_by_its_name():
+def test_a_screen_is_named_by_its_name():
     assert str(Screen(name="Screen 1")) == "Screen 1"
 
 
 @pytest.mark.parametrize(("zone", "when"), [("UTC", "Mon 01 Jun 2099 18:00"), ("Asia/Tokyo", "Tue 02 Jun 2099 03:00")])
-def test_a_show_is_called_by_its_movie_local_time_and_screen(settings, zone, when):
+def test_a_show_is_named_by_its_movie_local_time_and_screen(settings, zone, when):
     settings.TIME_ZONE = zone
     show = Show(movie=Movie(title="Mulan"), screen=Screen(name="Screen 1"), starts_at=STARTS_AT)
     assert str(show) == f"Mulan, {when}, Screen 1"
 
 
-def test_a_booking_is_called_by_its_reference_and_seat():
+def test_a_booking_is_named_by_its_reference_and_seat():
     assert (
         str(Booking(reference="ACDEFGHJ", show=Show(total_seats=50, seats_per_row=10), seat_number=15)) == "ACDEFGHJ B5"
     )

@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-def test_a_table_that_sqlite_replaced_has_its_triggers_after_the_migration():
+def test_a_table_that_sqlite_replaced_has_its_triggers():
     show = make_show()
     field = models.CharField(max_length=20, default="")
     field.set_attributes_from_name("closed_rows")

@@ -1,4 +1,4 @@
-"""Threads that wait for the database leave others free."""
+"""Threads that wait for the database leave other threads free."""
 
 from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
@@ -31,7 +31,7 @@ def _waits_briefly(_waits_long, monkeypatch):
 
 @contextmanager
 def another_thread(inside):
-    """Runs the context manager `inside` in another thread meanwhile."""
+    """Run the context manager `inside` in another thread during the block."""
     entered, over = Event(), Event()
 
     def run():
@@ -61,7 +61,7 @@ def in_section(section):
 # --- Sections ---------------------------------------------------------------------------------
 
 
-def test_a_thread_too_many_is_refused():
+def test_a_thread_beyond_the_limit_is_refused():
     section = Section(1)
     with another_thread(lambda: in_section(section)), pytest.raises(NoPlace):
         section.enter()
@@ -78,7 +78,7 @@ def test_a_thread_gets_a_place_that_becomes_free_while_it_waits(monkeypatch):
     assert not thread.is_alive()
 
 
-def test_after_a_refusal_the_next_is_refused_at_once(monkeypatch):
+def test_after_a_refusal_the_next_thread_is_refused_immediately(monkeypatch):
     section = Section(1)
     with another_thread(lambda: in_section(section)):
         with pytest.raises(NoPlace):
@@ -89,7 +89,7 @@ def test_after_a_refusal_the_next_is_refused_at_once(monkeypatch):
             section.enter()
 
 
-def test_a_section_is_open_again_after_a_thread_left():
+def test_a_section_admits_threads_again_after_a_thread_left():
     section = Section(1)
     with another_thread(lambda: in_section(section)), pytest.raises(NoPlace):
         section.enter()
@@ -132,7 +132,7 @@ def in_transaction():
 
 @pytest.fixture
 def few_places(monkeypatch):
-    """Those of a worker of three threads."""
+    """The sections of a worker with three threads."""
     monkeypatch.setattr(admission, "transactions", Section(1))
     monkeypatch.setattr(admission, "database_work", Section(2))
 
@@ -145,7 +145,7 @@ def test_reads_go_on_while_transactions_wait(few_places):
             places.enter(in_transaction=True)
 
 
-def test_a_refused_transaction_leaves_no_place_taken(few_places):
+def test_a_refused_transaction_holds_no_place(few_places):
     with waiting_at_most(60):
         with another_thread(in_transaction), pytest.raises(NoPlace):
             places.enter(in_transaction=True)
@@ -154,7 +154,7 @@ def test_a_refused_transaction_leaves_no_place_taken(few_places):
             places.leave()
 
 
-def test_a_thread_needs_one_place_alone(few_places):
+def test_a_thread_needs_only_one_place(few_places):
     with waiting_at_most(60):
         for _ in range(5):
             places.enter(in_transaction=True)
@@ -203,7 +203,7 @@ def test_a_request_whose_count_waits_for_a_row_is_busy(client, show):
 
 
 @postgresql
-def test_one_thread_alone_waits_for_a_row():
+def test_only_one_thread_waits_for_a_row():
     with another_thread(lambda: waiting_for_row("show", 1)), waiting_at_most(60):
         with pytest.raises(NoPlace), waiting_for_row("show", 1):
             pass
@@ -236,7 +236,7 @@ def trying(availability):
         availability.end_turn()
 
 
-def test_one_request_at_a_time_tries_to_reach_a_database_that_is_away():
+def test_one_request_at_a_time_connects_to_an_unavailable_database():
     availability = Availability()
     fail_to_connect(availability)
     with another_thread(lambda: trying(availability)), waiting_at_most(60):
@@ -248,7 +248,7 @@ def test_one_request_at_a_time_tries_to_reach_a_database_that_is_away():
     assert not availability.is_down
 
 
-def test_a_request_keeps_its_turn_while_it_tries_again():
+def test_a_request_keeps_its_turn_while_it_retries():
     availability = Availability()
     fail_to_connect(availability)
     with waiting_at_most(60), trying(availability):
@@ -256,13 +256,13 @@ def test_a_request_keeps_its_turn_while_it_tries_again():
         assert availability.take_turn()
 
 
-def test_all_try_to_connect_while_the_database_is_not_known_to_be_away():
+def test_all_requests_connect_while_the_database_is_available():
     availability = Availability()
     with another_thread(lambda: trying(availability)), waiting_at_most(60), availability.connecting():
         pass
 
 
-def test_commands_always_try_to_connect():
+def test_commands_always_connect():
     availability = Availability()
     fail_to_connect(availability)
     with another_thread(lambda: trying(availability)), availability.connecting():
@@ -270,18 +270,18 @@ def test_commands_always_try_to_connect():
 
 
 @pytest.mark.parametrize(("is_down", "expected"), [(True, 1), (False, 2)])
-def test_a_service_is_tried_again_by_one_request_while_the_database_is_away(monkeypatch, is_down, expected):
+def test_only_one_request_retries_a_service_while_the_database_is_unavailable(monkeypatch, is_down, expected):
     availability = Availability()
     availability.is_down = is_down
     monkeypatch.setattr(transactions, "availability", availability)
-    tries = []
+    attempts = []
 
     @transactions.retried
     def service():
-        tries.append(1)
-        if len(tries) == 1:
+        attempts.append(1)
+        if len(attempts) == 1:
             raise transactions.Interrupted
 
     with another_thread(lambda: trying(availability)), waiting_at_most(60), suppress(Busy):
         service()
-    assert len(tries) == expected
+    assert len(attempts) == expected

@@ -1,4 +1,4 @@
-"""A request waits for the database no longer than it may, on a real lock that is never given up."""
+"""A request waits for a locked table only until its deadline."""
 
 import time
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is
 
 @contextmanager
 def locked(table):
-    """Another connection keeps everybody else from the table; the function that it yields ends that, on any thread."""
+    """Lock the table on another connection; yields a function that releases the lock, on any thread."""
     other = connection.copy()
     other.set_autocommit(False)
     try:
@@ -68,7 +68,7 @@ def test_the_next_request_has_a_deadline_and_a_connection_of_its_own(anyone, set
 
 @pytest.fixture
 def boss(staff, settings, long_timeout):
-    """A member of the staff, in a service where a page has three seconds and a report a minute, for a lock too."""
+    """A client of staff, in a service whose pages have three seconds and whose reports a minute, also for locks."""
     settings.DATABASE_SECONDS, settings.STAFF_DATABASE_SECONDS = 3, 60
     staff.raise_request_exception = False
     # The time that a connection waits for a lock is set when it opens.
@@ -134,7 +134,7 @@ def test_a_report_ends_at_its_own_deadline(boss, settings):
     assert 4 <= time.monotonic() - began < 20
 
 
-def test_outside_a_request_a_view_that_takes_long_has_no_deadline():
+def test_outside_a_request_a_slow_view_has_no_deadline():
     assert with_staff_deadline(seconds_left)() is None
 
 
@@ -143,6 +143,6 @@ def test_outside_a_request_there_is_no_deadline():
     assert (Movie.objects.count(), seconds_left()) == (0, None)
 
 
-def test_an_answer_too_many_is_a_connection_that_broke_off():
-    """As psycopg puts it when PgBouncer passes on two goodbyes."""
+def test_an_unexpected_result_is_reported_as_a_broken_connection():
+    """psycopg's exception when PgBouncer forwards a second error."""
     assert is_transient_error(InternalError("received 2 results from command 'BEGIN'"))

@@ -1,4 +1,4 @@
-"""Requests as granian's RSGI interface gives them."""
+"""Requests of granian's RSGI interface."""
 
 import logging
 import multiprocessing
@@ -65,7 +65,7 @@ def _waits_long(settings):
     settings.REQUEST_SECONDS = 600
 
 
-def test_a_request_has_the_environment_that_wsgi_asks_for():
+def test_a_request_has_the_environment_of_wsgi():
     headers = [
         ("content-type", "text/plain"), ("content-type", "text/html"), ("content-length", "0"), ("x-a", "1"),
         ("cookie", "a=1"), ("cookie", "b=2"), ("x-a", "2"), ("x_a", "3"), ("x_b", "4"), ("content_length", "5"),
@@ -105,13 +105,13 @@ def test_a_request_waits_for_its_body():
     assert protocol.answers == [(200, [], b"body")]
 
 
-def test_a_body_that_breaks_off_is_empty():
+def test_an_interrupted_body_is_empty():
     protocol = begin(Requests(handle), 4)
     protocol.body.set_exception(ConnectionError())
     assert protocol.answers == [(200, [], b"")]
 
 
-def test_a_late_body_is_cut_and_its_connection_closed(settings):
+def test_a_late_body_is_cancelled_and_its_connection_closed(settings):
     settings.REQUEST_SECONDS = 0
     protocol = begin(Requests(handle), 4)
     wait_until(lambda: protocol.answers)
@@ -119,7 +119,7 @@ def test_a_late_body_is_cut_and_its_connection_closed(settings):
     assert protocol.body.cancelled()
 
 
-def test_a_body_is_cut_while_another_one_is_awaited(settings):
+def test_a_body_is_cancelled_while_another_one_is_awaited(settings):
     requests = Requests(handle)
     late = begin(requests, 4)
     settings.REQUEST_SECONDS = 0.3
@@ -130,7 +130,7 @@ def test_a_body_is_cut_while_another_one_is_awaited(settings):
     assert in_time.answers == [(200, [], b"body")]
 
 
-def test_of_bodies_that_are_too_large_together_the_oldest_are_cut(settings):
+def test_the_oldest_of_too_many_bodies_are_cancelled(settings):
     settings.MAX_BODY_BYTES = MOST_WAITING_BYTES
     requests = Requests(handle)
     protocols = [begin(requests, length) for length in (MOST_WAITING_BYTES // 2, MOST_WAITING_BYTES // 2, 1)]
@@ -164,7 +164,7 @@ class Response(list):
         pass
 
 
-def test_an_answer_is_sent_at_once_or_in_parts():
+def test_a_response_is_sent_whole_or_in_parts():
     whole, streamed = Answers(), Answers()
     Protocol(whole).response_iter(200, [], SimpleNamespace(inner=Response(b"body", streaming=False)))
     Protocol(streamed).response_iter(200, [], SimpleNamespace(inner=Response(b"bo", b"dy")))
@@ -172,7 +172,7 @@ def test_an_answer_is_sent_at_once_or_in_parts():
     assert (streamed.answers, streamed.parts) == ([(200, [], None)], [b"bo", b"dy"])
 
 
-def test_an_answer_in_parts_is_closed():
+def test_a_response_in_parts_is_closed():
     parts = BytesIO(b"body")
     Protocol(Answers()).response_iter(200, [], SimpleNamespace(inner=parts))
     assert parts.closed

@@ -29,7 +29,7 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite is
 
 @contextmanager
 def relied_on(interface, module):
-    """Fails with a sentence where the interface is not what the module takes it for."""
+    """Fail with a sentence if an interface is not as the module expects."""
     try:
         yield
     except Exception as error:  # noqa: BLE001
@@ -142,7 +142,7 @@ BASE = "movieticket/postgresql/base.py"
 
 @contextmanager
 def database(**options):
-    """A connection of its own with other OPTIONS; closed at the end."""
+    """A new connection with other OPTIONS, which is closed at the end."""
     settings = {**connection.settings_dict, "CONN_MAX_AGE": 0}
     other = type(connection.copy())(settings | {"OPTIONS": settings["OPTIONS"] | options}, "other")
     try:
@@ -154,7 +154,7 @@ def database(**options):
 
 @postgresql
 @pytest.mark.parametrize("options", [{}, {"pool": True}, {"pool": {"connection_class": Connection}}])
-def test_every_connection_is_ours(options):
+def test_every_connection_has_the_service_s_class(options):
     interface = "The way Django's backend makes a connection (Database.connect or OPTIONS['pool'])"
     with relied_on(interface, BASE), database(**options) as other:
         other.ensure_connection()
@@ -163,7 +163,7 @@ def test_every_connection_is_ours(options):
 
 
 @postgresql
-def test_a_connection_of_a_pool_sends_statements_and_is_lent_again():
+def test_a_connection_of_a_pool_sends_statements_and_is_returned():
     with database(pool={"connection_class": Connection, "min_size": 1, "max_size": 1}) as other:
         for n in (1, 2):
             assert other.send([("SELECT $1::int", [n]), ("SELECT 3", [])]) == [[(n,)], [(3,)]]
@@ -228,7 +228,7 @@ def test_a_connection_that_the_server_ended_is_found_without_a_query(django_asse
 
 # --- Sessions ---------------------------------------------------------------------------------
 
-# What a server's configuration may say.
+# Possible settings of a server.
 OTHER_DEFAULTS = "-c default_transaction_isolation=serializable -c lock_timeout=0"
 
 
@@ -239,19 +239,19 @@ def isolation(other):
 
 
 @postgresql
-def test_a_transaction_reads_what_is_committed_whatever_the_server_s_default():
+def test_transactions_are_read_committed_for_any_default_of_the_server():
     with database(options=OTHER_DEFAULTS) as other, transaction_of(other):
         assert other.send([("SHOW transaction_isolation", [])]) == [[("read committed",)]]
 
 
 @postgresql
-def test_a_transaction_of_the_orm_alone_does_so_too():
+def test_transactions_of_the_orm_are_read_committed():
     with database(options=OTHER_DEFAULTS) as other, transaction_of(other):
         assert isolation(other) == "read committed"
 
 
 @postgresql
-def test_a_lock_is_waited_for_2_seconds_whatever_the_server_s_default():
+def test_the_lock_timeout_is_2_seconds_for_any_default_of_the_server():
     with database(options=OTHER_DEFAULTS) as other:
         assert other.send([("SHOW lock_timeout", [])]) == [[("2s",)]]
         assert other.send([("SHOW idle_in_transaction_session_timeout", [])]) == [[("8s",)]]
@@ -365,7 +365,7 @@ def test_a_transformer_writes_and_reads_values(driver):
 
 
 @postgresql
-def test_a_warning_says_where_in_the_server_it_comes_from(driver):
+def test_a_warning_has_the_name_of_its_source_function(driver):
     with relied_on("psycopg's Diagnostic.source_function or add_notice_handler", CONNECTION):
         sources = []
         driver.add_notice_handler(lambda warning: sources.append(warning.source_function))
@@ -411,7 +411,7 @@ def test_a_statement_that_another_client_prepared_is_used():
 
 @postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_statement_that_another_client_prepared_is_known_after_a_transaction_failed_at_it():
+def test_a_statement_that_another_client_prepared_is_used_after_a_failed_transaction():
     name = f"movieticket_{sha256(b'SELECT 7::int').hexdigest()[:32]}"
     with connection.cursor() as cursor:
         cursor.execute(f"PREPARE {name} AS SELECT 7::int")
@@ -427,7 +427,7 @@ def test_a_statement_that_another_client_prepared_is_known_after_a_transaction_f
 
 
 @postgresql
-def test_a_statement_that_the_server_forgot_is_prepared_again():
+def test_a_statement_that_the_server_dropped_is_prepared_again():
     with database() as other:
         other.send([("SELECT $1::int", [5])])
         with other.cursor() as cursor:

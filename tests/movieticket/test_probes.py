@@ -1,4 +1,4 @@
-"""What load balancers and monitoring ask."""
+"""The endpoints for load balancers and monitoring."""
 
 import pytest
 from django.db import OperationalError, connection
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def probe():
-    """Who comes by an address that is no host of the service, and over plain http."""
+    """A client that uses an unknown host and plain HTTP."""
     return Client(HTTP_HOST="10.1.2.3")
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-def test_a_probe_is_answered_whatever_its_host_and_scheme(probe, settings, path):
+def test_a_probe_is_answered_for_any_host_and_scheme(probe, settings, path):
     settings.SECURE_SSL_REDIRECT = True
     response = probe.get(path)
     assert (response.status_code, response.json(), response["Cache-Control"]) == (200, {"status": "ok"}, "no-store")
@@ -28,13 +28,13 @@ def test_liveness_does_not_use_the_database(probe, django_assert_num_queries):
         probe.get("/healthz")
 
 
-def test_without_a_migration_it_is_not_ready(probe):
+def test_without_a_migration_the_service_is_not_ready(probe):
     MigrationRecorder(connection).record_unapplied("booking", "0002_triggers_and_groups")
     response = probe.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "migrations missing"})
 
 
-def test_a_migration_of_a_newer_version_does_no_harm(probe):
+def test_a_migration_of_a_newer_version_is_ignored(probe):
     MigrationRecorder(connection).record_applied("booking", "9999_of_the_next_version")
     assert probe.get("/readyz").status_code == 200
 
@@ -43,7 +43,7 @@ def database_away(*_):
     raise OperationalError
 
 
-def test_without_its_database_it_is_not_ready(probe):
+def test_without_the_database_the_service_is_not_ready(probe):
     with connection.execute_wrapper(database_away):
         response = probe.get("/readyz")
     assert (response.status_code, response.json()) == (503, {"status": "database unreachable"})
@@ -59,7 +59,7 @@ def test_without_the_database_metrics_lack_only_those_of_the_database(probe, set
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is no server to wait for")
-def test_a_probe_waits_for_no_database_that_does_not_answer(probe, monkeypatch):
+def test_a_probe_does_not_wait_for_an_unresponsive_database(probe, monkeypatch):
     monkeypatch.setattr("movieticket.probes.PROBE_SECONDS", 0.2)
     other = connection.copy()
     try:
@@ -80,23 +80,23 @@ def test_metrics_require_the_token(probe, settings):
     assert (wrong.status_code, wrong["WWW-Authenticate"], right.status_code) == (401, "Bearer", 200)
 
 
-def test_without_a_token_there_are_no_figures_in_production(probe):
+def test_without_a_token_there_are_no_metrics_in_production(probe):
     assert probe.get("/metrics").status_code == 404
 
 
-def test_locally_the_figures_are_for_all(probe, settings):
+def test_local_metrics_need_no_token(probe, settings):
     settings.DEBUG = True
     assert probe.get("/metrics")["Content-Type"].startswith("text/plain; version=")
 
 
-def test_the_figures_tell_of_active_holds_alone(probe, settings):
+def test_the_metrics_count_only_active_holds(probe, settings):
     settings.DEBUG = True
     make_hold(show=make_show(), held_since="2098-01-01T00:00Z", expires_at="2099-01-01T00:00Z")
     make_hold(show=make_show(), held_since="2020-01-01T00:00Z", expires_at="2020-01-01T01:00Z")
     assert "\nactive_holds 1.0\n" in probe.get("/metrics").content.decode()
 
 
-def test_one_of_several_workers_reads_what_all_have_counted(probe, settings, monkeypatch, tmp_path):
+def test_a_worker_reports_the_metrics_of_all_workers(probe, settings, monkeypatch, tmp_path):
     settings.DEBUG = True
     # No worker has counted anything in this folder.
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))

@@ -29,7 +29,7 @@ class Records(logging.Handler):
 
 @pytest.fixture
 def log():
-    """The lines on requests."""
+    """The log lines of requests."""
     logger, handler = logging.getLogger("movieticket.requests"), Records()
     level = logger.level
     logger.setLevel(logging.INFO)
@@ -48,8 +48,8 @@ def test_a_line_has_the_user_the_route_and_the_queries(client, user, log):
     with CaptureQueriesContext(connection) as queries:
         client.get("/api/me/")
     [line] = log
-    told = (line.method, line.route, line.status, line.user_id, line.queries)
-    assert told == ("GET", "me", 200, user.pk, len(queries))
+    values = (line.method, line.route, line.status, line.user_id, line.queries)
+    assert values == ("GET", "me", 200, user.pk, len(queries))
 
 
 def test_the_log_needs_no_query_for_the_user(staff, log):
@@ -64,7 +64,7 @@ def test_a_member_of_staff_is_known_by_the_session(staff, log):
     assert (line.user_id, line.route) == (int(staff.session["_auth_user_id"]), "admin:index")
 
 
-def test_a_path_that_there_is_not_has_no_name(anyone, log):
+def test_an_unknown_path_has_no_route(anyone, log):
     anyone.get("/nowhere/at/all")
     [line] = log
     assert (line.route, line.status) == ("", 404)
@@ -76,7 +76,7 @@ def test_a_valid_id_is_used_and_returned(anyone, log):
 
 
 @pytest.mark.parametrize("given", ["", "a" * 65, "a b", "a\nb", "é", '"}'])
-def test_an_odd_id_is_replaced(anyone, log, given):
+def test_an_invalid_id_is_replaced(anyone, log, given):
     response = anyone.get("/api/movies/", HTTP_X_REQUEST_ID=given)
     assert re.fullmatch("[0-9a-f]{32}", response["X-Request-ID"])
     assert log[0].request_id == response["X-Request-ID"]
@@ -88,7 +88,7 @@ def test_outside_a_request_there_is_no_id():
     assert record.request_id is None
 
 
-def test_a_crash_is_a_line_too(log, monkeypatch):
+def test_a_crash_is_logged(log, monkeypatch):
     monkeypatch.setattr("booking.services.accounts.accounts.User.objects.normalize_email", None)
     response = Client().post(
         "/api/signup/", {"username": "esha", "password": "correct horse"}, content_type="application/json"
@@ -102,7 +102,7 @@ def test_requests_are_counted_by_route_and_status(anyone):
     assert counted("GET", "movie-detail", 404) == before + 1
 
 
-def test_a_method_of_a_clients_own_has_no_figure_of_its_own(anyone):
+def test_unknown_methods_are_counted_together(anyone):
     before = counted("other", "movie-list", 405)
     anyone.generic("BREW", "/api/movies/")
     assert (counted("other", "movie-list", 405), counted("BREW", "movie-list", 405)) == (before + 1, 0)
@@ -111,7 +111,7 @@ def test_a_method_of_a_clients_own_has_no_figure_of_its_own(anyone):
 @pytest.mark.parametrize(
     ("path", "name"), [("/password-reset/MQ/secret-token/", "password_reset_confirm"), ("/nowhere/secret", "no route")]
 )
-def test_a_page_s_path_does_not_get_into_the_log(path, name):
+def test_the_path_of_a_page_is_not_logged(path, name):
     request = RequestFactory().get(path)
     with suppress(Resolver404):
         request.resolver_match = resolve(path)
@@ -120,7 +120,7 @@ def test_a_page_s_path_does_not_get_into_the_log(path, name):
     assert (record.getMessage(), hasattr(record, "request")) == (f"Internal Server Error: {name}", False)
 
 
-def test_another_line_stays_as_it_is():
+def test_other_log_lines_are_not_changed():
     record = logging.makeLogRecord({"msg": "%s", "args": ("/a",)})
     assert (RouteFilter().filter(record), record.getMessage()) == (True, "/a")
 

@@ -1,4 +1,4 @@
-"""What an answer tells browsers: whose it is, and what a page of it may do."""
+"""Headers that restrict caching, framing and the resources of pages."""
 
 import pytest
 from django.test import Client
@@ -37,13 +37,13 @@ HEADERS = {
         ("/swagger.json", 200),
     ],
 )
-def test_every_answer_has_them(path, status):
+def test_every_response_has_the_headers(path, status):
     answer = Client().get(path)
     assert answer.status_code == status
     assert {name: answer.get(name) for name in HEADERS} == HEADERS
 
 
-def test_a_crash_has_them_too(monkeypatch, db):
+def test_the_response_to_a_crash_has_the_headers(monkeypatch, db):
     monkeypatch.setattr("booking.views.catalogue.MovieViewSet.queryset", None)
     answer = Client(raise_request_exception=False).get("/api/movies/")
     assert answer.status_code == 500
@@ -84,7 +84,7 @@ def test_pages_of_the_admin_are_not_cached(staff):
 
 
 def allowed(answer):
-    """What an answer lets other origins do."""
+    """Return the headers of a response that allow requests of other origins."""
     return {name.lower(): value for name, value in answer.headers.items() if name.lower().startswith("access-control-")}
 
 
@@ -97,7 +97,7 @@ def test_another_origin_is_allowed_nothing_unless_it_is_configured(path):
 
 
 @pytest.mark.django_db
-def test_an_origin_that_is_named_may_call_the_api_without_cookies(settings):
+def test_a_configured_origin_may_call_the_api_without_cookies(settings):
     settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
     answer = allowed(Client().get("/api/movies/", HTTP_ORIGIN=ORIGIN))
     assert answer["access-control-allow-origin"] == ORIGIN
@@ -108,7 +108,7 @@ def test_an_origin_that_is_named_may_call_the_api_without_cookies(settings):
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://tickets.example.com"]
 )
-def test_an_origin_that_is_not_named_stays_out(settings, origin):
+def test_an_unknown_origin_may_not_call_the_api(settings, origin):
     settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
     assert allowed(Client().get("/api/movies/", HTTP_ORIGIN=origin)) == {}
 
@@ -126,7 +126,7 @@ def test_a_configured_origin_can_read_the_refusal_of_a_large_request(settings, a
 
 
 @pytest.mark.django_db
-def test_the_api_knows_nothing_of_a_session(staff, django_assert_num_queries):
+def test_the_api_uses_no_session(staff, django_assert_num_queries):
     """Nor does it ask for one; a page does."""
     with django_assert_num_queries(0):
         answer = staff.get("/api/me/")

@@ -30,7 +30,7 @@ NAMES = [
 
 @pytest.fixture
 def load(monkeypatch):
-    """The settings module as it is under the given environment."""
+    """Return the settings module with this environment."""
 
     def load(**environment):
         for name in NAMES:
@@ -42,7 +42,7 @@ def load(monkeypatch):
     return load
 
 
-def test_with_nothing_set_it_is_local(load):
+def test_the_defaults_are_for_local_use(load):
     settings = load()
     assert settings["DEBUG"] is True
     assert settings["ALLOWED_HOSTS"] == ["localhost", "127.0.0.1", "[::1]"]
@@ -50,13 +50,13 @@ def test_with_nothing_set_it_is_local(load):
     assert len(settings["SECRET_KEY"]) >= 32
 
 
-def test_the_local_key_is_made_once_and_private(load, tmp_path):
+def test_the_local_key_is_created_once_and_private(load, tmp_path):
     local_secret_key, path = load()["local_secret_key"], tmp_path / "key"
     assert local_secret_key(path) == local_secret_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_the_local_key_of_tickets_is_made_once(load):
+def test_the_local_key_of_tickets_is_created_once(load):
     assert load()["TICKET_SIGNING_KEYS"] == load()["TICKET_SIGNING_KEYS"]
     assert [len(key) for key in load()["TICKET_SIGNING_KEYS"]] == [32]
 
@@ -78,7 +78,7 @@ def test_keys_of_tickets_are_in_either_alphabet_of_base64(load):
         ({"ALLOWED_HOSTS": " , "}, "ALLOWED_HOSTS must list the service's host names when DEBUG is off."),
     ],
 )
-def test_production_refuses_to_start_half_configured(load, environment, message):
+def test_production_does_not_start_with_missing_settings(load, environment, message):
     with pytest.raises(ImproperlyConfigured) as error:
         load(**(PRODUCTION | environment))
     assert str(error.value) == message
@@ -143,23 +143,23 @@ def test_production_refuses_to_start_half_configured(load, environment, message)
         ("STRIPE_API_BASE", "stripe.example"),
     ],
 )
-def test_an_unreadable_value_is_refused_by_its_name_and_not_repeated(load, name, value):
+def test_the_error_for_an_invalid_value_has_the_name_but_not_the_value(load, name, value):
     with pytest.raises(ImproperlyConfigured, match=f"^{name} must be ") as error:
         load(**{name: value})
     assert value == "0" or value not in str(error.value)
 
 
-def test_a_value_that_begins_with_a_dollar_is_taken_as_it_stands(load):
+def test_a_value_with_a_dollar_sign_is_not_expanded(load):
     assert load(**(PRODUCTION | {"SECRET_KEY": "$" * 32}))["SECRET_KEY"] == "$" * 32
 
 
 @pytest.mark.parametrize(("pool", "seconds"), [("true", 0), ("1", 0), ("false", 60)])
-def test_a_pool_keeps_the_connections_itself(load, pool, seconds):
+def test_a_pool_disables_persistent_connections(load, pool, seconds):
     database = load(DATABASE_URL=f"postgres://user@db.example/tickets?pool={pool}")["DATABASES"]["default"]
     assert (database["OPTIONS"]["pool"], database["CONN_MAX_AGE"]) == (pool != "false", seconds)
 
 
-def test_a_pool_is_there_or_not(load):
+def test_the_setting_of_the_pool_is_a_boolean(load):
     with pytest.raises(ImproperlyConfigured, match=r"^DATABASE_URL must be"):
         load(DATABASE_URL="postgres://user@db.example/tickets?pool=large")
 
@@ -213,7 +213,7 @@ def test_values_are_taken_from_the_environment(load):
         ("smtp+tls://mail.example:2525", 2525, True, False),
     ],
 )
-def test_mail_goes_by_the_server_that_is_named(load, address, port, tls, ssl):
+def test_mail_is_sent_by_the_configured_server(load, address, port, tls, ssl):
     settings = load(EMAIL_URL=address.replace("//", "//user:p%40ss@"))
     assert settings["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
     assert [settings[f"EMAIL_{name}"] for name in ("HOST", "PORT", "HOST_USER", "HOST_PASSWORD")] == [
@@ -226,11 +226,11 @@ def test_mail_goes_by_the_server_that_is_named(load, address, port, tls, ssl):
 
 
 @pytest.mark.parametrize(("environment", "name"), [({}, "console"), (PRODUCTION, "dummy")])
-def test_without_a_server_mail_goes_to_the_console_and_in_production_nowhere(load, environment, name):
+def test_without_a_server_mail_is_printed_locally_and_not_sent_in_production(load, environment, name):
     assert load(**environment)["EMAIL_BACKEND"] == f"django.core.mail.backends.{name}.EmailBackend"
 
 
-def test_a_client_may_have_a_page_of_its_own_for_new_passwords(load):
+def test_the_page_for_new_passwords_can_be_configured(load):
     page = "https://app.example/#/reset/{uid}/{token}"
     assert load(PASSWORD_RESET_URL=page)["PASSWORD_RESET_URL"] == page
 
@@ -244,7 +244,7 @@ STRIPE = {"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1"}
 
 
 @pytest.mark.parametrize(("environment", "providers"), [({}, ["counter"]), (STRIPE, ["counter", "stripe"])])
-def test_the_keys_of_stripe_switch_it_on(load, environment, providers):
+def test_the_keys_of_stripe_enable_it(load, environment, providers):
     assert list(load(**PRODUCTION, **environment)["PAYMENT_PROVIDERS"]) == providers
 
 
@@ -261,12 +261,12 @@ def test_keys_of_stripe_without_its_package_stop_the_start(load, monkeypatch):
         load(**STRIPE)
 
 
-def test_keys_of_tokens_are_taken_apart_from_the_secret_key(load):
+def test_keys_of_tokens_are_separate_from_the_secret_key(load):
     settings = load(**PRODUCTION, JWT_SIGNING_KEY="s" * 32, JWT_VERIFYING_KEYS=f"{'a' * 32}, {'b' * 32}")
     assert (settings["JWT_SIGNING_KEY"], settings["JWT_VERIFYING_KEYS"]) == ("s" * 32, ["a" * 32, "b" * 32])
 
 
-def test_production_is_strict(load):
+def test_production_has_secure_settings(load):
     settings = load(**PRODUCTION, PROXY_SSL_HEADER="X-Forwarded-Proto")
     assert settings["SESSION_COOKIE_SECURE"]
     assert settings["CSRF_COOKIE_SECURE"]
@@ -275,7 +275,7 @@ def test_production_is_strict(load):
 
 
 @pytest.mark.parametrize(("environment", "count"), [({}, 4), (PRODUCTION, 5)])
-def test_common_passwords_are_refused_in_production_alone(load, environment, count):
+def test_common_passwords_are_refused_only_in_production(load, environment, count):
     assert len(load(**environment)["AUTH_PASSWORD_VALIDATORS"]) == count
 
 
@@ -286,14 +286,14 @@ def run(*command, **environment):
 
 @pytest.mark.server
 @pytest.mark.parametrize("command", [("manage.py", "check"), ("-c", "import movieticket.wsgi")])
-def test_a_bad_setting_is_a_sentence_not_a_traceback(command):
+def test_an_invalid_setting_causes_a_message_and_no_traceback(command):
     result = run(*command, TIME_ZONE="Mars/Olympus")
     assert result.returncode == 1
     assert result.stderr == ("Configuration error: TIME_ZONE must be the name of a time zone such as Europe/London.\n")
 
 
 @pytest.mark.server
-def test_a_missing_database_server_is_a_sentence_not_a_traceback():
+def test_a_missing_database_server_causes_a_message_and_no_traceback():
     result = run("manage.py", "migrate", DATABASE_URL="postgres://nobody@127.0.0.1:1/nowhere")
     assert result.returncode == 1
     assert result.stderr.startswith("The database is not available: ")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def connect(tmp_path):
-    """Makes a new connection to one file."""
+    """A function that creates connections to one file."""
     made = []
 
     def connect(timeout=0.05):
@@ -75,7 +75,7 @@ def test_the_queue_goes_on_after_a_rollback(connect):
     end(second)
 
 
-def test_the_queue_goes_on_after_a_connection_was_dropped_amid_its_transaction(connect):
+def test_the_queue_goes_on_after_a_connection_was_closed_in_a_transaction(connect):
     first, second = connect(), connect()
     begin(first)
     first.close()
@@ -104,7 +104,7 @@ def test_two_files_have_two_queues(connect, tmp_path):
     end(first)
 
 
-def test_a_writer_waits_no_longer_than_its_request_may(connect):
+def test_a_writer_waits_until_the_deadline_of_its_request(connect):
     first, second = connect(), connect(timeout=20)
     begin(first)
     with waiting_at_most(0.1), pytest.raises(OperationalError, match="locked"):
@@ -112,7 +112,7 @@ def test_a_writer_waits_no_longer_than_its_request_may(connect):
     end(first)
 
 
-def test_a_writer_waits_for_another_process_no_longer_than_its_request_may(connect, tmp_path):
+def test_a_writer_waits_for_another_process_until_the_deadline(connect, tmp_path):
     writer = connect(timeout=20)
     writer.ensure_connection()
     other = sqlite3.connect(tmp_path / "db.sqlite3", isolation_level=None)

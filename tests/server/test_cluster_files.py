@@ -39,7 +39,7 @@ def test_passwords_are_the_same_on_all_machines_and_new_each_time(folder, tmp_pa
     assert lists[0] == lists[1] != (tmp_path / "node1" / "userlist.txt").read_text()
 
 
-def test_files_are_for_their_owner_alone(folder):
+def test_files_are_readable_only_by_their_owner(folder):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder / "node1").iterdir()}
     assert modes.pop("post_init.sh") == 0o700
     assert set(modes.values()) == {0o600}
@@ -50,7 +50,7 @@ def test_anything_but_a_folder_and_three_addresses_is_refused(tmp_path, argument
     assert write(*(tmp_path / part if part == "folder" else part for part in arguments)).returncode == 1
 
 
-def test_a_program_that_is_not_installed_is_named_with_its_package():
+def test_a_missing_program_is_reported_with_its_package():
     done = subprocess.run(
         [sys.executable, "-m", "deploy.cluster.run"], cwd=ROOT, env={"PATH": ""}, capture_output=True, text=True
     )

@@ -26,14 +26,14 @@ def wait_for(condition):
 
 
 def handles_sigterm(pid):
-    """Whether the process has installed its handlers of signals, which it does before its first task."""
+    """Return whether the process has installed its signal handlers, which it does before its first task."""
     status = Path(f"/proc/{pid}/status").read_text()
     [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")]
     return int(caught, 16) >> (signal.SIGTERM - 1) & 1
 
 
 def has_ended(pid):
-    """Whether the process has ended; in a container, nobody may collect its status."""
+    """Return whether the process has ended; in a container, its status may not be collected."""
     status = Path(f"/proc/{pid}/status")
     return not status.exists() or "State:\tZ" in status.read_text()
 

@@ -1,4 +1,4 @@
-"""The database fails under the server as it runs in production, on a PostgreSQL of the test's own."""
+"""Failures of the database under the production server, on a separate PostgreSQL server."""
 
 import os
 import select
@@ -30,7 +30,7 @@ def database(filled):
 
 
 def stored(database, columns):
-    """These columns of all active bookings."""
+    """Return these columns of all active bookings."""
     with psycopg.connect(host=str(database.folder), user="postgres", dbname="postgres") as connection:
         return connection.execute(f"SELECT {columns} FROM booking_booking WHERE status = 'booked'").fetchall()
 
@@ -47,7 +47,7 @@ def is_gone(pid):
 
 
 class Crowd:
-    """Customers who book one seat after the other, two after the same ones, and try again on a 503."""
+    """Customers who book one seat after the other, two of them the same ones, and retry after a 503."""
 
     def __init__(self, service):
         self.service = service
@@ -79,7 +79,7 @@ class Crowd:
                 seat_number += 1
 
     def wait_for(self, number, status):
-        """Returns after this number of further answers of this status."""
+        """Wait for this number of further responses with this status."""
         with self.news:
             wanted = self.statuses[status] + number
             assert self.news.wait_for(lambda: self.statuses[status] >= wanted, PATIENCE_SECONDS), self.statuses
@@ -97,7 +97,7 @@ class Crowd:
 
 @pytest.fixture
 def crowd_that_saw_the_database_killed(filled, tmp_path):
-    """The customers, gone home, after the database was killed and started again among their bookings."""
+    """The customers, after the database was killed and restarted during their bookings."""
     database, *data = filled
     with served(database.url, *data, tmp_path) as service:
         crowd = Crowd(service)
@@ -128,7 +128,7 @@ def test_bookings_survive_the_database_killed_and_started_again_under_load(
 
 
 class Relay(BaseRequestHandler):
-    """Passes on one connection's bytes, both ways, until it cuts it."""
+    """Forwards one connection's bytes in both directions until it closes the connection."""
 
     def handle(self):
         with socket.socket(socket.AF_UNIX) as database, suppress(ConnectionError):
@@ -150,7 +150,7 @@ class Relay(BaseRequestHandler):
 
 
 class Proxy(ThreadingTCPServer):
-    """Stands before the database. On request it lets a commit pass and drops the answer with the connection."""
+    """A proxy in front of the database; on request it forwards a commit and drops the response and the connection."""
 
     def __init__(self, database):
         super().__init__(("127.0.0.1", 0), Relay)
@@ -179,7 +179,7 @@ def service(filled, proxy, tmp_path):
         yield service
 
 
-def test_a_commit_whose_answer_got_lost_is_answered_under_its_key_with_the_booking(service, proxy, database):
+def test_a_commit_with_a_lost_response_is_replayed_by_its_key(service, proxy, database):
     proxy.cut_next_commit.set()
     answer = service.book(0, 7, key="k")
     assert proxy.has_cut.is_set()
@@ -187,7 +187,7 @@ def test_a_commit_whose_answer_got_lost_is_answered_under_its_key_with_the_booki
     assert stored(database, "id, seat_number") == [(answer.body["id"], 7)]
 
 
-def test_a_commit_whose_answer_got_lost_is_found_again_without_a_key(service, proxy, database):
+def test_a_commit_with_a_lost_response_is_found_without_a_key(service, proxy, database):
     proxy.cut_next_commit.set()
     answer = service.book(0, 7)
     assert proxy.has_cut.is_set()

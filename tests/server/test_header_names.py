@@ -56,7 +56,7 @@ def test_a_name_with_an_underscore_does_not_replace_the_proxy_s(ask, name, is_fi
     assert [sign_up(ask, *headers(number)) for number in range(LIMIT + 1)] == [201] * LIMIT + [429]
 
 
-def test_a_name_with_an_underscore_alone_says_nothing(ask):
+def test_a_name_with_an_underscore_is_ignored(ask):
     assert [sign_up(ask, f"X_Forwarded_For: 192.0.2.{number}") for number in range(LIMIT + 1)] == [201] * LIMIT + [429]
 
 
@@ -70,7 +70,7 @@ def test_a_name_with_an_underscore_alone_says_nothing(ask):
         (["X-Forwarded-Proto: https", "X_Forwarded_Proto: http"], 200),
     ],
 )
-def test_only_the_proxy_s_header_says_that_a_request_is_encrypted(ask, headers, status):
+def test_only_the_proxy_s_header_marks_a_request_as_encrypted(ask, headers, status):
     assert ask("GET /api/movies/", *headers)[0] == status
 
 
@@ -79,7 +79,7 @@ def test_the_id_of_a_request_comes_from_its_own_header(ask):
     assert ask("GET /api/movies/", *headers)[1]["X-Request-ID"] == "own"
 
 
-def test_a_key_with_an_underscore_is_no_key(ask, service):
+def test_an_idempotency_key_with_an_underscore_is_ignored(ask, service):
     headers = [
         f"Authorization: Bearer {service.tokens[0]}",
         "X-Forwarded-Proto: https",
@@ -113,6 +113,6 @@ def test_a_token_that_is_not_ascii_gets_no_anonymous_seat_map(ask, service, head
     assert (answer[0], json.loads(answer[2])["code"]) == (401, "bad_authorization_header")
 
 
-def test_a_type_with_an_underscore_is_no_type(ask):
+def test_a_content_type_with_an_underscore_is_ignored(ask):
     headers = ["X-Forwarded-Proto: https", "Content_Type: text/plain", "Content-Type: application/json"]
     assert ask("POST /api/token/", *headers, body=b"{}")[0] == 400

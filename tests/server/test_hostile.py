@@ -1,4 +1,4 @@
-"""Hostile requests on a socket of the real server, as no HTTP library would send them."""
+"""Hostile requests on a socket of the real server, which no HTTP library would send."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def send(service):
-    """Sends bytes and gives the answer; None where the server hung up or waits for the rest of a request."""
+    """Send bytes and return the response; None if the server closed the connection or waits for more."""
 
     def send(raw):
         with socket.create_connection(("127.0.0.1", service.port), WAIT_SECONDS) as client:
@@ -77,13 +77,13 @@ def survives_paths_and_headers(send, line, query, header, value):
     check_api(send(request(b"GET " + line + b"?page=" + query, header + b": " + as_bytes(value))))
 
 
-def test_no_path_query_or_header_breaks_the_server(send):
+def test_no_path_query_or_header_causes_a_server_error(send):
     survives_paths_and_headers(send)
     assert send(request(b"GET /api/movies/")).status == 200
 
 
 @pytest.mark.parametrize("raw", RAW_VALUES, ids=range(len(RAW_VALUES)))
-def test_no_body_breaks_the_server(service, send, raw):
+def test_no_body_causes_a_server_error(service, send, raw):
     reply = send(booking_of(service, b'{"seat_number": ' + as_bytes(raw) + b"}"))
     check_api(reply)
     assert reply.status in (201, 400, 409)
@@ -91,7 +91,7 @@ def test_no_body_breaks_the_server(service, send, raw):
 
 @pytest.mark.parametrize("content_type", CONTENT_TYPES)
 @pytest.mark.parametrize("path", [b"POST /api/signup/", b"GET /api/movies/", b"POST /admin/login/", b"GET /healthz"])
-def test_no_content_type_breaks_the_server(send, path, content_type):
+def test_no_content_type_causes_a_server_error(send, path, content_type):
     reply = send(
         request(path, b"Content-Type: " + as_bytes(content_type), b"Cookie: csrftoken=" + b"a" * 32, body=b"x")
     )
@@ -99,7 +99,7 @@ def test_no_content_type_breaks_the_server(send, path, content_type):
 
 
 @pytest.mark.parametrize("content_type", ["charset*=utf-8''%00", "charset*=bogus''utf-8", "x*=a''b"])
-def test_a_content_type_whose_parameters_make_no_sense_is_read_without_them(service, send, content_type):
+def test_invalid_parameters_of_a_content_type_are_ignored(service, send, content_type):
     path = b"POST /api/shows/%d/book/" % service.shows[1]
     token = b"Authorization: Bearer " + service.tokens[1].encode()
     kind = b"Content-Type: application/json; " + content_type.encode()
@@ -114,7 +114,7 @@ def test_a_content_type_whose_parameters_make_no_sense_is_read_without_them(serv
 @pytest.mark.parametrize(
     "end", [b"\r\nX-Injected: yes", b"\nX-Injected: yes", b"\rX-Injected: yes", b"%0d%0aX-Injected: yes"]
 )
-def test_no_header_of_a_client_becomes_one_of_the_answer(service, send, header, end):
+def test_no_header_of_a_client_becomes_one_of_the_response(service, send, header, end):
     reply = send(booking_of(service, b'{"seat_number": 0}', header + b": a" + end))
     assert reply is None or (reply.status, "X-Injected" in reply.headers) == (400, False)
 
@@ -122,7 +122,7 @@ def test_no_header_of_a_client_becomes_one_of_the_answer(service, send, header, 
 @pytest.mark.parametrize(
     "path", [b"/api/movies%0d%0aX-Injected:%20yes/", b"/%0d%0aX-Injected:%20yes", b"/swagger%0d%0a"]
 )
-def test_no_path_becomes_a_header_of_the_answer(send, path):
+def test_no_path_becomes_a_header_of_the_response(send, path):
     reply = send(request(b"GET " + path))
     assert (reply.status, "X-Injected" in reply.headers) == (404, False)
 
@@ -164,7 +164,7 @@ def test_invalid_http_is_refused(send, raw):
     assert reply is None or 400 <= reply.status < 500 or reply.status == 505
 
 
-def test_the_server_goes_on_and_has_sold_nothing_twice(service, send):
+def test_the_server_still_works_and_has_sold_no_seat_twice(service, send):
     for _ in range(2):
         send(booking_of(service, b'{"seat_number": 9}'))
     assert send(request(b"GET /api/movies/")).status == 200

@@ -1,6 +1,6 @@
-"""A worker that is killed at any step: no mail and no refund is lost, and none is done twice but for one gap.
+"""A worker that is killed at any step loses no mail and no refund, and repeats none, with one exception.
 
-The gap is between the mail server's acceptance of a mail and the note that it is sent; both mails have one Message-ID.
+The exception is between the acceptance of a mail by the server and its record; both mails have one Message-ID.
 """
 
 import signal
@@ -70,7 +70,7 @@ def book(user):
 
 
 @pytest.mark.parametrize("step", [*CLAIM, *MAIL, *END])
-def test_a_mail_arrives_and_twice_only_where_nobody_knows_that_it_did(ann, inbox, port, calls, step):
+def test_a_mail_arrives_twice_only_if_its_acceptance_was_not_stored(ann, inbox, port, calls, step):
     book(ann)
     assert exit_code(work, step, port, calls) == KILLED
     assert exit_code(work_later, port, calls) == 0
@@ -109,8 +109,8 @@ def test_each_account_gets_one_link_for_a_new_password(ann, inbox, port, calls, 
     assert (len(ids(inbox)), states()) == (2, {"SUCCESSFUL"})
 
 
-def test_a_worker_that_nobody_kills_does_everything_once(ann, inbox, port, calls):
-    """The control: what is counted above comes from the workers."""
+def test_without_kills_everything_is_done_once(ann, inbox, port, calls):
+    """The control: without kills, each task is run once."""
     refunded_order(ann)
     assert exit_code(work, "", port, calls) == 0
     assert exit_code(work_later, port, calls) == 0

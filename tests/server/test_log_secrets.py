@@ -1,4 +1,4 @@
-"""No secret that a client sent or got stands in what the service writes, whatever happened."""
+"""No secret that a client sent or received is in the service's output."""
 
 import json
 import re
@@ -33,7 +33,7 @@ User.objects.create_user("broken", password={BOSS_PASSWORD!r})
 
 @dataclass
 class Visit:
-    """A client's visit: what it sent and got that nobody else should read, and the statuses of the answers."""
+    """Requests of a client: the secrets that it sent and received, and the statuses of the responses."""
 
     service: Service
     folder: Path
@@ -41,15 +41,15 @@ class Visit:
     statuses: list[int] = field(default_factory=list)
 
     def post(self, path, body, **headers):
-        """The answer to a body in JSON, whose tokens are secrets too."""
+        """Send a JSON body and return the response's body, whose tokens are secrets."""
         status, _, text = self.service.ask("POST", path, json.dumps(body), Content_Type="application/json", **headers)
         self.statuses.append(status)
-        told = json.loads(text) if text else {}
-        self.secrets |= {told[name] for name in ("access", "refresh") if name in told}
-        return told
+        result = json.loads(text) if text else {}
+        self.secrets |= {result[name] for name in ("access", "refresh") if name in result}
+        return result
 
     def form(self, path, fields, cookies):
-        """The headers of the answer to a form of the admin."""
+        """Send a form of the admin, and return the headers of the response."""
         csrf_token = re.search("csrftoken=([^;]+)", cookies)[1]
         headers = {"Content_Type": FORM, "Cookie": cookies, "Referer": f"http://127.0.0.1:{self.service.port}/"}
         body = urlencode(fields | {"csrfmiddlewaretoken": csrf_token})
@@ -58,21 +58,21 @@ class Visit:
         return answered
 
     def cookies(self):
-        """As the admin's sign-in page sets them."""
+        """Return the cookies of the admin's sign-in page."""
         _, headers, page = self.service.ask("GET", "/admin/login/")
         [cookie] = re.findall("csrftoken=[^;]+", headers["Set-Cookie"])
         self.secrets |= {cookie.removeprefix("csrftoken="), *re.findall('csrfmiddlewaretoken" value="([^"]+)', page)}
         return cookie
 
     def written(self):
-        """All that the service wrote, once it has told of the last request."""
+        """Return the service's output after it has logged the last request."""
         last = uuid4().hex
         self.service.ask("GET", "/api/movies/", X_Request_ID=last)
         wait_until(lambda: last in self.service.stdout.read_text())
         return "".join(path.read_text() for path in [*self.folder.glob("*.out"), *self.folder.glob("*.err")])
 
-    def told(self):
-        """The secrets that stand there."""
+    def logged_secrets(self):
+        """Return the secrets in the service's output."""
         text = self.written()
         return sorted(secret for secret in self.secrets if secret in text)
 
@@ -84,7 +84,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service(folder):
-    """With its static files, which the admin's pages name."""
+    """The service with the static files of the admin's pages."""
     database_url, *data = filled_sqlite(folder)
     settings = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "STATIC_ROOT": f"{folder}/static"}
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
@@ -101,13 +101,13 @@ def visit(service, folder):
 
 
 def break_account(visit, name):
-    """Bytes are no hash: who signs in with that name makes the service crash."""
+    """Stores an invalid hash, so that a sign-in with this username crashes."""
     with closing(sqlite3.connect(visit.folder / "db.sqlite3")) as database:
         database.execute("UPDATE booking_user SET password = X'00' WHERE username = ?", [name])
         database.commit()
 
 
-def test_no_secret_of_a_visit_is_written(visit):
+def test_no_secret_of_a_customer_is_logged(visit):
     account = {"username": "esha", "password": PASSWORD}
     visit.post("/api/signup/", account | {"email": EMAIL})
     visit.post("/api/token/", account | {"password": WRONG})
@@ -121,10 +121,10 @@ def test_no_secret_of_a_visit_is_written(visit):
     visit.post("/api/token/blacklist/", {"refresh": tokens["refresh"]})
     visit.service.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
     assert visit.statuses[:8] == [201, 401, 200, 200, 201, 422, 204, 401]
-    assert visit.told() == []
+    assert visit.logged_secrets() == []
 
 
-def test_no_secret_of_a_sign_in_to_the_admin_is_written(visit):
+def test_no_secret_of_a_sign_in_to_the_admin_is_logged(visit):
     cookies = visit.cookies()
     visit.form("/admin/login/", {"username": "boss", "password": WRONG}, cookies)
     answered = visit.form("/admin/login/?next=/admin/", {"username": "boss", "password": BOSS_PASSWORD}, cookies)
@@ -132,27 +132,27 @@ def test_no_secret_of_a_sign_in_to_the_admin_is_written(visit):
     visit.secrets.add(session)
     visit.service.ask("GET", "/admin/", Cookie=f"sessionid={session}")
     assert visit.statuses == [200, 302]
-    assert visit.told() == []
+    assert visit.logged_secrets() == []
 
 
-def test_no_secret_of_a_crash_is_written(visit):
+def test_no_secret_of_a_crash_is_logged(visit):
     break_account(visit, "broken")
     visit.post("/api/token/", {"username": "broken", "password": BOSS_PASSWORD, "note": EMAIL})
     visit.form("/admin/login/", {"username": "broken", "password": BOSS_PASSWORD, "note": EMAIL}, visit.cookies())
     assert visit.statuses == [500, 500]
     assert "Crash in token" in visit.written()
     assert "Internal Server Error: admin:login" in visit.written()
-    assert visit.told() == []
+    assert visit.logged_secrets() == []
 
 
-def test_no_secret_in_a_path_or_a_query_is_written(visit):
+def test_no_secret_in_a_path_or_a_query_is_logged(visit):
     visit.secrets |= {"token-in-a-query", "token-in-a-path"}
     visit.service.ask("GET", "/api/movies/?token=token-in-a-query")
     visit.service.ask("GET", "/api/bookings/token-in-a-path/")
-    assert visit.told() == []
+    assert visit.logged_secrets() == []
 
 
-def test_the_search_would_find_a_written_secret(visit):
+def test_the_search_finds_a_logged_secret(visit):
     visit.secrets.add("id-that-is-written")
     visit.service.ask("GET", "/api/movies/", X_Request_ID="id-that-is-written")
-    assert visit.told() == ["id-that-is-written"]
+    assert visit.logged_secrets() == ["id-that-is-written"]

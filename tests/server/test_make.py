@@ -52,7 +52,7 @@ class Make:
 
     @property
     def commands(self):
-        """The command lines of all processes of the session that have not ended."""
+        """Return the command lines of all processes of the session that have not ended."""
         found = []
         for entry in Path("/proc").iterdir():
             with suppress(OSError):
@@ -62,7 +62,7 @@ class Make:
         return [command for command in found if command]
 
     def ask(self, path, body=None, **headers):
-        """The answer to a GET, or to a POST of the body."""
+        """Return the response to a GET, or to a POST of the body."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -72,7 +72,7 @@ class Make:
             return json.load(answer)
 
     def is_up(self):
-        """Whether the service answers and the worker works."""
+        """Return whether the service responds and the worker runs."""
         assert self.process.poll() is None, self.output.read_text()
         with suppress(OSError):
             self.ask("/api/movies/")
@@ -98,7 +98,7 @@ def end_by_ctrl_c(make):
 
 
 def book_by_mail(make):
-    """Books a seat for a customer with an e-mail address."""
+    """Book a seat for a customer with an e-mail address."""
     account = {"username": "ann", "password": "a fine pass phrase"}
     make.ask("/api/signup/", {**account, "email": "ann@example.com"})
     token = make.ask("/api/token/", account)["access"]
@@ -115,7 +115,7 @@ def test_make_run_prints_mail_until_ctrl_c_ends_the_service_and_its_worker(proje
         assert NO_MAIL not in make.output.read_text()
 
 
-def test_make_serve_says_that_it_sends_no_mail_until_ctrl_c_ends_the_service_and_its_worker(project):
+def test_make_serve_sends_no_mail_until_ctrl_c_ends_the_service_and_its_worker(project):
     with made(project, "serve") as make:
         end_by_ctrl_c(make)
         assert NO_MAIL in make.output.read_text()

@@ -62,7 +62,7 @@ def site(filled):
 
 
 def audit(url):
-    """The breaches of the rules that are stored."""
+    """Return the stored breaches of the rules."""
     done = run(url, "manage.py", "audit")
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
@@ -71,7 +71,7 @@ def audit(url):
 
 
 class Customer:
-    """Sends requests of many kinds and notes each answer's status and what was wrong with its body."""
+    """Sends requests of many kinds, and records the status and the faults of each response."""
 
     def __init__(self, service, number):
         self.service = service
@@ -101,7 +101,7 @@ class Customer:
         return self
 
     def book(self, seat):
-        """Two customers want this seat."""
+        """Request this seat for two customers."""
         status, booking = self.ask("POST", f"shows/{self.show}/book/", {"seat_number": seat})
         if status == 201:
             self.expect((booking["seat_number"], booking["show"]["id"]), (seat, self.show))
@@ -130,14 +130,14 @@ class Customer:
 
 
 def visits(service):
-    """The number of answers by status, and what was wrong with them, of all customers together."""
+    """Return the number of responses by status, and their faults, of all customers together."""
     customers = [Customer(service, number) for number in range(CUSTOMERS)]
     with ThreadPoolExecutor(CUSTOMERS) as pool:
         done = list(pool.map(Customer.visit, customers))
     return sum((customer.statuses for customer in done), Counter()), [w for customer in done for w in customer.wrong]
 
 
-def test_a_connection_finds_out_whether_it_leads_to_a_pool(site, caplog):
+def test_a_connection_detects_a_pool(site, caplog):
     direct = f"host={site.database.folder} user=postgres dbname=postgres"
     for url, is_pooled in ((direct, False), (site.pool, True)):
         with Connection.connect(url) as own:
@@ -149,7 +149,7 @@ def test_a_connection_finds_out_whether_it_leads_to_a_pool(site, caplog):
 # --- With DATABASE_POOLED unset, true, and false, which is wrong here -------------------------
 
 
-def test_an_undeclared_pool_is_found_and_no_request_fails(site, tmp_path):
+def test_an_undeclared_pool_is_detected_and_no_request_fails(site, tmp_path):
     with site.serving(tmp_path) as service:
         statuses, wrong = visits(service)
         assert (statuses.keys() - {200, 201, 409}, wrong) == (set(), [])
@@ -172,7 +172,7 @@ def test_a_declared_pool_gets_no_warning_and_no_request_fails(site, tmp_path):
         assert json.loads(service.ask("GET", "/readyz")[2]) == {"status": "ok"}
 
 
-def test_where_a_pool_is_denied_no_answer_is_wrong(site, tmp_path):
+def test_with_a_wrong_declaration_of_the_pool_no_response_is_wrong(site, tmp_path):
     with site.serving(tmp_path, DATABASE_POOLED="false") as service:
         statuses, wrong = visits(service)
         assert (statuses.keys() - {200, 201, 409, 503}, wrong) == (set(), [])

@@ -1,4 +1,4 @@
-"""Bodies that arrive slowly, or not whole, on sockets of the real server."""
+"""Slow and incomplete bodies, on sockets of the real server."""
 
 import json
 import socket
@@ -19,9 +19,9 @@ from tests.service import PATIENCE_SECONDS, filled_sqlite, run, served, wait_unt
 pytestmark = pytest.mark.server
 
 REQUEST_SECONDS = 2
-# More than all workers have threads.
+# More than the threads of all workers.
 SLOW_BODIES = 20
-# A few times what it takes, for a loaded machine.
+# Several times the usual duration, for a loaded machine.
 SOON_SECONDS = 2
 TIMED_OUT = {"detail": "The body did not arrive in time.", "code": "request_timeout"}
 INCOMPLETE = {"detail": "The body is shorter than Content-Length says.", "code": "incomplete_body"}
@@ -47,7 +47,7 @@ def service(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service_that_waits_long(data, tmp_path_factory):
-    """A service that cuts no slow body."""
+    """A service that cancels no slow body."""
     with served(*data, tmp_path_factory.mktemp("waits-long"), REQUEST_SECONDS="600") as service:
         yield service
 
@@ -128,7 +128,7 @@ def seconds(function, *arguments):
 
 
 @pytest.mark.parametrize("begin", [b"", b"{"])
-def test_a_body_that_does_not_arrive_is_cut_at_the_deadline(service, begin):
+def test_a_missing_body_is_cancelled_at_the_deadline(service, begin):
     with Client(service) as client:
         began = time.monotonic()
         client.begin_booking(1_000)
@@ -139,7 +139,7 @@ def test_a_body_that_does_not_arrive_is_cut_at_the_deadline(service, begin):
         assert client.is_at_its_end()
 
 
-def test_a_body_that_arrives_byte_by_byte_is_cut_at_the_deadline(service):
+def test_a_body_that_arrives_byte_by_byte_is_cancelled_at_the_deadline(service):
     with Client(service) as client:
         client.begin_booking(1_000)
         client.socket.settimeout(0.1)
@@ -152,7 +152,7 @@ def test_a_body_that_arrives_byte_by_byte_is_cut_at_the_deadline(service):
                 continue
 
 
-def test_a_late_answer_is_written_down_once(service):
+def test_a_late_response_is_logged_once(service):
     with Client(service) as client:
         client.begin("/api/token/", 1_000, "X-Request-ID: late")
         assert client.answer()[1]["X-Request-ID"] == "late"
@@ -168,7 +168,7 @@ def test_outside_the_api_a_late_body_is_refused_in_plain_text(service):
     assert (status, headers["Content-Type"], body.strip()) == (408, "text/plain", TIMED_OUT["detail"].encode())
 
 
-def test_a_slow_body_that_arrives_in_time_is_taken(service, database):
+def test_a_slow_body_that_arrives_in_time_is_accepted(service, database):
     body = b'{"seat_number": 50}'
     with Client(service) as client:
         client.begin_booking(len(body))
@@ -185,11 +185,11 @@ def test_a_slow_body_that_arrives_in_time_is_taken(service, database):
     assert 50 in seats(database, service.shows[0])
 
 
-def test_nothing_waits_for_the_body_of_a_get(service):
+def test_a_get_does_not_wait_for_a_body(service):
     assert service.ask("GET", "/healthz", Content_Length="1000")[0] == 200
 
 
-def test_a_connection_is_kept_while_others_are_cut(service):
+def test_other_connections_stay_open_when_one_is_closed(service):
     """Idle and busy ones, whose client and head are those of the slow ones."""
     with ExitStack() as stack:
         steady = [stack.enter_context(Client(service)) for _ in range(4)]
@@ -220,7 +220,7 @@ def test_the_service_answers_while_bodies_are_slow(service_that_waits_long):
         assert time.monotonic() - began < 10 * SOON_SECONDS
 
 
-def test_a_worker_of_one_thread_lets_one_body_be_slow(data, tmp_path):
+def test_a_worker_with_one_thread_answers_while_a_body_is_slow(data, tmp_path):
     with served(*data, tmp_path, WORKERS="1", THREADS="1", REQUEST_SECONDS="1") as service, ExitStack() as stack:
         [slow] = slow_bodies(stack, service, 1)
         assert service.ask("GET", "/healthz")[0] == 200
@@ -250,7 +250,7 @@ def form(*fields):
     return "".join([*parts, "--X--\r\n"]).encode()
 
 
-def test_json_that_ends_too_soon_books_nothing(service, database):
+def test_truncated_json_books_nothing(service, database):
     with Client(service) as client:
         client.begin_booking(60, customer=2)
         client.send(b'{"seat_number": 20}')
@@ -268,7 +268,7 @@ def test_json_of_a_client_that_hangs_up_books_nothing(service, database):
     assert 20 not in seats(database, service.shows[2])
 
 
-def test_a_staff_form_that_ends_too_soon_sells_nothing(service, database, staff_cookie):
+def test_a_truncated_form_of_staff_sells_nothing(service, database, staff_cookie):
     show = service.shows[3]
     fields = f"csrfmiddlewaretoken={'a' * 32}&customer=customer&seats=1,22".encode()
     kind = "Content-Type: application/x-www-form-urlencoded"
@@ -292,7 +292,7 @@ def uploads(database):
 
 
 @pytest.mark.parametrize("rows", [1, 20_000])
-def test_an_upload_that_ends_too_soon_is_not_stored(service, database, staff_cookie, rows):
+def test_a_truncated_upload_is_not_stored(service, database, staff_cookie, rows):
     """More than Django takes for a body that is read whole, and less."""
     lines = [f"Film {rows} of {number},90,,,,{'x' * 60}" for number in range(rows)]
     text = "\n".join(["title,duration_minutes,certificate,release_date,genre,director", *lines])
@@ -315,7 +315,7 @@ def test_an_upload_that_ends_too_soon_is_not_stored(service, database, staff_coo
     assert uploads(database) == before + 1
 
 
-def test_a_probe_is_refused_as_anything_else(service):
+def test_a_probe_with_an_incomplete_body_is_refused(service):
     with Client(service) as client:
         client.begin("/healthz", 10)
         client.socket.shutdown(socket.SHUT_WR)
@@ -332,13 +332,13 @@ def says_what_came(environ, start_response):
 
 
 @pytest.mark.parametrize(("length", "answer"), [(4, b"body"), (5, b"incomplete_body")])
-def test_bodies_from_another_server_are_read_whole_too(length, answer):
+def test_bodies_from_another_server_are_read_completely(length, answer):
     environ = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": str(length), "wsgi.input": BytesIO(b"body")}
     assert b"".join(WholeBody(says_what_came)(environ, lambda *_: None)) == answer
 
 
 @pytest.mark.parametrize(("fault", "status"), [("incomplete_body", 400), (LATE, 408)])
-def test_a_request_whose_body_is_at_fault_reaches_no_view(fault, status):
+def test_a_request_with_an_incomplete_body_reaches_no_view(fault, status):
     request = RequestFactory().post("/api/token/", **{FAULT: fault})
     answer = RequestBounds(lambda _: HttpResponse())(request)
     assert (answer.status_code, json.loads(answer.content)["code"]) == (status, fault)

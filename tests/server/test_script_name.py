@@ -37,7 +37,7 @@ def service(tmp_path_factory):
 
 
 def get(service, path, method="GET", **headers):
-    """What a client gets through the proxy, which passes on nothing outside the path."""
+    """Send a request through the proxy, which forwards nothing outside the path."""
     assert path.startswith(f"{PREFIX}/")
     return service.ask(method, path.removeprefix(PREFIX), **headers)
 
@@ -59,7 +59,7 @@ def test_style_sheets_refer_to_files_below_the_path(service):
     assert {get(service, address, "HEAD")[0] for address in files} == {200}
 
 
-def test_the_document_names_the_path(service):
+def test_the_document_contains_the_path(service):
     _, _, text = get(service, f"{PREFIX}/swagger.json")
     assert json.loads(text)["basePath"] == f"{PREFIX}/api"
 
@@ -82,7 +82,7 @@ def test_pages_of_a_list_refer_to_each_other_below_the_path(service):
     assert json.loads(text)["next"] == f"http://127.0.0.1:{service.port}{PREFIX}/api/movies/?page=2&page_size=1"
 
 
-def test_the_api_s_own_path_refers_below_the_path(service):
+def test_the_root_of_the_api_links_below_the_path(service):
     _, _, text = get(service, f"{PREFIX}/api/")
     prefix = f"http://127.0.0.1:{service.port}{PREFIX}/"
     assert {link.startswith(prefix) for link in json.loads(text).values()} == {True}
@@ -93,7 +93,7 @@ def test_errors_below_the_path_are_json(service):
     assert (status, headers["Content-Type"]) == (404, "application/json")
 
 
-def test_probes_are_asked_without_the_path(service):
+def test_probes_have_no_path(service):
     assert service.ask("GET", "/healthz")[0] == 200
 
 

@@ -1,4 +1,4 @@
-"""The service as operators run it: probes, log lines, metrics of several workers, and its end under load."""
+"""The service as operators run it: probes, log lines, metrics of several workers, and stopping under load."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def service(tmp_path):
         yield service
 
 
-def test_a_service_whose_database_is_away_is_alive_but_not_ready(tmp_path):
+def test_a_service_without_its_database_is_alive_but_not_ready(tmp_path):
     with served(NOWHERE, [], [], tmp_path, WORKERS="1") as service:
         answers = [service.ask("GET", path) for path in ("/healthz", "/readyz")]
     assert [(status, json.loads(text)) for status, _, text in answers] == [
@@ -31,7 +31,7 @@ def test_a_service_whose_database_is_away_is_alive_but_not_ready(tmp_path):
     ]
 
 
-def test_a_service_is_ready_once_the_migrations_are_there(tmp_path):
+def test_a_service_is_ready_after_the_migrations(tmp_path):
     database_url = f"sqlite:///{tmp_path}/db.sqlite3"
     with served(database_url, [], [], tmp_path, WORKERS="1") as service:
         before = service.ask("GET", "/readyz")
@@ -47,7 +47,7 @@ def lines_of(service, number):
     return [json.loads(line) for line in service.stdout.read_text().splitlines()]
 
 
-def test_each_request_is_a_line_of_json(service):
+def test_each_request_is_logged_as_a_line_of_json(service):
     service.ask("GET", "/api/movies/?search=secret-search", X_Request_ID="first")
     service.book(0, 1)
     movies, booking = lines_of(service, 2)
@@ -65,13 +65,13 @@ def test_each_request_is_a_line_of_json(service):
 
 
 def samples(service):
-    """The figures at /metrics by name and labels."""
+    """Return the metrics by name and labels."""
     status, _, text = service.ask("GET", "/metrics", Authorization=f"Bearer {METRICS_TOKEN}")
     assert status == 200
     return {name: float(value) for name, value in re.findall(r"^([^# ]\S*) (\S+)$", text, re.MULTILINE)}
 
 
-def test_the_figures_of_all_workers_are_added_up(service):
+def test_the_metrics_of_all_workers_are_added_up(service):
     for seat in range(1, 21):
         service.book(0, seat)
     service.book(0, 1)
@@ -88,7 +88,7 @@ def test_the_figures_of_all_workers_are_added_up(service):
 
 
 class Customers:
-    """Each books one seat after another at the first of two services, and at the other where it doesn't answer."""
+    """Customers who book one seat after another at the first of two services, or at the second if it fails."""
 
     def __init__(self, *services):
         self.services = services
@@ -112,7 +112,7 @@ class Customers:
         raise AssertionError("No service answers.")
 
     def wait_for(self, number, service):
-        """Returns once the service has given `number` answers."""
+        """Wait until the service has sent `number` responses."""
         with self.news:
             assert self.news.wait_for(lambda: self.answered_by(service) >= number, PATIENCE_SECONDS)
 
@@ -120,7 +120,7 @@ class Customers:
         return sum(by is service for by, _ in self.answers)
 
 
-def test_a_service_that_is_stopped_ends_what_it_began(tmp_path):
+def test_a_stopped_service_finishes_its_requests(tmp_path):
     database_url, *data = filled_sqlite(tmp_path)
     # Enough for no worker to refuse a customer because its threads wait.
     threads = {"THREADS": str(CUSTOMERS + 2)}

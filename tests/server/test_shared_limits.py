@@ -1,4 +1,4 @@
-"""A limit is one for all workers, and exact however many try at once: 2 processes, 8 threads in each, a limit of 10."""
+"""All workers share a limit, which is exact: 2 processes with 8 threads each and a limit of 10."""
 
 import json
 import sys
@@ -17,17 +17,17 @@ from tests.service import python, serving
 pytestmark = [pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 PROCESSES = 2
-TRIES = 8
+ATTEMPTS = 8
 
 
 # --- In each of the processes -----------------------------------------------------------------
 
 
 def try_at_once(call):
-    """Makes TRIES calls at the same time, once its standard input has a line, and prints how many were allowed."""
+    """Run ATTEMPTS calls at the same time, once the standard input has a line, and print the number of allowed ones."""
     print("ready", flush=True)
     sys.stdin.readline()
-    print(at_once([call] * TRIES).count(True))
+    print(at_once([call] * ATTEMPTS).count(True))
 
 
 def try_counted():
@@ -47,7 +47,7 @@ def try_per_process():
 
 
 def let_through(call):
-    """How many tries all processes together let through."""
+    """Return the number of attempts that all processes together allow."""
     code = f"import django; django.setup(); from {__name__} import {call}; {call}()"
     processes = [python("-c", code) for _ in range(PROCESSES)]
     for process in processes:
@@ -63,17 +63,17 @@ def let_through(call):
 # --- The tests --------------------------------------------------------------------------------
 
 
-def test_the_database_lets_exactly_the_limit_through():
+def test_counters_in_the_database_allow_exactly_the_limit():
     assert let_through("try_counted") == 10
 
 
 @pytest.mark.once
-def test_control_a_count_of_each_process_s_own_lets_more_through():
-    assert let_through("try_per_process") == PROCESSES * TRIES
+def test_counters_in_each_process_allow_more_than_the_limit():
+    assert let_through("try_per_process") == PROCESSES * ATTEMPTS
 
 
 def sign_in(port):
-    """The status of the answer to a wrong password. A busy service is asked again."""
+    """Return the status of a sign-in with a wrong password, which is repeated while the service is busy."""
     status = 503
     while status == 503:
         client = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -87,7 +87,7 @@ def sign_in(port):
 
 
 @pytest.mark.once
-def test_two_workers_of_the_real_server_let_10_of_32_sign_ins_through():
+def test_two_workers_of_the_server_allow_10_of_32_sign_ins():
     with serving(workers=2, LIMIT_TOKEN="10/hour") as port, ThreadPoolExecutor(32) as pool:
         statuses = list(pool.map(lambda _: sign_in(port), range(32)))
     assert Counter(statuses) == {401: 10, 429: 22}

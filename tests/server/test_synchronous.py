@@ -1,4 +1,4 @@
-"""A PostgreSQL that should wait for a replica with each commit, and has none: the answers, and their times.
+"""A PostgreSQL server whose commits wait for a missing replica: the responses and their times.
 
 The requests are sent in a process of its own; the server is the test's own too.
 """
@@ -19,7 +19,7 @@ ASK = f"import django; django.setup(); from {__name__} import ask; ask()"
 
 
 def ask():
-    """In a process of its own: sends each request that its standard input names and prints the answer."""
+    """Send each request of the standard input in a separate process, and print the responses."""
     from rest_framework.test import APIClient
 
     for line in sys.stdin:
@@ -33,11 +33,11 @@ def ask():
 class Site:
     def __init__(self, database, shows, tokens, process):
         self.database, self.shows, self.tokens, self.process = database, shows, tokens, process
-        # Who is the first to read a row may mark it, and such a mark, made with a count of tries, waits for a replica.
+        # The first reader of a row may set hint bits, which wait for a replica with the count of the attempts.
         self.run("VACUUM")
 
     def run(self, sql):
-        """As a superuser whose own commits wait for nobody."""
+        """Return a connection of a superuser whose commits don't wait for a replica."""
         with psycopg.connect(host=str(self.database.folder), user="postgres", autocommit=True) as connection:
             connection.execute("SET synchronous_commit = local")
             return connection.execute(sql)
@@ -90,7 +90,7 @@ def filled_site():
 
 @pytest.fixture
 def site(filled_site):
-    """No booking yet, and a replica wanted that is not there."""
+    """Deletes all bookings, and requires a replica that is missing."""
     filled_site.want_replica("nobody")
     yield filled_site
     filled_site.want_replica("")
@@ -103,7 +103,7 @@ def test_a_commit_whose_wait_was_cancelled_is_not_reported_as_a_booking(site):
     site.end_wait("pg_cancel_backend")
     status, _, body = site.answer()
     assert (status, body["code"]) == (503, "busy")
-    # It is there all the same, as after any commit whose answer got lost.
+    # It is stored nevertheless, as after any commit whose response was lost.
     assert site.seats() == [(7,)]
 
 
@@ -122,7 +122,7 @@ def test_a_commit_whose_wait_was_cancelled_is_reported_once_no_replica_is_requir
     assert (status, body["seat_number"], site.seats()) == (201, 7, [(7,)])
 
 
-def test_a_commit_that_waits_too_long_is_busy_and_seen_by_nobody(site):
+def test_a_commit_that_waits_too_long_is_busy_and_invisible(site):
     site.book(7, seconds=2)
     assert site.answer()[0] == 503
     assert (len(site.waiting()), site.seats()) == (1, [])

@@ -35,7 +35,7 @@ def process(path, call):
 
 
 def buy(first, last):
-    """In its own process: customers, each in a thread, who request seats 1 to 8 and one of their own."""
+    """In a separate process: customers, each in a thread, who request seats 1 to 8 and another one."""
     show = Show.objects.order_by("pk")[0]
     users = User.objects.filter(pk__range=(first, last))
     calls = [

@@ -58,7 +58,7 @@ def started(service):
 
 
 def is_gone(pid):
-    """Whether it has ended, even if nobody has asked for its exit status yet."""
+    """Return whether the process has ended, even if its exit status was not collected."""
     try:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -137,13 +137,13 @@ def test_only_a_worker_ends_with_its_parent(name, number):
 
 
 @linux
-def test_a_process_that_no_server_started_goes_on():
+def test_a_process_that_no_server_started_continues():
     end_with_parent()
     assert signal_at_parents_end() == 0
 
 
 @linux
-def test_a_worker_whose_parent_has_ended_before_ends_too():
+def test_a_worker_whose_parent_has_already_ended_ends():
     parent, pipe = start(start_worker_and_end)
     parent.join()
     assert pipe.recv() == "has outlived its parent"
@@ -208,7 +208,7 @@ def test_a_worker_with_heartbeats_is_not_killed(watchdog, child, tmp_path):
 
 
 @linux
-def test_a_process_that_is_no_worker_of_this_server_is_not_killed(watchdog, child, tmp_path):
+def test_a_process_that_is_not_a_worker_of_this_server_is_not_killed(watchdog, child, tmp_path):
     watchdog = Watchdog(tmp_path, os.getppid())
     path = tmp_path / f"{os.getppid()}-{child.pid}.beat"
     path.touch()
@@ -256,7 +256,7 @@ def test_a_worker_that_sends_heartbeats_checks_the_others(watchdog, child, tmp_p
 
 
 @linux
-def test_a_worker_that_can_not_send_heartbeats_kills_nobody(watchdog, child, tmp_path):
+def test_a_worker_without_heartbeats_of_its_own_kills_no_other(watchdog, child, tmp_path):
     file_of(child.pid, tmp_path)
     # A file can't be made in a folder that is missing.
     watchdog._own = tmp_path / "missing" / "own.beat"
@@ -265,7 +265,7 @@ def test_a_worker_that_can_not_send_heartbeats_kills_nobody(watchdog, child, tmp
 
 
 @linux
-def test_a_worker_begins_to_watch_and_another_process_does_not(tmp_path, monkeypatch):
+def test_only_workers_watch_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
     before = threading.active_count()
     watch_other_workers()

@@ -38,7 +38,7 @@ def test_the_export_contains_every_relation_to_the_account():
     assert {f"{relation.model.__name__}.{relation.field}" for relation in EXPORTED.values()} == relations()
 
 
-# What a customer's rows have besides: keys, secrets, search texts, and what is about staff or the service's own work.
+# Columns that the export leaves out: keys, secrets, search texts, and data about staff or internal work.
 NOT_EXPORTED = {
     "account": {"password", "session_key", "folded_first_name", "folded_last_name"},
     "orders": {"id", "user", "folded_name"},

@@ -37,6 +37,7 @@ from booking.services import (
     reissue_ticket,
     report_payment,
     report_refund,
+    sell_and_take_payment,
     sign_ticket,
     ticket_url,
 )
@@ -112,6 +113,15 @@ def test_without_a_provider_s_page_the_mail_leads_to_the_cinema(ann, show, setti
     [message] = sent()
     assert "You can pay at the cinema until the show starts.\n\n" in message.body
     assert "/pay/" not in message.body
+
+
+def test_a_sale_that_is_paid_at_once_causes_one_mail(ann, show):
+    clerk = make_user(is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)
+    sell_and_take_payment(user=ann, show_id=show.pk, seat_numbers=[3], sold_by=clerk, method="cash", now=NOW)
+    [message] = sent()
+    assert message.body.startswith("Dear ann,\n\nYour seats are booked and paid.\n\n")
+    assert "still to pay" not in message.body
 
 
 def test_a_customer_without_an_account_gets_mail_too(show):

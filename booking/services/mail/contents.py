@@ -142,12 +142,13 @@ class WithTickets(Contents):
 
 class OrderConfirmed(WithTickets):
     def own_variables(self) -> dict[str, Any]:
-        due = self.money.amounts(self.bookings).due
+        amounts = self.money.amounts(self.bookings)
+        due = amounts.due
         if due <= 0:
-            return {"due": "", "pay_url": ""}
+            return {"due": "", "is_paid": amounts.paid > 0, "pay_url": ""}
         token = PREVIEW if self.is_preview else sign_order_to_pay(self.order)
         pay_url = link("order_pay", token) if has_payment_page() else ""
-        return {"due": represent_amount(due), "pay_url": pay_url}
+        return {"due": represent_amount(due), "is_paid": False, "pay_url": pay_url}
 
 
 class PaymentReceived(WithTickets):

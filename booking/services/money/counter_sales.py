@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from booking.models import Booking, Payment, User
-from booking.services.mail.outbox import report_payment
 from booking.services.money.amounts import amount_owed
 from booking.services.money.payments import NothingDue, take_payment
 from booking.services.seats.bookings import book_seats
@@ -36,6 +35,8 @@ def sell_and_take_payment(
 ) -> PaidSale:
     """Sells the seats and stores that their prices were paid in cash or by card, in the open till of `sold_by`.
 
+    The mail that confirms the seats says that they are paid.
+
     `given` is the cash that the customer gave. `now` is UTC; for the rest see `book_seats`, whose refusals it raises,
     and NoOpenTill, NothingDue for free seats, and NotEnoughGiven.
     """
@@ -49,7 +50,6 @@ def sell_and_take_payment(
         payment = take_payment(
             show=show, reference=reference, method=method, amount=amount, given=given, by=sold_by, now=now
         )
-        report_payment(show=show, reference=reference, amount=amount, now=now)
         # The last attempt is the one that was committed.
         taken[:] = [payment]
 

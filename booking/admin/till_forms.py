@@ -39,3 +39,9 @@ class CloseTillForm(TillForm):
     class Meta(TillForm.Meta):
         fields = ("counted_cash", "note")
         help_texts = {"note": "For example, why cash is missing."}
+
+
+class CloseLeftTillForm(CloseTillForm):
+    """Closes the till of a clerk who left it open."""
+
+    note = forms.CharField(max_length=200, help_text="Why you close it in the place of its clerk.")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.common import RefusalFormMixin, counted
 from booking.admin.money import may_see_payments
-from booking.admin.till_forms import CloseTillForm, OpenTillForm, TillForm
+from booking.admin.till_forms import CloseLeftTillForm, CloseTillForm, OpenTillForm, TillForm
 from booking.models import Payment, Till, User, represent_amount
 
 
@@ -34,6 +34,10 @@ def difference_text(till: Till) -> str:
 
 def _own(request: HttpRequest) -> Till | None:
     return services.find_open_till(clerk=cast(User, request.user))
+
+
+def _sees_all(request: HttpRequest) -> bool:
+    return any(request.user.has_perm(f"booking.{name}_till") for name in ("view", "change"))
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -54,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
 class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     """Staff with `close_till` see their own tills, open one and close it; those with `view_till` see all tills.
 
-    Nobody closes the till of somebody else.
+    Staff with `change_till` also close a till that its clerk left open, with a note.
     """
 
     list_display = ("__str__", "opened_at", "closed_at", "expected", "counted_text", "difference", "note")
@@ -65,17 +69,19 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Till]:
         tills = Till.objects.select_related("clerk")
-        return tills if request.user.has_perm("booking.view_till") else tills.filter(clerk=request.user.pk)
+        return tills if _sees_all(request) else tills.filter(clerk=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.close_till")
 
     def has_view_permission(self, request: HttpRequest, obj: Till | None = None) -> bool:
-        return self.has_add_permission(request) or request.user.has_perm("booking.view_till")
+        return self.has_add_permission(request) or _sees_all(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Till | None = None) -> bool:
-        is_own = obj is None or (obj.clerk_id == request.user.pk and obj.closed_at is None)
-        return is_own and self.has_add_permission(request)
+        if obj and obj.closed_at is not None:
+            return False
+        is_own = obj is None or obj.clerk_id == request.user.pk
+        return (is_own and self.has_add_permission(request)) or request.user.has_perm("booking.change_till")
 
     def has_delete_permission(self, request: HttpRequest, obj: Till | None = None) -> bool:
         return False
@@ -100,7 +106,9 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     # --- The page -----------------------------------------------------------------------------
 
     def get_form(self, request: HttpRequest, obj: Till | None = None, change: bool = False, **kwargs: Any) -> Any:
-        form: type[TillForm] = CloseTillForm if obj else OpenTillForm
+        form: type[TillForm] = OpenTillForm
+        if obj:
+            form = CloseTillForm if obj.clerk_id == request.user.pk else CloseLeftTillForm
         return super().get_form(request, obj, change, form=form, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Till | None = None) -> Any:
@@ -164,21 +172,25 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Till, form: Any, change: bool) -> None:
         clerk, now, data = cast(User, request.user), timezone.now(), form.cleaned_data
         if change:
-            closed = services.close_till(
-                till_id=obj.pk, clerk=clerk, counted_cash=data["counted_cash"], note=data["note"], now=now
-            )
+            count = {"till_id": obj.pk, "counted_cash": data["counted_cash"], "note": data["note"], "now": now}
+            is_own = obj.clerk_id == clerk.pk
+            closed = services.close_till(clerk=clerk, **count) if is_own else services.close_left_till(**count)
             obj.expected_cash, obj.closed_at = closed.expected_cash, closed.closed_at
         else:
             obj.pk = services.open_till(clerk=clerk, opening_float=data["opening_float"], now=now).pk
             obj.clerk = clerk
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
-        return "Opened." if add else "Closed."
+        if add:
+            return "Opened."
+        is_own = form.instance.clerk_id == request.user.pk
+        return "Closed." if is_own else f"Closed for {form.instance.clerk}, who left it open."
 
     def response_add(self, request: HttpRequest, obj: Till, post_url_continue: str | None = None) -> HttpResponse:
         messages.success(request, "Your till is open.")
         return HttpResponseRedirect(page_of(obj))
 
     def response_change(self, request: HttpRequest, obj: Till) -> HttpResponse:
-        messages.success(request, f"Your till is closed. Difference: {difference_text(obj)}.")
+        whose = "Your till" if obj.clerk_id == request.user.pk else f"The till of {obj.clerk}"
+        messages.success(request, f"{whose} is closed. Difference: {difference_text(obj)}.")
         return HttpResponseRedirect(page_of(obj))

@@ -99,6 +99,7 @@ from booking.services.money.takings import MoneyLine, MoneyReport, read_money_re
 from booking.services.money.tills import (
     MAX_CASH,
     TillLine,
+    close_left_till,
     close_till,
     expected_cash,
     find_open_till,
@@ -310,6 +311,7 @@ __all__ = [
     "check_layout",
     "check_return_url",
     "clean_up",
+    "close_left_till",
     "close_till",
     "copy_show",
     "count_attempt",

@@ -9,6 +9,7 @@ from django.utils import timezone
 from booking import services
 from booking.models import Till
 from booking.services import close_till
+from booking.services.money.tills import OtherClerksTill
 from tests.admin.orders import links_of, text_of
 from tests.factories import make_user
 from tests.staff import page_messages, signed_in_as, staff_with
@@ -131,7 +132,38 @@ def test_a_clerk_sees_no_till_of_another_clerk(desk):
     assert other.closed_at is None
 
 
-def test_a_manager_sees_all_tills_and_closes_none(clerk):
+def test_a_manager_closes_a_till_that_its_clerk_left_open(clerk):
+    till, manager = till_of(clerk), staff_with("change_till")
+    assert manager.get(f"{TILLS}?state=open").context["cl"].result_count == 1
+    response = close(manager, till, counted_cash="49", note="Ann has left")
+    till.refresh_from_db()
+    assert (till.clerk, till.counted_cash, till.note) == (clerk, 49, "Ann has left")
+    assert page_messages(response) == ["The till of clerk is closed. Difference: 1.00 short."]
+    [entry] = manager.get(f"{TILLS}{till.pk}/history/").context["action_list"]
+    assert entry.get_change_message() == "Closed for clerk, who left it open."
+    assert close(manager, till, note="Again").status_code == 403
+
+
+def test_a_till_is_not_closed_for_its_clerk_without_a_note(clerk):
+    till, manager = till_of(clerk), staff_with("change_till")
+    response = close(manager, till, note=" ")
+    till.refresh_from_db()
+    assert (response.context["adminform"].form.errors.keys(), till.closed_at) == ({"note"}, None)
+    with pytest.raises(services.InvalidInput) as refused:
+        services.close_left_till(till_id=till.pk, counted_cash=Decimal(50), note=" ", now=timezone.now())
+    assert refused.value.field == "note"
+
+
+def test_a_second_clerk_closes_nobody_else_s_till(clerk):
+    till, second = till_of(clerk), staff_with("close_till")
+    close(second, till, note="Not mine")
+    with pytest.raises(OtherClerksTill):
+        close_till(till_id=till.pk, clerk=make_clerk("second"), counted_cash=Decimal(50), note="", now=timezone.now())
+    till.refresh_from_db()
+    assert till.closed_at is None
+
+
+def test_staff_who_see_all_tills_close_none(clerk):
     till, manager = till_of(clerk), staff_with("view_till", "close_till")
     assert manager.get(TILLS).context["cl"].result_count == 1
     assert "Close the till" not in manager.get(page_of(till)).content.decode()

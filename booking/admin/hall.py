@@ -27,6 +27,7 @@ from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
     BookingsForm,
+    CancelSeatsForm,
     CustomerOfSeatsForm,
     CustomerSearchForm,
     HallForm,
@@ -35,6 +36,7 @@ from booking.admin.hall_forms import (
     SellPaidSeatsForm,
     SellSeatsForm,
 )
+from booking.admin.notes import reach_text
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import Booking, Order, Payment, Show, TicketType, User, represent_amount
 
@@ -57,7 +59,7 @@ def _staff(request: HttpRequest) -> User:
 # --- Actions ----------------------------------------------------------------------------------
 
 # The report of an action: `detail` is a sentence.
-Report = dict[str, str]
+Report = dict[str, Any]
 
 
 def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
@@ -123,9 +125,16 @@ def _unblock(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     return {"detail": done}
 
 
+def _ask_cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:  # noqa: ARG001
+    """Report what staff should know before they cancel; only customers who get mail can be sent a sentence."""
+    reach = services.count_reachable(bookings=Booking.objects.filter(show=show, pk__in=data["bookings"]))
+    bookings = [*data["bookings"].values()]
+    return {"detail": f"{reach_text(reach)}{_admitted_text(bookings)}".strip(), "asks_note": reach.reached > 0}
+
+
 def _cancel(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
     cancelled = services.cancel_bookings(
-        show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request)
+        show_id=show.pk, seen=data["seen"], now=timezone.now(), cancelled_by=_staff(request), note=data["note"]
     )
     return {"detail": f"Cancelled {orders_text(cancelled)}.{_admitted_text(cancelled)}"}
 
@@ -174,7 +183,8 @@ ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
     "sell-paid": (SellPaidSeatsForm, _sell_paid),
     "block": (BlockSeatsForm, _block),
     "unblock": (SeenSeatsForm, _unblock),
-    "cancel": (BookingsForm, _cancel),
+    "ask-cancel": (BookingsForm, _ask_cancel),
+    "cancel": (CancelSeatsForm, _cancel),
     "move": (MoveForm, _move),
 }
 
@@ -313,7 +323,7 @@ class HallAdmin(admin.ModelAdmin):
             return show
         if name not in ACTIONS:
             return _refuse(404, "There is no such action.")
-        if not self._may(request, show)[name]:
+        if not self._may(request, show)[name.removeprefix("ask-")]:
             return _refuse(403, "You may not do this.")
         status, report = self._act(request, show, name)
         return JsonResponse({**report, "hall": self._hall(request, show)}, status=status)

@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from booking.admin.forms import CustomerField
+from booking.admin.notes import NoteForm
 from booking.admin.price_forms import AmountField
 from booking.models import Booking, Payment, Show
 from booking.paths import POSITIVE_ID
@@ -138,6 +139,10 @@ class BookingsForm(SeenSeatsForm):
             if len(data["bookings"]) < len(set(ids)):
                 self.add_error("seen", "This show has no such booking.")
         return data
+
+
+class CancelSeatsForm(BookingsForm, NoteForm):
+    """Bookings to cancel, and the sentence for their customers' mail."""
 
 
 class MoveForm(BookingsForm, ChosenSeatsForm):

@@ -26,7 +26,7 @@ from booking.admin.forms import (
 )
 from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, events_of_bookings, with_bookings
-from booking.admin.notes import has_valid_note, note_context, note_of
+from booking.admin.notes import NoteForm, has_valid_note, note_context, note_of
 from booking.admin.plan import PlanPage
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show, User
@@ -119,7 +119,7 @@ class ShowAdmin(
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         if show := context["original"]:
-            context |= {"title": str(show), "subtitle": None}
+            context |= {"title": str(show), "subtitle": None, "note_form": NoteForm()}
         return super().render_change_form(request, context, *args, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

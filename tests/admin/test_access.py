@@ -42,6 +42,7 @@ TABLE = {
     ("booking_show_hall_act", "show sell-paid", "POST"): [SIGN_IN, SIGN_IN, 400, 400],
     ("booking_show_hall_act", "show block", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
     ("booking_show_hall_act", "show unblock", "POST"): [SIGN_IN, SIGN_IN, 403, 200],
+    ("booking_show_hall_act", "show ask-cancel", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show cancel", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_hall_act", "show move", "POST"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_show_doors", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],

@@ -6,8 +6,10 @@ import pytest
 from django.core import mail
 
 from booking.infrastructure.worker import Worker
-from booking.models import Booking, Order
+from booking.models import Booking, Order, User
+from tests.admin import hall
 from tests.admin.orders import text_of
+from tests.door import admit
 from tests.factories import STARTS_AT, make_booking, make_user
 from tests.staff import BOOKINGS, SHOWS, act, show_form
 
@@ -136,3 +138,37 @@ def test_the_other_seats_are_cancelled_if_one_has_changed(staff, order):
     Booking.objects.filter(pk=moved.pk).update(seat_number=9, seat_label="A9")
     staff.post(BOOKINGS, form)
     assert [one.status for one in Booking.objects.order_by("pk")] == ["booked", "cancelled"]
+
+
+# --- In the hall ---
+
+
+def test_the_hall_says_who_will_be_told_and_mails_the_sentence(staff, order):
+    both = seen(*Booking.objects.all())
+    answer = hall.act(staff, order.show, "ask-cancel", seen=both).json()
+    told = "The customer of 1 order will be told by e-mail."
+    assert (answer["detail"], answer["asks_note"], Booking.objects.sold().count()) == (told, True, 2)
+    hall.act(staff, order.show, "cancel", seen=both, note=NOTE)
+    [body] = sent_bodies()
+    assert f"\n\n{NOTE}\n\n" in body
+
+
+def test_the_hall_asks_for_no_sentence_that_nobody_gets(staff, show):
+    answer = hall.act(staff, show, "ask-cancel", seen=seen(make_booking(show=show))).json()
+    assert (answer["detail"], answer["asks_note"]) == (
+        "No customer will be told: 1 order has no e-mail address.",
+        False,
+    )
+
+
+def test_the_hall_says_before_it_cancels_who_was_admitted(staff, show):
+    booking = make_booking(show=show)
+    admit(booking, User.objects.get(username="boss"))
+    answer = hall.act(staff, show, "ask-cancel", seen=seen(booking)).json()
+    assert answer["detail"].endswith("The customer may be in the hall: A1 was already admitted.")
+
+
+def test_a_sentence_of_the_hall_that_is_too_long_changes_nothing(staff, order):
+    answer = hall.act(staff, order.show, "cancel", seen=seen(*Booking.objects.all()), note="x" * 501)
+    assert hall.detail(answer) == (400, "Ensure this value has at most 500 characters (it has 501).")
+    assert Booking.objects.sold().count() == 2

@@ -172,6 +172,15 @@ def test_the_question_before_seats_are_cancelled_is_accessible(seen, boss, order
     assert serious(seen) == []
 
 
+def test_the_question_of_the_hall_has_no_serious_fault(seen, boss, order):
+    User.objects.update(email="ann@example.com")
+    seen.goto(f"/admin/booking/show/{order.show_id}/change/")
+    seen.locator("#hall-grid [title^='A1,']").click()
+    seen.get_by_role("button", name="Cancel the booking").click()
+    expect(seen.get_by_label("Sentence for the mail")).to_be_visible()
+    assert serious(seen) == []
+
+
 @pytest.mark.parametrize("text", ["", "nonsense"])
 def test_the_door_is_accessible(seen, boss, show, text):
     admit(show.bookings.get(seat_number=1), boss)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from playwright.sync_api import expect
 
 from booking import services
@@ -126,28 +127,58 @@ def test_a_seat_is_blocked_and_put_back(page, boss, show):
     expect_seat(page, "A1", "free")
 
 
+def ask_cancel(page, name="Cancel the booking"):
+    """Return the question."""
+    page.get_by_role("button", name=name).click()
+    return page.get_by_role("dialog", name=f"{name}?")
+
+
 def test_a_booking_is_cancelled_after_asking(page, seller, show, esha):
     booking = make_booking(show=show, user=esha)
     open_hall(page, show)
-    questions = []
-    page.once("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
     seat(page, "A1").click()
-    page.get_by_role("button", name="Cancel the booking").click()
+    question = ask_cancel(page)
+    expect(question.get_by_role("listitem")).to_have_text(f"A1, sold to esha, {booking.reference}")
+    expect(question).to_contain_text("No customer will be told: 1 order has no e-mail address.")
+    expect(question.get_by_label("Sentence for the mail")).to_be_hidden()
+    page.keyboard.press("Enter")
     expect_told(page, f"Cancelled A1 of esha, {booking.reference}.")
-    assert questions == [f"Cancel A1, sold to esha, {booking.reference}?"]
     expect_seat(page, "A1", "free")
+
+
+def test_the_customer_of_a_cancelled_booking_gets_a_sentence(page, seller, show):
+    make_booking(show=show, user=make_user(username="ann", email="ann@example.com"))
+    open_hall(page, show)
+    seat(page, "A1").click()
+    question = ask_cancel(page)
+    expect(question).to_contain_text("The customer of 1 order will be told by e-mail.")
+    question.get_by_label("Sentence for the mail").fill("The seat broke.")
+    question.get_by_role("button", name="Cancel the booking").click()
+    expect(page.get_by_role("status")).to_contain_text("Cancelled A1 of ann")
+    assert DBTaskResult.objects.get().args_kwargs["kwargs"]["note"] == "The seat broke."
+
+
+def test_a_refused_question_cancels_nothing_and_says_why(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.route("**/hall/ask-cancel/", lambda route: route.abort())
+    page.get_by_role("button", name="Cancel the booking").click()
+    expect_told(page, "The service can't be reached. Try again.")
+    booking.refresh_from_db()
+    assert booking.status == "booked"
 
 
 def test_several_bookings_are_cancelled_after_asking_once(page, seller, show, esha):
     bookings = [make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ") for number in (1, 2)]
-    questions = []
-    page.once("dialog", lambda dialog: (questions.append(dialog.message), dialog.accept()))
     open_hall(page, show)
     for booking in bookings:
         seat(page, booking.seat_label).click()
-    page.get_by_role("button", name="Cancel 2 bookings").click()
+    question = ask_cancel(page, "Cancel 2 bookings")
+    titles = ["A1, sold to esha, ACDEFGHJ", "A2, sold to esha, ACDEFGHJ"]
+    expect(question.get_by_role("listitem")).to_have_text(titles)
+    question.get_by_role("button", name="Cancel 2 bookings").click()
     expect_told(page, "Cancelled A1, A2 of esha, ACDEFGHJ.")
-    assert questions == ["Cancel 2 seats?\nA1, sold to esha, ACDEFGHJ\nA2, sold to esha, ACDEFGHJ"]
     assert not Booking.objects.sold().exists()
 
 
@@ -180,12 +211,20 @@ def test_seats_of_one_kind_are_chosen_at_a_time(page, seller, show, esha):
     expect(page.locator("#hall-chosen")).to_have_text("Chosen: A2.")
 
 
-def test_a_booking_is_not_cancelled_without_a_confirmation(page, seller, show, esha):
-    make_booking(show=show, user=esha)
+@pytest.mark.parametrize("answer", ["No, take me back", "Escape"])
+def test_a_booking_is_not_cancelled_without_a_confirmation(page, seller, show, esha, answer):
+    booking = make_booking(show=show, user=esha)
     open_hall(page, show)
-    page.once("dialog", lambda dialog: dialog.dismiss())
     seat(page, "A1").click()
-    page.get_by_role("button", name="Cancel the booking").click()
+    question = ask_cancel(page)
+    expect(question).to_be_visible()
+    if answer == "Escape":
+        page.keyboard.press(answer)
+    else:
+        question.get_by_role("button", name=answer).click()
+    expect(question).to_be_hidden()
+    # The seat is still chosen.
+    expect(page.locator("#hall-chosen")).to_have_text(f"A1, sold to esha, {booking.reference}.")
     assert Booking.objects.get().status == "booked"
 
 
@@ -302,8 +341,7 @@ def test_a_chosen_seat_that_changes_is_reported_and_its_action_refused(page, sel
     seat(page, "A1").click()
     services.move_booking(user=esha, booking_id=booking.pk, seat_number=11, now=timezone.now())
     expect_told(page, "Changed meanwhile: A1, free.")
-    page.once("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Cancel the booking").click()
+    ask_cancel(page).get_by_role("button", name="Cancel the booking").click()
     expect_told(page, f"{booking.reference} has moved from A1 to B1. Nothing was changed.")
     expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
     assert list(Booking.objects.sold().values_list("seat_number", flat=True)) == [11]

@@ -3,6 +3,7 @@
 // Actions on taken seats send what the page showed of them, and the server refuses those that have changed.
 
 import { completeCustomers } from "./customers.js";
+import { CancelQuestion } from "./hall-cancel.js";
 import { Grid, rowsOf } from "./hall-grid.js";
 import { Payment } from "./hall-payment.js";
 import { Tickets } from "./hall-tickets.js";
@@ -26,6 +27,8 @@ const tickets = new Tickets(grid, find("hall-tickets"), find("hall-types"), (ref
   say(refused, refused && "is-refused");
   drawChoice();
 });
+
+const cancelQuestion = new CancelQuestion(find("hall-question"));
 
 const payment = new Payment(find("hall-pay"), find("hall-till"), (paid) => sell("sell-paid", paid));
 
@@ -284,16 +287,19 @@ function sayChanges() {
   if (seats.length) say(`Changed meanwhile: ${seats.map((seat) => title(seat)).join("; ")}.`, "is-refused");
 }
 
+function post(name, data) {
+  const csrf = section.querySelector("[name=csrfmiddlewaretoken]").value;
+  const body = new URLSearchParams(data);
+  return ask(`${section.dataset.hall}${name}/`, { method: "POST", body, headers: { "X-CSRFToken": csrf } });
+}
+
 async function act(name, data) {
   if (acting) return;
   acting = true;
   actions++;
   section.setAttribute("aria-busy", "true");
   try {
-    const csrf = section.querySelector("[name=csrfmiddlewaretoken]").value;
-    const body = new URLSearchParams(data);
-    const options = { method: "POST", body, headers: { "X-CSRFToken": csrf } };
-    const response = await ask(`${section.dataset.hall}${name}/`, options);
+    const response = await post(name, data);
     if (response.ok) {
       chosen = new Map();
       targets = null;
@@ -352,12 +358,28 @@ blockForm.addEventListener("submit", (event) => {
   act("block", { seats: inOrder().join(), reason: find("hall-reason").value });
 });
 
-find("hall-cancel").addEventListener("click", () => {
-  const seats = inOrder();
-  const titles = seats.map((seat) => title(seat, chosen.get(seat)));
-  const question = seats.length === 1 ? `Cancel ${titles[0]}?` : `Cancel ${seats.length} seats?\n${titles.join("\n")}`;
-  if (confirm(question)) act("cancel", { seen: seen(seats) });
+find("hall-cancel").addEventListener("click", async () => {
+  const data = await askCancel(inOrder());
+  if (data) act("cancel", data);
 });
+
+// Returns what cancels the seats, with the sentence for the customers' mail, or nothing if it is not to be done.
+async function askCancel(seats) {
+  if (acting) return;
+  acting = true;
+  const data = { seen: seen(seats) };
+  try {
+    const question = await post("ask-cancel", data);
+    if (!question.ok) throw new Error(question.detail);
+    const titles = seats.map((seat) => title(seat, chosen.get(seat)));
+    const note = await cancelQuestion.ask(titles, find("hall-cancel").textContent, question);
+    return note === null ? undefined : { ...data, note };
+  } catch (error) {
+    say(error.message, "is-refused");
+  } finally {
+    acting = false;
+  }
+}
 
 find("hall-others").addEventListener("click", () => {
   const [{ reference }] = chosen.values();

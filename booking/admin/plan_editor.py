@@ -49,18 +49,7 @@ def _drawn(drawing: services.Drawing) -> dict[str, Any]:
                 "label": line.label,
                 "line": line.number,
                 "column": line.column,
-                "seats": [
-                    {
-                        "seat_number": seat.number,
-                        "label": seat.label,
-                        "row": seat.row,
-                        "x": seat.x,
-                        "y": seat.y,
-                        "category": seat.category,
-                        "accessible": seat.number in hall.accessible,
-                    }
-                    for seat in row
-                ],
+                "seats": [hall.represent(seat) for seat in row],
             }
             for line, row in zip(drawing.layout.rows, hall.rows, strict=True)
         ],

@@ -17,6 +17,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 GAP = "."
 MAX_ROWS = 100
@@ -139,6 +140,18 @@ class Hall:
         if not self.has_seat(number):
             raise IndexError(number)
         return self.seats[number - 1]
+
+    def represent(self, seat: Seat) -> dict[str, Any]:
+        """Return the seat as the API and the plan editor show it."""
+        return {
+            "seat_number": seat.number,
+            "label": seat.label,
+            "row": seat.row,
+            "x": seat.x,
+            "y": seat.y,
+            "category": seat.category,
+            "accessible": seat.number in self.accessible,
+        }
 
     def label(self, number: int) -> str:
         """Return the seat's label. A number outside the hall is returned as it is, for old rows and error messages."""

@@ -243,18 +243,7 @@ def represent_seat_plan(plan: SeatPlan, categories: Iterable[SeatCategory]) -> d
         "rows": [
             {
                 "label": row[0].row,
-                "seats": [
-                    {
-                        "seat_number": seat.number,
-                        "label": seat.label,
-                        "row": seat.row,
-                        "x": seat.x,
-                        "y": seat.y,
-                        "category": seat.category,
-                        "accessible": seat.number in hall.accessible,
-                    }
-                    for seat in row
-                ],
+                "seats": [hall.represent(seat) for seat in row],
             }
             for row in hall.rows
         ],

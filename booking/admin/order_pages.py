@@ -267,4 +267,4 @@ class OrderPages(CancelQuestion):
             "expected_total": represent_amount(sum((change.ticket.price for change in changes), Decimal(0))),
             "values": [(name, request.POST[name]) for name in form.fields if request.POST.get(name)],
         }
-        return TemplateResponse(request, "admin/booking/order/question.html", context)
+        return TemplateResponse(request, "admin/booking/order/changes.html", context)

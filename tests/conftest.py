@@ -17,6 +17,7 @@ from booking.models import Booking, CheckIn, Show, User, hall_of_plan, prices_of
 from booking.services.accounts import counters
 from movieticket import admission
 from movieticket.postgresql.connection import SESSION_SETTINGS, Connection
+from tests.bank import Bank
 from tests.door import delete_scans
 from tests.factories import make_show, make_user
 
@@ -209,6 +210,14 @@ def user(db) -> User:
 @pytest.fixture
 def show(db) -> Show:
     return make_show()
+
+
+@pytest.fixture
+def bank(settings):
+    """The fake payment provider of tests/bank.py, as the provider `demo`."""
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+    Bank.open()
+    return Bank
 
 
 @pytest.fixture

@@ -506,6 +506,6 @@ class Cinema(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
-def test_no_money_is_lost_after_any_changes(settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+@pytest.mark.usefixtures("bank")
+def test_no_money_is_lost_after_any_changes():
     run_state_machine_as_test(Cinema, settings=bounded(10, stateful_step_count=30))

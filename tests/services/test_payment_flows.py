@@ -34,17 +34,11 @@ from booking.services.seats.seen_seats import SeenSeat
 from tests.bank import Bank, Killed, ask, balance, book, hold, make_paid_show, pay, refunds, report
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bank")]
 LATER = NOW + timedelta(hours=1)
 REFUND_UNTIL = STARTS_AT - timedelta(minutes=60)
 MOMENT = timedelta(microseconds=1)
 NOTHING = (Decimal(0), Decimal(0))
-
-
-@pytest.fixture(autouse=True)
-def _bank(settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
-    Bank.open()
 
 
 @pytest.fixture

@@ -38,15 +38,9 @@ from tests.races import (
 )
 from tests.service import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout", "bank")]
 LATER = NOW + timedelta(hours=1)
 NOTHING = (Decimal(0), Decimal(0))
-
-
-@pytest.fixture(autouse=True)
-def _bank(settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
-    Bank.open()
 
 
 @pytest.fixture

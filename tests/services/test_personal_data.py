@@ -69,8 +69,7 @@ def test_an_order_is_exported_with_its_seats_and_prices(user):
     assert (row["seat_label"], row["ticket_type_name"], row["price"]) == ("A5", "Adult", "12.00")
 
 
-def test_payments_refunds_receipts_and_admissions_are_exported(user, settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+def test_payments_refunds_receipts_and_admissions_are_exported(user, bank):
     show = make_paid_show()
     pay(user, book(user, show, 1, 2))
     first, second = Booking.objects.order_by("seat_number")
@@ -95,8 +94,7 @@ def test_an_order_of_another_show_with_the_same_reference_is_not_exported(user):
     assert [row["number"] for row in export_account(user=user)["receipts"]] == [own.pk]
 
 
-def test_the_export_contains_no_data_of_others(user, settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
+def test_the_export_contains_no_data_of_others(user, bank):
     other = make_user()
     pay(other, book(other, make_paid_show(), 1))
     admit(Booking.objects.get(), make_door_staff())

@@ -21,7 +21,7 @@ from tests.bank import Bank, book, id_of, make_paid_show, pay, report_refund
 from tests.factories import NOW, make_user
 from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bank")]
 
 
 class OvertakenBank(Bank):
@@ -42,12 +42,6 @@ class SlowBank(Bank):
         fail(refund)
         try_again(refund)
         return "another-id"
-
-
-@pytest.fixture(autouse=True)
-def _bank(settings):
-    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": "tests.bank.Bank"}
-    Bank.open()
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ class MailForm(NoteForm):
         self.fields["note"].help_text = ""
 
     def find_order(self) -> Order | None:
-        """Return the chosen order, with what a mail needs of it; None without one, and an error if it was named."""
-        orders = Order.objects.shown_to_staff(timezone.now()).select_related("user", "show__movie", "show__screen")
+        """Return the chosen order, or None; adds an error if the form has the reference of a missing order."""
+        orders = Order.objects.shown_to_staff(timezone.now()).for_mail()
         if reference := self.cleaned_data["reference"].strip().upper():
             orders = orders.filter(reference=reference)
         elif show := self.cleaned_data["show"]:

@@ -48,6 +48,10 @@ class OrderQuerySet(FoldingQuerySet["Order"]):
         bookings = Booking.objects.without_ended_holds(now).order_by()
         return self.filter(Exists(bookings.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
 
+    def for_mail(self) -> OrderQuerySet:
+        """Load the objects that mail about the orders needs: the customer, the show, its movie and its screen."""
+        return self.select_related("user", "show__movie", "show__screen")
+
     def with_contact(self, word: str) -> OrderQuerySet:
         """Return orders without an account, with the word in name, e-mail address or phone number."""
         return self.filter(_with_contact(word), user=None)

@@ -40,8 +40,7 @@ def send_order_mail(
     Raises AddressRefused, MailNotAccepted and OSError. A mail that is sent again after a crash has the same
     `message_id`, by which mail programs recognise it.
     """
-    orders = Order.objects.select_related("user", "show__movie", "show__screen")
-    order = orders.filter(show=show_id, reference=reference).first()
+    order = Order.objects.for_mail().filter(show=show_id, reference=reference).first()
     address = address_of(order) if order else ""
     if not order or not address:
         return

@@ -112,7 +112,7 @@ def test_an_invalid_filter_is_ignored(box_office, query):
 
 
 @pytest.mark.parametrize("seat", ["E5", "e5", " E5 ", "45"])
-def test_a_seat_is_sold_by_its_label_and_leads_to_the_hall(box_office, show, user, seat):
+def test_a_seat_is_sold_by_its_label_with_a_link_to_the_hall(box_office, show, user, seat):
     response = sell(box_office, show, seat_number=seat)
     booking = Booking.objects.get()
     assert (booking.seat_number, booking.seat_label) == (45, "E5")
@@ -333,7 +333,7 @@ def test_only_staff_who_sell_print_tickets(box_office, pair):
     assert [page.count("<figure>") for page in pages] == [2, 0]
 
 
-def test_a_print_says_that_the_show_was_cancelled(box_office, show, user):
+def test_the_print_of_a_cancelled_show_has_a_message(box_office, show, user):
     booking = make_booking(show=show, user=user)
     services.cancel_show(show_id=show.pk, now=timezone.now())
     text = text_of(box_office.get(f"{BOOKINGS}{booking.pk}/print/"))

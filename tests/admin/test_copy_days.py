@@ -87,7 +87,7 @@ def test_a_key_that_is_not_in_the_preview_is_refused(staff, key):
     ]
 
 
-def test_a_day_without_shows_says_so(staff):
+def test_the_preview_of_a_day_without_shows_has_a_message(staff):
     assert "There are no shows to copy." in staff.post(COPY, FORM).content.decode()
 
 

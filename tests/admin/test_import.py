@@ -251,7 +251,7 @@ def test_at_most_100_lines_are_on_the_page_and_all_in_a_csv_file(staff, done):
     assert rows_of(staff, f"{path}added.csv")[:2] == [["title"], ["'=Film 0"]]
 
 
-def test_changes_are_in_a_csv_file_too(staff, alien):
+def test_changes_can_be_downloaded_as_a_csv_file(staff, alien):
     path = uploaded(staff, f"{HEADER}Alien;116;;22.06.1979;;\n")
     assert rows_of(staff, f"{path}changed.csv") == [
         ["title", "change"],

@@ -26,7 +26,7 @@ def test_too_many_attempts_are_refused_with_the_seconds_to_wait():
     assert answers[-1].context["form"].non_field_errors() == [f"Too many attempts. Please try again in {wait} seconds."]
 
 
-def test_the_right_password_has_to_wait_too():
+def test_the_right_password_is_limited():
     assert [sign_in(password=password).status_code for password in ("a", "b", PASSWORD)] == [200, 200, 429]
 
 

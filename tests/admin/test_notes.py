@@ -143,7 +143,7 @@ def test_the_other_seats_are_cancelled_if_one_has_changed(staff, order):
 # --- In the hall ---
 
 
-def test_the_hall_says_who_will_be_told_and_mails_the_sentence(staff, order):
+def test_the_hall_reports_the_recipients_and_mails_the_note(staff, order):
     both = seen(*Booking.objects.all())
     answer = hall.act(staff, order.show, "ask-cancel", seen=both).json()
     told = "The customer of 1 order will be told by e-mail."
@@ -153,7 +153,7 @@ def test_the_hall_says_who_will_be_told_and_mails_the_sentence(staff, order):
     assert f"\n\n{NOTE}\n\n" in body
 
 
-def test_the_hall_asks_for_no_sentence_that_nobody_gets(staff, show):
+def test_the_hall_has_no_note_without_recipients(staff, show):
     answer = hall.act(staff, show, "ask-cancel", seen=seen(make_booking(show=show))).json()
     assert (answer["detail"], answer["asks_note"]) == (
         "No customer will be told: 1 order has no e-mail address.",
@@ -161,7 +161,7 @@ def test_the_hall_asks_for_no_sentence_that_nobody_gets(staff, show):
     )
 
 
-def test_the_hall_says_before_it_cancels_who_was_admitted(staff, show):
+def test_the_hall_warns_about_admitted_seats_before_cancelling(staff, show):
     booking = make_booking(show=show)
     admit(booking, User.objects.get(username="boss"))
     answer = hall.act(staff, show, "ask-cancel", seen=seen(booking)).json()

@@ -181,7 +181,7 @@ def test_a_screen_of_version_1_0_is_shown_with_full_rows(staff):
     assert (form["layout"].value(), screen.total_seats) == ("A SSS\nB SSS", 6)
 
 
-def test_a_changed_start_moves_the_end_too(staff, show):
+def test_a_changed_start_moves_the_end(staff, show):
     staff.post(f"{SHOWS}{show.pk}/change/", change_form(show, starts_at=STARTS_AT + timedelta(hours=5)))
     show.refresh_from_db()
     assert show.ends_at == STARTS_AT + timedelta(hours=7)

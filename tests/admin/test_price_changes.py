@@ -187,7 +187,7 @@ def test_very_many_shows_all_or_none_get_the_new_prices(staff, regular, monkeypa
         ({"S": "", "P": ""}, "Enter at least one price."),
     ],
 )
-def test_bad_prices_are_refused_and_the_choice_stays(staff, regular, adult, changes, error):
+def test_invalid_prices_are_refused_and_the_choice_is_kept(staff, regular, adult, changes, error):
     first, _ = show_on(1, regular), show_on(2, regular)
     prices = {field(code, adult): amount for code, amount in changes.items()}
     response = save(staff, regular, prices | {"shows": [first.pk]})

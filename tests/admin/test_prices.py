@@ -100,7 +100,7 @@ def test_an_unused_version_is_changed_beside_the_others(staff, adult, version):
 
 
 @pytest.mark.parametrize("name", ["Regular", "Other"])
-def test_a_list_that_seats_were_sold_at_stays_beside_its_replacement(staff, user, adult, name):
+def test_a_list_with_sold_seats_remains_beside_its_replacement(staff, user, adult, name):
     old = make_price_list({("S", adult): 12}, name="Regular", version=2)
     show, screen = make_show(price_list=old), make_screen(price_list=old)
     book_seat(user=user, show_id=show.pk, seat_number=1, now=NOW)

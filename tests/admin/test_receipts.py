@@ -50,7 +50,7 @@ def test_viewing_the_page_issues_no_receipt(box_office, order):
     assert not Receipt.objects.exists()
 
 
-def test_the_receipt_is_a_pdf_too(box_office, order):
+def test_the_receipt_can_be_downloaded_as_a_pdf(box_office, order):
     box_office.post(receipt_of(order))
     response = box_office.get(pdf_of(order))
     assert (response["Content-Type"], response.content[:5]) == ("application/pdf", b"%PDF-")

@@ -130,7 +130,7 @@ def test_each_kind_can_be_downloaded(staff):
     assert download(staff, "clerks") == [["clerk", *head], ["(online)", "1", "12.50"]]
 
 
-def test_the_other_files_have_takings_too(staff):
+def test_the_other_files_have_takings(staff):
     sell(show_on(1), 1, "12.50")
     files = {table: download(staff, table) for table in ("days", "movies", "screens", "shows")}
     assert {(rows[0][-1], rows[1][-1]) for rows in files.values()} == {("takings in EUR", "12.50")}

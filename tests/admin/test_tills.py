@@ -60,7 +60,7 @@ def test_an_invalid_float_is_refused(desk, value):
     assert not Till.objects.exists()
 
 
-def test_a_mistyped_count_is_refused_and_the_till_stays_open(desk, clerk):
+def test_an_invalid_count_does_not_close_the_till(desk, clerk):
     till = till_of(clerk)
     response = close(desk, till, counted_cash="999999999.99")
     till.refresh_from_db()
@@ -109,7 +109,7 @@ def test_the_difference_has_words(desk, clerk, counted, difference):
     assert page_messages(response) == [f"Your till is closed. Difference: {difference}."]
 
 
-def test_without_a_count_the_till_stays_open(desk, clerk):
+def test_a_missing_count_does_not_close_the_till(desk, clerk):
     response = close(desk, till_of(clerk), counted_cash="")
     assert response.context["adminform"].form.errors.keys() == {"counted_cash"}
     assert Till.objects.get().closed_at is None
@@ -154,7 +154,7 @@ def test_a_till_is_not_closed_for_its_clerk_without_a_note(clerk):
     assert refused.value.field == "note"
 
 
-def test_a_second_clerk_closes_nobody_else_s_till(clerk):
+def test_a_clerk_can_not_close_the_till_of_another_clerk(clerk):
     till, second = till_of(clerk), staff_with("close_till")
     close(second, till, note="Not mine")
     with pytest.raises(OtherClerksTill):

@@ -109,7 +109,7 @@ def test_a_changed_movie_changes_the_tag_of_the_movies(anyone, show):
     assert anyone.get("/api/movies/", HTTP_IF_NONE_MATCH=etag).status_code == 200
 
 
-def test_a_movie_is_revalidated_too(anyone, show):
+def test_a_movie_is_revalidated(anyone, show):
     path = f"/api/movies/{show.movie_id}/"
     assert anyone.get(path, HTTP_IF_NONE_MATCH=anyone.get(path)["ETag"]).status_code == 304
 

@@ -90,7 +90,7 @@ def test_the_answer_names_the_ticket_type(door, booking):
     assert scan(door, booking).json()["ticket_type"] == "Child"
 
 
-def test_a_reference_and_a_seat_are_read_in_lower_case_too(door, booking):
+def test_a_reference_and_a_seat_are_accepted_in_lower_case(door, booking):
     assert scan(door, booking, reference=booking.reference.lower(), seat_label="a5").status_code == 201
 
 

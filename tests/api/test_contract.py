@@ -239,7 +239,7 @@ def test_booking_a_seat_returns_the_booking(client, show):
     assert (answer.status_code, answer.json()) == (201, booking_body(booking) | {"created_at": created_at})
 
 
-def test_a_booking_s_location_leads_to_it(client, show):
+def test_a_booking_s_location_is_its_address(client, show):
     answer = book(client, show)
     assert answer["Location"] == f"/api/bookings/{answer.json()['id']}/"
     assert client.get(answer["Location"]).json() == answer.json()
@@ -420,7 +420,7 @@ def test_a_get_without_a_trailing_slash_gets_the_same_response(client, user, sho
         ("/api/orders/{reference}/cancel", {}, 200),
     ],
 )
-def test_a_post_without_a_trailing_slash_works_too(client, user, show, path, body, status):
+def test_a_post_without_a_trailing_slash_is_accepted(client, user, show, path, body, status):
     booking = make_booking(user=user, show=show)
     path = path.format(show=show.pk, booking=booking.pk, reference=booking.reference)
     assert client.post(path, body).status_code == status
@@ -568,7 +568,7 @@ def test_a_forbidden_page_has_a_message(db):
     assert (answer.status_code, "Your account may not do this." in answer.content.decode()) == (403, True)
 
 
-def test_a_form_without_a_csrf_token_says_that_it_has_expired(db):
+def test_the_error_for_a_missing_csrf_token_says_that_the_form_expired(db):
     answer = Client(enforce_csrf_checks=True).post("/admin/login/")
     assert (answer.status_code, "The form has expired." in answer.content.decode()) == (403, True)
 

@@ -279,7 +279,7 @@ def test_shows_are_filtered_by_a_period_with_both_its_days(anyone, show, query, 
     assert "".join(days[row["id"]] for row in results(anyone, f"/api/shows/?{query}")) == found
 
 
-def test_each_show_says_how_many_seats_are_available(anyone, show):
+def test_each_show_has_the_number_of_available_seats(anyone, show):
     for seat_number, status in ((1, "booked"), (2, "booked"), (3, "cancelled")):
         make_booking(show=show, seat_number=seat_number, status=status)
     make_show(movie=show.movie, starts_at=STARTS_AT + DAY)
@@ -387,7 +387,7 @@ def test_bookings_are_filtered_by_show_and_reference(client, user, show):
     assert bookings(client, f"show={show.pk}&reference={other.reference}") == []
 
 
-def test_bookings_of_past_and_cancelled_shows_are_listed_too(client, user):
+def test_bookings_of_past_and_cancelled_shows_are_listed(client, user):
     made = [
         make_booking(user=user, show=make_show(**fields)).pk for fields in ({"starts_at": PAST}, {"cancelled_at": NOW})
     ]

@@ -60,7 +60,7 @@ def pay_page(booking):
     return reverse("order_pay", args=[sign_order_to_pay(Order.objects.get(reference=booking.reference))])
 
 
-def test_the_page_says_what_is_due_and_leads_to_the_provider(anyone, unpaid):
+def test_the_page_has_the_amount_due_and_redirects_to_the_provider(anyone, unpaid):
     page = pay_page(unpaid)
     assert b'value="Pay 12.00 EUR"' in anyone.get(page).content
     assert not Payment.objects.exists()

@@ -114,7 +114,7 @@ def test_an_order_takes_5_queries(client, user, show, seats, django_assert_num_q
         assert len(client.get(f"/api/orders/{reference}/").json()["bookings"]) == seats
 
 
-def test_a_cancelled_seat_stays_in_its_order_and_costs_nothing(client, order):
+def test_a_cancelled_seat_is_in_its_order_without_a_price(client, order):
     pk = Booking.objects.get(seat_number=1).pk
     client.post(f"/api/bookings/{pk}/cancel/")
     body = client.get(f"/api/orders/{order}/").json()

@@ -154,7 +154,7 @@ def test_spellings_of_a_username_are_counted_together(anyone, user, names):
     assert [sign_in(anyone, name).status_code for name in names] == [401, 401, 429]
 
 
-def test_the_right_password_has_to_wait_too(anyone, user):
+def test_the_right_password_is_limited(anyone, user):
     statuses(lambda: sign_in(anyone))
     assert sign_in(anyone, "esha", PASSWORD).status_code == 429
 
@@ -198,7 +198,7 @@ def test_reading_the_own_bookings_has_no_limit(client):
     assert statuses(lambda: client.get("/api/my-bookings/"), 10) == [200] * 10
 
 
-def test_a_request_with_another_authentication_is_limited_too(user, settings):
+def test_a_request_with_another_authentication_is_limited(user, settings):
     settings.LIMITS = settings.LIMITS | {"booking": (1, 60)}
     client = APIClient()
     client.force_authenticate(user)

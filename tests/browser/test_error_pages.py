@@ -108,7 +108,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("fail", ERRORS, ids=lambda fail: fail.__name__)
-def test_an_error_has_a_plain_page_that_leads_to_the_start(page, database, fail, scheme):
+def test_an_error_page_links_to_the_start_page(page, database, fail, scheme):
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": 390, "height": 800})
     status, title = ERRORS[fail]

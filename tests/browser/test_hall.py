@@ -158,7 +158,7 @@ def test_the_customer_of_a_cancelled_booking_gets_a_sentence(page, seller, show)
     assert DBTaskResult.objects.get().args_kwargs["kwargs"]["note"] == "The seat broke."
 
 
-def test_a_refused_question_cancels_nothing_and_says_why(page, seller, show, esha):
+def test_a_refused_question_cancels_nothing_and_has_the_reason(page, seller, show, esha):
     booking = make_booking(show=show, user=esha)
     open_hall(page, show)
     seat(page, "A1").click()

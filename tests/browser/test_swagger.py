@@ -111,7 +111,7 @@ def books_and_cancels_by_clicking(swagger):
     assert (status, cancelled["id"], cancelled["status"]) == (200, booking["id"], "cancelled")
 
 
-def test_a_newcomer_signs_up_books_and_cancels_by_clicking_alone(swagger):
+def test_a_newcomer_signs_up_books_and_cancels_by_clicks(swagger):
     books_and_cancels_by_clicking(swagger)
 
 
@@ -119,7 +119,7 @@ def test_a_newcomer_does_the_same_with_debug_on(page, local_service):
     books_and_cancels_by_clicking(Swagger(page, local_service).open())
 
 
-def test_several_seats_are_booked_held_moved_and_cancelled_by_clicking_alone(swagger):
+def test_several_seats_are_booked_held_moved_and_cancelled_by_clicks(swagger):
     swagger.sign_in("several")
     assert swagger.execute("hold_seats")[1]["bookings"][0]["status"] == "held"
     assert swagger.execute("cancel_booking")[0] == 200

@@ -256,7 +256,7 @@ def test_the_command_runs_due_tasks(capsys, worker):
     assert capsys.readouterr().out == "Attempts: 0\n"
 
 
-def test_the_command_says_when_no_mail_is_sent(settings, caplog):
+def test_the_command_reports_that_no_mail_is_sent(settings, caplog):
     settings.SENDS_MAIL, settings.PAYMENT_PROVIDERS = False, {"stripe": None}
     call_command("db_worker", due=True)
     assert [record.message for record in caplog.records] == ["EMAIL_URL is not set, so the service sends no mail."]
@@ -266,7 +266,7 @@ def test_the_command_says_when_no_mail_is_sent(settings, caplog):
     ("providers", "lines"),
     [(["counter"], ["STRIPE_SECRET_KEY is not set, so nobody can pay with Stripe."]), (["counter", "stripe"], [])],
 )
-def test_the_command_says_when_stripe_is_off(settings, caplog, providers, lines):
+def test_the_command_reports_that_stripe_is_disabled(settings, caplog, providers, lines):
     caplog.set_level("INFO")
     settings.PAYMENT_PROVIDERS = dict.fromkeys(providers)
     call_command("db_worker", due=True)

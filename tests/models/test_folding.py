@@ -68,7 +68,7 @@ def test_a_changed_title_is_folded(movie, update_fields):
     assert folds(movie) == ("uber", "angstrom")
 
 
-def test_another_field_leaves_the_folds_alone(movie):
+def test_another_field_does_not_change_the_folds(movie):
     models.QuerySet(Movie).update(folded_title="old")
     movie.duration_minutes = 5
     movie.save(update_fields=["duration_minutes"])

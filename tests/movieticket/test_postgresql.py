@@ -47,7 +47,7 @@ def compiled(queryset):
     return compiler
 
 
-def test_a_compiler_says_which_columns_are_the_model_s():
+def test_a_compiler_returns_the_columns_of_the_model():
     with relied_on("Django's SQLCompiler.select or klass_info", STATEMENTS):
         compiler = compiled(Show.objects.select_related("movie").annotate(double=F("total_seats") * 2))
         positions = compiler.klass_info["select_fields"]
@@ -56,7 +56,7 @@ def test_a_compiler_says_which_columns_are_the_model_s():
         assert names == [field.attname for field in Show._meta.concrete_fields]
 
 
-def test_a_compiler_says_where_the_annotations_are():
+def test_a_compiler_returns_the_positions_of_the_annotations():
     with relied_on("Django's SQLCompiler.annotation_col_map", STATEMENTS):
         compiler = compiled(Show.objects.annotate(double=F("total_seats") * 2))
         assert compiler.annotation_col_map == {"double": len(Show._meta.concrete_fields)}

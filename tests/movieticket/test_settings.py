@@ -249,7 +249,7 @@ def test_the_keys_of_stripe_enable_it(load, environment, providers):
 
 
 @pytest.mark.parametrize("name", STRIPE)
-def test_one_key_of_stripe_alone_stops_the_start(load, name):
+def test_a_single_key_of_stripe_stops_the_start(load, name):
     with pytest.raises(ImproperlyConfigured) as error:
         load(**{name: STRIPE[name]})
     assert str(error.value) == "STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET must be set together."

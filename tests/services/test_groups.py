@@ -323,7 +323,7 @@ def test_cancelled_seats_are_returned_with_show_movie_and_screen(user, show, dja
         assert {(made.show.movie, made.show.screen) for made in given_back} == {(show.movie, show.screen)}
 
 
-def test_held_seats_of_a_reference_are_cancelled_too(user, show):
+def test_held_seats_of_a_reference_are_cancelled(user, show):
     hold(user, show, 5, 6, reference="ACDEFGHJ")
     book(user, show, 5)
     assert seats(give_back(user, "ACDEFGHJ")) == [5, 6]

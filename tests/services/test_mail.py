@@ -107,7 +107,7 @@ def test_a_sale_is_confirmed(ann, show):
     )
 
 
-def test_without_a_provider_s_page_the_mail_leads_to_the_cinema(ann, show, settings):
+def test_without_a_provider_s_page_the_mail_refers_to_the_cinema(ann, show, settings):
     settings.PAYMENT_PROVIDERS = {"counter": settings.PAYMENT_PROVIDERS["counter"]}
     booked(ann, show)
     [message] = sent()
@@ -124,7 +124,7 @@ def test_a_sale_that_is_paid_at_once_causes_one_mail(ann, show):
     assert "still to pay" not in message.body
 
 
-def test_a_customer_without_an_account_gets_mail_too(show):
+def test_a_customer_without_an_account_gets_mail(show):
     booked(None, show, sold_by=make_user(is_staff=True), contact=Contact("Bo", "bo@example.com"))
     [message] = sent()
     assert (message.to, message.body.splitlines()[0]) == (["bo@example.com"], "Dear Bo,")
@@ -299,7 +299,7 @@ def test_a_paid_hold_gets_its_tickets_with_the_payment(ann, show):
     assert links_of(hold.reference) in message.body
 
 
-def test_a_payment_for_seats_that_are_gone_is_reported_without_tickets(ann, show):
+def test_a_payment_for_taken_seats_is_reported_without_tickets(ann, show):
     [booking] = booked(ann, show, seats=[3])
     sent()
     Booking.objects.update(status="cancelled", cancelled_at=NOW)
@@ -362,7 +362,7 @@ def test_a_moved_seat_gets_a_new_ticket(ann, show):
 
 
 @pytest.mark.parametrize("email", ["bo@example.com", ""])
-def test_a_customer_without_an_account_gets_a_new_ticket_too(show, email):
+def test_a_customer_without_an_account_gets_a_new_ticket(show, email):
     staff = make_user(is_staff=True)
     [booking] = booked(None, show, seats=[3], sold_by=staff, contact=Contact("Bo", email))
     move_booking(user=None, booking_id=booking.pk, seat_number=8, now=LATER, moved_by=staff)
@@ -451,7 +451,7 @@ def test_a_link_finds_its_order_and_cancels_it():
     assert booking.status == "cancelled"
 
 
-def test_a_link_that_was_changed_or_whose_order_is_gone_finds_nothing():
+def test_a_changed_link_and_one_of_a_removed_order_are_not_found():
     make_booking()
     order = Order.objects.get()
     token = sign_order(order)

@@ -69,7 +69,7 @@ def test_the_former_seat_of_a_moved_booking_is_free(user, show, booking):
     assert on_seats(show) == [(5, other.pk), (8, booking.pk)]
 
 
-def test_a_booking_moved_to_its_own_seat_stays_there(user, show, booking):
+def test_a_booking_can_be_moved_to_its_own_seat(user, show, booking):
     assert move(user, booking, 5).seat_number == 5
     assert on_seats(show) == [(5, booking.pk)]
 

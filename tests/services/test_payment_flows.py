@@ -242,7 +242,7 @@ def test_customers_get_refunds_later_if_the_cinema_moved_the_start(user, show):
     assert refunds() == [(Decimal(12), "pending")]
 
 
-def test_customers_exchange_for_cheaper_seats_until_then_too(user, show):
+def test_customers_exchange_for_cheaper_seats_until_60_minutes_before(user, show):
     pay(user, book(user, show, 11))
     with pytest.raises(RefundEnded):
         move_booking(user=user, booking_id=only_booking(), seat_number=1, now=REFUND_UNTIL + MOMENT)

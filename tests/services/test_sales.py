@@ -179,7 +179,7 @@ def test_a_move_to_a_taken_seat_is_refused_without_waiting_for_the_lock(user, sh
         move_booking(user=user, booking_id=booking.pk, seat_number=7, now=NOW)
 
 
-def test_a_lock_that_stays_held_is_answered_with_busy_in_time(client, show):
+def test_a_lock_that_is_not_released_makes_the_service_busy_in_time(client, show):
     with ThreadPoolExecutor(1) as pool, locked_elsewhere(show):
         answer = start(pool, partial(post, client, show)).result(timeout=4)
         assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "busy", "1")

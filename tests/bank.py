@@ -94,7 +94,7 @@ def report(payment_id, kind="paid", *, now, number=0, **changes):
 
 
 def make_paid_show(**fields):
-    """A show with Standard seats 1 to 10 for 12.00 and Premium seats 11 to 20 for 15.00."""
+    """Create a show with Standard seats 1 to 10 for 12.00 and Premium seats 11 to 20 for 15.00."""
     adult = make_ticket_type(name="Adult")
     prices = make_price_list({("S", adult): 12, ("P", adult): 15})
     return make_show(layout="A SSSSSSSSSS\nB PPPPPPPPPP", price_list=prices, **fields)

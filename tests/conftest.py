@@ -227,7 +227,7 @@ def anyone() -> APIClient:
 
 
 def signed_in(user: User) -> APIClient:
-    """A client with a real access token of `user`."""
+    """Return a client with a real access token of `user`."""
     from booking.infrastructure.tokens import AccessToken
 
     client = APIClient()

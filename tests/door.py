@@ -17,7 +17,7 @@ _numbers = count(1)
 
 
 def delete_scans(cursor):
-    """Deletes all scans, which a trigger refuses; PostgreSQL has TRUNCATE."""
+    """Delete all scans, which a trigger refuses; PostgreSQL has TRUNCATE."""
     if connection.vendor == "postgresql":
         cursor.execute("TRUNCATE booking_checkin")
         return
@@ -27,14 +27,14 @@ def delete_scans(cursor):
 
 
 def make_door_staff(**fields):
-    """A member of the group Door."""
+    """Create a member of the group Door."""
     person = make_user(**({"username": "door"} | fields))
     let_check_in(person)
     return person
 
 
 def let_check_in(user, group="Door"):
-    """Makes the user a member of staff of this group, which admits at the door."""
+    """Make the user a member of staff of this group, which admits at the door."""
     user.is_staff = True
     user.save()
     user.groups.add(Group.objects.get(name=group))

@@ -95,7 +95,7 @@ def _set_up(port, calls):
 
 
 def work(step, port, calls):
-    """In its own process: the command, until it is killed at the step."""
+    """Run the command in a separate process, until it is killed at the step."""
     _set_up(port, calls)
     if step:
         STEPS[step]()
@@ -103,7 +103,7 @@ def work(step, port, calls):
 
 
 def work_later(port, calls):
-    """In its own process: a worker that finds the tasks of a dead one, and another one after the pause."""
+    """Run a worker that finds the tasks of a dead one, and another one after the pause, in a separate process."""
     _set_up(port, calls)
     workers.LOST_CHECK_SECONDS = 0
     for minutes in (3, 5):

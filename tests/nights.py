@@ -4,7 +4,7 @@ from datetime import datetime
 
 
 def at(text):
-    """A local time without a zone."""
+    """Return a local time without a zone."""
     return datetime.fromisoformat(text)
 
 

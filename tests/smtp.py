@@ -40,7 +40,7 @@ class Inbox:
 
 @contextmanager
 def mail_server(inbox):
-    """The port of a mail server that gives its mail to `inbox`."""
+    """Run a mail server that adds its mail to `inbox`, and yield its port."""
     controller = Controller(inbox, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:

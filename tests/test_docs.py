@@ -149,7 +149,7 @@ def test_the_table_of_settings_equals_what_the_settings_read():
 
 @pytest.fixture(scope="module")
 def tests():
-    """Return the names of all tests."""
+    """The names of all tests."""
     sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
     return {name for source in sources for name in re.findall(r"^ *def (test_\w+)\(", source, re.MULTILINE)}
 

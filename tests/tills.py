@@ -14,7 +14,7 @@ TILLS = "/admin/booking/till/"
 
 
 def make_clerk(username: str = "clerk", **fields) -> User:
-    """A member of the box office."""
+    """Create a member of the box office."""
     clerk = make_user(username=username, is_staff=True, **fields)
     clerk.groups.add(Group.objects.get(name="Box office"))
     return clerk
@@ -25,7 +25,7 @@ def till_of(clerk: User, opening_float=50) -> Till:
 
 
 def make_priced_show(**fields):
-    """Row A costs 12.00, or 8.00 for children, row B 15.00; unless there is another `price_list`."""
+    """Create a show in which row A costs 12.00, or 8.00 for children, and row B 15.00, or with this `price_list`."""
     if "price_list" not in fields:
         adult, child = make_ticket_type(name="Adult"), make_ticket_type(name="Child")
         fields["price_list"] = make_price_list({("S", adult): 12, ("S", child): 8, ("P", adult): 15})

@@ -118,7 +118,7 @@ def booking(show, user):
 
 
 def client_of(who):
-    """A client whose requests need CSRF tokens, as those of browsers do."""
+    """Return a client whose requests need CSRF tokens, as those of browsers do."""
     client = Client(enforce_csrf_checks=True)
     if who == "customer":
         client.force_login(make_user())
@@ -183,7 +183,7 @@ def test_no_page_takes_a_form_without_a_csrf_token(booking, page, arguments, met
 
 
 def refund_of(booking):
-    """A refund of the booking that failed."""
+    """Return the refund of the booking; by default a new one that failed."""
     found = Refund.objects.filter(reference=booking.reference).first()
     return found or make_refund(make_payment(Order.objects.get(), provider="demo"), status="failed", problem="Refused.")
 

@@ -16,7 +16,7 @@ from tests.staff import signed_in_as, staff_with
 
 @pytest.fixture
 def show(db):
-    """A booking of a show whose doors are open."""
+    """A show whose doors are open."""
     return make_show(starts_at=timezone.now() + timedelta(minutes=20))
 
 

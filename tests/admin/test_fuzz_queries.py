@@ -79,7 +79,7 @@ def encoded(text):
 
 @pytest.fixture
 def ids(db):
-    """Return the id of a row of each model."""
+    """The id of a row of each model."""
     booking = make_booking(created_at=timezone.now())
     group = Group.objects.get(name="Box office")
     order = Order.objects.get()

@@ -28,7 +28,7 @@ def priced(adult):
 
 @pytest.fixture
 def sell(adult, user):
-    """Return two bookings of cheap seats in one order."""
+    """A function that sells seats of a show in one order, and returns the bookings."""
 
     def sell(show, *numbers):
         return [

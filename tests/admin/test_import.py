@@ -34,7 +34,7 @@ def upload(client, text, name="movies.csv", encoding="cp1252"):
 
 
 def uploaded(client, text, **options):
-    """The path of an upload's page."""
+    """Upload a file, and return the path of its page."""
     return upload(client, text, **options).url
 
 

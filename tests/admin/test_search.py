@@ -42,7 +42,7 @@ def test_a_movie_that_is_not_folded_yet_is_found(staff):
 
 
 def walk_in(reference, **contact):
-    """A booking without an account, whose order has this contact."""
+    """Create a booking without an account, whose order has this contact."""
     booking = make_booking(reference=reference)
     Booking.objects.filter(pk=booking.pk).update(user=None)
     Order.objects.filter(reference=reference).update(user=None, **contact)

@@ -12,7 +12,7 @@ LISTS = ["/api/movies/", "/api/movies/{}/shows/", "/api/shows/"]
 
 @pytest.fixture(params=LISTS)
 def path(request, show):
-    """Return the path of a list that is long enough to be compressed."""
+    """The path of a list that is long enough to be compressed."""
     for number in range(10):
         make_show(movie=show.movie)
         make_movie(title=f"Long {number}", description="Long. " * 20)

@@ -14,7 +14,7 @@ from tests.factories import make_booking, make_hold, make_show, make_ticket_type
 
 @pytest.fixture
 def show(db):
-    """Its doors are open."""
+    """A show whose doors are open."""
     return make_show(starts_at=timezone.now() + timedelta(minutes=20))
 
 

@@ -32,7 +32,7 @@ def priced(db):
 
 @pytest.fixture
 def order(user, priced):
-    """Create an order of two seats and return its reference."""
+    """The reference of an order of two seats."""
     first = make_booking(user=user, show=priced, price=Decimal("12.5"))
     make_booking(user=user, show=priced, seat_number=2, reference=first.reference, price=Decimal("12.5"))
     return first.reference

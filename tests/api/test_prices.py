@@ -205,7 +205,7 @@ def test_a_show_without_a_price_for_the_seat_does_not_sell_it(client, priced, ad
 
 
 def refused(answer, field, detail):
-    """Whether the answer refuses the ticket type in this field."""
+    """Return whether the response refuses the ticket type in this field."""
     error = {"code": "unknown_ticket_type", "detail": detail}
     assert (answer.status_code, answer.json()) == (400, {**error, "errors": [{"field": field, **error}]})
     assert Booking.objects.filter(ticket_type=None).count() == Booking.objects.count()

@@ -173,7 +173,7 @@ NO_OBJECTS = ["[]", "null", '"text"', "5", "2.5", "true", '[{"seat_number": 5}]'
 
 @pytest.fixture
 def post_to(client, show):
-    """Send a raw body to one of POSTS or POSTS_OF_SEATS."""
+    """A function that sends a raw body to one of POSTS or POSTS_OF_SEATS."""
 
     def post(path, body, content_type="application/json"):
         return send(client, path.format(show.pk), body, content_type)

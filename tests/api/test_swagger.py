@@ -63,7 +63,7 @@ OPERATIONS = {
 
 @pytest.fixture(scope="module")
 def schema(django_db_setup, django_db_blocker):
-    """Return the document, in which references to errors of files are replaced by the errors."""
+    """The document, in which references to errors of files are replaced by the errors."""
     from rest_framework.test import APIClient
 
     with django_db_blocker.unblock():

@@ -172,7 +172,7 @@ def test_the_question_before_seats_are_cancelled_is_accessible(seen, boss, order
     assert serious(seen) == []
 
 
-def test_the_question_of_the_hall_has_no_serious_fault(seen, boss, order):
+def test_the_question_of_the_hall_is_accessible(seen, boss, order):
     User.objects.update(email="ann@example.com")
     seen.goto(f"/admin/booking/show/{order.show_id}/change/")
     seen.locator("#hall-grid [title^='A1,']").click()

@@ -26,7 +26,7 @@ def base_url(live_server):
 
 @pytest.fixture
 def show(live_server):
-    """A booking of a show whose doors are open."""
+    """A show whose doors are open."""
     return make_show(starts_at=timezone.now() + timedelta(minutes=20))
 
 
@@ -350,7 +350,7 @@ def test_a_door_of_an_earlier_day_has_a_message(show, booking, door):
 
 
 def forged(booking):
-    """A ticket of the booking with the signature of another one."""
+    """Return a ticket of the booking with the signature of another one."""
     header, _, signature = sign_ticket(booking=booking).split(".")
     _, claims, _ = sign_ticket(booking=Booking(pk=1, show=booking.show, seat_number=1)).split(".")
     return ".".join([header, claims, signature])

@@ -107,7 +107,7 @@ def test_a_customer_pays_by_the_link_of_the_mail(page, confirmation, smtp):
     assert message["Subject"].startswith("Payment received for")
 
 
-def test_the_page_of_the_link_has_no_serious_fault_and_fits(seen, confirmation):
+def test_the_page_of_the_link_is_accessible_and_fits(seen, confirmation):
     seen.set_viewport_size({"width": 390, "height": 844})
     seen.set_content(confirmation)
     seen.get_by_role("link", name="Pay 12.00 EUR").click()

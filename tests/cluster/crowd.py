@@ -143,7 +143,7 @@ class Crowd:
 
 
 class Client:
-    """Send requests to one node as long as it responds."""
+    """Sends requests to one node as long as it responds."""
 
     def __init__(self, doors, show, token):
         self._doors, self._show, self._token = list(doors), show, token

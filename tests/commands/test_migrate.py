@@ -85,7 +85,7 @@ with Command()._lock(connection):
 
 @pytest.fixture
 def sqlite(request):
-    """Return a connection to the SQLite database of this name."""
+    """A function that returns a connection to the SQLite database of this name."""
     config = {"ENGINE": "movieticket.sqlite", "NAME": request.param}
     return DatabaseWrapper(connections.configure_settings({"default": config})["default"], "own")
 

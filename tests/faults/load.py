@@ -157,7 +157,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """Return the responses from the start of a fault until some seconds after its end."""
+    """The responses from the start of a fault until some seconds after its end."""
 
     answers: list[Answer]
     began: float

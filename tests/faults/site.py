@@ -384,7 +384,7 @@ class SlowBody:
 
 
 def options(*, is_short):
-    """The options of the service, and the duration of the faults."""
+    """Return the options of the service, and the duration of the faults."""
     start = (Path(__file__).parents[2] / "deploy" / "start").read_text()
     default = start.partition("${THREADS:-")[2].partition("}")[0]
     threads = os.environ.get("THREADS") or default

@@ -71,7 +71,7 @@ class Image:
 
     @contextmanager
     def serving(self, **settings):
-        """The port of the service that the image's command starts."""
+        """Run the image's command, and yield the port of the service."""
         [command] = re.findall(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)
         port = free_port()
         process = self.popen(*json.loads(command), HOST="127.0.0.1", PORT=str(port), **settings)

@@ -43,7 +43,7 @@ def statements(name):
 
 
 def later_migrations():
-    """All but the first one, before which there is nothing to serve."""
+    """Return all migrations but the first one, before which no version serves."""
     names = sorted(name for app, name in MigrationLoader(None).disk_migrations if app == "booking")
     return names[1:]
 

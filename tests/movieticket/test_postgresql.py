@@ -142,7 +142,7 @@ BASE = "movieticket/postgresql/base.py"
 
 @contextmanager
 def database(**options):
-    """A new connection with other OPTIONS, which is closed at the end."""
+    """Yield a new connection with other OPTIONS, and close it at the end."""
     settings = {**connection.settings_dict, "CONN_MAX_AGE": 0}
     other = type(connection.copy())(settings | {"OPTIONS": settings["OPTIONS"] | options}, "other")
     try:
@@ -276,7 +276,7 @@ def test_autocommit_is_not_changed_within_a_transaction():
 
 @contextmanager
 def transaction_of(other):
-    """A transaction without the registry of connections, which doesn't know this one."""
+    """Open a transaction without Django's registry of connections, which lacks this one."""
     other.set_autocommit(False)
     yield
     other.rollback()
@@ -297,7 +297,7 @@ def driver(db):
 
 
 def run(driver, *commands):
-    """The results of commands of libpq in one pipeline."""
+    """Return the results of commands of libpq in one pipeline."""
     pgconn = driver.pgconn
 
     def exchange():

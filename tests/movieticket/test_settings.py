@@ -30,7 +30,7 @@ NAMES = [
 
 @pytest.fixture
 def load(monkeypatch):
-    """Return the settings module with this environment."""
+    """A function that loads the settings module with this environment."""
 
     def load(**environment):
         for name in NAMES:

@@ -30,7 +30,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def send(service):
-    """Send bytes and return the response; None if the server closed the connection or waits for more."""
+    """A function that sends bytes and returns the response, or None without one."""
 
     def send(raw):
         with socket.create_connection(("127.0.0.1", service.port), WAIT_SECONDS) as client:
@@ -57,7 +57,7 @@ def booking_of(service, body, *headers):
 
 
 def check_api(reply):
-    """The server itself refuses bytes that are not HTTP, with an empty body; other errors have the usual shape."""
+    """Check the response; only the server's own refusals of invalid HTTP have an empty body."""
     if reply is not None:
         check(Reply(reply.status, {name.title(): text for name, text in reply.headers.items()}, reply.body))
 

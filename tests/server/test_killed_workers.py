@@ -79,7 +79,7 @@ def test_a_mail_arrives_twice_only_if_its_acceptance_was_not_stored(ann, inbox, 
 
 
 def refunded_order(user):
-    """An order that was paid online and then cancelled; its refund waits for the worker."""
+    """Create an order that was paid online and then cancelled; its refund waits for the worker."""
     booking, now = book(user), timezone.now()
     pay_order(user=user, reference=booking.reference, return_url="https://shop.example/", now=now)
     body = make_event(Payment.objects.get(), EventKind.PAID)

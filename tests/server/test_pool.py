@@ -37,7 +37,7 @@ class Site:
         assert audit(self.database.url) == ""
 
     def prepared_statements(self):
-        """Those of all sessions of the pool."""
+        """Return the prepared statements of all sessions of the pool."""
         found = {}
         with ExitStack() as stack:
             # Each transaction keeps a session, so together they have all.

@@ -75,7 +75,7 @@ class Client:
         self.send("\r\n".join(lines).encode())
 
     def begin_booking(self, length, customer=0, *headers):
-        """The head of a booking of a seat in the customer's show."""
+        """Send the head of a booking of a seat in the customer's show."""
         path = f"/api/shows/{self.service.shows[customer]}/book/"
         token = f"Authorization: Bearer {self.service.tokens[customer]}"
         self.begin(path, length, token, "Content-Type: application/json", *headers)
@@ -86,7 +86,7 @@ class Client:
         return response.status, response.headers, response.read()
 
     def refusal(self):
-        """The status and the body of an answer in JSON."""
+        """Return the status and the JSON body of the response."""
         status, _, body = self.answer()
         return status, json.loads(body)
 
@@ -106,14 +106,14 @@ def slow_bodies(stack, service, number=SLOW_BODIES):
 
 
 def seats(database, show):
-    """The seats of a show that were ever sold or blocked."""
+    """Return the seats of a show that were ever sold or blocked."""
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("SELECT seat_number FROM booking_booking WHERE show_id = ?", [show])
         return sorted(seat for (seat,) in rows)
 
 
 def statuses(service, request_id):
-    """The statuses in the log of requests with this id."""
+    """Return the statuses in the log of requests with this id."""
     lines = [json.loads(line) for line in service.stdout.read_text().splitlines()]
     return [line["status"] for line in lines if line["request_id"] == request_id]
 
@@ -245,7 +245,7 @@ print(client.cookies["sessionid"].value)
 
 
 def form(*fields):
-    """A form as browsers send files, its end last."""
+    """Return a multipart form, whose end comes last."""
     parts = [f"--X\r\nContent-Disposition: form-data; name={head}\r\n\r\n{text}\r\n" for head, text in fields]
     return "".join([*parts, "--X--\r\n"]).encode()
 
@@ -327,7 +327,7 @@ def test_a_probe_with_an_incomplete_body_is_refused(service):
 
 
 def says_what_came(environ, start_response):
-    """A WSGI application; it answers with the fault of the body, or the body."""
+    """A WSGI application whose response is the fault of the body, or the body."""
     return [environ.get(FAULT, "").encode() or environ["wsgi.input"].read()]
 
 

@@ -60,7 +60,7 @@ class Site:
         self.send(f"/api/shows/{self.shows[0]}/book/", {"seat_number": seat}, **options)
 
     def waiting(self):
-        """The servers' processes whose commit waits for a replica."""
+        """Return the server's processes whose commit waits for a replica."""
         rows = self.run("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchall()
         return {pid for (pid,) in rows}
 

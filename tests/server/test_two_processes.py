@@ -20,7 +20,7 @@ pytestmark = pytest.mark.server
 
 
 def process(path, call):
-    """A Python process that runs `call`, a function of this module, on the SQLite file `path`."""
+    """Start a Python process that runs `call`, a function of this module, on the SQLite file `path`."""
     code = f"import django; django.setup(); from {__name__} import *; {call}"
     settings = {"DJANGO_SETTINGS_MODULE": "movieticket.settings", "DATABASE_URL": f"sqlite:///{path}"}
     return subprocess.Popen(
@@ -35,7 +35,7 @@ def process(path, call):
 
 
 def buy(first, last):
-    """In a separate process: customers, each in a thread, who request seats 1 to 8 and another one."""
+    """Request seats 1 to 8 and another one for each customer, in threads of a separate process."""
     show = Show.objects.order_by("pk")[0]
     users = User.objects.filter(pk__range=(first, last))
     calls = [

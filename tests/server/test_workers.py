@@ -49,7 +49,7 @@ def service(tmp_path):
 
 
 def spawned(service):
-    """The ids of all workers so far, in the order of their start."""
+    """Return the ids of all workers so far, in the order of their start."""
     return [int(pid) for pid in re.findall(r"Spawning worker-\d+ with PID: (\d+)", service.stderr.read_text())]
 
 
@@ -66,7 +66,7 @@ def is_gone(pid):
 
 
 def is_refused(service):
-    """Whether nobody listens; a worker's last thread may close its connections a moment after the worker has ended."""
+    """Return whether the port is closed; a worker's last thread may close it shortly after the worker has ended."""
     try:
         service.ask("GET", "/healthz")
     except ConnectionRefusedError:
@@ -119,7 +119,7 @@ def test_a_crash_loop_of_a_worker_ends_the_service_and_is_explained(service):
 
 
 def start(target, **options):
-    """A process, and what it sends."""
+    """Start a process, and return it with its pipe."""
     ours, theirs = processes.Pipe()
     process = processes.Process(target=target, args=[theirs], **options)
     process.start()

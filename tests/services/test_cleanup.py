@@ -283,7 +283,7 @@ def test_without_the_database_the_command_exits_with_1_and_a_message():
 
 
 def logged(booking):
-    """The message of the sale, as an earlier version wrote it."""
+    """Create the log entry of the sale as an earlier version wrote it."""
     kind = ContentType.objects.get_for_model(Booking)
     fields = {"user": booking.sold_by, "content_type": kind, "object_id": str(booking.pk), "object_repr": str(booking)}
     return LogEntry.objects.create(action_flag=ADDITION, change_message="Sold to Jo Bakker.", **fields)

@@ -54,7 +54,7 @@ class Hall(RuleBasedStateMachine):
         return {seat: place for seat, place in self.taken.items() if place.until is None or place.until > self.now}
 
     def reasons(self, customer, seats, *, limited=True):
-        """The codes with which a request may be refused; none if it has to be granted."""
+        """Return the codes with which a request may be refused; none if it must succeed."""
         live = self.active()
         reasons = set()
         if not all(1 <= seat <= SEATS for seat in seats):

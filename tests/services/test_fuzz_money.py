@@ -131,7 +131,7 @@ class Cinema(RuleBasedStateMachine):
                 self.refunded[reference] = self.refunded.get(reference, Decimal(0)) + excess
 
     def needs_staff(self, before, after):
-        """Whether a customer's change comes too late, because it would refund something."""
+        """Return whether a customer's change comes too late, because it would refund something."""
         return self.now > REFUND_UNTIL and before > after
 
     def receive(self, reference, amount, at):
@@ -190,14 +190,14 @@ class Cinema(RuleBasedStateMachine):
 
     @rule(customer=CUSTOMER, seats=CHOICE, held=st.booleans(), events=EVENTS)
     def buy(self, customer, seats, held, events):
-        """A customer gets seats and pays for them at once; without an event, the cinema does not know it yet."""
+        """Hold seats and pay for them; without an event, the payment is still pending."""
         if reference := self.get(services.hold_seats if held else services.book_seats, customer, seats):
             self.pay(self.start_payment(reference), events)
 
     @precondition(lambda self: self.active())
     @rule(data=st.data(), to=st.integers(1, SEATS), by_staff=st.booleans())
     def exchange(self, data, to, by_staff):
-        """A customer or a clerk moves a booking, perhaps to a dearer or cheaper seat, perhaps to one that they hold."""
+        """Move a booking by a customer or a clerk, possibly to a seat of another price or one that is held."""
         pk = data.draw(st.sampled_from(sorted(pk for pk, row in self.rows.items() if row.is_active(self.now))))
         row = self.rows[pk]
         call = {"user": None if row.customer is None else self.customers[row.customer], "now": self.now}
@@ -354,7 +354,7 @@ class Cinema(RuleBasedStateMachine):
     @precondition(lambda self: self.refunded)
     @rule(data=st.data(), kind=st.sampled_from(["refunded", "refund_failed"]))
     def bank_reports_a_refund(self, data, kind):
-        """The bank sends the money later, or says, perhaps after it was sent, that the customer's bank refuses it."""
+        """Send the event that a refund is done, or that the customer's bank refused it, possibly afterwards."""
         refund = self.draw(data, Refund.objects.filter(provider="demo"))
         if refund is None:
             return
@@ -382,7 +382,7 @@ class Cinema(RuleBasedStateMachine):
     @precondition(lambda self: self.refunded)
     @rule(data=st.data())
     def staff_refund_by_hand(self, data):
-        """A failed one is tried again, one at the counter is paid out."""
+        """Retry a failed refund, or pay out one at the counter."""
         if refund := self.draw(data, Refund.objects.exclude(status="done")):
             self.refund_by_hand(refund)
 
@@ -478,7 +478,7 @@ class Cinema(RuleBasedStateMachine):
             assert Bank.received[payment.pk] == payment.amount
 
     def teardown(self):
-        """The bank works again and sends all its events; staff do what is left: then nobody is owed anything."""
+        """Send all events of the bank, and carry out all refunds; then no refund is left."""
         for payment in sorted(Bank.received):
             self.event(payment)
         for refund in Refund.objects.filter(status="failed"):

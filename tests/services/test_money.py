@@ -37,7 +37,7 @@ def examples(test):
 
 
 def leaves(value):
-    """The values within lists and dicts."""
+    """Return the values within lists and dicts."""
     if isinstance(value, dict | list):
         return [leaf for part in (value.values() if isinstance(value, dict) else value) for leaf in leaves(part)]
     return [value]

@@ -36,7 +36,7 @@ def switching(show):
 
 
 def kinds(show):
-    """The label, category and price of each booked seat."""
+    """Return the label, category and price of each booked seat."""
     rows = show.bookings.order_by("seat_number")
     return [(row.seat_label, row.category, int(row.price)) for row in rows]
 

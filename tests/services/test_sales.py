@@ -89,7 +89,7 @@ def test_a_sale_of_priced_seats_on_a_drawn_plan_takes_two_round_trips(round_trip
 
 
 def make_priced_show():
-    """A show on a plan with gaps, sofas and a wheelchair space, with a price list for two ticket types."""
+    """Create a show with gaps, sofas and a wheelchair space, and a price list for two ticket types."""
     adult, child = make_ticket_type(name="Adult"), make_ticket_type(name="Child")
     prices = {(code, kind): amount for code in "SLW" for kind, amount in ((adult, 12), (child, 8))}
     return make_show(layout="..SS.SSSS\nSSSS.SSSS\n\nWSSS.LLLL", price_list=make_price_list(prices))

@@ -103,7 +103,7 @@ def test_a_show_that_is_cancelled_or_has_started_keeps_its_plan(show):
 
 
 def old_show(**fields):
-    """A show, and its screen, as version 1.0 plans them: without a seat plan."""
+    """Create a show and its screen without a seat plan, as version 1.0 does."""
     screen = make_screen(plan=None, rows=2, seats_per_row=7)
     return make_show(screen=screen, plan=None, total_seats=12, seats_per_row=7, **fields)
 

@@ -347,7 +347,7 @@ def test_equal_keys_of_two_customers_are_independent(show, action):
 
 
 def move_pairs(show, clerk, wanted):
-    """Two pairs of bookings that staff move to the wanted seats."""
+    """Move two pairs of bookings by staff to the wanted seats."""
     pairs = [[make_booking(show=show, seat_number=seat) for seat in pair] for pair in ((1, 2), (11, 12))]
     seen = [[services.SeenSeat(one.pk, one.seat_number, one.status) for one in pair] for pair in pairs]
     return [

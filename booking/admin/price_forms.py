@@ -100,7 +100,8 @@ class CalculationForm(forms.Form):
     )
     round_to = AmountField(
         initial=lambda: represent_amount(5 * Decimal(1).scaleb(-min(currency_decimals(), 1))),
-        min_value=Decimal("0.001"),
+        # Browsers count the steps of the field from here.
+        min_value=Decimal(1).scaleb(-currency_decimals()),
         max_value=1000,
         label="Round to",
     )

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from booking.middleware import CONTENT_SECURITY_POLICY
 from booking.models import Show
-from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show
+from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show, make_ticket_type
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -221,6 +221,18 @@ def test_the_focus_is_visible(page, boss, alien):
     block = page.get_by_role("region", name="Big").get_by_role("link", name="Alien")
     expect(block).to_be_focused()
     expect(block).to_have_css("outline-style", "solid")
+
+
+# --- Prices ---
+
+
+def test_new_prices_are_previewed_with_the_suggested_rounding(page, boss, alien):
+    price_list = make_price_list({("S", make_ticket_type(name="Adult")): 12})
+    Show.objects.update(price_list=price_list)
+    page.goto(f"/admin/booking/pricelist/{price_list.pk}/change/")
+    page.get_by_label("Change by per cent").fill("5")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("button", name="Make a new version")).to_be_visible()
 
 
 # --- Lists ---

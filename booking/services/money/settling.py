@@ -1,4 +1,4 @@
-"""What a received payment does: it books the held seats of its order, or goes back. The show is locked."""
+"""Settling a received payment: the held seats of its order are booked, or it is refunded. The show is locked."""
 
 from datetime import datetime
 from decimal import Decimal

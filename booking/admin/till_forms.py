@@ -44,4 +44,4 @@ class CloseTillForm(TillForm):
 class CloseLeftTillForm(CloseTillForm):
     """Closes the till of a clerk who left it open."""
 
-    note = forms.CharField(max_length=200, help_text="Why you close it in the place of its clerk.")
+    note = forms.CharField(max_length=200, help_text="The reason why you close it instead of its clerk.")

@@ -151,6 +151,12 @@ def test_the_report_shows_the_figures(staff):
     assert all(of in text for of in ("Alien", "2 of 50", "4%", "<b>2</b>", "on the day its show starts"))
 
 
+@pytest.mark.parametrize(("last_day", "title"), [(LAST, "Seats sold by day"), ("2099-08-31", "Seats sold")])
+def test_the_title_of_the_chart_names_days_if_its_bars_are_days(staff, last_day, title):
+    show_on(1)
+    assert f">{title}</h2>" in page(staff, last_day=last_day).content.decode()
+
+
 def test_a_cancelled_show_is_marked(staff):
     show_on(1, cancelled_at=NOW)
     assert "<em>cancelled</em>" in page(staff).content.decode()

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from booking.exception_handler import refused
 from booking.paths import is_api
-from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, most_bytes
+from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, has_valid_length, most_bytes
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -103,11 +103,12 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     if sum(len(name) + len(meta[name]) for name in meta if name.startswith("HTTP_")) > settings.MAX_HEADER_BYTES:
         detail = f"The headers must not be larger than {settings.MAX_HEADER_BYTES} bytes."
         return refused(request, 431, detail, "headers_too_large")
-    if "HTTP_TRANSFER_ENCODING" in meta and not meta.get("CONTENT_LENGTH"):
+    # With a length too, the request may be two requests for a proxy (RFC 9112, section 6.1).
+    if "HTTP_TRANSFER_ENCODING" in meta:
         return refused(request, 411, "Say with Content-Length how long the body is.", "length_required")
     if meta.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         return refused(request, 415, "Send the body without a Content-Encoding.", "unsupported_media_type")
-    if _is_unreadable(request):
+    if _is_unreadable(request) or not has_valid_length(meta):
         return refused(request, 400, "Bad request.", "bad_request")
     length = body_length(meta)
     if length > settings.MAX_BODY_BYTES and length > (most := most_bytes(request.path_info)):

@@ -4,6 +4,7 @@ Granian's workers wait for bodies in movieticket/granian_worker.py. Another serv
 waits for a body without a limit.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
@@ -19,16 +20,19 @@ LATE = "request_timeout"
 # The size that the form around a file may have.
 FORM_BYTES = 10_000
 
+LENGTH = re.compile("[0-9]{1,100}")
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
+def has_valid_length(environ: Environ) -> bool:
+    """Return whether the announced length, if any, consists of digits. Python would also read `+9` and `1_9`."""
+    return bool(LENGTH.fullmatch(environ.get("CONTENT_LENGTH") or "0"))
+
+
 def body_length(environ: Environ) -> int:
     """The announced length; Django reads as much as that, and takes a body without a length for empty."""
-    try:
-        return int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
+    return int(environ.get("CONTENT_LENGTH") or 0) if has_valid_length(environ) else 0
 
 
 def most_bytes(path: str) -> int:

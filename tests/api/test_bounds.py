@@ -85,9 +85,15 @@ def test_an_import_that_is_much_too_large_is_not_read(staff):
     assert "The body must not be larger than 10010000 bytes." in answer.content.decode()
 
 
-@pytest.mark.parametrize("length", ["", "rubbish", "-1", "1e9"])
-def test_an_invalid_length_counts_as_0(length):
-    request = RequestFactory().get("/api/movies/", CONTENT_LENGTH=length)
+@pytest.mark.parametrize("length", ["rubbish", "-1", "1e9", "+9", "1_9", "0x9", "٩", "9, 9", " 9", "9" * 200])
+def test_an_invalid_length_is_refused(length):
+    request = RequestFactory().post("/api/movies/", CONTENT_LENGTH=length)
+    answer = RequestBounds(lambda _: "answer")(request)
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (400, "bad_request")
+
+
+def test_an_empty_length_counts_as_0():
+    request = RequestFactory().get("/api/movies/", CONTENT_LENGTH="")
     assert RequestBounds(lambda _: "answer")(request) == "answer"
 
 
@@ -213,8 +219,9 @@ def test_a_form_in_utf_8_is_read():
 
 
 @pytest.mark.django_db
-def test_a_body_in_chunks_needs_a_length(anyone):
-    answer = anyone.generic("POST", "/api/signup/", HTTP_TRANSFER_ENCODING="chunked")
+@pytest.mark.parametrize("body", ["", "{}"])
+def test_a_body_in_chunks_is_refused(anyone, body):
+    answer = anyone.generic("POST", "/api/signup/", body, HTTP_TRANSFER_ENCODING="chunked")
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
 
 

@@ -41,6 +41,19 @@ def test_it_creates_movies_shows_and_accounts():
     assert Booking.objects.sold().count() > 80
 
 
+def test_the_grand_hall_has_a_curved_front_and_an_aisle():
+    demo()
+    hall = Screen.objects.get(name="Grand Hall").hall
+    assert [row[0].x for row in hall.rows[:7]] == [5, 4, 3, 2, 1, 1, 0]
+    assert set(range(hall.width)) - {seat.x for seat in hall.seats} == {11, 12}
+
+
+def test_the_halls_have_sofas_and_wheelchair_spaces():
+    demo()
+    categories = {screen.name: "".join(sorted(screen.hall.categories)) for screen in Screen.objects.all()}
+    assert categories == {"Blue Room": "LPSW", "Grand Hall": "LPSW", "Studio": "SW"}
+
+
 def test_shows_fill_the_next_14_days(monkeypatch):
     monkeypatch.setattr(command, "DAYS", DAYS)
     demo()

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 # A rule that is off by default: the accessible name of a control contains its visible text.
 RUN = "axe.run(document, {rules: {'label-content-name-mismatch': {enabled: true}}})"
+# Fields whose content the browser would refuse although nobody has changed it; a form could not be sent.
+REFUSED = """[...document.querySelectorAll("input, select, textarea")]
+  .filter((field) => field.value && !field.validity.valid).map((field) => field.name)"""
 STAFF_PAGES = {
     "index": "/admin/",
     "movies": "/admin/booking/movie/",
@@ -82,9 +85,9 @@ def seen(request, page):
 
 
 def serious(page):
-    """Return the serious findings: rule, element and reason."""
+    """Return the serious findings: rule, element and reason, and the names of fields that the browser refuses."""
     page.evaluate(AXE)
-    return [
+    return page.evaluate(REFUSED) + [
         (found["id"], node["target"], node["failureSummary"])
         for found in page.evaluate(RUN)["violations"]
         if found["impact"] in {"serious", "critical"}

@@ -188,6 +188,34 @@ class Cinema(RuleBasedStateMachine):
     def first_sale(self, customer, seats, events):
         self.buy(customer, seats, True, events)
 
+    @initialize(
+        customer=CUSTOMER,
+        mode=st.sampled_from(["works", "later", "loses answer", "refuses"]),
+        bounces=st.sampled_from([True, True, False]),
+        by_hand=st.sampled_from(["retry", "pay out", "nothing"]),
+        late=st.lists(st.sampled_from(["refunded", "refund_failed"]), min_size=1, max_size=2),
+    )
+    def first_refund(self, customer, mode, bounces, by_hand, late):
+        """A refund fails, staff try it again or pay it out, and then the bank reports the failed attempt once more.
+
+        The rules alone combine these steps too seldom.
+        """
+        reference = self.get(services.book_seats, customer, [SEATS])
+        if reference is None:
+            return
+        self.pay(self.start_payment(reference), 1)
+        rows = [row for row in self.rows.values() if row.reference == reference]
+        self.cancel(rows, services.cancel_order, customer, reference=reference)
+        self.work(mode)
+        refund = Refund.objects.get(reference=reference)
+        failed_id = id_of(refund)
+        if bounces:
+            self.bounce(refund)
+        if by_hand != "nothing":
+            self.settle_by_hand(Refund.objects.get(reference=reference), by_hand)
+        for number, kind in enumerate(late if bounces else []):
+            self.report_late(Refund.objects.get(reference=reference), failed_id, kind, number)
+
     @rule(customer=CUSTOMER, seats=CHOICE, held=st.booleans(), events=EVENTS)
     def buy(self, customer, seats, held, events):
         """Hold seats and pay for them; without an event, the payment is still pending."""
@@ -355,16 +383,18 @@ class Cinema(RuleBasedStateMachine):
     @rule(data=st.data(), kind=st.sampled_from(["refunded", "refund_failed"]))
     def bank_reports_a_refund(self, data, kind):
         """Send the event that a refund is done, or that the customer's bank refused it, possibly afterwards."""
-        refund = self.draw(data, Refund.objects.filter(provider="demo"))
+        refund = self.draw(data, Refund.objects.filter(provider="demo", till=None))
         if refund is None:
             return
-        if kind == "refunded":
-            if refund.status == "failed":
-                return
+        if kind == "refund_failed":
+            self.bounce(refund)
+        elif refund.status != "failed":
             Bank.send(refund)
-        else:
-            Bank.sent.pop(key_of(refund), None)
-        report_refund(refund, kind, now=self.now, problem="" if kind == "refunded" else "The card was closed.")
+            report_refund(refund, kind, now=self.now)
+
+    def bounce(self, refund):
+        Bank.sent.pop(key_of(refund), None)
+        report_refund(refund, "refund_failed", now=self.now, problem="The card was closed.")
 
     @precondition(lambda self: self.refunded)
     @rule(data=st.data(), kind=st.sampled_from(["refunded", "refund_failed"]), number=st.integers(0, 2))
@@ -374,8 +404,11 @@ class Cinema(RuleBasedStateMachine):
         if not failed:
             return
         refund = data.draw(st.sampled_from(failed))
+        self.report_late(refund, data.draw(st.sampled_from(refund.failed_ids)), kind, number)
+
+    def report_late(self, refund, failed_id, kind, number):
         before = refund.status
-        refund.retries = int(data.draw(st.sampled_from(refund.failed_ids)).rpartition("-")[2])
+        refund.retries = int(failed_id.rpartition("-")[2])
         report_refund(refund, kind, now=self.now, problem="Late.", number=f"late-{id_of(refund)}-{number}")
         assert Refund.objects.get(pk=refund.pk).status == before
 
@@ -385,6 +418,22 @@ class Cinema(RuleBasedStateMachine):
         """Retry a failed refund, or pay out one at the counter."""
         if refund := self.draw(data, Refund.objects.exclude(status="done")):
             self.refund_by_hand(refund)
+
+    @precondition(lambda self: self.refunded)
+    @rule(data=st.data(), how=st.sampled_from(["retry", "pay out"]))
+    def staff_settle_an_online_refund(self, data, how):
+        if refund := self.draw(data, Refund.objects.filter(provider="demo")):
+            self.settle_by_hand(refund, how)
+
+    def settle_by_hand(self, refund, how):
+        """One that failed is tried again or paid out; a pending one is not paid out, because it may have been sent."""
+        call = {"refund_id": refund.pk, "now": self.now, "by": self.clerk}
+        codes = ("already_refunded",) if refund.status == "done" else ()
+        if how == "pay out" and refund.status == "pending":
+            codes = ("refund_not_failed",)
+        service = services.retry_refund if how == "retry" else services.pay_out_refund
+        done = self.carried_out(service, *codes, **call)
+        assert (done is None) == bool(codes)
 
     def refund_by_hand(self, refund):
         if refund.provider == "counter":
@@ -472,7 +521,7 @@ class Cinema(RuleBasedStateMachine):
 
     @invariant()
     def the_bank_has_done_what_is_stored(self):
-        for refund in Refund.objects.filter(provider="demo", status="done"):
+        for refund in Refund.objects.filter(provider="demo", status="done", till=None):
             assert Bank.sent[key_of(refund)] == refund.amount
         for payment in Payment.objects.received().filter(provider="demo"):
             assert Bank.received[payment.pk] == payment.amount

@@ -36,6 +36,9 @@ PRODUCTION := DEBUG=false SECRET_KEY=0123456789abcdefghijklmnopqrstuvwxyz-only-f
   ALLOWED_HOSTS=tickets.example.com SECURE_SSL_REDIRECT=true SECURE_HSTS_SECONDS=31536000 \
   SECURE_HSTS_INCLUDE_SUBDOMAINS=true SECURE_HSTS_PRELOAD=true
 
+# Without bytecode files, each process of the tests would compile the project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := run
 .PHONY: run serve test test-fast test-browser test-clients fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean

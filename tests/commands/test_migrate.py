@@ -53,7 +53,6 @@ def test_two_concurrent_first_starts_succeed(vendor, tmp_path):
         errors = [process.communicate(timeout=120)[1] for process in processes]
         assert [process.returncode for process in processes] == [0, 0], errors
         assert sorted(errors) == ["", "Waiting for another migration to finish.\n"]
-        assert run(url, "manage.py", "migrate", "--check").returncode == 0
 
 
 @pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])

@@ -95,6 +95,24 @@ def make_priced_show():
     return make_show(layout="..SS.SSSS\nSSSS.SSSS\n\nWSSS.LLLL", price_list=make_price_list(prices))
 
 
+@pytest.mark.parametrize(
+    ("action", "body", "status"),
+    [
+        ("book", {"seat_number": 7}, 201),
+        ("book-seats", {"count": 2}, 201),
+        ("hold", {"count": 2}, 201),
+        ("book", {"seat_number": 1}, 409),
+    ],
+)
+def test_a_request_takes_three_round_trips(exchanges, client, show, action, body, status):
+    # One of them finds the account and counts the request.
+    for own in (make_show(), show):
+        make_booking(show=own, seat_number=1)
+        exchanges.clear()
+        assert client.post(f"/api/shows/{own.pk}/{action}/", body, format="json").status_code == status
+    assert len(exchanges) == 3
+
+
 def test_booking_held_seats_takes_two_round_trips(count, user, show):
     def hold(own):
         hold_seats(user=user, show_id=own.pk, seat_numbers=[7, 8], now=NOW)

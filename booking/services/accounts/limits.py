@@ -77,7 +77,7 @@ _count_signed_in = Text(
 
 
 class Found(NamedTuple):
-    """A user with only the id and the e-mail address loaded, and the state of the rate limit."""
+    """A user with only the fields that a sale reads loaded, and the state of the rate limit."""
 
     user: User
     limit_state: LimitState
@@ -90,7 +90,8 @@ def find_account_and_count(*, limit: str, claims: Claims) -> Found | None:
     if not rows:
         return None
     [[number, seconds_left, email]] = rows
-    user = User.from_db(DEFAULT_DB_ALIAS, ["id", "email"], [claims.user_id, email])
+    # The statement finds active users only.
+    user = User.from_db(DEFAULT_DB_ALIAS, ["id", "email", "is_active"], [claims.user_id, email, True])
     return Found(user, _state(limit, Count(number, seconds_left)))
 
 

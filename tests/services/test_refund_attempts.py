@@ -4,6 +4,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.db import IntegrityError
 
 from booking.models import PaymentEvent, Refund
 from booking.services import (
@@ -187,10 +188,18 @@ def test_a_refund_is_paid_out_or_tried_again_but_not_both(refund, clerk):
     assert at_once(calls) in (["done", "already_refunded"], ["refund_not_failed", "done"])
 
 
+def outcome_or_constraint(service, **call):
+    try:
+        return outcome(service, **call)
+    except IntegrityError:
+        return "constraint"
+
+
 @parallel_writers
 @pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_a_refund_is_paid_out_and_tried_again(refund, clerk):
     fail(refund)
     calls = [partial(outcome, pay_out_refund, refund_id=refund.pk, by=clerk, now=NOW)]
-    calls += [partial(outcome, retry_refund, refund_id=refund.pk, now=NOW)]
-    assert all_read_before_one_writes(calls) == ["done"] * 2
+    calls += [partial(outcome_or_constraint, retry_refund, refund_id=refund.pk, now=NOW)]
+    # Neither is refused by a rule. If the retry writes last, only a constraint stops it.
+    assert all_read_before_one_writes(calls) in (["done", "done"], ["done", "constraint"])

@@ -10,12 +10,9 @@ from django.db import OperationalError, connections
 from booking.management.commands import migrate
 from movieticket.sqlite.base import DatabaseWrapper
 from tests.postgres_server import postgres_server
-from tests.service import PROJECT, environment, filled_postgres, filled_sqlite, run
+from tests.service import PROJECT, environment, run
 
 pytestmark = pytest.mark.server
-
-# The second process starts its migrations while those of the first are being applied.
-PROCESSES = 2
 
 
 @contextmanager
@@ -24,15 +21,6 @@ def empty_database(vendor, folder):
         yield f"sqlite:///{folder}/db.sqlite3"
     else:
         with postgres_server() as server:
-            yield server.url
-
-
-@contextmanager
-def migrated_database(vendor, folder):
-    if vendor == "sqlite":
-        yield filled_sqlite(folder)[0]
-    else:
-        with filled_postgres() as (server, *_):
             yield server.url
 
 
@@ -47,28 +35,21 @@ def start_migrate(database_url):
 
 
 @pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
-def test_two_concurrent_first_starts_succeed(vendor, tmp_path):
+def test_two_first_starts_wait_for_a_lock_that_ends_with_its_process_and_succeed(vendor, tmp_path):
     with empty_database(vendor, tmp_path) as url:
-        processes = [start_migrate(url) for _ in range(PROCESSES)]
-        errors = [process.communicate(timeout=120)[1] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], errors
-        assert sorted(errors) == ["", "Waiting for another migration to finish.\n"]
-
-
-@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
-def test_the_lock_ends_with_a_process_that_is_killed(vendor, tmp_path):
-    with migrated_database(vendor, tmp_path) as url:
         holder = subprocess.Popen(
             [sys.executable, "-c", HOLDER], env=environment(url), cwd=PROJECT, stdout=subprocess.PIPE, text=True
         )
         assert holder.stdout.readline() == "locked\n"
-        waiting = start_migrate(url)
-        assert waiting.stderr.readline() == "Waiting for another migration to finish.\n"
-        assert run(url, "manage.py", "migrate", "--check").returncode == 0
+        waiting = [start_migrate(url) for _ in range(2)]
+        for process in waiting:
+            assert process.stderr.readline() == "Waiting for another migration to finish.\n"
+        # This does not wait.
+        assert run(url, "manage.py", "migrate", "--check").returncode == 1
         holder.kill()
         holder.communicate()
-        assert waiting.communicate(timeout=30) == (None, "")
-        assert waiting.returncode == 0
+        assert [process.communicate(timeout=120) for process in waiting] == [(None, "")] * 2
+        assert [process.returncode for process in waiting] == [0, 0]
 
 
 HOLDER = """

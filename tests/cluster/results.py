@@ -11,8 +11,8 @@ from tests.cluster.site import DATABASE_SECONDS
 PACKAGES = ("patroni", "etcd-server", "haproxy", "pgbouncer", "postgresql-15")
 INTRODUCTION = """# Faults of the cluster and their effects
 
-`make cluster-test` wrote this on {date}: three nodes on one machine of {cores} cores ({machine}), which others worked
-on too. Customers book over HTTP through all three service nodes all the while, with `DATABASE_SECONDS={seconds}`.
+`make cluster-test` wrote this on {date}: three nodes on one machine of {cores} cores ({machine}), the
+tests included. Customers book over HTTP through all three service nodes meanwhile, with `DATABASE_SECONDS={seconds}`.
 
 {packages}
 

@@ -104,7 +104,7 @@ def claims_of(token: Any) -> services.Claims:
 
 
 def _whole(claim: Any) -> int:
-    """Return an integer or a text of plain digits as a number; other values are another account only by accident."""
+    """Return an integer or a text of plain digits as a number. int() would accept other values, too."""
     if isinstance(claim, str) and not re.fullmatch("[0-9]+", claim):
         raise ValueError(claim)
     if isinstance(claim, bool) or not isinstance(claim, int | str):

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.1
 # The announced lengths of all bodies that a worker waits for. Beyond that, the oldest ones are cut.
 MOST_WAITING_BYTES = 64 * 1024 * 1024
-# Not ASCII either, and neither a key nor a token nor an address.
+# Also not ASCII, so it is no valid key, token or address.
 UNREADABLE = "\xff"
 Headers = list[tuple[str, str]]
 Handle = Callable[["Protocol", Environ], Any]

@@ -40,8 +40,8 @@ HOLD_EXAMPLE = BOOKING_EXAMPLE | {"status": "held", "expires_at": "2030-01-30T09
 EXPECTED_TOTAL = "The sum of the prices that the customer was shown; another sum gives 409 `price_changed`."
 
 
-class TicketTypesSerializer(serializers.Serializer[Booking]):
-    """Refuses the field for ticket types of another operation; ignored, it would change the price."""
+class StrictSerializer(serializers.Serializer[Booking]):
+    """Refuses fields of other operations. If they were ignored, the customer would pay another price."""
 
     misplaced: Mapping[str, str] = {}
 
@@ -52,7 +52,7 @@ class TicketTypesSerializer(serializers.Serializer[Booking]):
         return attrs
 
 
-class SeatSerializer(TicketTypesSerializer):
+class SeatSerializer(StrictSerializer):
     misplaced = {"ticket_types": "Use ticket_type for one seat."}
 
     seat_number = PlainIntegerField(help_text="The seat's number in the seat plan.")
@@ -65,7 +65,7 @@ class SeatSerializer(TicketTypesSerializer):
         swagger_schema_fields = example(seat_number=5)
 
 
-class MoveSerializer(TicketTypesSerializer):
+class MoveSerializer(StrictSerializer):
     """The seat to move to."""
 
     misplaced = dict.fromkeys(("ticket_type", "ticket_types"), "A booking that is moved keeps its ticket type.")
@@ -204,7 +204,7 @@ class TicketTypesField(serializers.DictField):
         return {int(key): value for key, value in entries.items()}
 
 
-class SeatsSerializer(TicketTypesSerializer):
+class SeatsSerializer(StrictSerializer):
     """Either seat numbers or a number of seats."""
 
     misplaced = {"ticket_type": "Use ticket_types for several seats."}

@@ -18,11 +18,19 @@ from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, has_v
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-# Pages load resources and scripts only from this origin and can't be framed. ReDoc creates its worker from a blob.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
-    "worker-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+
+def content_security_policy(form_action: str = "'self'") -> str:
+    """Return the policy of a page whose forms may lead to `form_action`.
+
+    Pages load resources and scripts only from this origin and can't be framed. ReDoc creates its worker from a blob.
+    """
+    return (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
+        f"object-src 'none'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
+    )
+
+
+CONTENT_SECURITY_POLICY = content_security_policy()
 # Browser features that no page uses, but for the camera at the door (admin/door.py).
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 BODY_FAULTS = {

@@ -10,12 +10,11 @@ from django.utils import timezone
 from django.views import View
 
 from booking import services
-from booking.middleware import CONTENT_SECURITY_POLICY
+from booking.middleware import content_security_policy
 from booking.models import Booking, Order, Payment, represent_amount
 from booking.views.common import own_address
 
 TEMPLATE = "booking/order_link.html"
-OWN_FORMS = "form-action 'self'"
 
 
 class OrderLinkPage(View):
@@ -104,5 +103,5 @@ class OrderPayPage(OrderLinkPage):
     def _page(self, request: HttpRequest, token: str, **extra: Any) -> HttpResponse:
         page = super()._page(request, token, **extra)
         # Browsers apply it to the redirect after the form, too, and the provider's page is at another host.
-        page["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace(OWN_FORMS, f"{OWN_FORMS} https:")
+        page["Content-Security-Policy"] = content_security_policy(form_action="'self' https:")
         return page

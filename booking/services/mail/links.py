@@ -8,7 +8,7 @@ from booking.models import Order
 from booking.services.refusals import NotFound
 
 _SALT = "booking.services.mail.links"
-# Whoever may pay for an order may not cancel it.
+# A link to pay does not allow cancelling.
 _PAY_SALT = "booking.services.mail.links.pay"
 
 

@@ -68,7 +68,7 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
     actions = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Till]:
-        tills = Till.objects.select_related("clerk")
+        tills = Till.objects.select_related("clerk", "closed_by")
         return tills if _sees_all(request) else tills.filter(clerk=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -174,7 +174,9 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
         if change:
             count = {"till_id": obj.pk, "counted_cash": data["counted_cash"], "note": data["note"], "now": now}
             is_own = obj.clerk_id == clerk.pk
-            closed = services.close_till(clerk=clerk, **count) if is_own else services.close_left_till(**count)
+            closed = (
+                services.close_till(clerk=clerk, **count) if is_own else services.close_left_till(by=clerk, **count)
+            )
             obj.expected_cash, obj.closed_at = closed.expected_cash, closed.closed_at
         else:
             obj.pk = services.open_till(clerk=clerk, opening_float=data["opening_float"], now=now).pk

@@ -27,6 +27,8 @@ class Till(models.Model):
         "float", **MONEY, validators=[MinValueValidator(ZERO)], help_text="The cash in the drawer at the beginning."
     )
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The member of staff who closed a till that its clerk left open.
+    closed_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     # The expected and the counted cash when the till was closed.
     expected_cash = models.DecimalField(**MONEY, null=True, editable=False)
     counted_cash = models.DecimalField(**MONEY, null=True, blank=True, validators=[MinValueValidator(ZERO)])

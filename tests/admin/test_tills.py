@@ -138,9 +138,11 @@ def test_a_manager_closes_a_till_that_its_clerk_left_open(clerk):
     response = close(manager, till, counted_cash="49", note="Ann has left")
     till.refresh_from_db()
     assert (till.clerk, till.counted_cash, till.note) == (clerk, 49, "Ann has left")
+    assert till.closed_by_id == int(manager.session["_auth_user_id"])
     assert page_messages(response) == ["The till of clerk is closed. Difference: 1.00 short."]
     [entry] = manager.get(f"{TILLS}{till.pk}/history/").context["action_list"]
     assert entry.get_change_message() == "Closed for clerk, who left it open."
+    assert f"<dt>Closed by</dt><dd>{till.closed_by}</dd>" in manager.get(f"{TILLS}{till.pk}/print/").content.decode()
     assert close(manager, till, note="Again").status_code == 403
 
 
@@ -150,7 +152,7 @@ def test_a_till_is_not_closed_for_its_clerk_without_a_note(clerk):
     till.refresh_from_db()
     assert (response.context["adminform"].form.errors.keys(), till.closed_at) == ({"note"}, None)
     with pytest.raises(services.InvalidInput) as refused:
-        services.close_left_till(till_id=till.pk, counted_cash=Decimal(50), note=" ", now=timezone.now())
+        services.close_left_till(till_id=till.pk, by=till.clerk, counted_cash=Decimal(50), note=" ", now=timezone.now())
     assert refused.value.field == "note"
 
 

@@ -67,7 +67,13 @@ def has_history(*, account: User) -> bool:
         if Booking.objects.filter(**{author: account}).exists():
             return True
     # Other work of staff; none of it can be done with a customer's account.
-    for model, author in ((Payment, "created_by"), (Refund, "created_by"), (Till, "clerk"), (CheckIn, "by")):
+    for model, author in (
+        (Payment, "created_by"),
+        (Refund, "created_by"),
+        (Till, "clerk"),
+        (Till, "closed_by"),
+        (CheckIn, "by"),
+    ):
         if model._default_manager.filter(**{author: account}).exists():
             return True
     own = account.bookings.order_by().annotate(as_text=Cast("pk", TextField())).values("as_text")

@@ -80,6 +80,7 @@ EXPORTED = {
     "payments_taken": Relation(Payment, "created_by", ("reference", "show", "amount", "currency", "created_at")),
     "refunds_made": Relation(Refund, "created_by", ("reference", "show", "amount", "currency", "created_at")),
     "tills": Relation(Till, "clerk", ("opened_at", "opening_float", "closed_at", "counted_cash", "note")),
+    "tills_closed": Relation(Till, "closed_by", ("closed_at", "counted_cash", "note")),
     "check_ins": Relation(CheckIn, "by", ("show", "action", "reason", "device", "scanned_at")),
     "uploads": Relation(MovieUpload, "user", ("name", "created_at")),
     "groups": Relation(User.groups.through, "user", ("group__name",)),

@@ -89,35 +89,36 @@ def close_till(*, till_id: int, clerk: User, counted_cash: Decimal, note: str, n
 
     Raises InvalidInput, NotFound, OtherClerksTill, TillClosed and Busy.
     """
-    return _close(till_id, counted_cash, note, now, clerk)
+    return _close(till_id, counted_cash, note, now, clerk, is_own=True)
 
 
 @retried
-def close_left_till(*, till_id: int, counted_cash: Decimal, note: str, now: datetime) -> Till:
-    """Closes a till that its clerk left open; the caller may do so. The note says why. `now` is UTC.
+def close_left_till(*, till_id: int, by: User, counted_cash: Decimal, note: str, now: datetime) -> Till:
+    """Closes a till that its clerk left open; the member of staff `by` may do so. The note says why. `now` is UTC.
 
     Raises InvalidInput, NotFound, TillClosed and Busy.
     """
     if not note.strip():
         raise InvalidInput("note", ["Say why you close the till of another clerk."], ["required"])
-    return _close(till_id, counted_cash, note, now)
+    return _close(till_id, counted_cash, note, now, by, is_own=False)
 
 
-def _close(till_id: int, counted_cash: Decimal, note: str, now: datetime, clerk: User | None = None) -> Till:
-    """Closes the till, which has to be that of the clerk if there is one."""
+def _close(till_id: int, counted_cash: Decimal, note: str, now: datetime, by: User, *, is_own: bool) -> Till:
+    """Closes the till, which has to be their own if `is_own`."""
     _check_cash("counted_cash", counted_cash)
     with write_transaction():
         # Race: a payment that is recorded in this till.
         till = Till.objects.select_for_update(no_key=True).filter(pk=till_id).first()
         if till is None:
             raise NotFound
-        if clerk and till.clerk_id != clerk.pk:
+        if is_own and till.clerk_id != by.pk:
             raise OtherClerksTill
         if till.closed_at is not None:
             raise TillClosed
         till.expected_cash = expected_cash(till=till)
         till.counted_cash, till.note, till.closed_at = counted_cash, note, now
-        till.save(update_fields=["expected_cash", "counted_cash", "note", "closed_at"])
+        till.closed_by = None if is_own else by
+        till.save(update_fields=["expected_cash", "counted_cash", "note", "closed_at", "closed_by"])
     return till
 
 

@@ -12,9 +12,8 @@ from rest_framework_simplejwt.settings import api_settings
 
 from booking import services
 from booking.infrastructure.tokens import SESSION_CLAIM, USER_KEY_CLAIM, AccessToken
-from booking.models import RevokedSession, User
+from booking.models import LARGEST_ID, RevokedSession, User
 
-LARGEST_ID = 2**63 - 1
 # The errors of authentication: code → detail.
 NOT_AUTHENTICATED = "not_authenticated"
 DETAILS = {

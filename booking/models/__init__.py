@@ -1,6 +1,6 @@
 """The models: fields, choices, named constraints, querysets and predicates."""
 
-from booking.models.accounts import AccountManager, RateLimitWindow, RevokedSession, User
+from booking.models.accounts import LARGEST_ID, AccountManager, RateLimitWindow, RevokedSession, User
 from booking.models.bookings import (
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
@@ -34,6 +34,7 @@ from booking.models.screens import Screen
 from booking.models.shows import Show, ShowQuerySet
 
 __all__ = [
+    "LARGEST_ID",
     "MONEY",
     "REFERENCE_ALPHABET",
     "REFERENCE_LENGTH",

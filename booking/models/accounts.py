@@ -17,6 +17,8 @@ from booking.models.folding import FoldedField, Folding, FoldingQuerySet, in_fol
 from booking.models.loading import LoadsQuickly
 
 SESSION_KEY_LENGTH = 22
+# The largest id that a column can store.
+LARGEST_ID = 2**63 - 1
 
 
 def new_session_key() -> str:

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
-from booking.models import Booking
+from booking.models import LARGEST_ID, Booking
 from booking.services.refusals import NotFound, Refusal
 
 ALGORITHM = "EdDSA"
@@ -27,8 +27,6 @@ CLAIMS = ("s", "b", "n", "v")
 MAX_TICKET_LENGTH = 500
 KEY_ID_LENGTH = 6
 # The id of a show and of a booking, and the serial, in a link.
-# Of the database's columns.
-LARGEST = 2**63 - 1
 LINK = re.compile("([1-9][0-9]{0,17})-([1-9][0-9]{0,17})-([1-9][0-9]{0,9})")
 # The address at which `make run` serves.
 LOCAL_HOST = "http://127.0.0.1:8000"
@@ -105,7 +103,7 @@ def read_ticket(token: str) -> TicketClaims:
 
 
 def _positive(value: Any) -> int:
-    if type(value) is not int or not 0 < value <= LARGEST:
+    if type(value) is not int or not 0 < value <= LARGEST_ID:
         raise TypeError(value)
     return value
 

@@ -260,6 +260,34 @@ def test_a_waiting_scan_without_an_answer_holds_up_no_other_one(page, person, bo
     assert rows() == [(booking.pk, "in", "")]
 
 
+def expect_new_list(page, person, pair):
+    """Admit `pair` at another door, and wait until this one has loaded the list with it."""
+    admit(pair, person, now=timezone.now(), device="Left door")
+    expect(page.locator("#door-scans")).to_contain_text("Left door", timeout=20_000)
+
+
+def test_a_ticket_whose_scan_waits_is_stopped_after_the_list_has_changed(person, booking, pair, door):
+    door.route("**/door/admit/", lambda route: route.fulfill(status=503))
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Go", "A5", "Checked without the network.")
+    expect_new_list(door, person, pair)
+    expect(door.locator("#door-count")).to_contain_text("2 of 2 admitted")
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Stop", "A5 was already admitted.")
+
+
+def test_a_door_whose_scans_get_no_answer_does_not_wait_for_each(person, booking, pair, door):
+    door.route("**/door/admit/", lambda _: None)
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Go", "A5", "Checked without the network.")
+    expect_new_list(door, person, pair)
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Stop", "A5 was already admitted.")
+    assert int(door.locator("#door-answer").get_attribute("data-ms")) < 3000
+    door.unroute("**/door/admit/")
+    expect(door.locator("#door-network")).to_have_text("", timeout=20_000)
+
+
 def test_the_problem_of_a_waiting_scan_has_its_show(page, person, booking, other_booking):
     scan_offline(page, other_booking)
     cancel(other_booking)

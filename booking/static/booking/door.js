@@ -140,10 +140,8 @@ function signedOut() {
 async function answerOffline(scan) {
   const answer = await checkOffline(scan.text, list);
   if (answer.ok) {
-    store.add({ ...scan, seat: answer.seat, scanned_at: new Date().toISOString() });
-    if (list.seats[answer.booking]) list.seats[answer.booking][2] = "admitted";
-    else list.seats[answer.booking] = [answer.seat, 0, "admitted"];
-    list.admitted += 1;
+    store.add({ ...scan, booking: answer.booking, seat: answer.seat, scanned_at: new Date().toISOString() });
+    markAdmitted(answer);
     store.list = list;
     drawCounts();
   }
@@ -151,6 +149,15 @@ async function answerOffline(scan) {
 }
 
 // --- The list, and scans that wait ---
+
+const isOfThisShow = (scan) => scan.show === store.show;
+
+function markAdmitted({ booking, seat }) {
+  const row = (list.seats[booking] ??= [seat, 0, "expected"]);
+  if (row[2] === "admitted") return;
+  row[2] = "admitted";
+  list.admitted += 1;
+}
 
 let isRefreshing = false;
 
@@ -165,10 +172,12 @@ async function refresh() {
     if (fresh && !problem) {
       ({ etag } = fresh);
       list = fresh;
+      // The service doesn't know yet who was let in by the scans that wait.
+      store.waiting.filter(isOfThisShow).forEach(markAdmitted);
       store.list = list;
       draw();
     }
-    setOffline(false);
+    setOffline(hasNoAnswer);
   } catch (error) {
     if (error instanceof SignedOut) problem = signedOut().detail;
     else if (!(error instanceof NoNetwork)) throw error;
@@ -180,23 +189,28 @@ async function refresh() {
 
 // How often each waiting scan was sent and got no answer.
 const failures = new Map();
+// Whether the last waiting scan of this show that was sent got no answer in time. A new scan would wait as long.
+let hasNoAnswer = false;
 
 // Sends the scans of all shows that were made offline, with the same nonces, so that none is stored twice.
 async function upload() {
   const failuresOf = ({ nonce }) => failures.get(nonce) ?? 0;
   // A scan that got no answer is sent again after the others, so that it holds up none of them.
   const scans = store.waiting.sort((one, other) => failuresOf(one) - failuresOf(other));
-  for (const { seat, show: ofShow, ...scan } of scans) {
+  if (!scans.some(isOfThisShow)) hasNoAnswer = false;
+  for (const { booking, seat, show: ofShow, ...scan } of scans) {
     let answer;
     try {
       answer = await post(admitUrl.replace(`/${store.show}/`, `/${ofShow}/`), scan);
     } catch (error) {
       if (!(error instanceof NoNetwork)) throw error;
       failures.set(scan.nonce, failuresOf(scan) + 1);
+      if (ofShow === store.show) hasNoAnswer = !(error instanceof ServerError);
       if (error instanceof ServerError) continue;
       // Each wait takes seconds. Whether there is a network, the list shows.
       return;
     }
+    if (ofShow === store.show) hasNoAnswer = false;
     store.remove(scan);
     failures.delete(scan.nonce);
     const where = ofShow === store.show ? "" : " of another show";

@@ -82,9 +82,41 @@ def test_a_count_gets_seats_that_are_sold_as_its_types(user, adult, child):
 
 def test_a_count_with_types_that_no_seats_left_are_sold_as_is_refused(user, adult, child):
     show = make_show(layout="S\nPP", price_list=make_price_list({("S", child): 8, ("P", adult): 15}))
+    make_booking(show=show, seat_number=1)
     with pytest.raises(UnknownTicketType) as refusal:
         book(user, show, count=2, ticket_types={child.pk: 2})
     assert refusal.value.field == f"ticket_types.{child.pk}"
+
+
+def test_a_count_with_types_that_only_separate_seats_are_sold_as_may_be_split(user, adult, child):
+    show = make_show(layout="S\nPP\nS", price_list=make_price_list({("S", child): 8, ("P", adult): 15}))
+    children = {"count": 2, "ticket_types": {child.pk: 2}}
+    with pytest.raises(NoBlock, match="There are no 2 seats side by side for these ticket types") as refusal:
+        book(user, show, **children)
+    assert refusal.value.extra == {"largest_block": 1}
+    assert [row.seat_label for row in book(user, show, **children, split=True)] == ["A1", "C1"]
+    with pytest.raises(UnknownTicketType):
+        book(user, show, **children)
+
+
+def test_each_type_of_a_count_is_given_to_a_seat_that_is_sold_as_it(user, adult, child):
+    # By position, Adult comes first.
+    senior = make_ticket_type(name="Senior", position=3)
+    for sold_as, types in [
+        ({"S": [adult, child], "P": [adult]}, [adult, child]),
+        ({"S": [adult, child, senior], "P": [adult, child], "W": [adult]}, [adult, child, senior]),
+    ]:
+        prices = {(code, one): 9 for code, sold in sold_as.items() for one in sold}
+        show = make_show(layout="".join(sold_as), price_list=make_price_list(prices))
+        call = {"count": len(types), "ticket_types": {one.pk: 1 for one in types}}
+        given = [row.ticket_type.name for row in book(user, show, **call)]
+        assert given == [one.name for one in reversed(types)]
+
+
+def test_an_accessible_seat_that_is_not_sold_as_the_type_is_refused(user, adult, child):
+    show = make_show(layout="SS\nW", price_list=make_price_list({("S", child): 8, ("W", adult): 15}))
+    with pytest.raises(UnknownTicketType, match="is not sold for seat B1"):
+        book(user, show, count=1, accessible=True, ticket_types={child.pk: 1})
 
 
 @pytest.mark.parametrize(("seat", "field"), [(5, "ticket_type"), (1, "ticket_type")])

@@ -5,7 +5,7 @@ type. A booking keeps its price; a hold keeps the ticket type and the price that
 request names another type.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -85,9 +85,20 @@ def seats_without_types(facts: Facts, request: SeatRequest) -> Collection[int]:
     named = set(request.ticket_types if request.count else request.ticket_types.values())
     if facts.show.price_list_id is None or not named:
         return ()
-    prices = prices_of_list(facts.show.price_list_id)
-    sold = {code for code in facts.hall.categories if all((code, pk) in prices for pk in named)}
+    sold = {code for code in facts.hall.categories if named.issubset(_types_sold(facts, code))}
     return [seat.number for seat in facts.hall.seats if seat.category not in sold]
+
+
+def are_sold_as_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> bool:
+    """Return whether the seats are sold as the ticket types that the request names."""
+    named = _named_types(facts, request, seats)
+    return all(pk in _types_sold(facts, facts.hall.seat(number).category) for number, pk in named.items())
+
+
+def _types_sold(facts: Facts, category: str) -> list[int]:
+    """Return the active ticket types that have a price for the category, by position; none for a free show."""
+    prices: PriceTable = prices_of_list(facts.show.price_list_id) if facts.show.price_list_id else {}
+    return [pk for pk in facts.active_types if (category, pk) in prices]
 
 
 def _named_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, int]:
@@ -97,7 +108,29 @@ def _named_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> di
     positions = {pk: position for position, pk in enumerate(facts.active_types)}
     by_position = sorted(request.ticket_types, key=lambda pk: positions.get(pk, len(positions)))
     each = [pk for pk in by_position for _ in range(request.ticket_types[pk])]
-    return dict(zip(sorted(seats), each, strict=False))
+    return _give_types(each, {number: _types_sold(facts, facts.hall.seat(number).category) for number in sorted(seats)})
+
+
+def _give_types(types: Sequence[int], sold: Mapping[int, Collection[int]]) -> dict[int, int]:
+    """Return the ticket types by seat number, such that as many seats as possible are sold as theirs.
+
+    `sold` has the types that each seat is sold as. This is a bipartite matching, by augmenting paths.
+    """
+    given: dict[int, int] = {}
+
+    def give(index: int, tried: set[int]) -> bool:
+        # Free seats first, so that the types are in the order of the seats where all seats are sold as all types.
+        for seat in sorted(sold, key=given.__contains__):
+            if seat not in tried and types[index] in sold[seat]:
+                tried.add(seat)
+                if seat not in given or give(given[seat], tried):
+                    given[seat] = index
+                    return True
+        return False
+
+    rest = [pk for index, pk in enumerate(types) if not give(index, set())]
+    left = [seat for seat in sold if seat not in given]
+    return {seat: types[index] for seat, index in given.items()} | dict(zip(left, rest, strict=False))
 
 
 def _sold_before(facts: Facts, request: SeatRequest) -> dict[int, SeatRow]:
@@ -126,7 +159,7 @@ def _type_and_price(facts: Facts, request: SeatRequest, seat: Seat, wanted: int 
     None and 0 where no type is sold: the show is free, or the rules refuse the seat. Raises UnknownTicketType.
     """
     prices: PriceTable = prices_of_list(facts.show.price_list_id) if facts.show.price_list_id else {}
-    sold = [pk for pk in facts.active_types if (seat.category, pk) in prices]
+    sold = _types_sold(facts, seat.category)
     if wanted is None:
         return (sold[0], prices[seat.category, sold[0]]) if sold else (None, Decimal(0))
     if wanted not in sold:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
-from booking.services.seats.prices import seats_without_types
+from booking.services.seats.prices import are_sold_as_types, seats_without_types
 from booking.services.seats.rules.amounts import PaidFirst, Priced, TotalExpected
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
@@ -42,9 +42,9 @@ class NoBlock(Refusal):
     code = "no_block"
     example: ClassVar[dict[str, Any]] = {"detail": "There are no 4 seats side by side.", "largest_block": 3}
 
-    def __init__(self, count: int, largest: int, *, split: bool) -> None:
-        left = f"Fewer than {count} seats are left." if split else f"There are no {count} seats side by side."
-        super().__init__(left, largest_block=largest)
+    def __init__(self, count: int, largest: int, *, split: bool, of_types: bool = False) -> None:
+        left = f"Fewer than {count} seats are left" if split else f"There are no {count} seats side by side"
+        super().__init__(f"{left} for these ticket types." if of_types else f"{left}.", largest_block=largest)
 
 
 class NoAccessibleSeat(Refusal):
@@ -88,15 +88,21 @@ def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
 
 
 def _best_seats(facts: Facts, request: SeatRequest) -> list[int]:
-    closed = closed_seats(facts, request)
-    wanted = partial(best_seats, count=request.count, split=request.split, accessible=request.accessible)
-    seats = wanted(facts.hall, closed.union(seats_without_types(facts, request)))
+    hall, closed = facts.hall, closed_seats(facts, request)
+    unfit = closed.union(seats_without_types(facts, request))
+    wanted = partial(best_seats, hall, count=request.count, split=request.split, accessible=request.accessible)
+    seats = wanted(unfit)
     if seats is None and request.ticket_types:
-        # TotalExpected refuses a ticket type that these seats are not sold as.
-        seats = wanted(facts.hall, closed)
+        # Seats of which each is sold as one of the types. TotalExpected refuses a type that no seat is sold as.
+        seats = wanted(closed)
+        fit = (hall.accessible if request.accessible else set(range(1, hall.total_seats + 1))) - unfit
+        if fit and seats is not None and not are_sold_as_types(facts, request, seats):
+            seats = None
     if seats is not None:
         return seats
-    if request.accessible and facts.hall.accessible <= closed:
+    if request.accessible and hall.accessible <= closed:
         raise NoAccessibleSeat
-    largest = largest_block(facts.hall, closed)
-    raise NoBlock(request.count, largest, split=request.split) if largest else SoldOut
+    largest = largest_block(hall, unfit) or largest_block(hall, closed)
+    if not largest:
+        raise SoldOut
+    raise NoBlock(request.count, largest, split=request.split, of_types=bool(request.ticket_types))

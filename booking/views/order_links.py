@@ -98,7 +98,8 @@ class OrderPayPage(OrderLinkPage):
             return self._page(request, token)
         except services.Refusal as refusal:
             return self._page(request, token, problem=refusal.detail)
-        return HttpResponseRedirect(str(paid.started.url))
+        # Without an address, the provider is carrying the payment out already.
+        return HttpResponseRedirect(paid.started.url) if paid.started.url else self._page(request, token)
 
     def _page(self, request: HttpRequest, token: str, **extra: Any) -> HttpResponse:
         page = super()._page(request, token, **extra)

@@ -8,6 +8,8 @@ from django.utils import timezone
 
 from booking.models import Booking, Order, Payment
 from booking.services.mail.links import sign_order, sign_order_to_pay
+from booking.services.money.providers.base import StartedPayment
+from tests.bank import Bank
 from tests.factories import make_booking, make_priced_booking, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,6 +71,19 @@ def test_the_page_has_the_amount_due_and_redirects_to_the_provider(anyone, unpai
     assert anyone.post(provider["Location"], {"action": "pay"})["Location"] == f"http://testserver{page}"
     assert b"Your seats are paid." in anyone.get(page).content
     assert b"Your seats are paid." in anyone.post(page).content
+
+
+class BankWithoutPage(Bank):
+    """A provider whose page is closed, because the payment is being processed."""
+
+    def create_payment(self, payment, return_url):
+        return StartedPayment(f"demo-{payment.pk}")
+
+
+def test_a_payment_without_a_page_leads_to_no_address(anyone, unpaid, settings):
+    settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.BankWithoutPage"}
+    answer = anyone.post(pay_page(unpaid))
+    assert (answer.status_code, b"Have you just paid?" in answer.content) == (200, True)
 
 
 def test_a_payment_under_way_is_continued(anyone, unpaid):

@@ -79,6 +79,7 @@ class OrderPayPage(OrderLinkPage):
         money = services.read_money(keys=[key]).get(key, services.NO_MONEY)
         due = money.amounts(bookings).due
         return {
+            "held": [booking for booking in bookings if booking.status == booking.Status.HELD],
             "due": f"{represent_amount(due)} {settings.CURRENCY}" if due > 0 else "",
             "is_pending": any(payment.status == Payment.Status.PENDING for payment in money.payments),
             "has_payment_page": services.has_payment_page(),

@@ -10,7 +10,7 @@ from booking.models import Booking, Order, Payment
 from booking.services.mail.links import sign_order, sign_order_to_pay
 from booking.services.money.providers.base import StartedPayment
 from tests.bank import Bank
-from tests.factories import make_booking, make_priced_booking, make_show
+from tests.factories import make_booking, make_hold, make_priced_booking, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,6 +84,16 @@ def test_a_payment_without_a_page_leads_to_no_address(anyone, unpaid, settings):
     settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.BankWithoutPage"}
     answer = anyone.post(pay_page(unpaid))
     assert (answer.status_code, b"Have you just paid?" in answer.content) == (200, True)
+
+
+def test_the_page_lists_the_held_seats_that_are_to_pay_too(anyone, unpaid):
+    held = {"reference": unpaid.reference, "seat_number": 2, "price": 12, "user": unpaid.user, "show": unpaid.show}
+    end = timezone.localtime() + timedelta(minutes=10)
+    make_hold(**held, held_since=timezone.now(), expires_at=end)
+    make_hold(**held | {"seat_number": 3}, held_since=timezone.now(), expires_at=timezone.now())
+    page = anyone.get(pay_page(unpaid)).content.decode()
+    assert f"A2, held until {end:%H:%M}" in page
+    assert ("A3, held" in page, 'value="Pay 24.00 EUR"' in page) == (False, True)
 
 
 def test_a_payment_under_way_is_continued(anyone, unpaid):

@@ -44,7 +44,16 @@ from booking.services import (
 from booking.services.mail import sending
 from booking.services.mail.links import sign_order
 from booking.services.seats.seen_seats import SeenSeat
-from tests.factories import NOW, make_booking, make_payment, make_price_list, make_show, make_ticket_type, make_user
+from tests.factories import (
+    NOW,
+    make_booking,
+    make_hold,
+    make_payment,
+    make_price_list,
+    make_show,
+    make_ticket_type,
+    make_user,
+)
 from tests.qr import read_pdf
 from tests.smtp import Inbox, mail_server
 
@@ -105,6 +114,16 @@ def test_a_sale_is_confirmed(ann, show):
         "Your tickets are attached. Each has a page for your phone, too:\n"
         f"{links_of(booking.reference)}"
     )
+
+
+def test_the_mail_asks_for_the_price_of_the_seats_that_it_lists(ann, show):
+    [booking] = hold_seats(user=ann, show_id=show.pk, seat_numbers=[3], now=NOW)
+    make_hold(user=ann, show=show, seat_number=4, reference=booking.reference, price=Decimal("9.5"))
+    book_seat(user=ann, show_id=show.pk, seat_number=3, now=NOW)
+    [message] = sent()
+    assert "Seat A3, Adult: 9.50 EUR\nTotal: 9.50 EUR\n\n9.50 EUR is still to pay." in message.body
+    [(page, _)] = message.alternatives
+    assert (page.count("9.50 EUR"), "19.00 EUR" in page, ">Pay online</a>" in page) == (3, False, True)
 
 
 def test_without_a_provider_s_page_the_mail_refers_to_the_cinema(ann, show, settings):

@@ -142,10 +142,10 @@ class WithTickets(Contents):
 
 class OrderConfirmed(WithTickets):
     def own_variables(self) -> dict[str, Any]:
-        amounts = self.money.amounts(self.bookings)
-        due = amounts.due
-        if due <= 0:
-            return {"due": "", "is_paid": amounts.paid > 0, "pay_url": ""}
+        # Without seats that are only held, which the mail does not list; the page of the link does.
+        due = self.money.due_for_tickets(self.bookings)
+        if not due:
+            return {"due": "", "is_paid": self.money.amounts(self.bookings).paid > 0, "pay_url": ""}
         token = PREVIEW if self.is_preview else sign_order_to_pay(self.order)
         pay_url = link("order_pay", token) if has_payment_page() else ""
         return {"due": represent_amount(due), "is_paid": False, "pay_url": pay_url}

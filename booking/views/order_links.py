@@ -12,6 +12,7 @@ from django.views import View
 from booking import services
 from booking.middleware import content_security_policy
 from booking.models import Booking, Order, Payment, represent_amount
+from booking.throttling import set_limit_headers
 from booking.views.common import own_address
 
 TEMPLATE = "booking/order_link.html"
@@ -88,6 +89,20 @@ class OrderPayPage(OrderLinkPage):
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         try:
             order = self.find_order(token)
+        except services.NotFound:
+            return self._page(request, token)
+        # The link needs no account, so the order's attempts are counted.
+        state = services.count_attempt(limit="booking", key=f"{order.show_id} {order.reference}")
+        if state.is_exceeded:
+            response = self._page(request, token, wait=state.seconds_left)
+            response.status_code, response["Retry-After"] = 429, str(state.seconds_left)
+        else:
+            response = self._pay(request, token, order)
+        set_limit_headers(response.headers, state)
+        return response
+
+    def _pay(self, request: HttpRequest, token: str, order: Order) -> HttpResponse:
+        try:
             paid = services.pay_mailed_order(
                 show_id=order.show_id,
                 reference=order.reference,

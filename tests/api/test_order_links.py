@@ -86,6 +86,21 @@ def test_a_payment_without_a_page_leads_to_no_address(anyone, unpaid, settings):
     assert (answer.status_code, b"Have you just paid?" in answer.content) == (200, True)
 
 
+def test_payments_by_the_link_are_limited(anyone, unpaid, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (2, 3600)}
+    answers = [anyone.post(pay_page(unpaid)) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [302, 302, 429]
+    wait = answers[-1]["Retry-After"]
+    assert f"Too many attempts. Please try again in {wait} seconds." in answers[-1].content.decode()
+    assert [answer["RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
+
+
+def test_the_limit_counts_each_order_by_itself(anyone, user, unpaid, settings):
+    settings.LIMITS = settings.LIMITS | {"booking": (1, 3600)}
+    other = make_priced_booking(user=user, created_at=timezone.now())
+    assert [anyone.post(pay_page(booking)).status_code for booking in (unpaid, unpaid, other)] == [302, 429, 302]
+
+
 def test_the_page_lists_the_held_seats_that_are_to_pay_too(anyone, unpaid):
     held = {"reference": unpaid.reference, "seat_number": 2, "price": 12, "user": unpaid.user, "show": unpaid.show}
     end = timezone.localtime() + timedelta(minutes=10)

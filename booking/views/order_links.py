@@ -103,13 +103,9 @@ class OrderPayPage(OrderLinkPage):
 
     def _pay(self, request: HttpRequest, token: str, order: Order) -> HttpResponse:
         try:
-            paid = services.pay_mailed_order(
-                show_id=order.show_id,
-                reference=order.reference,
-                return_url=own_address(request, request.path),
-                now=timezone.now(),
-            )
-        except (services.NotFound, services.NothingDue):
+            return_url = own_address(request, request.path)
+            paid = services.pay_mailed_order(order=order, return_url=return_url, now=timezone.now())
+        except services.NothingDue:
             # The page says so; the order may have been paid meanwhile.
             return self._page(request, token)
         except services.Refusal as refusal:

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db.models import QuerySet
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
 from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
@@ -83,21 +82,28 @@ def pay_order(
 
     `now` is UTC. Raises NotFound, NothingDue, ShowStarted, ShowCancelled, InvalidInput, PaymentFailed or Busy.
     """
-    orders = Order.objects.filter(user=user, reference=reference)
-    return _start_payment(orders, online_provider(provider), return_url, now)
+    name = online_provider(provider)
+    return _start_payment(_find_order(user, reference), name, return_url, now)
 
 
-def pay_mailed_order(*, show_id: int, reference: str, return_url: str, now: datetime) -> StartedOrderPayment:
+def pay_mailed_order(*, order: Order, return_url: str, now: datetime) -> StartedOrderPayment:
     """Starts an online payment of what is due for an order whose signed link the customer followed.
 
     It is paid on a page of a provider. `now` is UTC. Raises what `pay_order` raises.
     """
-    orders = Order.objects.filter(show=show_id, reference=reference)
-    return _start_payment(orders, provider_with_page(), return_url, now)
+    return _start_payment(order, provider_with_page(), return_url, now)
 
 
-def _start_payment(orders: QuerySet[Order], name: str, return_url: str, now: datetime) -> StartedOrderPayment:
-    payment = _pending_payment(orders, name, now)
+@retried
+def _find_order(user: User, reference: str) -> Order:
+    order = Order.objects.filter(user=user, reference=reference).first()
+    if order is None:
+        raise NotFound
+    return order
+
+
+def _start_payment(order: Order, name: str, return_url: str, now: datetime) -> StartedOrderPayment:
+    payment = _pending_payment(order, name, now)
     try:
         # Outside of the transaction, because the provider may take long.
         with calling_provider():
@@ -134,10 +140,7 @@ def _fail(payment: Payment, now: datetime) -> None:
 
 
 @retried
-def _pending_payment(orders: QuerySet[Order], provider: str, now: datetime) -> Payment:
-    order = orders.first()
-    if order is None:
-        raise NotFound
+def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
     with write_transaction():
         # Race: a cancellation, another payment of the order.
         show = lock_show(order.show_id)

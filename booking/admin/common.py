@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -60,9 +61,8 @@ class ExplainedDeletionAdmin(admin.ModelAdmin):
     """Says why an object can't be deleted and what to do instead, to superusers too."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        reasons = [
-            f"{obj}: {reason}" for obj in objs if (reason := services.why_not_deleted(obj=obj, now=timezone.now()))
-        ]
+        why_not = partial(services.why_not_deleted, now=timezone.now(), together=objs)
+        reasons = [f"{obj}: {reason}" for obj in objs if (reason := why_not(obj=obj))]
         return ([], {}, set(), reasons) if reasons else super().get_deleted_objects(objs, request)
 
 

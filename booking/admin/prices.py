@@ -45,14 +45,24 @@ class PriceListAdmin(RefusalFormMixin, PriceChangePage):
     def has_delete_permission(self, request: HttpRequest, obj: PriceList | None = None) -> bool:
         return super().has_delete_permission(request, obj) and not (obj and obj.is_used())
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: Any,
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: PriceList | None = None,
+    ) -> HttpResponse:
         if not TicketType.objects.filter(is_active=True).exists():
             messages.warning(request, "Add a ticket type first, such as Adult.")
-        return super().render_change_form(request, context, *args, **kwargs)
+        if obj and self.has_change_permission(request, obj) and services.was_sold_at(price_list=obj):
+            messages.warning(request, "Seats were sold at its prices, so this version stays: saving makes a new one.")
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def save_model(self, request: HttpRequest, obj: PriceList, form: Any, change: bool) -> None:
         data = form.cleaned_data
         saved = services.save_price_list(
             name=data["name"], amounts=data["amounts"], price_list_id=obj.pk if change else None
         )
-        obj.pk = saved.pk
+        obj.pk, obj.version = saved.pk, saved.version

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q
 
 from booking.models.plans import ImmutableError, SeatCategory
 
@@ -57,6 +57,13 @@ class PriceList(models.Model):
         return self.pk is not None and self.shows.exists()
 
 
+class PriceQuerySet(models.QuerySet["Price"]):
+    def of_booking(self) -> PriceQuerySet:
+        """Return the prices that explain the price of a booking; a subquery for queries of bookings."""
+        of_seat = {"category__code": OuterRef("category"), "ticket_type": OuterRef("ticket_type")}
+        return self.order_by().filter(amount=OuterRef("price"), **of_seat)
+
+
 class Price(models.Model):
     """The price of a ticket type on seats of a category; a combination without a price is not sold."""
 
@@ -64,6 +71,8 @@ class Price(models.Model):
     category = models.ForeignKey(SeatCategory, models.PROTECT, related_name="+")
     ticket_type = models.ForeignKey(TicketType, models.PROTECT, related_name="+")
     amount = models.DecimalField(**MONEY, validators=[MinValueValidator(Decimal(0))])
+
+    objects = PriceQuerySet.as_manager()
 
     class Meta:
         ordering = ["price_list", "category", "ticket_type"]

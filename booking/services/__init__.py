@@ -132,6 +132,7 @@ from booking.services.programme.price_lists import (
     save_price_list,
     screens_with_list,
     shows_with_list,
+    was_sold_at,
 )
 from booking.services.programme.removal import why_not_deleted
 from booking.services.programme.seat_plans import (
@@ -433,6 +434,7 @@ __all__ = [
     "unblock_seats",
     "undo_admission",
     "update_email",
+    "was_sold_at",
     "why_not_cancellable",
     "why_not_deleted",
     "why_not_on_sale",

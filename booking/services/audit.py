@@ -51,9 +51,6 @@ BLOCKED = Q(status=Booking.Status.BLOCKED)
 CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
 ORDERS = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
-PRICES = Price.objects.order_by().filter(
-    category__code=OuterRef("category"), ticket_type=OuterRef("ticket_type"), amount=OuterRef("price")
-)
 # Descriptions and conditions of breaches by a single booking.
 BOOKING_BREACHES: dict[str, Q] = {
     "is active for an unknown seat": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
@@ -65,7 +62,7 @@ BOOKING_BREACHES: dict[str, Q] = {
     "is held without a customer although the show has not started": HELD & Q(user=None, show__starts_at__gt=Now()),
     "has no order": (BOOKED | HELD) & ~Q(Exists(ORDERS)),
     "has a price without a ticket type": Q(ticket_type=None) & ~Q(price=0),
-    "has a price that no price list has": Q(ticket_type__isnull=False) & ~Q(Exists(PRICES)),
+    "has a price that no price list has": Q(ticket_type__isnull=False) & ~Q(Exists(Price.objects.of_booking())),
     "is cancelled without a cancellation time": CANCELLED & Q(cancelled_at=None),
     "has a cancellation time but is not cancelled": ~CANCELLED & Q(cancelled_at__isnull=False),
     "was cancelled before it was made": Q(cancelled_at__lt=F("created_at") - CLOCK_TOLERANCE),

@@ -122,6 +122,43 @@ def test_a_list_that_seats_were_sold_at_is_not_deleted(staff, user, adult):
     assert PriceList.objects.get() == old
 
 
+@pytest.fixture
+def twins(user, adult):
+    """Two lists with the same price; a seat was sold at the first one."""
+    lists = [make_price_list({("S", adult): 12}, name=name) for name in ("Regular", "Twin")]
+    book_seat(user=user, show_id=make_show(price_list=lists[0]).pk, seat_number=1, now=NOW)
+    return lists
+
+
+def test_an_unused_list_with_a_price_of_a_used_one_is_deleted(staff, twins):
+    staff.post(f"{LISTS}{twins[1].pk}/delete/", {"post": "yes"})
+    assert ([*PriceList.objects.all()], [*find_breaches()]) == ([twins[0]], [])
+
+
+def test_an_unused_list_with_a_price_of_a_used_one_is_corrected(staff, adult, twins):
+    path = f"{LISTS}{twins[1].pk}/change/"
+    assert page_messages(staff.get(path)) == []
+    staff.post(path, {"name": "Twin", field("S", adult): "13"})
+    changed = PriceList.objects.get(name="Twin")
+    assert (changed.version, amounts(changed), [*find_breaches()]) == (1, {"S": 13}, [])
+
+
+def test_of_lists_that_explain_a_sale_together_one_stays(staff, twins):
+    Show.objects.update(price_list=None)
+    response = act(staff, LISTS, "delete_selected", twins, post="yes")
+    assert (len(response.context["protected"]), PriceList.objects.count()) == (2, 2)
+
+
+def test_the_page_of_a_list_with_sold_seats_says_that_it_stays(staff, adult, twins):
+    Show.objects.update(price_list=None)
+    twins[1].delete()
+    path = f"{LISTS}{twins[0].pk}/change/"
+    warning = "Seats were sold at its prices, so this version stays: saving makes a new one."
+    assert page_messages(staff.get(path)) == [warning]
+    saved = staff.post(path, {"name": "Regular", field("S", adult): "13"}, follow=True)
+    assert "Regular (version 2)" in page_messages(saved)[-1]
+
+
 def test_a_changed_list_keeps_the_prices_of_inactive_types(staff, adult):
     retired = make_ticket_type(name="Retired", is_active=False)
     price_list = make_price_list({("S", adult): 12, ("P", retired): 9})

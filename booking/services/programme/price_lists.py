@@ -4,11 +4,11 @@ A price list can't be changed once a show uses it: a change of prices makes its 
 price.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, QuerySet
 
 from booking.models import Booking, Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
 from booking.services.programme.shows import lock_price_list
@@ -41,10 +41,13 @@ class PriceTooHigh(InvalidInput):
 def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = None) -> PriceList:
     """Creates a price list, or replaces one that no show uses.
 
-    The replacement has another id, because prices are cached by it: the list may have been used before. If seats were
-    sold at its prices, it stays, and the replacement is the next version. Raises NameTaken, NotFound, PriceListUsed or
-    Busy.
+    The replacement has another id, because prices are cached by it: the list may have been used before. If only this
+    list explains what was sold, it stays, and the replacement is the next version. Raises NameTaken, NotFound,
+    PriceListUsed or Busy.
     """
+    # Before the locks, because it reads all bookings. Without a show, no more seats are sold at the list's prices.
+    former = PriceList(pk=price_list_id)
+    stays = former.is_used() or (price_list_id is not None and was_sold_at(price_list=former))
     with write_transaction():
         screens = _lock_screens(price_list_id)
         old = _lock(price_list_id) if price_list_id else None
@@ -52,7 +55,7 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
         if not keeps_name and PriceList.objects.filter(name=name).exists():
             raise NameTaken
         version = old.version if old and keeps_name else 1
-        if old and was_sold_at(price_list=old):
+        if stays:
             version = _latest_version(name) + 1
         elif old:
             Screen.objects.filter(price_list=old).update(price_list=None)
@@ -63,11 +66,14 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
     return price_list
 
 
-def was_sold_at(*, price_list: PriceList) -> bool:
-    """Return whether a seat was sold or held at a price of the list, so that the list explains it."""
-    of_seat = {"category__code": OuterRef("category"), "ticket_type": OuterRef("ticket_type")}
-    prices = Price.objects.order_by().filter(price_list=price_list, amount=OuterRef("price"), **of_seat)
-    return Booking.objects.filter(Exists(prices)).exists()
+def was_sold_at(*, price_list: PriceList, deleted: Collection[int] = ()) -> bool:
+    """Return whether a seat was sold or held at a price that no other list has, so that only this list explains it.
+
+    Lists with the ids `deleted` don't count.
+    """
+    own = Price.objects.of_booking().filter(price_list=price_list)
+    others = Price.objects.of_booking().exclude(price_list__in=[price_list.pk, *deleted])
+    return Booking.objects.filter(Exists(own), ~Exists(others)).exists()
 
 
 def calculate_amounts(*, amounts: Amounts, percent: Decimal, round_to: Decimal) -> Amounts:

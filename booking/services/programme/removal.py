@@ -1,14 +1,19 @@
 """Explains why an object of the admin can't be deleted, and what to do instead."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from booking.models import Booking, Movie, PriceList, Screen, SeatCategory, Show, User
 from booking.services.accounts.deletion import has_history
 from booking.services.programme.price_lists import was_sold_at
 
 
-def why_not_deleted(*, obj: object, now: datetime) -> str:
-    """Return a sentence, or an empty text if nothing refers to the object. `now` is UTC."""
+def why_not_deleted(*, obj: object, now: datetime, together: Iterable[Any] = ()) -> str:
+    """Return a sentence, or an empty text if nothing refers to the object. `now` is UTC.
+
+    `together` has the objects of the same model that are deleted with it.
+    """
     if isinstance(obj, Show):
         return _of_show(obj, now)
     if isinstance(obj, Movie):
@@ -16,9 +21,8 @@ def why_not_deleted(*, obj: object, now: datetime) -> str:
     if isinstance(obj, Screen):
         return _of_screen(obj)
     if isinstance(obj, PriceList):
-        return (
-            "Seats were sold at its prices, and what was sold stays explainable." if was_sold_at(price_list=obj) else ""
-        )
+        is_kept = was_sold_at(price_list=obj, deleted=[other.pk for other in together])
+        return "Seats were sold at its prices, and what was sold stays explainable." if is_kept else ""
     if isinstance(obj, SeatCategory):
         return "A seat plan uses it, and what was sold on it stays explainable." if obj.is_used() else ""
     return _of_user(obj) if isinstance(obj, User) else ""

@@ -169,6 +169,36 @@ def test_a_refused_question_cancels_nothing_and_has_the_reason(page, seller, sho
     assert booking.status == "booked"
 
 
+def test_a_question_about_a_seat_that_has_changed_has_the_reason_and_the_hall(page, seller, show, esha):
+    booking = make_booking(show=show, user=esha)
+    open_hall(page, show)
+    page.route("**/hall/", lambda _: None)
+    seat(page, "A1").click()
+    Booking.objects.filter(pk=booking.pk).delete()
+    page.get_by_role("button", name="Cancel the booking").click()
+    expect_told(page, "This show has no such booking.")
+    expect_seat(page, "A1", "free")
+    expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
+    expect(seat(page, "A1")).to_be_focused()
+
+
+def test_a_question_is_about_the_seats_that_were_chosen_when_it_was_asked(page, seller, show, esha):
+    for number in (1, 2):
+        make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ")
+    open_hall(page, show)
+    seat(page, "A1").click()
+    questions = []
+    page.route("**/hall/ask-cancel/", lambda route: questions.append(route))
+    with page.expect_request("**/hall/ask-cancel/"):
+        page.get_by_role("button", name="Cancel the booking").click()
+    page.get_by_role("button", name="Choose all 2 seats").click()
+    questions.pop().continue_()
+    question = page.get_by_role("dialog", name="Cancel the booking?")
+    expect(question.get_by_role("listitem")).to_have_text("A1, sold to esha, ACDEFGHJ")
+    question.get_by_role("button", name="Cancel the booking").click()
+    expect_told(page, "Cancelled A1 of esha, ACDEFGHJ.")
+
+
 def test_several_bookings_are_cancelled_after_asking_once(page, seller, show, esha):
     bookings = [make_booking(show=show, user=esha, seat_number=number, reference="ACDEFGHJ") for number in (1, 2)]
     open_hall(page, show)

@@ -363,19 +363,28 @@ find("hall-cancel").addEventListener("click", async () => {
   if (data) act("cancel", data);
 });
 
-// Returns what cancels the seats, with the sentence for the customers' mail, or nothing if it is not to be done.
+// Returns what cancels the seats, with the sentence for the customers' mail, or undefined if staff decide against it.
 async function askCancel(seats) {
   if (acting) return;
   acting = true;
+  actions++;
+  // Other seats may be chosen before the answer comes.
   const data = { seen: seen(seats) };
+  const titles = seats.map((seat) => title(seat, chosen.get(seat)));
+  const button = find("hall-cancel").textContent;
   try {
     const question = await post("ask-cancel", data);
+    if (question.hall) {
+      etag = null;
+      await fetchPlan(question.hall);
+      show(question.hall, { dropChanged: !question.ok });
+    }
     if (!question.ok) throw new Error(question.detail);
-    const titles = seats.map((seat) => title(seat, chosen.get(seat)));
-    const note = await cancelQuestion.ask(titles, find("hall-cancel").textContent, question);
+    const note = await cancelQuestion.ask(titles, button, question);
     return note === null ? undefined : { ...data, note };
   } catch (error) {
     say(error.message, "is-refused");
+    if (!document.activeElement?.offsetParent) grid.focus();
   } finally {
     acting = false;
   }

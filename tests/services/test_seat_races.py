@@ -14,6 +14,7 @@ from booking.services.seats.seating import largest_block
 from tests.conftest import signed_in
 from tests.factories import NOW, make_booking, make_hold, make_show, make_user
 from tests.races import (
+    all_decide_before_one_commits,
     all_read_before_one_writes,
     at_once,
     make_users,
@@ -389,7 +390,8 @@ def test_without_lock_and_constraint_a_seat_that_is_booked_has_a_second_row(user
 @parallel_writers
 @pytest.mark.usefixtures("no_lock", "no_constraint")
 def test_without_lock_and_constraint_two_pairs_are_moved_to_a_shared_seat(user, show):
-    assert all_read_before_one_writes(move_pairs(show, user, [(5, 6), (6, 7)])) == ["done"] * 2
+    # Each of the two moves of a pair reads the seats, so all have to be made before one pair is committed.
+    assert all_decide_before_one_commits(move_pairs(show, user, [(5, 6), (6, 7)])) == ["done"] * 2
     assert seats(show) == [5, 6, 6, 7]
 
 

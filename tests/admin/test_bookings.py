@@ -373,3 +373,8 @@ def test_the_list_of_users_shows_who_is_active(staff, joan):
 
 def test_a_booking_that_does_not_exist_gets_no_new_ticket(staff):
     assert staff.get("/admin/booking/booking/99/new-ticket/").status_code == 404
+
+
+def test_staff_who_only_view_bookings_issue_no_new_ticket(joan):
+    page = f"/admin/booking/booking/{make_booking(user=joan).pk}/new-ticket/"
+    assert staff_with("view_booking").post(page).status_code == 403

@@ -113,6 +113,13 @@ def test_each_type_of_a_count_is_given_to_a_seat_that_is_sold_as_it(user, adult,
         assert given == [one.name for one in reversed(types)]
 
 
+def test_a_count_with_more_of_a_type_than_seats_that_are_sold_as_it_is_refused(user, adult, child):
+    show = make_show(layout="SP", price_list=make_price_list({("S", adult): 12, ("P", child): 8}))
+    with pytest.raises(NoBlock, match="There are no 2 seats side by side for these ticket types") as refusal:
+        book(user, show, count=2, ticket_types={adult.pk: 2})
+    assert refusal.value.extra == {"largest_block": 1}
+
+
 def test_an_accessible_seat_that_is_not_sold_as_the_type_is_refused(user, adult, child):
     show = make_show(layout="SS\nW", price_list=make_price_list({("S", child): 8, ("W", adult): 15}))
     with pytest.raises(UnknownTicketType, match="is not sold for seat B1"):

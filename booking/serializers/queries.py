@@ -13,7 +13,7 @@ MAX_TEXT_LENGTH = 100
 
 
 class TextField(serializers.CharField):
-    default_error_messages = {"not_utf_8": "Enter the text in UTF-8."}
+    default_error_messages = {"not_utf_8": "Enter the text in UTF-8, without the character U+FFFD."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, allow_blank=True, max_length=MAX_TEXT_LENGTH, **options)

@@ -111,6 +111,15 @@ def test_the_page_lists_the_held_seats_that_are_to_pay_too(anyone, unpaid):
     assert ("A3, held" in page, 'value="Pay 24.00 EUR"' in page) == (False, True)
 
 
+def test_an_order_with_held_seats_alone_is_not_paid_by_the_link(anyone, unpaid):
+    now = timezone.now()
+    Booking.objects.update(status="held", held_since=now, expires_at=now + timedelta(minutes=10))
+    page = pay_page(unpaid)
+    for answer in (anyone.get(page), anyone.post(page)):
+        assert b"No seat of this order is booked any more." in answer.content
+    assert not Payment.objects.exists()
+
+
 def test_a_payment_under_way_is_continued(anyone, unpaid):
     page = pay_page(unpaid)
     first, second = anyone.post(page), anyone.post(page)

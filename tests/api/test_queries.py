@@ -169,8 +169,9 @@ def test_nul_in_a_text_is_refused(anyone, parameter):
 @pytest.mark.django_db
 @pytest.mark.parametrize("parameter", TEXTS)
 def test_a_text_that_is_not_utf_8_is_refused(anyone, parameter):
-    for text in ("%FF", "a%FFb", "%ED%A0%80", "%C0%AF", "%F0%9F"):
-        assert field_errors(anyone.get(f"/api/movies/?{parameter}={text}")) == {parameter: ["Enter the text in UTF-8."]}
+    expected = {parameter: ["Enter the text in UTF-8, without the character U+FFFD."]}
+    for text in ("%FF", "a%FFb", "%ED%A0%80", "%C0%AF", "%F0%9F", "%EF%BF%BD"):
+        assert field_errors(anyone.get(f"/api/movies/?{parameter}={text}")) == expected
 
 
 @pytest.mark.parametrize("parameter", TEXTS)

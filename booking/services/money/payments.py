@@ -89,9 +89,17 @@ def pay_order(
 def pay_mailed_order(*, order: Order, return_url: str, now: datetime) -> StartedOrderPayment:
     """Starts an online payment of what is due for an order whose signed link the customer followed.
 
-    It is paid on a page of a provider. `now` is UTC. Raises what `pay_order` raises.
+    It is paid on a page of a provider. Without a booked seat, nothing is due: the mail is about booked seats. `now` is
+    UTC. Raises what `pay_order` raises.
     """
+    if not _has_booked_seats(order):
+        raise NothingDue
     return _start_payment(order, provider_with_page(), return_url, now)
+
+
+@retried
+def _has_booked_seats(order: Order) -> bool:
+    return Booking.objects.sold().filter(show=order.show_id, reference=order.reference).exists()
 
 
 @retried

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -169,7 +169,9 @@ class Service:
         """Send a request over a new connection, and return the response's status, headers and text."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
-            connection.request(method, path, body, {name.replace("_", "-"): headers[name] for name in headers})
+            # The server may refuse a body before it has read it, and close the connection.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, {name.replace("_", "-"): headers[name] for name in headers})
             response = connection.getresponse()
             return response.status, response.headers, response.read().decode()
         finally:

@@ -99,6 +99,8 @@ def store_past_bookings(total: int) -> None:
         missing = total - cursor.fetchone()[0]
         if missing <= 0:
             return
+        # Without the triggers that check foreign keys; half of the time otherwise.
+        cursor.execute("SET session_replication_role = replica")
         shows, users = max(1, missing // 500), max(100, missing // 50)
         cursor.execute(
             "INSERT INTO booking_user (username, password, email, first_name, last_name, is_superuser, is_staff,"

@@ -403,16 +403,18 @@ def loaded(size: Size) -> Iterator[Bench]:
         yield Bench(size, server)
 
 
-def measure(size: Size, images: Path) -> list[Row]:
+def measure(size: Size, images: Path) -> Iterator[Row]:
     with loaded(size) as bench:
         with serve(bench.environment) as (bench.port, pid):
-            rows = selling(bench) + reading(bench)
+            yield from selling(bench)
+            yield from reading(bench)
             clients(bench, images)
-            rows += [paying(bench, pid), doors(bench)]
-        rows += [cpu(bench), signing_in(bench), choosing_seats(bench)]
+            yield paying(bench, pid)
+            yield doors(bench)
+        yield from (cpu(bench), signing_in(bench), choosing_seats(bench))
         with serve(bench.environment) as (bench.port, pid):
-            rows.append(memory(bench, pid))
-        return rows + growth(bench, images)
+            yield memory(bench, pid)
+        yield from growth(bench, images)
 
 
 def main() -> None:
@@ -421,8 +423,11 @@ def main() -> None:
     tiny = parser.parse_args().tiny
     if not shutil.which("wrk"):
         sys.exit("The benchmark needs wrk, the HTTP load generator; on Debian: apt-get install wrk")
+    rows = []
     with TemporaryDirectory() as folder:
-        rows = measure(TINY, Path(folder)) if tiny else measure(FULL, IMAGES)
+        for row in measure(TINY, Path(folder)) if tiny else measure(FULL, IMAGES):
+            progress(f"{row.figure}: {row.measured}")
+            rows.append(row)
     table = "\n".join(["| figure | against | reach | measured | ratio |", "|---|---|---|---|---|", *map(str, rows)])
     print(table)
     if not tiny:

@@ -25,14 +25,17 @@ from booking.services import (
     move_booking,
     open_till,
     record_payment,
+    release_expired_holds,
     retry_refund,
+    switch_plan,
 )
 from booking.services.money.payments import close_old_payments
 from booking.services.money.refunds import CARRY_OUT
+from booking.services.programme.shows import ShowHasBookings
 from booking.services.seats.rules.amounts import PaymentRequired
 from booking.services.seats.seen_seats import SeenSeat
 from tests.bank import Bank, Killed, ask, balance, book, hold, make_paid_show, pay, refunds, report
-from tests.factories import NOW, PASSWORD, STARTS_AT, make_user
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_movie, make_screen, make_user, redraw
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bank")]
 LATER = NOW + timedelta(hours=1)
@@ -137,6 +140,39 @@ def test_a_late_payment_is_refunded_and_the_customer_gets_one_mail(user, show, t
     assert (refunds(), sent()) == ([(Decimal(12), "done")], [Decimal(12)])
     reason = "The seats were not available any more when the payment arrived."
     assert mails() == [("payment_refunded", "12.00", reason), ("seats_lost", "12.00", reason)]
+
+
+@pytest.mark.parametrize("declined", [True, False])
+def test_a_show_keeps_movie_and_screen_while_a_hold_that_ended_may_be_paid(user, show, declined):
+    payment = ask(user, hold(user, show, 1))
+    if declined:
+        report(payment, "failed", now=NOW)
+    for change in ({"movie": make_movie(duration_minutes=90)}, {"screen": make_screen()}):
+        with pytest.raises(ShowHasBookings, match="may still pay"):
+            change_show(show_id=show.pk, now=LATER, **change)
+    report(payment, now=LATER)
+    assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [])
+
+
+def test_a_show_whose_late_payment_was_refunded_gets_another_screen(user, show):
+    payment = ask(user, hold(user, show, 1))
+    hold(make_user(), show, 1, now=LATER)
+    report(payment, now=LATER)
+    assert refunds() == [(Decimal(12), "pending")]
+    screen = make_screen()
+    assert change_show(show_id=show.pk, now=LATER + timedelta(hours=1), screen=screen).screen == screen
+
+
+def test_a_payment_for_a_seat_with_another_label_in_the_new_plan_is_refunded(user, show):
+    payments = [ask(customer, hold(customer, show, seat)) for customer, seat in ((user, 1), (make_user(), 2))]
+    release_expired_holds(expired_by=LATER)
+    # Seat 1 is still A1; seat 2 was A2.
+    redraw(show.screen, "A S\nB SS")
+    switch_plan(show_id=show.pk, now=LATER)
+    for payment in payments:
+        report(payment, now=LATER)
+    assert (Booking.objects.sold().get().label, balance()) == ("A1", (Decimal(12), Decimal(12)))
+    assert refunds() == [(Decimal(12), "pending")]
 
 
 def test_the_customer_gets_mail_about_lost_seats_although_the_refund_fails(user, show):

@@ -71,6 +71,9 @@ def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
         choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
     except Refusal:
         return False
+    # The show may have got another seat plan after the holds were released.
+    if any(show.seat_label(hold.seat_number) != hold.label for hold in holds):
+        return False
     # The customer's own seats under another reference are not free either.
     active = Booking.objects.active(now).filter(show=show, seat_number__in=seats)
     return not active.exclude(pk__in=[hold.pk for hold in holds]).exists()

@@ -265,6 +265,9 @@ def _check_bookings_allow(show: Show, changes: dict[str, Any], now: datetime) ->
     # Cancelled bookings count too, because customers can still see their movie, screen and seat.
     if fixed and of_show.of_customers(now).exists():
         raise ShowHasBookings("This show has bookings, so this can't be changed any more.", fixed[0])
+    # A hold that ended is booked if its payment arrives, also one that was declined. Paid ones are booked or refunded.
+    if fixed and Payment.objects.filter(show=show).exclude(status=Payment.Status.PAID).exists():
+        raise ShowHasBookings("A customer may still pay for seats of this show, so this can't be changed.", fixed[0])
     # On another screen, the blocked numbers would be different seats.
     if "screen" in fixed and of_show.filter(status=Booking.Status.BLOCKED).exists():
         raise ShowHasBookings("This show has blocked seats; put them back on sale first.", "screen")

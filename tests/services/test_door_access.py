@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from booking.models import Booking
 from booking.services import NotFound, NotYetOpen, read_door_list
 from tests.door import DOORS, admit, let_check_in, make_door_staff, offline, stored, undo
 from tests.factories import STARTS_AT, make_booking, make_show, make_user
@@ -65,6 +66,18 @@ def test_a_cancelled_show_of_the_day_is_visible(door):
 def test_a_scan_made_offline_is_stored_on_the_next_day(door, booking):
     offline(booking, door, now=DOORS + DAY)
     assert stored(booking) == [("in", "")]
+
+
+def test_a_scan_made_offline_admits_to_no_show_of_a_later_day(door, clerk, booking):
+    now = DOORS - DAY
+    with pytest.raises(NotFound, match="You see the doors of today's shows only"):
+        offline(booking, door, scanned_at=now, now=now)
+    assert (stored(booking), offline(booking, clerk, scanned_at=now, now=now).conflict) == ([], "not_yet_open")
+
+
+def test_a_scan_of_a_device_whose_clock_is_days_behind_is_stored(door, booking):
+    Booking.objects.update(created_at=DOORS - 3 * DAY)
+    assert offline(booking, door, scanned_at=DOORS - 2 * DAY).conflict == "not_yet_open"
 
 
 def test_a_scan_that_is_sent_again_on_the_next_day_gets_the_same_answer(door, booking):

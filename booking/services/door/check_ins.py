@@ -163,8 +163,8 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
         if known := _repeated(facts, booking, CheckIn.Action.IN):
             return known
         # The show of a scan that was made offline may be over before the scan arrives.
-        if scan.scanned_at is None:
-            check_sees_door(show=booking.show, by=by, now=now)
+        seen_at = now if scan.scanned_at is None else min(now, booking.show.starts_at)
+        check_sees_door(show=booking.show, by=by, now=seen_at)
         # The clock of a device may be wrong.
         scanned_at = min(max(scan.scanned_at or now, booking.created_at), now)
         reason = ""

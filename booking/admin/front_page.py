@@ -13,6 +13,7 @@ from django_tasks_db.models import DBTaskResult
 from booking import services
 from booking.admin.common import counted
 from booking.admin.door import sees_only_the_door
+from booking.admin.tills import sees_all_tills
 from booking.infrastructure.tasks import read_backlog
 from booking.models import Booking, Show, User
 
@@ -36,6 +37,8 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
         figures["tasks"] = _tasks(now)
     if request.user.has_perm("booking.close_till"):
         figures["tills"] = [services.find_open_till(clerk=cast(User, request.user))]
+        figures["left_tills"] = [till for till in services.find_left_tills(now=now) if till.clerk_id != request.user.pk]
+        figures["sees_all_tills"] = sees_all_tills(request)
     if request.user.has_perm("booking.refund_payment"):
         figures["refunds"] = services.count_unfinished_refunds()
     return _index(request, figures | (extra_context or {}))

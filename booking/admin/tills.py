@@ -36,7 +36,7 @@ def _own(request: HttpRequest) -> Till | None:
     return services.find_open_till(clerk=cast(User, request.user))
 
 
-def _sees_all(request: HttpRequest) -> bool:
+def sees_all_tills(request: HttpRequest) -> bool:
     return any(request.user.has_perm(f"booking.{name}_till") for name in ("view", "change"))
 
 
@@ -69,13 +69,13 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Till]:
         tills = Till.objects.select_related("clerk", "closed_by")
-        return tills if _sees_all(request) else tills.filter(clerk=request.user.pk)
+        return tills if sees_all_tills(request) else tills.filter(clerk=request.user.pk)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.close_till")
 
     def has_view_permission(self, request: HttpRequest, obj: Till | None = None) -> bool:
-        return self.has_add_permission(request) or _sees_all(request)
+        return self.has_add_permission(request) or sees_all_tills(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Till | None = None) -> bool:
         if obj and obj.closed_at is not None:

@@ -1,20 +1,24 @@
 """The admin's front page."""
 
 from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from django.test import Client
 from django.utils import timezone as django_timezone
+from django.utils.formats import date_format
 from django.utils.html import strip_tags
+from django.utils.timezone import localtime
 from django_tasks_db.models import DBTaskResult
 
 from booking import services
 from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import User
+from booking.services import open_till
 from tests.admin.orders import text_of
 from tests.factories import make_booking, make_movie, make_show
 from tests.staff import staff_with
-from tests.tills import till_of
+from tests.tills import make_clerk, till_of
 
 NOON = datetime(2099, 6, 1, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
@@ -222,11 +226,44 @@ def test_the_front_page_has_no_till_for_other_staff():
     assert "till" not in text_of(staff_with("view_show").get("/admin/"))
 
 
+def left(name, hours):
+    """Create a clerk whose till has been open for this time."""
+    return open_till(clerk=make_clerk(name), opening_float=Decimal(0), now=django_timezone.now() - hours * HOUR)
+
+
+def till_text(client):
+    section = client.get("/admin/").content.decode().partition('<h2 id="till">')[2].partition("</section>")[0]
+    return " ".join(strip_tags(section).split())
+
+
+def test_the_front_page_names_tills_that_were_left_open(staff):
+    tills = [left("anna", 17), left("ben", 16.1), left("carl", 15.9)]
+    since = [date_format(localtime(till.opened_at), "D j M, H:i") for till in tills]
+    assert till_text(staff) == (
+        f"Till Payments need an open till. Open your till The till of anna has been open since {since[0]}. "
+        f"The till of ben has been open since {since[1]}. See open tills"
+    )
+    assert 'href="/admin/booking/till/?state=open">See open tills<' in staff.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize(("names", "them"), [(["anna"], "it"), (["anna", "ben"], "them")])
+def test_a_clerk_who_sees_no_other_tills_tells_a_manager(box_office, names, them):
+    for name in names:
+        left(name, 17)
+    assert till_text(box_office).endswith(f". Tell a manager, who counts the cash and closes {them}.")
+
+
+def test_a_clerk_s_own_till_is_not_left_open(box_office):
+    clerk = User.objects.get(username="seller")
+    open_till(clerk=clerk, opening_float=Decimal(0), now=django_timezone.now() - 17 * HOUR)
+    assert till_text(box_office).lower().count("open since") == 1
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_page_costs_the_same_queries_for_1_and_3_shows(staff, rows, django_assert_num_queries):
     for _ in range(rows):
         with_seats_sold(9, starts_at=django_timezone.now() + HOUR)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         staff.get("/admin/")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -15,6 +15,8 @@ from booking.services.transactions import retried, write_transaction
 
 # The largest float and count, in any currency. With it, what a till takes fits the column of the expected cash.
 MAX_CASH = Decimal(100_000_000)
+# No shift is that long: the clerk of a till that is open for longer has left.
+LONGEST_SHIFT = timedelta(hours=16)
 
 
 class NoOpenTill(Refusal):
@@ -56,6 +58,12 @@ class TillLine:
 def find_open_till(*, clerk: User) -> Till | None:
     """Return the clerk's open till, if there is one."""
     return Till.objects.filter(clerk=clerk, closed_at=None).first()
+
+
+def find_left_tills(*, now: datetime) -> list[Till]:
+    """Return the open tills whose clerks have left, with these clerks, the oldest first. `now` is UTC."""
+    left = Till.objects.filter(closed_at=None, opened_at__lt=now - LONGEST_SHIFT)
+    return list(left.select_related("clerk").order_by("opened_at", "pk"))
 
 
 @retried

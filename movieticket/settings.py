@@ -235,6 +235,11 @@ TIME_ZONE = env("TIME_ZONE", cast.time_zone, "UTC")
 # --- Accounts ---------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "booking.User"
+AUTHENTICATION_BACKENDS = [
+    # Reads permissions in one statement; the other one signs in.
+    "booking.infrastructure.permissions.PermissionBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "booking.infrastructure.passwords.MaximumLengthValidator"},
     *(

@@ -76,8 +76,8 @@ def test_the_list_links_to_the_doors_of_today(door, show, booking):
 def test_the_list_of_doors_takes_the_same_queries_for_1_and_3_shows(door, shows, django_assert_num_queries):
     for _ in range(shows):
         make_show(starts_at=timezone.now() + timedelta(minutes=20))
-    # Session, user, permissions of the user and of its groups, shows, scans.
-    with django_assert_num_queries(6):
+    # Session, user, permissions, shows, scans.
+    with django_assert_num_queries(5):
         door.get("/admin/booking/show/door/")
 
 
@@ -222,8 +222,8 @@ def test_the_list_takes_the_same_queries_for_1_and_3_scans(door, person, show, s
     for number in range(seats):
         booking = make_booking(show=show, seat_number=1 + number, created_at=timezone.now())
         admit(booking, person, now=timezone.now())
-    # Session, user, permissions of the user and of its groups; show, bookings, admissions; scans, bookings, admissions.
-    with django_assert_num_queries(12):
+    # Session, user, permissions; show, bookings, admissions; scans, bookings, admissions.
+    with django_assert_num_queries(11):
         door.get(path(show, "list/"))
 
 

@@ -95,8 +95,8 @@ def test_the_seats_are_counted_and_an_expired_hold_is_free(box_office, show, use
 def test_a_full_hall_costs_as_many_queries_as_an_empty_one(box_office, show, sold, django_assert_num_queries):
     for seat in range(1, sold + 1):
         make_booking(show=show, seat_number=seat)
-    # Session, user, two of permissions, the show, its seats.
-    with django_assert_num_queries(6):
+    # Session, user, permissions, the show, its seats.
+    with django_assert_num_queries(5):
         box_office.get(hall_of(show))
 
 

@@ -90,8 +90,8 @@ def test_a_free_show_has_no_prices(box_office, show):
 
 def test_the_prices_of_a_hall_cost_two_queries(box_office, priced, django_assert_num_queries):
     box_office.get(hall_of(priced))
-    # Session, user, two of permissions, the show, its seats, the ticket types twice, the clerk's till, what is due.
-    with django_assert_num_queries(10):
+    # Session, user, permissions, the show, its seats, the ticket types twice, the clerk's till, what is due.
+    with django_assert_num_queries(9):
         box_office.get(hall_of(priced))
 
 

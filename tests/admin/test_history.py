@@ -90,7 +90,7 @@ def test_a_long_history_costs_as_many_queries_as_a_short_one(box_office, show, s
     for seat in range(1, sold + 1):
         make_booking(show=show, seat_number=seat)
     history(box_office, show)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         history(box_office, show)
 
 

@@ -86,8 +86,8 @@ def test_the_list_takes_the_same_queries_for_any_number_of_orders(box_office, sh
     for seat in range(1, number + 1):
         make_booking(show=show, seat_number=seat)
     box_office.get(ORDERS)
-    # Session, account, permissions twice, number of orders, orders, bookings, and shows and screens of the filters.
-    with django_assert_num_queries(11):
+    # Session, account, permissions, number of orders, orders, bookings, and shows and screens of the filters.
+    with django_assert_num_queries(10):
         assert len(listed(box_office)) == number
 
 
@@ -162,8 +162,8 @@ def test_the_page_of_an_order_takes_the_same_queries_for_any_number_of_seats(
     make_booking(show=sale.show, seat_number=3, reference=sale.reference)
     Booking.objects.filter(seat_number__gt=number).delete()
     box_office.get(page_of(sale))
-    # Session, account, permissions twice, order, bookings, active ticket types, payments, refunds, the clerk's till.
-    with django_assert_num_queries(10):
+    # Session, account, permissions, order, bookings, active ticket types, payments, refunds, the clerk's till.
+    with django_assert_num_queries(9):
         box_office.get(page_of(sale))
 
 

@@ -241,7 +241,7 @@ class OrderPages(CancelQuestion):
     ) -> HttpResponse:
         total = services.amount_owed(bookings=bookings_of(order))
         difference = sum((change.difference for change in changes), Decimal(0))
-        moved = [change.booking for change in changes if change.booking.label != change.ticket.label]
+        moved = [change.booking for change in changes if change.booking.label != change.seat.label]
         context = {
             **self.admin_site.each_context(request),
             "title": title,
@@ -252,9 +252,8 @@ class OrderPages(CancelQuestion):
                 {
                     "seat": change.booking.label,
                     "was": ticket_text(change.booking),
-                    "to": change.ticket.label,
-                    "becomes": f"{change.ticket.ticket_type or 'No ticket type'}, "
-                    f"{represent_amount(change.ticket.price)}",
+                    "to": change.seat.label,
+                    "becomes": f"{change.seat.ticket_type or 'No ticket type'}, {represent_amount(change.seat.price)}",
                     "difference": _signed(change.difference),
                 }
                 for change in changes
@@ -264,7 +263,7 @@ class OrderPages(CancelQuestion):
             "difference": _signed(difference),
             "was_total": represent_amount(total),
             "total": represent_amount(total + difference),
-            "expected_total": represent_amount(sum((change.ticket.price for change in changes), Decimal(0))),
+            "expected_total": represent_amount(sum((change.seat.price for change in changes), Decimal(0))),
             "values": [(name, request.POST[name]) for name in form.fields if request.POST.get(name)],
         }
         return TemplateResponse(request, "admin/booking/order/changes.html", context)

@@ -226,7 +226,7 @@ def test_ticket_types_are_not_changed_after_the_start(order, clerk, types):
 
 def test_a_preview_of_ticket_types_changes_nothing(order, clerk, types):
     [preview] = change(order, clerk, {1: types[1].pk}, preview_ticket_types)
-    assert (preview.ticket.price, preview.difference, tickets_of(order)[0]) == (8, -4, ("A1", "Adult", 12))
+    assert (preview.seat.price, preview.difference, tickets_of(order)[0]) == (8, -4, ("A1", "Adult", 12))
 
 
 def test_a_preview_of_ticket_types_is_refused_like_the_change(order, clerk, types):
@@ -241,11 +241,11 @@ def preview(booking, seat, clerk):
 def test_a_preview_of_a_move_has_the_price_of_the_new_seat(order, clerk):
     booking = Booking.objects.get(seat_number=1)
     move = preview(booking, 6, clerk)
-    assert (move.ticket.label, move.difference, seats_of(order)) == ("B1", 3, [1, 2, 3])
+    assert (move.seat.label, move.difference, seats_of(order)) == ("B1", 3, [1, 2, 3])
     moved = move_booking(
-        user=None, booking_id=booking.pk, seat_number=6, now=NOW, moved_by=clerk, expected_total=move.ticket.price
+        user=None, booking_id=booking.pk, seat_number=6, now=NOW, moved_by=clerk, expected_total=move.seat.price
     )
-    assert moved.price == move.ticket.price
+    assert moved.price == move.seat.price
 
 
 def test_a_preview_of_a_move_is_refused_like_the_move(order, clerk):

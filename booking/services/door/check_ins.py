@@ -19,7 +19,7 @@ from django.utils import timezone
 from booking.infrastructure.statements import Insert, mark_saved
 from booking.models import Booking, CheckIn, Show, User, represent_amount
 from booking.services.door.access import check_sees_door, find_door_show
-from booking.services.door.facts import ScanFacts, lock_and_read
+from booking.services.door.facts import ScanFacts, lock_and_read_scan
 from booking.services.door.tickets import TicketInvalid, read_ticket
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.transactions import WriteTransaction, retried, write_transaction
@@ -121,7 +121,7 @@ class Scan:
     scanned_at: datetime | None = None
 
 
-class Ticket(NamedTuple):
+class PresentedTicket(NamedTuple):
     """The booking that a scan presents; with a reference instead of a ticket, its current seat."""
 
     booking_id: int
@@ -156,7 +156,7 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
     ticket = _identify(show_id, scan, by, now)
     with _new_nonce(show_id, scan.nonce), write_transaction() as transaction:
         # Race: the same ticket at another door; a move, a cancellation or a refund of the booking.
-        facts = lock_and_read(show_id=show_id, booking_id=ticket.booking_id, nonce=scan.nonce)
+        facts = lock_and_read_scan(show_id=show_id, booking_id=ticket.booking_id, nonce=scan.nonce)
         booking = facts.booking
         if booking is None or not (booking.cancelled_at or booking.status == Booking.Status.BOOKED):
             raise TicketInvalid("This seat is not booked.")
@@ -199,7 +199,7 @@ def undo_admission(
     """
     with _new_nonce(show_id, nonce), write_transaction() as transaction:
         # Race: another device undoes it, or admits the ticket.
-        facts = lock_and_read(show_id=show_id, booking_id=booking_id, nonce=nonce)
+        facts = lock_and_read_scan(show_id=show_id, booking_id=booking_id, nonce=nonce)
         booking = facts.booking
         if booking is None:
             raise NotFound
@@ -229,14 +229,14 @@ def _save(check_in: CheckIn, transaction: WriteTransaction) -> None:
     mark_saved(check_in, pk)
 
 
-def _identify(show_id: int, scan: Scan, by: User, now: datetime) -> Ticket:
+def _identify(show_id: int, scan: Scan, by: User, now: datetime) -> PresentedTicket:
     """Return what the scan presents.
 
     Raises NotFound, TicketInvalid, WrongShow, and InvalidInput if the seat is not given.
     """
     try:
         if not scan.ticket:
-            return Ticket(_booking_of_order(show_id, scan.reference, scan.seat_label).pk)
+            return PresentedTicket(_booking_of_order(show_id, scan.reference, scan.seat_label).pk)
         of_show, booking_id, seat_number, serial = read_ticket(scan.ticket)
         if of_show != show_id:
             other = Show.objects.select_related("movie", "screen").filter(pk=of_show).first()
@@ -244,7 +244,7 @@ def _identify(show_id: int, scan: Scan, by: User, now: datetime) -> Ticket:
     except Refusal:
         find_door_show(show_id=show_id, by=by, now=now)
         raise
-    return Ticket(booking_id, serial, seat_number)
+    return PresentedTicket(booking_id, serial, seat_number)
 
 
 def _booking_of_order(show_id: int, reference: str, seat_label: str) -> Booking:
@@ -286,7 +286,7 @@ def _new_nonce(show_id: int, nonce: str) -> Iterator[None]:
         raise Busy from error
 
 
-def _check(facts: ScanFacts, booking: Booking, ticket: Ticket, at: datetime, now: datetime) -> None:
+def _check(facts: ScanFacts, booking: Booking, ticket: PresentedTicket, at: datetime, now: datetime) -> None:
     """Raises the reason why the ticket does not admit at this time."""
     _check_is_valid(booking, ticket)
     if facts.admissions:
@@ -299,7 +299,7 @@ def _check(facts: ScanFacts, booking: Booking, ticket: Ticket, at: datetime, now
         raise TicketUnpaid(booking, facts.due)
 
 
-def _check_is_valid(booking: Booking, ticket: Ticket) -> None:
+def _check_is_valid(booking: Booking, ticket: PresentedTicket) -> None:
     if booking.cancelled_at:
         cancelled = timezone.localtime(booking.cancelled_at)
         raise TicketCancelled("cancelled", f"This booking was cancelled on {cancelled:%a %d %b at %H:%M}.")

@@ -59,7 +59,7 @@ _read_payments = Query(lambda p: Payment.objects.filter(show=p.show_id, referenc
 _read_refunds = Query(lambda p: Refund.objects.filter(show=p.show_id, reference=_reference(p)).order_by())
 
 
-def lock_and_read(*, show_id: int, booking_id: int, nonce: str) -> ScanFacts:
+def lock_and_read_scan(*, show_id: int, booking_id: int, nonce: str) -> ScanFacts:
     """Begins the transaction, locks the booking and reads the facts, in one round trip.
 
     The later statements see what was committed before the lock was granted. Raises NotFound for the show, and Busy.

@@ -17,7 +17,7 @@ from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
-from booking.services.seats.prices import seats_without_types, tickets_for
+from booking.services.seats.prices import price_seats, seats_without_types
 from booking.services.seats.rules import closed_seats
 from booking.services.seats.rules.seats import SeatTaken
 from booking.services.seats.sales import Change, Sale, release_expired
@@ -164,7 +164,7 @@ def _book(
     in_transaction: Callable[[list[Booking]], None] | None = None,
 ) -> Change:
     show, now, seller = facts.show, request.now, request.staff
-    holds, tickets = own_holds(request, facts, seats), tickets_for(facts, request, seats)
+    holds, priced = own_holds(request, facts, seats), price_seats(facts, request, seats)
     reference = shared_reference(request, holds)
     bookings = [
         Booking(
@@ -176,7 +176,7 @@ def _book(
             created_at=now,
             held_since=holds[seat].held_since if seat in holds else None,
             sold_by=seller,
-            **tickets[seat].columns,
+            **priced[seat].columns,
         )
         for seat in seats
     ]

@@ -16,7 +16,7 @@ from booking.services.seats.bookings import carry_out_or_suggest
 from booking.services.seats.facts import Action, Facts, SeatRequest
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
-from booking.services.seats.prices import tickets_for
+from booking.services.seats.prices import price_seats
 from booking.services.seats.rules.limits import continuous_hold_began_at, longest_hold_ends_at
 from booking.services.seats.sales import Change, Sale, release_expired
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -70,7 +70,7 @@ def hold_seats(
 
 def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     show, now = facts.show, request.now
-    own, tickets = own_holds(request, facts, seats), tickets_for(facts, request, seats)
+    own, priced = own_holds(request, facts, seats), price_seats(facts, request, seats)
     reference = shared_reference(request, own)
     began = {row.seat_number: continuous_hold_began_at(row, request) for row in facts.rows}
     bookings, renewed = [], []
@@ -91,7 +91,7 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
             created_at=hold.created_at if hold else now,
             held_since=began_at,
             expires_at=min(wanted, longest_hold_ends_at(began_at), show.starts_at),
-            **tickets[seat].columns,
+            **priced[seat].columns,
         )
         bookings.append(booking)
         if hold:

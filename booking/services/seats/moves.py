@@ -18,7 +18,7 @@ from booking.services.seats.bookings import find_booking, log_entry, update_valu
 from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow, lock_and_read
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds
-from booking.services.seats.prices import PriceChanged, tickets_for
+from booking.services.seats.prices import PriceChanged, price_seats
 from booking.services.seats.rules import choose_seats
 from booking.services.seats.sales import Change, Sale, release_expired
 from booking.services.seats.seen_seats import SeatsChanged, SeenSeat, check_unchanged, moved
@@ -203,7 +203,7 @@ def _change_calls(booking: Booking, row: SeatRow, request: SeatRequest, facts: F
     booking.held_since, booking.expires_at = row.held_since, row.expires_at
     if seat == row.seat_number:
         return []
-    holds, ticket, mover = own_holds(request, facts, seats), tickets_for(facts, request, seats)[seat], request.staff
+    holds, priced, mover = own_holds(request, facts, seats), price_seats(facts, request, seats)[seat], request.staff
     cancelled = [
         _cancel_hold.bind(
             show_id=show.pk, booking_id=hold.pk, now=request.now, cancelled_by=mover.pk if mover else None
@@ -213,7 +213,7 @@ def _change_calls(booking: Booking, row: SeatRow, request: SeatRequest, facts: F
     by = mover or request.user
     log = [log_entry(by, booking, CHANGE, _message(show, row, seat))] if by else []
     booking.seat_number, booking.moved_by = seat, mover
-    for name, value in ticket.columns.items():
+    for name, value in priced.columns.items():
         setattr(booking, name, value)
     change_seat = _change_seat.choose(update_values(booking))
     # It is read from the database where it is needed.

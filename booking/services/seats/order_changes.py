@@ -16,7 +16,7 @@ from booking.models import Booking, Order, Payment, Show, User, represent_amount
 from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
-from booking.services.seats.prices import Ticket, tickets_for
+from booking.services.seats.prices import PricedSeat, price_seats
 from booking.services.seats.rules import choose_seats
 from booking.services.transactions import lock_show, retried, write_transaction
 
@@ -42,17 +42,17 @@ class TicketChange:
     """A booking as it is, and what it becomes."""
 
     booking: Booking
-    ticket: Ticket
+    seat: PricedSeat
 
     @property
     def difference(self) -> Decimal:
         """The difference to the earlier price; negative if the seat costs less."""
-        return self.ticket.price - self.booking.price
+        return self.seat.price - self.booking.price
 
     def __str__(self) -> str:
-        was, becomes = self.booking.ticket_type or "no ticket type", self.ticket.ticket_type
-        prices = f"{represent_amount(self.booking.price)} to {represent_amount(self.ticket.price)}"
-        return f"{self.ticket.label} from {was} to {becomes}, {prices}"
+        was, becomes = self.booking.ticket_type or "no ticket type", self.seat.ticket_type
+        prices = f"{represent_amount(self.booking.price)} to {represent_amount(self.seat.price)}"
+        return f"{self.seat.label} from {was} to {becomes}, {prices}"
 
 
 @retried
@@ -134,14 +134,14 @@ def change_ticket_types(
         changes = _changes(facts, request)
         for change in changes:
             of_booking = Booking.objects.filter(show=facts.show, pk=change.booking.pk)
-            of_booking.update(**change.ticket.columns)
+            of_booking.update(**change.seat.columns)
         message = f"Changed {'; '.join(map(str, changes))}."
         _log(changed_by, order, CHANGE, message)
         refund_overpaid(
             show=facts.show, references=[order.reference], now=now, reason="Other ticket types.", by=changed_by
         )
     for change in changes:
-        for name, value in change.ticket.columns.items():
+        for name, value in change.seat.columns.items():
             setattr(change.booking, name, value)
     return [change.booking for change in changes]
 
@@ -172,7 +172,7 @@ def preview_move(*, booking: Booking, seat_number: int, now: datetime, moved_by:
     with write_transaction():
         facts = lock_and_read(request)
         [seat] = choose_seats(facts, request)
-        return TicketChange(booking, tickets_for(facts, request, [seat])[seat])
+        return TicketChange(booking, price_seats(facts, request, [seat])[seat])
 
 
 def _find(order_id: int) -> Order:
@@ -207,9 +207,9 @@ def _rows_of(facts: Facts, request: SeatRequest) -> Any:
 
 def _changes(facts: Facts, request: SeatRequest) -> list[TicketChange]:
     """Return the changes of ticket types, by seat number. Raises the refusals of the rules."""
-    tickets = tickets_for(facts, request, choose_seats(facts, request))
+    priced = price_seats(facts, request, choose_seats(facts, request))
     bookings = _rows_of(facts, request).select_related("ticket_type").order_by("seat_number")
-    return [TicketChange(booking, tickets[booking.seat_number]) for booking in bookings]
+    return [TicketChange(booking, priced[booking.seat_number]) for booking in bookings]
 
 
 def _labels(show: Show, seats: Sequence[int]) -> str:

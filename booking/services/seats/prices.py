@@ -1,8 +1,8 @@
 """The ticket types and prices of the seats of a request.
 
-A show without a price list is free. On other shows a ticket's price depends on the seat's category and on the ticket
-type. A booking keeps its price; a hold keeps the ticket type and the price that it was made with, unless the
-request names another type.
+A show without a price list is free. On other shows a seat's price depends on its category and on the ticket type. A
+booking keeps its price; a hold keeps the ticket type and the price that it was made with, unless the request names
+another type.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -37,8 +37,8 @@ class PriceChanged(Refusal):
 
 
 @dataclass(frozen=True)
-class Ticket:
-    """The label, category, ticket type and price of a seat that is sold; `type_id` is None on a free show."""
+class PricedSeat:
+    """A seat with the ticket type and the price that it is sold at; `type_id` is None on a free show."""
 
     seat_number: int
     label: str
@@ -62,11 +62,11 @@ class Ticket:
         }
 
 
-def tickets_for(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, Ticket]:
-    """Return the tickets of the chosen seats, by seat number. Raises UnknownTicketType."""
+def price_seats(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, PricedSeat]:
+    """Return the chosen seats with their ticket types and prices, by seat number. Raises UnknownTicketType."""
     named = _named_types(facts, request, seats)
     sold = _sold_before(facts, request)
-    return {number: _ticket(facts, request, number, named.get(number), sold.get(number)) for number in seats}
+    return {number: _price_seat(facts, request, number, named.get(number), sold.get(number)) for number in seats}
 
 
 def seats_without_price(facts: Facts) -> Collection[int]:
@@ -140,12 +140,12 @@ def _sold_before(facts: Facts, request: SeatRequest) -> dict[int, SeatRow]:
     return {row.seat_number: row for row in facts.rows if row.is_hold_of(request.user, request.now)}
 
 
-def _ticket(facts: Facts, request: SeatRequest, number: int, named: int | None, sold: SeatRow | None) -> Ticket:
+def _price_seat(facts: Facts, request: SeatRequest, number: int, named: int | None, sold: SeatRow | None) -> PricedSeat:
     seat = facts.hall.seat(number)
     if named is None and sold and _category_of(facts, sold) == seat.category:
-        return _ticket_of_type(facts, seat, sold.ticket_type_id, sold.price)
+        return _priced_as(facts, seat, sold.ticket_type_id, sold.price)
     wanted = named or (sold.ticket_type_id if sold else None)
-    return _ticket_of_type(facts, seat, *_type_and_price(facts, request, seat, wanted))
+    return _priced_as(facts, seat, *_type_and_price(facts, request, seat, wanted))
 
 
 def _category_of(facts: Facts, sold: SeatRow) -> str:
@@ -167,9 +167,9 @@ def _type_and_price(facts: Facts, request: SeatRequest, seat: Seat, wanted: int 
     return wanted, prices[seat.category, wanted]
 
 
-def _ticket_of_type(facts: Facts, seat: Seat, ticket_type: int | None, price: Decimal) -> Ticket:
+def _priced_as(facts: Facts, seat: Seat, ticket_type: int | None, price: Decimal) -> PricedSeat:
     name = next((name for pk, name, _ in facts.ticket_types if pk == ticket_type), "")
-    return Ticket(seat.number, seat.label, seat.category, ticket_type, name, price)
+    return PricedSeat(seat.number, seat.label, seat.category, ticket_type, name, price)
 
 
 def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:

@@ -9,7 +9,7 @@ from django.conf import settings
 from booking.models import Show
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
-from booking.services.seats.prices import PriceChanged, UnknownTicketType, seats_without_price, tickets_for
+from booking.services.seats.prices import PriceChanged, UnknownTicketType, price_seats, seats_without_price
 from booking.services.seats.rules.base import Rule, SeatRule
 
 
@@ -25,7 +25,7 @@ class NotForSale(Refusal):
 
 def total_price(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> Decimal:
     """Raises UnknownTicketType."""
-    return sum((ticket.price for ticket in tickets_for(facts, request, seats).values()), Decimal(0))
+    return sum((seat.price for seat in price_seats(facts, request, seats).values()), Decimal(0))
 
 
 class Priced(SeatRule):

@@ -118,7 +118,7 @@ def _events_of_row(booking: Booking, entries: Sequence[LogEntry]) -> Iterator[Ev
 
 
 def _end_of(booking: Booking, at: datetime) -> Event:
-    if at == booking.expires_at:
+    if booking.is_released:
         return Event(at, None, "The hold expired.")
     if at == booking.show.cancelled_at:
         return Event(at, booking.cancelled_by, "Cancelled with the show.")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from booking.models.accounts import User
 from booking.models.loading import LoadsQuickly
@@ -49,6 +50,23 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def expired(self, now: datetime) -> BookingQuerySet:
         """Return holds that have expired by `now`."""
         return self.filter(status=Booking.Status.HELD, expires_at__lte=now)
+
+    def released(self) -> BookingQuerySet:
+        """Return expired holds that were released."""
+        return self.filter(**RELEASED)
+
+    def release(self) -> int:
+        """Releases these expired holds and returns their number."""
+        return self.update(**RELEASED)
+
+    def cancel(self, now: datetime, cancelled_by: User | None = None) -> int:
+        """Cancels these bookings and holds at `now` and returns their number; their tickets are not valid any more."""
+        return self.update(
+            status=Booking.Status.CANCELLED,
+            cancelled_at=now,
+            cancelled_by=cancelled_by,
+            ticket_serial=F("ticket_serial") + 1,
+        )
 
     def with_status(self, status: str, now: datetime) -> BookingQuerySet:
         """Return bookings that have this status at `now`; an expired hold is cancelled."""
@@ -196,15 +214,24 @@ class Booking(BookingPredicates, LoadsQuickly):
         return hall.seat(self.seat_number).category
 
     @property
+    def is_released(self) -> bool:
+        """Whether the row is a hold that expired and was released."""
+        return self.status == self.Status.CANCELLED and self.cancelled_at == self.expires_at
+
+    @property
     def canceller(self) -> str | None:
         """Return who cancelled the booking; None if it is not cancelled or if the hold expired."""
-        if self.status != self.Status.CANCELLED or self.cancelled_at == self.expires_at:
+        if self.status != self.Status.CANCELLED or self.is_released:
             return None
         by_cinema = self.cancelled_by_id is not None or self.cancelled_at == self.show.cancelled_at
         return self.Canceller.CINEMA if by_cinema else self.Canceller.CUSTOMER
 
     def as_of(self, now: datetime) -> Booking:
-        """Return the booking, with an expired hold as `release_expired_holds` will store it: cancelled at its end."""
+        """Return the booking, with an expired hold as it is stored once it is released."""
         if self.has_expired(now):
             self.status, self.cancelled_at = self.Status.CANCELLED, self.expires_at
         return self
+
+
+# An expired hold that is released is cancelled at the time at which it expired.
+RELEASED: dict[str, Any] = {"status": Booking.Status.CANCELLED, "cancelled_at": F("expires_at")}

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import F, TextField
+from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
@@ -121,6 +121,6 @@ def _cancel_seats(account: User, show: Show, now: datetime) -> None:
     admitted = lock_admitted(show=show, booking_ids=own.values_list("pk", flat=True))
     own = own.exclude(pk__in=[booking.pk for booking in admitted])
     references = set(own.values_list("reference", flat=True))
-    own.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
-    own.update(status=Booking.Status.CANCELLED, cancelled_at=now, ticket_serial=F("ticket_serial") + 1)
+    own.expired(now).release()
+    own.cancel(now)
     refund_overpaid(show=show, references=references, now=now, reason="The account was deleted.")

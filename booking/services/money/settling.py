@@ -3,8 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F
-
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.models import Booking, Payment, Show
 from booking.services.mail.outbox import report_lost_seats, report_payment
@@ -50,7 +48,7 @@ def _holds_of(show: Show, payment: Payment) -> list[Booking]:
     of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
     of_order = of_order.filter(expires_at__gt=payment.created_at)
     held = of_order.filter(status=Booking.Status.HELD)
-    released = of_order.filter(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    released = of_order.released()
     by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}
     return list(by_seat.values())
 
@@ -82,6 +80,6 @@ def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
 def _book(show: Show, holds: list[Booking], now: datetime) -> None:
     pks, seats = [hold.pk for hold in holds], [hold.seat_number for hold in holds]
     others = Booking.objects.expired(now).filter(show=show, seat_number__in=seats).exclude(pk__in=pks)
-    others.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+    others.release()
     booked = {"status": Booking.Status.BOOKED, "expires_at": None, "cancelled_at": None, "created_at": now}
     SEATS_BOOKED.inc(Booking.objects.filter(show=show, pk__in=pks).update(**booked))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
@@ -193,11 +192,10 @@ def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None
         show.cancelled_at = now
         show.save(update_fields=["cancelled_at"])
         of_show = Booking.objects.filter(show=show)
-        of_show.expired(now).update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
-        cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
-        of_show.filter(status=Booking.Status.HELD).update(**cancelled)
+        of_show.expired(now).release()
+        of_show.filter(status=Booking.Status.HELD).cancel(now, cancelled_by)
         report_cancelled_show(show=show, references=booked_references(show), note=note, now=now)
-        number = of_show.sold().update(**cancelled, ticket_serial=F("ticket_serial") + 1)
+        number = of_show.sold().cancel(now, cancelled_by)
         refund_overpaid(show=show, references=None, now=now, reason="The show was cancelled.", by=cancelled_by)
         return number
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import F
 
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.door.admitted import refuse_admitted
@@ -87,8 +86,7 @@ def _cancel_active(
         pks = [booking.pk for booking in active]
         if cancelled_by is None:
             refuse_admitted(show=show, booking_ids=pks)
-        cancelled = {"status": Booking.Status.CANCELLED, "cancelled_at": now, "cancelled_by": cancelled_by}
-        Booking.objects.filter(show=show, pk__in=pks).update(**cancelled, ticket_serial=F("ticket_serial") + 1)
+        Booking.objects.filter(show=show, pk__in=pks).cancel(now, cancelled_by)
         for booking in active:
             booking.status, booking.cancelled_at = Booking.Status.CANCELLED, now
             booking.cancelled_by = cancelled_by

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import F
 
 from booking.infrastructure.statements import Update
 from booking.models import Booking, User
@@ -133,5 +132,4 @@ def _release(show_id: int, expired_by: datetime) -> int:
     with write_transaction():
         # Race: a booking of the same seat releases the same hold.
         show = lock_show(show_id)
-        expired = Booking.objects.expired(expired_by).filter(show=show)
-        return expired.update(status=Booking.Status.CANCELLED, cancelled_at=F("expires_at"))
+        return Booking.objects.expired(expired_by).filter(show=show).release()

@@ -10,22 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError
-from django.db.models import F
 
 from booking.infrastructure.statements import Call, Insert, Update, mark_saved, send
-from booking.models import Booking
+from booking.models import RELEASED, Booking
 from booking.services.refusals import Busy
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow, lock_and_read
 from booking.services.seats.rules import choose_seats, need_customer_lock
 from booking.services.transactions import Interrupted, WriteTransaction, lock_customer, retried, write_transaction
 
 insert_booking = Insert(Booking)
-_release = Update(
-    lambda p: (
-        Booking.objects.filter(show=p.show_id, pk=p.booking_id),
-        {"status": Booking.Status.CANCELLED, "cancelled_at": F("expires_at")},
-    )
-)
+_release = Update(lambda p: (Booking.objects.filter(show=p.show_id, pk=p.booking_id), RELEASED))
 
 
 @dataclass

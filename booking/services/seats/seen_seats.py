@@ -47,7 +47,7 @@ def _changes(show: Show, seen: SeenSeat, row: Booking, now: datetime) -> Iterato
     if row.seat_number != seen.seat_number:
         yield moved(show, row.reference, seen.seat_number, row.seat_number)
     label = show.seat_label(row.seat_number)
-    if row.has_expired(now) or (row.status == Booking.Status.CANCELLED and row.cancelled_at == row.expires_at):
+    if row.has_expired(now) or row.is_released:
         yield f"The hold {row.reference} on {label} has expired."
     elif row.status != seen.status:
         yield f"{row.reference} on {label} is {row.status} now."

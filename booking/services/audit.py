@@ -36,7 +36,8 @@ from booking.models import (
     represent_amount,
 )
 from booking.services.door.facts import ADMISSIONS
-from booking.services.money.audit import find_money_breaches, rounded, sum_of_order
+from booking.services.money.audit import find_money_breaches
+from booking.services.money.sums import rounded, sum_of_order
 from booking.services.programme.local_time import find_clock_change
 
 # A request reads the clock before it waits for a lock, and the clocks of two machines differ, so the times of two

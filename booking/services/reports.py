@@ -12,11 +12,12 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db.models import Count, OuterRef, Q, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Round
+from django.db.models import Count, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from booking.models import MONEY, STANDARD, Booking, Movie, PriceList, SeatCategory, Show, ShowQuerySet, format_amount
+from booking.models import STANDARD, Booking, Movie, PriceList, SeatCategory, Show, ShowQuerySet, format_amount
+from booking.services.money.sums import total_of
 
 # Shows that start this long after midnight also appear in the plan of the day before.
 NIGHT = timedelta(hours=6)
@@ -24,8 +25,6 @@ SOON = timedelta(days=7)
 NEARLY_FULL_PERCENT = 90
 # The maximum number of nearly full shows in the list.
 MAX_NEARLY_FULL = 10
-# Rounded to the decimals that are stored, because SQLite sums up floats.
-TAKINGS = Round(Sum("price"), precision=MONEY["decimal_places"])
 # The names of lines for seats of free shows, and for seats that no clerk sold. No account can have this name.
 NO_TICKET_TYPE = "(free show)"
 ONLINE = "(online)"
@@ -226,14 +225,14 @@ def _figures(shows: ShowQuerySet, *, with_takings: bool = False) -> list[ShowFig
 def _sum_of_prices() -> Coalesce:
     """Return an expression that sums up the prices of the sold seats of the outer query's show."""
     of_show = Booking.objects.sold().filter(show=OuterRef("pk")).order_by().values("show")
-    return Coalesce(Subquery(of_show.annotate(sum=TAKINGS).values("sum")), Value(Decimal(0)))
+    return Coalesce(Subquery(of_show.annotate(sum=total_of("price")).values("sum")), Value(Decimal(0)))
 
 
 def _takings_by_kind(begin: datetime, end: datetime) -> dict[str, list[TakingsLine]]:
     """Return the takings by ticket type, seat category and clerk. The database groups by all three in one query."""
     sold = Booking.objects.sold().filter(show__starts_at__gte=begin, show__starts_at__lt=end).order_by()
     columns = ("ticket_type__name", "category", "sold_by__username")
-    rows = list(sold.values_list(*columns).annotate(sold=Count("*"), takings=TAKINGS))
+    rows = list(sold.values_list(*columns).annotate(sold=Count("*"), takings=total_of("price")))
     names = dict(SeatCategory.objects.values_list("code", "name"))
     return {
         "ticket_types": _takings_lines((ticket_type or NO_TICKET_TYPE, *sums) for ticket_type, _, _, *sums in rows),

@@ -6,10 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import OuterRef, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Round
-
-from booking.models import MONEY, Booking, Order, Payment, Refund
+from booking.models import Booking, Order, Payment, Refund
+from booking.services.money.sums import sum_of_order
 
 OrderKey = tuple[int, str]
 
@@ -81,16 +79,8 @@ def _by_order(model: Any, of_orders: dict[str, Any]) -> dict[OrderKey, list[Any]
 def read_due(*, show_id: int, now: datetime) -> dict[Order, Decimal]:
     """Return the orders of a show for which something is due at `now` (UTC), with the amount, in one query."""
     active = Booking.objects.active(now)
-    amounts = {"total": _sum(active, "price"), "paid": _sum(Payment.objects.received(), "amount")}
-    amounts["refunded"] = _sum(Refund.objects.all(), "amount")
+    amounts = {"total": sum_of_order(active, "price"), "paid": sum_of_order(Payment.objects.received(), "amount")}
+    amounts["refunded"] = sum_of_order(Refund.objects.all(), "amount")
     orders = Order.objects.filter(show=show_id).order_by("pk").annotate(**amounts)
     due = {order: OrderAmounts(order.total, order.paid, order.refunded).due for order in orders}  # type: ignore[attr-defined]
     return {order: amount for order, amount in due.items() if amount > 0}
-
-
-def _sum(rows: Any, column: str) -> Coalesce:
-    """Return an expression that sums up the column of the rows of the outer query's order."""
-    of_order = rows.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by().values("reference")
-    # Rounded to the decimals that are stored, because SQLite sums up floats.
-    total = Round(Sum(column), precision=MONEY["decimal_places"])
-    return Coalesce(Subquery(of_order.annotate(sum=total).values("sum")), Value(Decimal(0)))

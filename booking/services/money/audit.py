@@ -2,29 +2,19 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import DecimalField, Exists, F, Model, OuterRef, Q, QuerySet, Subquery, Sum, Value, Window
-from django.db.models.functions import Coalesce, Lag, Now, Round
+from django.db.models import Exists, F, Model, OuterRef, Q, Window
+from django.db.models.functions import Lag, Now
 
-from booking.models import (
-    MONEY,
-    Booking,
-    Order,
-    Payment,
-    PaymentEvent,
-    Receipt,
-    Refund,
-    represent_amount,
-)
+from booking.models import Booking, Order, Payment, PaymentEvent, Receipt, Refund, represent_amount
 from booking.services.money.refunds import COUNTER
+from booking.services.money.sums import rounded, sum_of_order, total_of
 
 # The worker has given up a refund by then.
 LONG = timedelta(days=1)
 # An event that changed nothing is reported for this time.
 KEEP_EVENTS = timedelta(days=30)
-AMOUNT: DecimalField[Any, Any] = DecimalField(**MONEY)
 
 
 def find_money_breaches() -> Iterator[str]:
@@ -41,20 +31,9 @@ def find_money_breaches() -> Iterator[str]:
     yield from _events_without_effect()
 
 
-def sum_of_order(rows: QuerySet[Any, Any], field: str) -> Any:
-    """Return the sum of a field over the rows with the show and the reference of the outer query's row."""
-    of_order = rows.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference")).values("reference")
-    return Coalesce(Subquery(of_order.annotate(sum=Sum(field)).values("sum")), Value(0), output_field=AMOUNT)
-
-
-def rounded(amount: Any) -> Any:
-    """Return the amount without the errors of SQLite's sums."""
-    return Round(amount, MONEY["decimal_places"], output_field=AMOUNT)
-
-
 def _orders_that_paid_too_much() -> Iterator[str]:
     """Yield orders whose money is neither the price of booked seats nor refunded."""
-    received = Payment.objects.received().order_by().values("show", "reference").annotate(paid=Sum("amount"))
+    received = Payment.objects.received().order_by().values("show", "reference").annotate(paid=total_of("amount"))
     orders = received.annotate(
         refunded=sum_of_order(Refund.objects.all(), "amount"),
         booked=sum_of_order(Booking.objects.sold(), "price"),

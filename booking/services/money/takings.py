@@ -7,15 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
-from django.db.models.functions import Round, TruncDate
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from booking.models import MONEY, Payment, Refund
+from booking.models import Payment, Refund
+from booking.services.money.sums import total_of
 from booking.services.reports import ONLINE, start_of
-
-# Rounded to the decimals that are stored, because SQLite sums up floats.
-SUM = Round(Sum("amount"), precision=MONEY["decimal_places"])
 
 
 @dataclass
@@ -66,7 +63,7 @@ def read_money_report(*, first_day: date, last_day: date) -> MoneyReport:
 def _sums(rows: Any, *columns: str) -> Any:
     """Return rows of the day, the columns and the sum of the amounts; the database groups them in one query."""
     days = rows.annotate(day=TruncDate("settled_at", tzinfo=timezone.get_current_timezone()))
-    return days.order_by().values_list("day", *columns).annotate(sum=SUM)
+    return days.order_by().values_list("day", *columns).annotate(sum=total_of("amount"))
 
 
 def _line(lines: dict[tuple[date, str], MoneyLine], day: date, clerk: str | None) -> MoneyLine:

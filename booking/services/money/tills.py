@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import IntegrityError
-from django.db.models import Case, Count, Sum, Value, When
+from django.db.models import Case, Count, Value, When
 
 from booking.models import Payment, Refund, Till, User
+from booking.services.money.sums import total_of
 from booking.services.refusals import InvalidInput, NotFound, Refusal
 from booking.services.transactions import retried, write_transaction
 
@@ -132,12 +133,13 @@ def _close(till_id: int, counted_cash: Decimal, note: str, now: datetime, by: Us
 
 def read_till(*, till: Till) -> list[TillLine]:
     """Return what the till took and paid out by method of payment, in two queries."""
-    paid = till.payments.received().order_by().values_list("method").annotate(Count("pk"), Sum("amount"))
+    figures: dict[str, Any] = {"number": Count("pk"), "amount_sum": total_of("amount")}
+    paid = till.payments.received().order_by().values_list("method").annotate(**figures)
     done = till.refunds.filter(status=Refund.Status.DONE).order_by()
     # A refund that the provider of an online payment refused is paid out in cash.
     is_online = When(payment__method=Payment.Method.ONLINE, then=Value(Payment.Method.CASH.value))
     by_method = done.annotate(method=Case(is_online, default="payment__method")).values_list("method")
-    refunded = by_method.annotate(Count("pk"), Sum("amount"))
+    refunded = by_method.annotate(**figures)
     payments = {method: (count, amount) for method, count, amount in paid}
     refunds = {method: (count, amount) for method, count, amount in refunded}
     nothing = (0, Decimal(0))

@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import QuerySet
+
+Row = TypeVar("Row")
 
 
 class Kind(Enum):
@@ -38,6 +42,14 @@ class NotFound(Refusal):
     code = "not_found"
     kind = Kind.NOT_FOUND
     example: ClassVar[dict[str, Any]] = {"detail": "Not found."}
+
+
+def first_or_not_found(rows: QuerySet[Any, Row]) -> Row:
+    """Return the first of the rows. Raises NotFound if there is none."""
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    return row
 
 
 class InvalidInput(Refusal):

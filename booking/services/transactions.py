@@ -17,7 +17,7 @@ from django.db.models import Model, QuerySet
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
 from booking.models import Screen, Show, User
-from booking.services.refusals import Busy, NotFound
+from booking.services.refusals import Busy, NotFound, first_or_not_found
 from booking.services.seats.idempotency import Replay
 from movieticket.admission import NoPlace, availability, waiting_for_row
 from movieticket.deadline import seconds_left
@@ -199,11 +199,8 @@ def lock_show(show_id: int) -> Show:
 
 def lock_screen(screen_id: int) -> Screen:
     """Locks the screen with its schedule until the transaction ends. Raises NotFound or Busy."""
-    try:
-        with LOCK_WAITS.time():
-            return Screen.objects.select_for_update(no_key=True).get(pk=screen_id)
-    except Screen.DoesNotExist:
-        raise NotFound from None
+    with LOCK_WAITS.time():
+        return first_or_not_found(Screen.objects.select_for_update(no_key=True).filter(pk=screen_id))
 
 
 def lock_receipts() -> None:

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from booking.infrastructure.statements import Query
 from booking.models import User
-from booking.services.refusals import Busy, InvalidInput, NotFound
+from booking.services.refusals import Busy, InvalidInput, first_or_not_found
 from booking.services.transactions import retried, write_transaction
 
 # Each attempt computes two password hashes. It fails only if the session key changes at the same time.
@@ -59,9 +59,7 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
     Raises InvalidInput, NotFound, Busy and Interrupted.
     """
     for _ in range(ATTEMPTS):
-        account = User.objects.filter(pk=user.pk).first()
-        if account is None:
-            raise NotFound
+        account = first_or_not_found(User.objects.filter(pk=user.pk))
         if not account.check_password(current_password):
             raise InvalidInput("current_password", ["This is not your current password."], ["wrong_password"])
         check_new_password(user, new_password, "new_password")

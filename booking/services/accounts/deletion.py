@@ -11,7 +11,7 @@ from django.db.models.functions import Cast
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
 from booking.services.door.admitted import lock_admitted
 from booking.services.money.refunds import customers_get_refund, refund_overpaid
-from booking.services.refusals import Busy, InvalidInput, NotFound, Refusal
+from booking.services.refusals import Busy, InvalidInput, Refusal, first_or_not_found
 from booking.services.seats.bookings import forget_buyers
 from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
@@ -39,9 +39,7 @@ def delete_account(*, user: User, password: str, now: datetime) -> None:
     or Busy.
     """
     for _ in range(ATTEMPTS):
-        account = User.objects.filter(pk=user.pk).first()
-        if account is None:
-            raise NotFound
+        account = first_or_not_found(User.objects.filter(pk=user.pk))
         # Checking a password is slow, so it happens before any row is locked.
         if not account.check_password(password):
             raise InvalidInput("password", ["This is not your current password."], ["wrong_password"])

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from booking.models import Show, User
-from booking.services.refusals import NotFound
+from booking.services.refusals import NotFound, first_or_not_found
 from booking.services.reports import NIGHT, start_of
 
 
@@ -29,8 +29,6 @@ def check_sees_door(*, show: Show, by: User, now: datetime) -> None:
 
 def find_door_show(*, show_id: int, by: User, now: datetime) -> Show:
     """Return the show with movie and screen. Raises NotFound."""
-    show = Show.objects.select_related("screen", "movie").filter(pk=show_id).first()
-    if show is None:
-        raise NotFound
+    show = first_or_not_found(Show.objects.select_related("screen", "movie").filter(pk=show_id))
     check_sees_door(show=show, by=by, now=now)
     return show

@@ -12,7 +12,7 @@ from booking.models import Booking, User
 from booking.services.door.tickets import read_link
 from booking.services.mail.outbox import report_new_tickets
 from booking.services.money.amounts import NO_MONEY, read_money
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import NotFound, Refusal, first_or_not_found
 from booking.services.seats.orders import orders_of
 from booking.services.transactions import lock_show, retried, write_transaction
 
@@ -45,9 +45,7 @@ class Ticket:
 
 def find_ticket(*, user: User, booking_id: int, now: datetime) -> Ticket:
     """Return the ticket of a booking of `user`. `now` is UTC. Raises NotFound or NoTicket."""
-    show_id = Booking.objects.filter(user=user, pk=booking_id).values_list("show_id", flat=True).first()
-    if show_id is None:
-        raise NotFound
+    show_id = first_or_not_found(Booking.objects.filter(user=user, pk=booking_id).values_list("show_id", flat=True))
     return _ticket_of(show_id, booking_id, now)
 
 
@@ -57,9 +55,7 @@ def find_tickets(*, user: User, reference: str, now: datetime) -> list[Ticket]:
     `now` is UTC. Raises NotFound, or NoTicket if no seat is booked.
     """
     # With a probability of 1 in 10¹¹ two shows share a reference; then the newest order is chosen.
-    order = orders_of(user=user).filter(reference=reference).first()
-    if order is None:
-        raise NotFound
+    order = first_or_not_found(orders_of(user=user).filter(reference=reference))
     bookings, due = _order(order.show_id, reference, now)
     booked = _booked(bookings)
     if not booked:
@@ -82,9 +78,7 @@ def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
 
     `by` is the member of staff. `now` is UTC. Raises NotFound, NoTicket or Busy.
     """
-    booking = Booking.objects.filter(pk=booking_id).first()
-    if booking is None:
-        raise NotFound
+    booking = first_or_not_found(Booking.objects.filter(pk=booking_id))
     with write_transaction():
         # Race: the booking is moved or cancelled.
         show = lock_show(booking.show_id)

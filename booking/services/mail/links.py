@@ -5,7 +5,7 @@ from typing import Any
 from django.core import signing
 
 from booking.models import Order
-from booking.services.refusals import NotFound
+from booking.services.refusals import NotFound, first_or_not_found
 
 _SALT = "booking.services.mail.links"
 # A link to pay does not allow cancelling.
@@ -41,10 +41,8 @@ def _find(token: str, salt: str) -> Order:
         show_id, reference = _read(token, salt)
     except signing.BadSignature:
         raise NotFound from None
-    order = Order.objects.filter(show=show_id, reference=reference).select_related("show__movie", "show__screen")
-    if found := order.first():
-        return found
-    raise NotFound
+    orders = Order.objects.filter(show=show_id, reference=reference).select_related("show__movie", "show__screen")
+    return first_or_not_found(orders)
 
 
 def _read(token: str, salt: str) -> Any:

@@ -25,7 +25,7 @@ from booking.services.money.providers.base import (
 from booking.services.money.refunds import COUNTER, mark_refund
 from booking.services.money.settling import give_seats
 from booking.services.money.tills import lock_open_till
-from booking.services.refusals import Busy, Kind, NotFound, Refusal
+from booking.services.refusals import Busy, Kind, NotFound, Refusal, first_or_not_found
 from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
 from booking.services.transactions import lock_show, retried, write_transaction
 from movieticket.admission import NoPlace, calling_provider
@@ -104,10 +104,7 @@ def _has_booked_seats(order: Order) -> bool:
 
 @retried
 def _find_order(user: User, reference: str) -> Order:
-    order = Order.objects.filter(user=user, reference=reference).first()
-    if order is None:
-        raise NotFound
-    return order
+    return first_or_not_found(Order.objects.filter(user=user, reference=reference))
 
 
 def _start_payment(order: Order, name: str, return_url: str, now: datetime) -> StartedOrderPayment:

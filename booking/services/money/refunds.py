@@ -17,7 +17,7 @@ from booking.services.money.amounts import amount_owed
 from booking.services.money.providers import provider_named
 from booking.services.money.providers.base import ProviderFailed, ProviderRefused
 from booking.services.money.tills import lock_open_till
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import Refusal, first_or_not_found
 from booking.services.transactions import lock_show, retried, write_transaction
 
 COUNTER = "counter"
@@ -153,9 +153,7 @@ def carry_out_refund(*, refund_id: int, now: datetime) -> Refund:
 
     Raises NotFound and ProviderUnavailable; a refusal of the provider is stored with the refund.
     """
-    refund = Refund.objects.select_related("payment").filter(pk=refund_id).first()
-    if refund is None:
-        raise NotFound
+    refund = first_or_not_found(Refund.objects.select_related("payment").filter(pk=refund_id))
     if refund.status != Refund.Status.PENDING:
         return refund
     attempt: dict[str, Any] = {"refund_id": refund_id, "retries": refund.retries, "now": now}
@@ -186,9 +184,7 @@ def settle_refund(
     `retries` are those of the refund when the attempt began. If the refund is not pending any more, or staff have begun
     another attempt, nothing is changed. `now` is UTC. Raises NotFound and Busy.
     """
-    found = Refund.objects.filter(pk=refund_id).first()
-    if found is None:
-        raise NotFound
+    found = first_or_not_found(Refund.objects.filter(pk=refund_id))
     with write_transaction():
         # Race: the task and an event of the provider report the same refund.
         lock_show(found.show_id)
@@ -249,9 +245,7 @@ def pay_out_refund(*, refund_id: int, by: User, now: datetime) -> Refund:
     It is one of a payment at the counter, or an online one that failed. `now` is UTC. Raises NotFound, NoOpenTill,
     AlreadyRefunded, RefundNotFailed and Busy.
     """
-    found = Refund.objects.filter(pk=refund_id).first()
-    if found is None:
-        raise NotFound
+    found = first_or_not_found(Refund.objects.filter(pk=refund_id))
     with write_transaction():
         # Race: a second clerk, the closing of the till, another attempt, an event of the provider.
         lock_show(found.show_id)
@@ -278,9 +272,7 @@ def retry_refund(*, refund_id: int, now: datetime, by: User | None = None) -> Re
 
     A pending one gets another task if it has none. Raises NotFound, AlreadyRefunded, RefundOfCounter and Busy.
     """
-    found = Refund.objects.filter(pk=refund_id).first()
-    if found is None:
-        raise NotFound
+    found = first_or_not_found(Refund.objects.filter(pk=refund_id))
     with write_transaction():
         # Race: two members of staff.
         lock_show(found.show_id)

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, Value, When
 
 from booking.models import Payment, Refund, Till, User
 from booking.services.money.sums import total_of
-from booking.services.refusals import InvalidInput, NotFound, Refusal
+from booking.services.refusals import InvalidInput, Refusal, first_or_not_found
 from booking.services.transactions import retried, write_transaction
 
 # The largest float and count, in any currency. With it, what a till takes fits the column of the expected cash.
@@ -117,9 +117,7 @@ def _close(till_id: int, counted_cash: Decimal, note: str, now: datetime, by: Us
     _check_cash("counted_cash", counted_cash)
     with write_transaction():
         # Race: a payment that is recorded in this till.
-        till = Till.objects.select_for_update(no_key=True).filter(pk=till_id).first()
-        if till is None:
-            raise NotFound
+        till = first_or_not_found(Till.objects.select_for_update(no_key=True).filter(pk=till_id))
         if is_own and till.clerk_id != by.pk:
             raise OtherClerksTill
         if till.closed_at is not None:

@@ -15,7 +15,7 @@ from django.utils.text import Truncator
 from booking.models import Movie, MovieUpload, User
 from booking.services.programme.movie_cells import DateOrder
 from booking.services.programme.movie_files import DETAILS, MovieFile, UnreadableFile, check_movie_file, read_movie_file
-from booking.services.refusals import NotFound
+from booking.services.refusals import first_or_not_found
 from booking.services.transactions import write_transaction
 
 BATCH_SIZE = 500
@@ -200,10 +200,7 @@ def expired_uploads(now: datetime) -> Any:
 
 def find_movie_upload(*, user: User, upload_id: int) -> MovieUpload:
     """Return a file that the user uploaded. Raises NotFound."""
-    upload = MovieUpload.objects.filter(user=user, pk=upload_id).first()
-    if upload is None:
-        raise NotFound
-    return upload
+    return first_or_not_found(MovieUpload.objects.filter(user=user, pk=upload_id))
 
 
 def read_movie_upload(*, upload: MovieUpload, date_order: DateOrder | None = None) -> ImportReport:
@@ -223,9 +220,7 @@ def import_movie_upload(*, user: User, upload_id: int, date_order: DateOrder | N
     try:
         with write_transaction():
             # Race: a second click.
-            locked = MovieUpload.objects.select_for_update().filter(pk=upload.pk).first()
-            if locked is None:
-                raise NotFound
+            locked = first_or_not_found(MovieUpload.objects.select_for_update().filter(pk=upload.pk))
             if locked.outcome is not None:
                 return ImportReport.from_json(locked.outcome)
             report = _save(file, ImportLog(user, upload.name))

@@ -12,7 +12,7 @@ from django.db.models import Exists, Max, QuerySet
 
 from booking.models import Booking, Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
 from booking.services.programme.shows import lock_price_list
-from booking.services.refusals import InvalidInput, NotFound, Refusal
+from booking.services.refusals import InvalidInput, Refusal, first_or_not_found
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
 # By seat category and ticket type; without an amount the combination is not sold.
@@ -160,9 +160,7 @@ def _lock_screens(price_list_id: int | None) -> list[int]:
 
 def _lock(price_list_id: int, *, may_be_used: bool = False) -> PriceList:
     # Race: a show begins to use the list; the service that gives it to the show waits for this lock.
-    price_list = PriceList.objects.select_for_update().filter(pk=price_list_id).first()
-    if price_list is None:
-        raise NotFound
+    price_list = first_or_not_found(PriceList.objects.select_for_update().filter(pk=price_list_id))
     if price_list.is_used() and not may_be_used:
         raise PriceListUsed
     return price_list

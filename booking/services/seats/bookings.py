@@ -13,7 +13,7 @@ from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, User
 from booking.services.mail.outbox import address_for, confirm_order
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import Refusal, first_or_not_found
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
 from booking.services.seats.orders import own_holds, remove_empty_orders, shared_reference, write_order
@@ -242,7 +242,4 @@ def forget_buyers(bookings: BookingQuerySet) -> None:
 @retried
 def find_booking(bookings: BookingQuerySet) -> Booking:
     """Return the first of the bookings, with its show and ticket type loaded. Raises NotFound or Busy."""
-    booking = bookings.select_related("show__movie", "show__screen", "ticket_type").first()
-    if booking is None:
-        raise NotFound
-    return booking
+    return first_or_not_found(bookings.select_related("show__movie", "show__screen", "ticket_type"))

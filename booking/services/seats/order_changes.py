@@ -14,7 +14,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 
 from booking.models import Booking, Order, Payment, Show, User, represent_amount
 from booking.services.money.refunds import refund_overpaid
-from booking.services.refusals import NotFound, Refusal
+from booking.services.refusals import Refusal, first_or_not_found
 from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
 from booking.services.seats.prices import PricedSeat, price_seats
 from booking.services.seats.rules import choose_seats
@@ -177,10 +177,7 @@ def preview_move(*, booking: Booking, seat_number: int, now: datetime, moved_by:
 
 def _find(order_id: int) -> Order:
     """Return the order; its show and reference never change. Raises NotFound."""
-    order = Order.objects.select_related("user").filter(pk=order_id).first()
-    if order is None:
-        raise NotFound
-    return order
+    return first_or_not_found(Order.objects.select_related("user").filter(pk=order_id))
 
 
 def _types_request(

@@ -66,6 +66,7 @@ from booking.services.money.amounts import (
     amount_owed,
     read_due,
     read_money,
+    read_order_money,
 )
 from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
 from booking.services.money.payments import (
@@ -385,6 +386,7 @@ __all__ = [
     "read_money_report",
     "read_movie_upload",
     "read_names",
+    "read_order_money",
     "read_prices",
     "read_programme",
     "read_receipt",

@@ -76,8 +76,7 @@ class OrderPayPage(OrderLinkPage):
         return services.find_mailed_order_to_pay(token=token)
 
     def variables(self, order: Order, bookings: Sequence[Booking]) -> dict[str, Any]:
-        key = (order.show_id, order.reference)
-        money = services.read_money(keys=[key]).get(key, services.NO_MONEY)
+        money = services.read_order_money(show_id=order.show_id, reference=order.reference)
         due = money.amounts(bookings).due
         return {
             "held": [booking for booking in bookings if booking.status == booking.Status.HELD],

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from booking.models import Booking, Payment, Till
-from booking.services import close_till, hold_seats, read_money, sell_and_take_payment
+from booking.services import close_till, hold_seats, read_order_money, sell_and_take_payment
 from booking.services.money.payments import NotEnoughGiven, NothingDue
 from booking.services.money.tills import NoOpenTill
 from booking.services.seats.prices import PriceChanged
@@ -45,7 +45,7 @@ def test_seats_and_payment_are_stored_together(show, clerk):
     assert (payment, payment.amount, payment.change) == (sale.payment, 27, 3)
     assert (payment.till.clerk, payment.created_by, payment.status) == (clerk, clerk, "paid")
     reference = sale.bookings[0].reference
-    assert read_money(keys=[(show.pk, reference)])[show.pk, reference].amounts(sale.bookings).due == 0
+    assert read_order_money(show_id=show.pk, reference=reference).amounts(sale.bookings).due == 0
 
 
 def test_a_card_has_no_change(show, clerk):

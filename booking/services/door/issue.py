@@ -11,7 +11,7 @@ from django.db.models import F, Subquery
 from booking.models import Booking, User
 from booking.services.door.tickets import read_link
 from booking.services.mail.outbox import report_new_tickets
-from booking.services.money.amounts import NO_MONEY, read_money
+from booking.services.money.amounts import read_order_money
 from booking.services.refusals import NotFound, Refusal, first_or_not_found
 from booking.services.seats.orders import orders_of
 from booking.services.transactions import lock_show, retried, write_transaction
@@ -99,8 +99,8 @@ def _order(show_id: int, reference: str | Subquery, now: datetime) -> tuple[list
     bookings = [booking.as_of(now) for booking in loaded]
     if not bookings:
         raise NotFound
-    key = (show_id, bookings[0].reference)
-    return bookings, read_money(keys=[key]).get(key, NO_MONEY).due_for_tickets(bookings)
+    money = read_order_money(show_id=show_id, reference=bookings[0].reference)
+    return bookings, money.due_for_tickets(bookings)
 
 
 def _ticket_of(show_id: int, booking_id: int, now: datetime) -> Ticket:

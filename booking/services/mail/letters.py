@@ -9,7 +9,7 @@ from django.template import TemplateDoesNotExist, TemplateSyntaxError, engines
 from booking.models import Order
 from booking.services.mail.contents import CONTENTS, Attachment, Contents
 from booking.services.mail.outbox import Mail
-from booking.services.money.amounts import NO_MONEY, read_money
+from booking.services.money.amounts import read_order_money
 from booking.services.seats.orders import read_bookings
 
 SUBJECT = "Subject: "
@@ -51,8 +51,8 @@ def preview_letter(*, mail: Mail, order: Order, now: datetime, note: str = "") -
 
 def _contents_of(mail: Mail, order: Order, details: dict[str, Any], now: datetime) -> Contents:
     [bookings] = read_bookings(orders=[order], now=now)
-    key = (order.show_id, order.reference)
-    return CONTENTS[mail](order, bookings, details, read_money(keys=[key]).get(key, NO_MONEY))
+    money = read_order_money(show_id=order.show_id, reference=order.reference)
+    return CONTENTS[mail](order, bookings, details, money)
 
 
 def _write(mail: Mail, contents: Contents) -> Letter | None:

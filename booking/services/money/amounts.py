@@ -69,6 +69,12 @@ def read_money(*, keys: Collection[OrderKey]) -> dict[OrderKey, OrderMoney]:
     return {key: OrderMoney(payments[key], refunds.get(key, [])) for key in keys if key in payments}
 
 
+def read_order_money(*, show_id: int, reference: str) -> OrderMoney:
+    """Return the money of an order, in two queries."""
+    key = (show_id, reference)
+    return read_money(keys=[key]).get(key, NO_MONEY)
+
+
 def _by_order(model: Any, of_orders: dict[str, Any]) -> dict[OrderKey, list[Any]]:
     rows: dict[OrderKey, list[Any]] = {}
     for row in model.objects.filter(**of_orders).order_by("created_at", "pk"):

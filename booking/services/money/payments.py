@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
-from booking.services.money.amounts import NO_MONEY, OrderMoney, read_money
+from booking.services.money.amounts import OrderMoney, read_order_money
 from booking.services.money.providers import online_provider, provider_named, provider_with_page
 from booking.services.money.providers.base import (
     Event,
@@ -167,7 +167,7 @@ def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
 
 def _due(show: Show, reference: str, now: datetime) -> tuple[OrderMoney, Decimal]:
     """Return the money of the order and what is due; the show is locked. Raises NothingDue."""
-    money = read_money(keys=[(show.pk, reference)]).get((show.pk, reference), NO_MONEY)
+    money = read_order_money(show_id=show.pk, reference=reference)
     due = money.amounts(Booking.objects.active(now).filter(show=show, reference=reference)).due
     if due <= 0:
         raise NothingDue

@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from booking.models import Booking, Order, Payment, Receipt, Refund, represent_amount
-from booking.services.money.amounts import OrderMoney, read_money
+from booking.services.money.amounts import OrderMoney, read_order_money
 from booking.services.money.receipt_lines import ReceiptLines, movements, write_lines, write_movements
 from booking.services.refusals import Refusal
 from booking.services.transactions import lock_receipts, lock_show, retried, write_transaction
@@ -69,10 +69,9 @@ def read_receipt(*, order: Order) -> ReceiptContent | None:
 
 def _read(order: Order) -> tuple[list[Booking], OrderMoney]:
     """Return the booked seats of the order, by seat number, and its money."""
-    key = (order.show_id, order.reference)
     sold = Booking.objects.sold().filter(show=order.show_id, reference=order.reference)
     seats = sold.select_related("show__movie", "show__screen", "ticket_type").order_by("seat_number")
-    return list(seats), read_money(keys=[key])[key]
+    return list(seats), read_order_money(show_id=order.show_id, reference=order.reference)
 
 
 def _content_of(receipt: Receipt, order: Order, seats: list[Booking], money: OrderMoney) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.models import Booking, Payment, Show
 from booking.services.mail.outbox import report_lost_seats, report_payment
-from booking.services.money.amounts import read_money
+from booking.services.money.amounts import read_order_money
 from booking.services.money.refunds import COUNTER, refund_overpaid
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
@@ -55,10 +55,9 @@ def _holds_of(show: Show, payment: Payment) -> list[Booking]:
 
 def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
     """Return whether what was paid for the order is enough for its booked seats and the holds."""
-    key = (show.pk, payment.reference)
     booked = Booking.objects.sold().filter(show=show, reference=payment.reference)
-    due = read_money(keys=[key])[key].amounts(booked).due + sum((hold.price for hold in holds), Decimal(0))
-    return due <= 0
+    money = read_order_money(show_id=show.pk, reference=payment.reference)
+    return money.amounts(booked).due + sum((hold.price for hold in holds), Decimal(0)) <= 0
 
 
 def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:

@@ -60,8 +60,7 @@ def change_password(*, user: User, current_password: str, new_password: str) -> 
     """
     for _ in range(ATTEMPTS):
         account = first_or_not_found(User.objects.filter(pk=user.pk))
-        if not account.check_password(current_password):
-            raise InvalidInput("current_password", ["This is not your current password."], ["wrong_password"])
+        check_current_password(account, current_password, "current_password")
         check_new_password(user, new_password, "new_password")
         if _replace_password(account, new_password):
             return
@@ -76,6 +75,12 @@ def _replace_password(account: User, password: str) -> bool:
     account.set_password(password)
     with write_transaction():
         return bool(unchanged.update(password=account.password, session_key=account.session_key))
+
+
+def check_current_password(account: User, password: str, field: str) -> None:
+    """Raises InvalidInput for the field if it is not the account's password. This is slow, so no row may be locked."""
+    if not account.check_password(password):
+        raise InvalidInput(field, ["This is not your current password."], ["wrong_password"])
 
 
 def check_new_password(user: User, password: str, field: str) -> None:

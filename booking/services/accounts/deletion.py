@@ -9,9 +9,10 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
+from booking.services.accounts.accounts import check_current_password
 from booking.services.door.admitted import lock_admitted
 from booking.services.money.refunds import customers_get_refund, refund_overpaid
-from booking.services.refusals import Busy, InvalidInput, Refusal, first_or_not_found
+from booking.services.refusals import Busy, Refusal, first_or_not_found
 from booking.services.seats.bookings import forget_buyers
 from booking.services.transactions import lock_account, lock_show, retried, write_transaction
 
@@ -40,9 +41,7 @@ def delete_account(*, user: User, password: str, now: datetime) -> None:
     """
     for _ in range(ATTEMPTS):
         account = first_or_not_found(User.objects.filter(pk=user.pk))
-        # Checking a password is slow, so it happens before any row is locked.
-        if not account.check_password(password):
-            raise InvalidInput("password", ["This is not your current password."], ["wrong_password"])
+        check_current_password(account, password, "password")
         _check_is_customer(account)
         try:
             _delete(account, now)

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, ClassVar
 
 from django.core.exceptions import TooManyFieldsSent
@@ -12,6 +13,7 @@ from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from booking import services
 from booking.models import Booking, BookingQuerySet, Movie, MovieQuerySet, ShowQuerySet
 from booking.serializers import BookingQuery, ListQuery, MovieQuery, MovieShowQuery, ShowQuery
 
@@ -60,8 +62,11 @@ class MovieShowFilter(ListFilter):
     query_class: ClassVar[type[ListQuery]] = MovieShowQuery
 
     def apply(self, rows: ShowQuerySet, query: dict[str, Any]) -> QuerySet[Any]:
+        if not {"date", "first_day", "last_day"} & query.keys():
+            return rows
         day = query.get("date")
-        return rows.between_days(day or query.get("first_day"), day or query.get("last_day"))
+        first, last = day or query.get("first_day", date.min), day or query.get("last_day", date.max)
+        return rows.starting_between(*services.day_bounds(first=first, last=last))
 
 
 class ShowFilter(MovieShowFilter):

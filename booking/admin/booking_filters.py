@@ -75,7 +75,7 @@ class DayFilter(admin.SimpleListFilter):
         day = day_of(request)
         if day is None:
             return queryset
-        begin, end = services.start_of(day), services.start_of(day + timedelta(days=1))
+        begin, end = services.day_bounds(first=day, last=day)
         return queryset.filter(show__starts_at__gte=begin, show__starts_at__lt=end)
 
 
@@ -108,8 +108,7 @@ class ShowFilter(RowFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         day = day_of(request) or timezone.localdate()
-        begin, end = services.start_of(day), services.start_of(day + timedelta(days=1))
-        of_day = Show.objects.filter(starts_at__gte=begin, starts_at__lt=end)
+        of_day = Show.objects.starting_between(*services.day_bounds(first=day, last=day))
         chosen = Show.objects.filter(pk=self.id or 0)
         shows = (of_day | chosen).select_related("movie", "screen").order_by("starts_at", "id")
         return [(str(show.pk), str(show)) for show in shows]

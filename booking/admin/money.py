@@ -59,7 +59,7 @@ class CreationDayFilter(DayFilter):
         day = day_of(request)
         if day is None:
             return queryset
-        begin, end = services.start_of(day), services.start_of(day + timedelta(days=1))
+        begin, end = services.day_bounds(first=day, last=day)
         return queryset.filter(created_at__gte=begin, created_at__lt=end)
 
 

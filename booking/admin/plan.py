@@ -96,7 +96,7 @@ def lay_out(
 
 def _window(day: date, shows: Sequence[services.ShowFigures], room: timedelta) -> tuple[datetime, datetime]:
     """Return the hours that the plan shows: from the first show, but not before midnight, to the end of the last."""
-    midnight, next_midnight = services.start_of(day), services.start_of(day + timedelta(days=1))
+    midnight, next_midnight = services.day_bounds(first=day, last=day)
     of_day = [show for show in shows if show.starts_at < next_midnight]
     if not of_day:
         return midnight + OPENING, next_midnight

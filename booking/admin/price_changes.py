@@ -63,7 +63,7 @@ class PriceChangePage(ExplainedDeletionAdmin):
         except services.InvalidInput as refusal:
             calculation.add_error(refusal.field, refusal.detail)
             return None
-        shows = services.shows_with_list(price_list=price_list, since=services.start_of(since), now=timezone.now())
+        shows = services.shows_with_list(price_list=price_list, since=services.start_of(day=since), now=timezone.now())
         screens = services.screens_with_list(price_list=price_list)
         may = request.user.has_perm
         return NewVersionForm(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,9 @@ class ShowQuerySet(models.QuerySet["Show"]):
         """Return shows that are on sale at `now`, soonest first."""
         return self.filter(starts_at__gt=now, cancelled_at=None).order_by("starts_at", "id")
 
-    def between_days(self, first: date | None, last: date | None) -> ShowQuerySet:
-        """Return shows that start on these days of the cinema's time zone or between them; None has no bound."""
-        bounds = {"starts_at__date__gte": first, "starts_at__date__lte": last}
-        return self.filter(**{name: day for name, day in bounds.items() if day})
+    def starting_between(self, begin: datetime, end: datetime) -> ShowQuerySet:
+        """Return shows that start from `begin` until before `end`."""
+        return self.filter(starts_at__gte=begin, starts_at__lt=end)
 
     def scheduled(self) -> ShowQuerySet:
         """Return shows that are not cancelled."""

@@ -109,7 +109,14 @@ from booking.services.money.tills import (
     read_till,
 )
 from booking.services.programme.copies import Copy, add_copies, preview_copies
-from booking.services.programme.local_time import LocalTimeTwice, find_offsets, offset_of, read_local_time
+from booking.services.programme.local_time import (
+    LocalTimeTwice,
+    day_bounds,
+    find_offsets,
+    offset_of,
+    read_local_time,
+    start_of,
+)
 from booking.services.programme.movie_cells import DateOrder
 from booking.services.programme.movie_files import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.programme.movie_files import DateOrderUnclear
@@ -164,7 +171,6 @@ from booking.services.reports import (
     read_programme,
     read_report,
     read_sales,
-    start_of,
 )
 from booking.services.seats.blocks import block_seats, unblock_seats
 from booking.services.seats.bookings import book_seat, book_seats
@@ -324,6 +330,7 @@ __all__ = [
     "count_sign_in",
     "count_taken_seats",
     "count_unfinished_refunds",
+    "day_bounds",
     "delete_account",
     "delete_show",
     "draw_layout",

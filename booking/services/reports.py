@@ -6,8 +6,7 @@ bookings of each show and sums up their prices; this module adds these figures u
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from datetime import timezone as zones
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from booking.models import STANDARD, Booking, Movie, PriceList, SeatCategory, Show, ShowQuerySet, format_amount
 from booking.services.money.sums import total_of
+from booking.services.programme.local_time import day_bounds, in_utc, start_of
 
 # Shows that start this long after midnight also appear in the plan of the day before.
 NIGHT = timedelta(hours=6)
@@ -133,22 +133,17 @@ class Sales:
     yesterday_by_now: int
 
 
-def start_of(day: date) -> datetime:
-    """Return the start of the day in UTC, because arithmetic on local times ignores clock changes."""
-    return _utc(datetime.combine(day, time.min))
-
-
 def read_day(*, day: date) -> list[ShowFigures]:
     """Return the shows that run on this day or start in the night after it, in the order of their start."""
-    begin, end = start_of(day), start_of(day + timedelta(days=1))
+    begin, end = day_bounds(first=day, last=day)
     return _figures(Show.objects.filter(starts_at__lt=end + NIGHT, ends_at__gt=begin))
 
 
 def read_programme(*, now: datetime) -> Programme:
     """Return today's shows and nearly full shows. `now` is UTC."""
     today = timezone.localdate(now)
-    shows = _figures(Show.objects.filter(starts_at__gte=start_of(today), starts_at__lte=now + SOON))
-    tomorrow = start_of(today + timedelta(days=1))
+    begin, tomorrow = day_bounds(first=today, last=today)
+    shows = _figures(Show.objects.filter(starts_at__gte=begin, starts_at__lte=now + SOON))
     return Programme(
         [show for show in shows if show.starts_at < tomorrow],
         _fullest(show for show in shows if show.starts_at > now and not show.is_cancelled),
@@ -165,8 +160,8 @@ def read_sales(*, now: datetime) -> Sales:
     """Return what was sold today, yesterday, and yesterday by the same time of day. `now` is UTC."""
     local = timezone.localtime(now)
     day_before = local.date() - timedelta(days=1)
-    today, yesterday = start_of(local.date()), start_of(day_before)
-    by_now = _utc(datetime.combine(day_before, local.time()))
+    today, yesterday = start_of(day=local.date()), start_of(day=day_before)
+    by_now = in_utc(timezone.make_aware(datetime.combine(day_before, local.time())))
     # A seat is sold before its show starts, so earlier shows can be skipped.
     bookings = Booking.objects.sold().filter(created_at__gte=yesterday, show__starts_at__gt=yesterday)
     counts = bookings.order_by().aggregate(
@@ -179,8 +174,8 @@ def read_sales(*, now: datetime) -> Sales:
 
 def read_report(*, first_day: date, last_day: date) -> Report:
     """Return the sales of shows that start from `first_day` to `last_day`, inclusive. Days without shows are listed."""
-    begin, end = start_of(first_day), start_of(last_day + timedelta(days=1))
-    shows = _figures(Show.objects.filter(starts_at__gte=begin, starts_at__lt=end), with_takings=True)
+    begin, end = day_bounds(first=first_day, last=last_day)
+    shows = _figures(Show.objects.starting_between(begin, end), with_takings=True)
     days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
     # Looked up once: there may be thousands of shows.
     zone = timezone.get_current_timezone()
@@ -194,10 +189,6 @@ def read_report(*, first_day: date, last_day: date) -> Report:
         shows,
         **_takings_by_kind(begin, end),
     )
-
-
-def _utc(local: datetime) -> datetime:
-    return timezone.make_aware(local).astimezone(zones.utc)
 
 
 def _figures(shows: ShowQuerySet, *, with_takings: bool = False) -> list[ShowFigures]:

@@ -1,18 +1,20 @@
 """The doors that a member of staff sees: with the permission `check_in` alone, those of the day."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 
 from booking.models import Show, User
+from booking.services.programme.local_time import day_bounds
 from booking.services.refusals import NotFound, first_or_not_found
-from booking.services.reports import NIGHT, start_of
+from booking.services.reports import NIGHT
 
 
 def door_day(*, now: datetime) -> tuple[datetime, datetime]:
     """Return the period (UTC) in which a show of the day runs or starts: today and the night after it."""
     today = timezone.localdate(now)
-    return start_of(today), start_of(today + timedelta(days=1)) + NIGHT
+    begin, end = day_bounds(first=today, last=today)
+    return begin, end + NIGHT
 
 
 def sees_all_doors(*, user: User) -> bool:

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import ExtractHour, ExtractMinute
 
 from booking.models import Booking, CheckIn, Show
 from booking.services.door.facts import ADMISSIONS
-from booking.services.reports import start_of
+from booking.services.programme.local_time import day_bounds
 
 QUARTER = 15
 
@@ -45,8 +45,8 @@ class AdmissionsReport:
 
 def read_admissions(*, first_day: date, last_day: date, now: datetime) -> AdmissionsReport:
     """Return the admissions of shows that start from `first_day` to `last_day` and have started by `now` (UTC)."""
-    begin, end = start_of(first_day), min(start_of(last_day + timedelta(days=1)), now)
-    shows = Show.objects.scheduled().filter(starts_at__gte=begin, starts_at__lt=end)
+    begin, end = day_bounds(first=first_day, last=last_day)
+    shows = Show.objects.scheduled().starting_between(begin, min(end, now))
     admitted = _admitted(shows)
     by_show = dict(admitted.values_list("show").annotate(number=Count("*")))
     sold = shows.with_seats_sold().select_related("movie", "screen").order_by("starts_at", "pk")

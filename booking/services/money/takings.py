@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from booking.models import Payment, Refund
 from booking.services.money.sums import total_of
-from booking.services.reports import ONLINE, start_of
+from booking.services.programme.local_time import day_bounds
+from booking.services.reports import ONLINE
 
 
 @dataclass
@@ -43,7 +44,8 @@ def read_money_report(*, first_day: date, last_day: date) -> MoneyReport:
 
     A payment counts for the member of staff who took it, a refund for the one out of whose till it was paid.
     """
-    period = {"settled_at__gte": start_of(first_day), "settled_at__lt": start_of(last_day + timedelta(days=1))}
+    begin, end = day_bounds(first=first_day, last=last_day)
+    period = {"settled_at__gte": begin, "settled_at__lt": end}
     lines: dict[tuple[date, str], MoneyLine] = {}
     payments = Payment.objects.received().filter(**period)
     for day, clerk, method, amount in _sums(payments, "created_by__username", "method"):

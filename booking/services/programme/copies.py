@@ -8,10 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from booking.models import Show
-from booking.services.programme.local_time import offset_of, read_local_time
+from booking.services.programme.local_time import day_bounds, offset_of, read_local_time
 from booking.services.programme.shows import check_start, copy_at, put_on_schedule
 from booking.services.refusals import Refusal
-from booking.services.reports import start_of
 from booking.services.transactions import lock_screen, retried, write_transaction
 
 # The most shows that are copied in one transaction, which locks their screens.
@@ -88,9 +87,8 @@ def add_copies(
 
 def _read_copies(first_day: date, days: int, to: date, rounds: int) -> list[Copy]:
     """Return the copies in the order of their start. Locks the screens, in the order of their ids."""
-    originals = Show.objects.scheduled().filter(
-        starts_at__gte=start_of(first_day), starts_at__lt=start_of(first_day + timedelta(days=days))
-    )
+    period = day_bounds(first=first_day, last=first_day + timedelta(days=days - 1))
+    originals = Show.objects.scheduled().starting_between(*period)
     for screen_id in sorted(set(originals.order_by().values_list("screen_id", flat=True))):
         lock_screen(screen_id)
     shows = list(originals.select_related("movie", "screen").order_by("starts_at", "pk"))

@@ -1,6 +1,6 @@
-"""Local times of the cinema. When the clocks go forward some don't exist, when they go back some come twice."""
+"""Local times and days. When the clocks go forward some times don't exist, when they go back some come twice."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 
 from django.utils import timezone as django_timezone
 
@@ -8,6 +8,8 @@ from booking.services.refusals import Kind, Refusal
 
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
+# The first and the last day whose bounds exist in UTC in every time zone.
+FIRST_DAY, LAST_DAY = date(1, 1, 2), date(9999, 12, 30)
 
 
 class NoSuchLocalTime(Refusal):
@@ -58,6 +60,16 @@ class ClockChange:
 def in_utc(moment: datetime) -> datetime:
     """Return the same moment in UTC. Python adds durations to local times as if no clock ever changed."""
     return moment.astimezone(timezone.utc)
+
+
+def start_of(*, day: date) -> datetime:
+    """Return the start of the day in UTC. A day begins at midnight in the cinema's time zone."""
+    return _moment(datetime.combine(day, time.min), fold=0)
+
+
+def day_bounds(*, first: date, last: date) -> tuple[datetime, datetime]:
+    """Return the start of the first day and the end of the last one, in UTC. A day may have 23 or 25 hours."""
+    return start_of(day=max(first, FIRST_DAY)), start_of(day=min(last, LAST_DAY) + DAY)
 
 
 def read_local_time(*, local: datetime, offset: str = "") -> datetime:

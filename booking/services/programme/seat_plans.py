@@ -21,7 +21,7 @@ from booking.models import (
 )
 from booking.services.programme.shows import seats_of
 from booking.services.refusals import Kind, Refusal
-from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
+from booking.services.seats.rules.sale import check_on_sale
 from booking.services.transactions import lock_show, retried, write_transaction
 
 
@@ -130,10 +130,7 @@ def switch_plan(*, show_id: int, now: datetime) -> Show:
     with write_transaction():
         # Race: a seat that the new plan doesn't have is booked.
         show = lock_show(show_id)
-        if show.is_cancelled:
-            raise ShowCancelled
-        if show.has_started(now):
-            raise ShowStarted
+        check_on_sale(show, now)
         [switch] = _preview([show])
         if not switch.is_possible:
             raise SeatsDiffer(show, switch.differing)

@@ -5,8 +5,6 @@ from django.http import HttpRequest
 from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH
 
 API = "/api/"
-# At most 18 digits, which always fit into a 64-bit integer.
-POSITIVE_ID = "[1-9][0-9]{0,17}"
 REFERENCE = f"[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}"
 
 

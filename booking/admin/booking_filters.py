@@ -14,8 +14,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.forms import DayForm
-from booking.models import Booking, Show, User
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, Booking, Show, User
 
 
 class StatusFilter(admin.SimpleListFilter):

@@ -17,8 +17,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.time_fields import LOCAL_TIMES
-from booking.models import Booking, Show, User
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, Booking, Show, User
 
 
 class RefusalFormMixin:

@@ -25,8 +25,7 @@ from django.views.decorators.http import require_GET, require_POST
 from booking import services
 from booking.admin.door_forms import PictureForm, ScanForm, UndoForm
 from booking.exception_handler import STATUS_OF_KIND
-from booking.models import CheckIn, User
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, CheckIn, User
 from booking.services.door.barcodes import can_read_pictures, read_qr_codes
 
 # Only this page uses the camera.

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from booking.models import LARGEST_REQUESTED_ID
 from booking.paths import REFERENCE
 from booking.services.door.barcodes import MAX_PIXELS
 
@@ -36,7 +37,7 @@ class ScanForm(forms.Form):
 
 
 class UndoForm(forms.Form):
-    booking = forms.IntegerField(min_value=1, max_value=10**18 - 1)
+    booking = forms.IntegerField(min_value=1, max_value=LARGEST_REQUESTED_ID)
     reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason."})
     nonce = forms.RegexField(NONCE)
     device = forms.CharField(max_length=50, required=False)

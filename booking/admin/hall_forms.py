@@ -9,8 +9,7 @@ from django.core.exceptions import ValidationError
 from booking.admin.forms import CustomerField
 from booking.admin.notes import NoteForm
 from booking.admin.price_forms import AmountField
-from booking.models import Booking, Payment, Show
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, Booking, Payment, Show
 from booking.services import Contact, SeenSeat
 
 # The names of the states in the hall and its legend.

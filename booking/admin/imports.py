@@ -13,8 +13,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.forms import MovieImportForm
 from booking.admin.reports import csv_response
-from booking.models import MovieUpload, User
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, MovieUpload, User
 from movieticket.deadline import with_staff_deadline
 
 # More lines are only in the CSV file.

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from booking import services
 from booking.admin.forms import labelled_seat
 from booking.admin.hall_forms import seen_text
-from booking.models import Booking, Order, Show, represent_amount
+from booking.models import MONEY, Booking, Order, Show, represent_amount
 
 
 class ContactForm(forms.ModelForm):
@@ -102,4 +102,4 @@ class MoveSeatForm(forms.Form):
 class TotalForm(forms.Form):
     """The sum that the question before a change showed."""
 
-    expected_total: Any = forms.DecimalField(min_value=Decimal(0), max_digits=12, decimal_places=3)
+    expected_total: Any = forms.DecimalField(min_value=Decimal(0), **MONEY)

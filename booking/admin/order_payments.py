@@ -20,12 +20,12 @@ from booking.admin.hall_forms import PaymentForm
 from booking.admin.money import may_see_payments, may_see_refunds
 from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
 from booking.admin.refunds import steps_of
-from booking.models import Order, Payment, Refund, User, represent_amount
+from booking.models import MONEY, Order, Payment, Refund, User, represent_amount
 
 
 class TakePaymentForm(PaymentForm):
     # The amount that the page showed.
-    expected: Any = forms.DecimalField(max_digits=12, decimal_places=3, widget=forms.HiddenInput)
+    expected: Any = forms.DecimalField(**MONEY, widget=forms.HiddenInput)
 
 
 def with_clerks(rows: list[Any]) -> list[tuple[Any, str]]:

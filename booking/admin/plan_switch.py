@@ -14,8 +14,7 @@ from django.utils.html import format_html
 
 from booking import services
 from booking.admin.common import counted
-from booking.models import Screen
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, Screen
 from movieticket.deadline import with_staff_deadline
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from booking import services
 from booking.admin.time_fields import DayField
 from booking.models import (
+    MONEY,
     PriceList,
     Screen,
     SeatCategory,
@@ -32,7 +33,7 @@ class AmountField(forms.DecimalField):
     def __init__(self, *, min_value: Decimal = Decimal(0), **kwargs: Any) -> None:
         step = str(Decimal(1).scaleb(-currency_decimals()))
         widget = forms.NumberInput(attrs={"step": step, "size": "7", "class": "price"})
-        super().__init__(min_value=min_value, max_digits=12, decimal_places=3, widget=widget, **kwargs)
+        super().__init__(min_value=min_value, **MONEY, widget=widget, **kwargs)
 
     def validate(self, value: Any) -> None:
         super().validate(value)

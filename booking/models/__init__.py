@@ -1,6 +1,14 @@
 """The models: fields, choices, named constraints, querysets and predicates."""
 
-from booking.models.accounts import LARGEST_ID, AccountManager, RateLimitWindow, RevokedSession, User
+from booking.models.accounts import (
+    LARGEST_ID,
+    LARGEST_REQUESTED_ID,
+    POSITIVE_ID,
+    AccountManager,
+    RateLimitWindow,
+    RevokedSession,
+    User,
+)
 from booking.models.bookings import (
     REFERENCE_ALPHABET,
     REFERENCE_LENGTH,
@@ -36,7 +44,9 @@ from booking.models.shows import Show, ShowQuerySet
 
 __all__ = [
     "LARGEST_ID",
+    "LARGEST_REQUESTED_ID",
     "MONEY",
+    "POSITIVE_ID",
     "REFERENCE_ALPHABET",
     "REFERENCE_LENGTH",
     "RELEASED",

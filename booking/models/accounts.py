@@ -19,6 +19,9 @@ from booking.models.loading import LoadsQuickly
 SESSION_KEY_LENGTH = 22
 # The largest id that a column can store.
 LARGEST_ID = 2**63 - 1
+# The ids of requests have at most 18 digits, so that each of them fits a column.
+LARGEST_REQUESTED_ID = 10**18 - 1
+POSITIVE_ID = "[1-9][0-9]{0,17}"
 
 
 def new_session_key() -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
-from booking.models import Booking, Show, represent_amount
+from booking.models import POSITIVE_ID, Booking, Show, represent_amount
 from booking.serializers.catalogue import SHOW_EXAMPLE, MovieBriefSerializer, ScreenSerializer
 from booking.serializers.common import (
     AmountField,
@@ -196,7 +196,7 @@ class TicketTypesField(serializers.DictField):
         if isinstance(data, dict) and len(data) > MAX_SEATS_PER_REQUEST:
             raise serializers.ValidationError(f"At most {MAX_SEATS_PER_REQUEST} entries.", code="max_length")
         entries = super().to_internal_value(data)
-        wrong = [key for key in entries if not re.fullmatch("[1-9][0-9]{0,17}", key)]
+        wrong = [key for key in entries if not re.fullmatch(POSITIVE_ID, key)]
         if wrong:
             raise serializers.ValidationError(
                 {key: serializers.ErrorDetail("A whole number is required.", "invalid") for key in wrong}

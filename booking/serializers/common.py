@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH, represent_amount
+from booking.models import MONEY, REFERENCE_ALPHABET, REFERENCE_LENGTH, represent_amount
 
 REFERENCE_PATTERN = f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"
 
@@ -87,7 +87,7 @@ class AmountField(serializers.DecimalField):
     default_error_messages = {"invalid": "Enter an amount such as 24.00."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_digits=12, decimal_places=3, **kwargs)
+        super().__init__(**MONEY, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         # A float can't represent most amounts exactly.

@@ -7,7 +7,7 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from booking import services
-from booking.models import CheckIn
+from booking.models import LARGEST_REQUESTED_ID, CheckIn
 from booking.serializers.common import PlainIntegerField, PlainTimeField, example, represent_time
 
 MAX_TICKET_LENGTH = 2000
@@ -75,7 +75,9 @@ class ScanSerializer(serializers.Serializer[Any]):
 class UndoSerializer(serializers.Serializer[Any]):
     """The admission to undo."""
 
-    booking = PlainIntegerField(min_value=1, max_value=10**18 - 1, help_text="The id of the booking that is admitted.")
+    booking = PlainIntegerField(
+        min_value=1, max_value=LARGEST_REQUESTED_ID, help_text="The id of the booking that is admitted."
+    )
     reason = serializers.CharField(max_length=200)
     nonce = NonceField(help_text=NONCE)
     device = serializers.CharField(required=False, max_length=50, help_text=DEVICE)

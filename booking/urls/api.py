@@ -3,7 +3,8 @@
 from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
-from booking.paths import POSITIVE_ID, REFERENCE
+from booking.models import POSITIVE_ID
+from booking.paths import REFERENCE
 from booking.views import account, bookings, catalogue, door, password_reset, payments, tickets
 from booking.views.common import NoSuchPathView
 from booking.views.root import RootView

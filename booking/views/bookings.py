@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 from booking import services
 from booking.authentication import BookingAuthentication
 from booking.filters import BookingFilter, PageFilter
-from booking.models import Booking, Order
-from booking.paths import POSITIVE_ID, REFERENCE
+from booking.models import POSITIVE_ID, Booking, Order
+from booking.paths import REFERENCE
 from booking.renderers import ApiResponse
 from booking.serializers import (
     BookingSerializer,

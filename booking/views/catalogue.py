@@ -18,8 +18,7 @@ from rest_framework.views import APIView
 from booking import services
 from booking.filters import MovieFilter, MovieShowFilter, ShowFilter
 from booking.infrastructure.catalogue_cache import CachedResponse
-from booking.models import Movie, SeatPlan, Show, ShowQuerySet, categories_of
-from booking.paths import POSITIVE_ID
+from booking.models import POSITIVE_ID, Movie, SeatPlan, Show, ShowQuerySet, categories_of
 from booking.renderers import encode
 from booking.serializers import (
     MovieSerializer,

@@ -12,7 +12,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from booking.infrastructure.tasks import enqueue, enqueue_once, new_task
-from booking.models import User
+from booking.models import POSITIVE_ID, User
 from booking.services.accounts.accounts import check_new_password
 from booking.services.mail.sending import send_mail
 from booking.services.refusals import InvalidInput
@@ -106,4 +106,4 @@ def _id_of(uid: str) -> int:
         text = urlsafe_base64_decode(uid).decode()
     except ValueError:
         return 0
-    return int(text) if re.fullmatch("[1-9][0-9]{0,17}", text) else 0
+    return int(text) if re.fullmatch(POSITIVE_ID, text) else 0

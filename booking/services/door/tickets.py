@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
-from booking.models import LARGEST_ID, Booking
+from booking.models import LARGEST_ID, POSITIVE_ID, Booking
 from booking.services.refusals import NotFound, Refusal
 
 ALGORITHM = "EdDSA"
@@ -27,7 +27,7 @@ CLAIMS = ("s", "b", "n", "v")
 MAX_TICKET_LENGTH = 500
 KEY_ID_LENGTH = 6
 # The id of a show and of a booking, and the serial, in a link.
-LINK = re.compile("([1-9][0-9]{0,17})-([1-9][0-9]{0,17})-([1-9][0-9]{0,9})")
+LINK = re.compile(f"({POSITIVE_ID})-({POSITIVE_ID})-([1-9][0-9]{{0,9}})")
 # The address at which `make run` serves.
 LOCAL_HOST = "http://127.0.0.1:8000"
 

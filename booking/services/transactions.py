@@ -1,7 +1,13 @@
 """Transactions, row locks and retries for the services.
 
-Order of locks: shows by id, then a screen, an account (including a customer's), a till or the receipts, then a price
-list. The door locks a booking alone.
+Every transaction takes its locks in this order, so that no two of them wait for each other:
+
+1. shows, by id
+2. screens by id, an account (including a customer's), a till, or the receipts
+3. a price list
+4. bookings of a locked show, by id
+
+The door locks a single booking, without its show.
 """
 
 import functools
@@ -18,7 +24,6 @@ from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Call, Query, send
 from booking.models import Screen, Show, User
 from booking.services.refusals import Busy, NotFound, first_or_not_found
-from booking.services.seats.idempotency import Replay
 from movieticket.admission import NoPlace, availability, waiting_for_row
 from movieticket.deadline import seconds_left
 
@@ -58,6 +63,10 @@ class Interrupted(Busy):
         self.committing = committing
 
 
+class Committed(Exception):
+    """Raised to leave `write_transaction` with a commit; any other exception rolls back."""
+
+
 class WriteTransaction:
     """The open transaction of `write_transaction`."""
 
@@ -73,26 +82,23 @@ class WriteTransaction:
 def write_transaction() -> Iterator[WriteTransaction]:
     """Opens a transaction, which may not be nested, for locking and changing rows.
 
-    A Replay commits the transaction, because its response says that the first request was carried out. When this commit
-    is confirmed by a synchronous replica, the commit of the first request is confirmed too.
-
-    Raises Busy if a lock can't be obtained, and Interrupted.
+    A Committed commits the transaction and is raised again. Raises Busy if a lock can't be obtained, and Interrupted.
     """
-    current, replay = WriteTransaction(), None
+    current, result = WriteTransaction(), None
     try:
         with transaction.atomic(durable=True):
             try:
                 yield current
-            except Replay as known:
-                replay = known
+            except Committed as committed:
+                result = committed
             current.committing = True
     except Error as error:
         refusal = refusal_for(error, committing=current.committing)
         if refusal is None:
             raise
         raise refusal from error
-    if replay:
-        raise replay
+    if result:
+        raise result
 
 
 def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:

@@ -80,7 +80,7 @@ def has_history(*, account: User) -> bool:
 
 
 def _delete(account: User, now: datetime) -> None:
-    """Raises ChangedMeanwhile and StaffAccount. Order of locks: the shows by id, then the account."""
+    """Raises ChangedMeanwhile and StaffAccount."""
     with write_transaction():
         shows = [lock_show(show_id) for show_id in _upcoming_shows(account, now)]
         # Race: a booking from another device. Its foreign key is checked at its commit, so it either waits for this

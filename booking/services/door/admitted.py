@@ -39,7 +39,7 @@ def lock_admitted(*, show: Show, booking_ids: Iterable[int]) -> list[Booking]:
 
     Somebody may be admitted before the doors open: the start was moved later, or a device was offline.
     """
-    # Race: the door admits one of them. Order of locks: the show, then the bookings; the door locks one booking alone.
+    # Race: the door admits one of them.
     values = [{"show_id": show.pk, "booking_id": pk} for pk in sorted(booking_ids)]
     with LOCK_WAITS.time():
         results = send(*map(lock_booking.choose, values), *map(count_admissions.choose, values))

@@ -43,7 +43,7 @@ def sell_and_take_payment(
     taken: list[Payment] = []
 
     def take(bookings: list[Booking]) -> None:
-        # Order of locks: the show, then the till. Race: the closing of the till.
+        # Race: the closing of the till.
         show, reference, amount = bookings[0].show, bookings[0].reference, amount_owed(bookings=bookings)
         if not amount:
             raise NothingDue

@@ -1,7 +1,4 @@
-"""Payments of orders: started online or recorded at the counter, and settled under the show's lock.
-
-Order of locks: the show, then the till.
-"""
+"""Payments of orders: started online or recorded at the counter, and settled under the show's lock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

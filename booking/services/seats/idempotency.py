@@ -13,6 +13,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from booking.infrastructure.statements import Call, Insert, Query
 from booking.models import IdempotencyKey, Show, User
 from booking.services.refusals import Kind, Refusal
+from booking.services.transactions import Committed
 
 T = TypeVar("T")
 
@@ -23,8 +24,12 @@ class IdempotencyKeyReused(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "This Idempotency-Key was used for another request."}
 
 
-class Replay(Exception):
-    """The request was carried out before; `response` is the body of its response."""
+class Replay(Committed):
+    """The request was carried out before; `response` is the body of its response.
+
+    The response says that the first request was committed. Once a synchronous replica has confirmed the commit of the
+    replay, it has the first commit too.
+    """
 
     def __init__(self, response: dict[str, Any]) -> None:
         super().__init__()

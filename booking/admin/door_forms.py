@@ -5,11 +5,11 @@ from typing import Any
 
 from django import forms
 
+from booking import services
 from booking.models import LARGEST_REQUESTED_ID
 from booking.paths import REFERENCE
 from booking.services.door.barcodes import MAX_PIXELS
 
-NONCE = r"^[!-~]{1,64}\Z"
 # A reference, and the label of a seat.
 TYPED = re.compile(rf"({REFERENCE})(?:[\s,]+(\S{{1,12}}))?", re.IGNORECASE)
 
@@ -20,8 +20,8 @@ class ScanForm(forms.Form):
     The cleaned `presented` has the fields of a Scan.
     """
 
-    text = forms.CharField(max_length=2000)
-    nonce = forms.RegexField(NONCE)
+    text = forms.CharField(max_length=services.MAX_SCAN_LENGTH)
+    nonce = forms.RegexField(rf"^{services.NONCE_PATTERN}\Z")
     device = forms.CharField(max_length=50, required=False)
     scanned_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z"])
 
@@ -39,7 +39,7 @@ class ScanForm(forms.Form):
 class UndoForm(forms.Form):
     booking = forms.IntegerField(min_value=1, max_value=LARGEST_REQUESTED_ID)
     reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason."})
-    nonce = forms.RegexField(NONCE)
+    nonce = forms.RegexField(rf"^{services.NONCE_PATTERN}\Z")
     device = forms.CharField(max_length=50, required=False)
 
 

@@ -10,19 +10,18 @@ from booking import services
 from booking.models import LARGEST_REQUESTED_ID, CheckIn
 from booking.serializers.common import PlainIntegerField, PlainTimeField, example, represent_time
 
-MAX_TICKET_LENGTH = 2000
 NONCE = "A text of the device's choice, new for each scan: a request that is sent again has the same one."
 DEVICE = "The device's name; each one has a rate limit of its own."
 
 
 class NonceField(serializers.CharField):
     class Meta:
-        swagger_schema_fields = {"pattern": "^[!-~]{1,64}$"}
+        swagger_schema_fields = {"pattern": f"^{services.NONCE_PATTERN}$"}
 
     default_error_messages = {"invalid_nonce": "Enter 1 to 64 printable ASCII characters without blanks."}
 
     def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str) or not re.fullmatch("[!-~]{1,64}", data):
+        if not isinstance(data, str) or not re.fullmatch(services.NONCE_PATTERN, data):
             self.fail("invalid_nonce")
         return data
 
@@ -31,7 +30,7 @@ class ScanSerializer(serializers.Serializer[Any]):
     """Either a `ticket`, or a `reference` with the label of the seat."""
 
     ticket = serializers.CharField(
-        required=False, max_length=MAX_TICKET_LENGTH, help_text="The text of the ticket's QR code."
+        required=False, max_length=services.MAX_SCAN_LENGTH, help_text="The text of the ticket's QR code."
     )
     reference = serializers.CharField(
         required=False, max_length=20, help_text="Instead of `ticket`: the order's reference."

@@ -23,6 +23,8 @@ from booking.services.cleanup import clean_up
 from booking.services.door.access import sees_all_doors
 from booking.services.door.admitted import SeatAdmitted, admitted_bookings
 from booking.services.door.check_ins import (
+    MAX_SCAN_LENGTH,
+    NONCE_PATTERN,
     AlreadyCheckedIn,
     NonceReused,
     NotCheckedIn,
@@ -217,8 +219,10 @@ __all__ = [
     "EXPORTED",
     "IMPORT_COLUMNS",
     "MAX_CASH",
+    "MAX_SCAN_LENGTH",
     "METHODS",
     "NIGHT",
+    "NONCE_PATTERN",
     "NO_MONEY",
     "PAID_OUT_BY_STAFF",
     "Action",

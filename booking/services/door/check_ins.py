@@ -26,6 +26,11 @@ from booking.services.transactions import WriteTransaction, retried, write_trans
 
 _insert = Insert(CheckIn)
 
+# The longest text of a scan, which may be of any QR code.
+MAX_SCAN_LENGTH = 2000
+# The pattern of nonces: printable ASCII characters without blanks.
+NONCE_PATTERN = "[!-~]{1,64}"
+
 
 class WrongShow(Refusal):
     code = "wrong_show"

@@ -18,6 +18,12 @@ def carry_out_refund(refund_id: int) -> None:
     services.carry_out_refund(refund_id=refund_id, now=timezone.now())
 
 
+@task()
+def check_payment(payment_id: int) -> None:
+    """Asks the provider whether a payment was made, because its event may be lost; repeated for a day until it ends."""
+    services.check_payment(payment_id=payment_id, now=timezone.now())
+
+
 @task(takes_context=True)
 def enqueue_reset_links(context: TaskContext, email: str, origin: str) -> None:
     """Enqueues a mail with a link for a new password for each account with this address."""

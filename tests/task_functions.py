@@ -1,10 +1,12 @@
 """Tasks of the tests, which the worker finds by their dotted names."""
 
 import time
+from datetime import timedelta
 
 from django_tasks import task
 
-from booking.infrastructure.tasks import GivenUp
+from booking.infrastructure.tasks import GivenUp, NotYet
+from tests.factories import NOW
 
 # The arguments of each call.
 calls = []
@@ -24,6 +26,11 @@ def fail(**arguments):
 @task
 def give_up(**arguments):
     raise GivenUp("It makes no sense.")
+
+
+@task
+def wait_for_minute_5_and_a_day(**arguments):
+    raise NotYet(before=NOW + timedelta(minutes=5))
 
 
 @task

@@ -28,15 +28,28 @@ class GivenUp(Exception):
     """Raised by a task that would fail again: it is not retried."""
 
 
-def new_task(path: str, *, now: datetime, priority: int = 0, **arguments: Any) -> Any:
-    """Return the unsaved row of a task. `path` is the dotted name of its function, `now` is UTC."""
+class NotYet(Exception):
+    """Raised by a task that waits for something outside: it runs again after the pause of a retry, without an error.
+
+    `before` (UTC) is a time at which it runs again at the latest. It must not be raised for longer than a day.
+    """
+
+    def __init__(self, before: datetime | None = None) -> None:
+        super().__init__()
+        self.before = before
+
+
+def new_task(
+    path: str, *, now: datetime, priority: int = 0, run_after: datetime | None = None, **arguments: Any
+) -> Any:
+    """Return the unsaved row of a task. `path` is the dotted name of its function; `now` and `run_after` are UTC."""
     return DBTaskResult(
         task_path=path,
         backend_name=BACKEND,
         priority=priority,
         args_kwargs={"args": [], "kwargs": arguments},
         enqueued_at=now,
-        run_after=now,
+        run_after=run_after or now,
     )
 
 
@@ -80,11 +93,11 @@ class Backlog(NamedTuple):
 def read_backlog(now: datetime) -> Backlog:
     """Return the number of tasks that wait and that have failed. `now` is UTC."""
     ready, is_due = Q(status=TaskResultStatus.READY, backend_name=BACKEND), Q(run_after__lte=now)
-    failed = Q(status=TaskResultStatus.FAILED)
+    failed, has_failed = Q(status=TaskResultStatus.FAILED), ~Q(exception_class_path="")
     numbers = DBTaskResult.objects.filter(ready | failed).aggregate(
         waiting=Count("pk", filter=ready & is_due),
         oldest=Min("run_after", filter=ready & is_due),
-        retrying=Count("pk", filter=ready & ~is_due),
+        retrying=Count("pk", filter=ready & ~is_due & has_failed),
         failed=Count("pk", filter=failed),
     )
     oldest = numbers.pop("oldest")

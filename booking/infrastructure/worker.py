@@ -22,7 +22,7 @@ from django.utils import timezone
 from django_tasks.base import TaskContext, TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
-from booking.infrastructure.tasks import BACKEND, GivenUp, due_tasks, without_personal
+from booking.infrastructure.tasks import BACKEND, GivenUp, NotYet, due_tasks, without_personal
 from movieticket.deadline import waiting_at_most
 
 logger = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ class Worker:
         return {"status": status, "finished_at": self._clock(), "args_kwargs": arguments}
 
     def _after_failure(self, task: Any, error: Exception) -> dict[str, Any]:
-        """Return the new values of a row whose attempt failed: it waits for the next attempt, or has failed."""
+        """Return the new values of a row whose attempt did not succeed: it waits for the next one, or has failed."""
         now, attempts = self._clock(), len(task.worker_ids)
         last_attempt_at = task.enqueued_at + GIVE_UP_AFTER
         # Without the error's text, which may contain a customer's address.
@@ -169,9 +169,14 @@ class Worker:
         if isinstance(error, GivenUp) or now >= last_attempt_at:
             logger.error("Task %s %s failed at attempt %d, the last one: %s", task.task_path, task.pk, attempts, kind)
             return _reason(error) | self._end(task, TaskResultStatus.FAILED)
-        logger.warning("Task %s %s failed at attempt %d: %s", task.task_path, task.pk, attempts, kind)
         pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, MAX_DOUBLINGS), GIVE_UP_AFTER)
-        return _reason(error) | {"status": TaskResultStatus.READY, "run_after": min(now + pause, last_attempt_at)}
+        run_after = min(now + pause, last_attempt_at)
+        if isinstance(error, NotYet):
+            if error.before and error.before > now:
+                run_after = min(run_after, error.before)
+            return NO_REASON | {"status": TaskResultStatus.READY, "run_after": run_after}
+        logger.warning("Task %s %s failed at attempt %d: %s", task.task_path, task.pk, attempts, kind)
+        return _reason(error) | {"status": TaskResultStatus.READY, "run_after": run_after}
 
     def _store(self, task: Any, values: dict[str, Any]) -> None:
         """Changes the row if the task still belongs to this worker. Tries for STORE_SECONDS."""

@@ -184,6 +184,8 @@ def tasks_text(client):
 def test_tasks_that_failed_wait_or_are_retried_are_counted(staff):
     now = django_timezone.now()
     add_task(status="FAILED", finished_at=now)
+    add_task(run_after=now + HOUR, worker_ids=["a"], exception_class_path="builtins.OSError")
+    # One that waits without an error.
     add_task(run_after=now + HOUR, worker_ids=["a"])
     add_task(run_after=now - HOUR)
     assert tasks_text(staff) == (

@@ -17,9 +17,10 @@ from django.core.management import call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from booking.infrastructure.worker import Worker
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund
 from booking.services import Busy, cancel_order, carry_out_refund, retry_refund
-from booking.services.money.payments import close_old_payments
+from booking.services.money.payments import CHECK, close_old_payments
 from booking.services.money.providers.base import ProviderRefused, ProviderUnavailable
 from booking.services.money.providers.stripe import Stripe, major_units, minor_units
 from booking.services.money.refunds import _count_failure
@@ -207,6 +208,17 @@ def test_a_payment_whose_event_was_lost_is_settled_by_the_next_request(client, s
     answer = pay(client, hold)
     assert (answer.status_code, answer.json()["code"], state()) == (409, "nothing_due", ("booked", "paid"))
     assert (send(client, paid).status_code, Refund.objects.count()) == (200, 0)
+
+
+@pytest.mark.parametrize("faults", [[], ["503"], ["reset", "401"]])
+def test_a_payment_whose_event_was_lost_is_settled_by_the_worker(side, intent, paid, faults):
+    worker = Worker(clock=lambda: DBTaskResult.objects.get(task_path=CHECK).run_after)
+    for fault in faults:
+        side.fail_next(f"GET /v1/payment_intents/{intent}", fault)
+        worker.run_next()
+        assert state() == ("held", "pending")
+    worker.run_next()
+    assert state() == ("booked", "paid")
 
 
 @pytest.mark.parametrize(("answer", "end"), [(None, ("booked", "paid")), ("503", ("held", "pending"))])

@@ -85,6 +85,24 @@ def test_a_failed_task_is_retried_with_growing_pauses_for_a_day(worker, clock):
     assert (row().status, row().traceback.splitlines()[-1]) == ("FAILED", "ValueError: No luck.")
 
 
+def test_a_task_that_waits_is_run_again_without_an_error(worker, clock, caplog):
+    add("wait_for_minute_5_and_a_day")
+    times = []
+    while len(times) < 5:
+        clock.now = row().run_after
+        times.append(round((clock.now - NOW) / MINUTE))
+        worker.run_due()
+    assert (times, row().status, row().traceback, caplog.messages) == ([0, 1, 3, 5, 13], "READY", "", [])
+    assert read_backlog(clock.now).retrying == 0
+
+
+def test_a_task_that_waits_for_longer_than_a_day_has_failed(worker, clock):
+    add("wait_for_minute_5_and_a_day")
+    clock.now += DAY
+    worker.run_due()
+    assert (row().status, row().exception_class_path) == ("FAILED", "booking.infrastructure.tasks.NotYet")
+
+
 def test_a_task_that_gives_up_is_not_retried(worker):
     add("give_up")
     worker.run_due()

@@ -1,5 +1,6 @@
 """Payments and refunds of orders from the start to the end, with a bank that records the money."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from booking.infrastructure.metrics import SEATS_BOOKED
+from booking.infrastructure.tasks import NotYet
 from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from booking.models import Booking, Order, Payment, Refund
 from booking.services import (
@@ -20,6 +22,7 @@ from booking.services import (
     cancel_show,
     carry_out_refund,
     change_show,
+    check_payment,
     delete_account,
     hold_seats,
     move_booking,
@@ -29,7 +32,8 @@ from booking.services import (
     retry_refund,
     switch_plan,
 )
-from booking.services.money.payments import close_old_payments
+from booking.services.money.payments import CHECK, close_old_payments
+from booking.services.money.providers.base import Event, EventKind
 from booking.services.money.refunds import CARRY_OUT
 from booking.services.programme.shows import ShowHasBookings
 from booking.services.seats.rules.amounts import PaymentRequired
@@ -228,6 +232,77 @@ def test_the_customer_gets_mail_about_a_refund_of_an_order_without_seats(user, s
 
 
 # --- Events that were lost --------------------------------------------------------------------
+
+
+class AnsweringBank(Bank):
+    """A bank that says, if it is asked, what it has received."""
+
+    def create_payment(self, payment, return_url):
+        started = super().create_payment(payment, return_url)
+        if payment.pk not in self.received:
+            return started
+        about = payment.pk, started.provider_id, payment.amount, payment.currency
+        return replace(started, event=Event(f"read-{payment.pk}", EventKind.PAID, "{}", *about))
+
+
+@pytest.fixture
+def answering(settings, bank):
+    settings.PAYMENT_PROVIDERS = settings.PAYMENT_PROVIDERS | {"demo": f"{__name__}.AnsweringBank"}
+
+
+def due_checks():
+    return list(DBTaskResult.objects.filter(task_path=CHECK).values_list("run_after", flat=True))
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_payment_whose_event_is_lost_is_settled_two_minutes_later(user, show):
+    payment = ask(user, hold(user, show, 1))
+    Bank.pay(payment)
+    work(NOW + timedelta(minutes=2) - MOMENT)
+    assert balance() == NOTHING
+    work(NOW + timedelta(minutes=2))
+    assert balance() == (Decimal(12), Decimal(12))
+    report(payment, now=LATER)
+    assert (balance(), mails()) == ((Decimal(12), Decimal(12)), [("payment_received", "12.00", "")])
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_declined_payment_whose_later_event_is_lost_is_settled(user, show):
+    payment = ask(user, hold(user, show, 1))
+    report(payment, "failed", now=NOW)
+    Bank.pay(payment)
+    work(LATER)
+    assert balance() == (Decimal(12), Decimal(12))
+
+
+def test_the_bank_is_asked_shortly_before_the_first_hold_expires(user, show):
+    reference = hold(user, show, 1)
+    hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW + timedelta(minutes=5))
+    shortly_before = NOW + timedelta(minutes=14, seconds=30)
+    payment = ask(user, reference, NOW + timedelta(minutes=13))
+    assert due_checks() == [shortly_before]
+    with pytest.raises(NotYet) as waiting:
+        check_payment(payment_id=payment, now=shortly_before - MOMENT)
+    assert waiting.value.before == shortly_before
+    with pytest.raises(NotYet) as waiting:
+        check_payment(payment_id=payment, now=shortly_before)
+    assert waiting.value.before is None
+
+
+def test_a_payment_that_nobody_makes_has_failed_after_a_day_of_checks(user, show):
+    payment = ask(user, book(user, show, 1))
+    work(NOW + timedelta(minutes=2))
+    assert due_checks() == [NOW + timedelta(minutes=3)]
+    with pytest.raises(NotYet):
+        check_payment(payment_id=payment, now=NOW + timedelta(days=1) - MOMENT)
+    assert Payment.objects.get().status == "pending"
+    check_payment(payment_id=payment, now=NOW + timedelta(days=1))
+    assert Payment.objects.get().status == "failed"
+
+
+def test_a_check_of_a_payment_that_is_paid_ends(user, show):
+    payment = pay(user, hold(user, show, 1))
+    assert check_payment(payment_id=payment, now=NOW) is None
 
 
 def test_a_payment_that_nobody_made_has_failed_a_day_later_and_may_still_be_made(user, show):

@@ -17,6 +17,7 @@ from booking.services import (
     cancel_order,
     cancel_show,
     carry_out_refund,
+    check_payment,
     open_till,
     record_payment,
     release_expired_holds,
@@ -97,6 +98,29 @@ def in_request(call):
     """Return the result of a call that has the limits of a request."""
     with waiting_at_most(30):
         return call()
+
+
+def test_an_event_that_arrives_while_the_bank_is_asked_is_applied_once(user, show, answering):
+    assert at_once(event_and_check(user, show)) == ["done"] * 2
+    assert (balance(), refunds(), len(mails("payment_received"))) == ((Decimal(12), Decimal(12)), [], 1)
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_payment_that_is_checked_meanwhile_is_reported_twice(user, show, answering):
+    assert all_read_before_one_writes(event_and_check(user, show)) == ["done"] * 2
+    assert len(mails("payment_received")) == 2
+
+
+@pytest.fixture
+def answering(settings, bank):
+    settings.PAYMENT_PROVIDERS |= {"demo": "tests.services.test_payment_flows.AnsweringBank"}
+
+
+def event_and_check(user, show):
+    payment = ask(user, hold(user, show, 1))
+    Bank.pay(payment)
+    return [reporting(payment), partial(outcome, check_payment, payment_id=payment, now=NOW)]
 
 
 def two_payments(user, show):

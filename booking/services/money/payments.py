@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import Min
 
+from booking.infrastructure.tasks import NotYet, enqueue, new_task
 from booking.models import Booking, Order, Payment, PaymentEvent, Refund, Show, User, represent_amount
 from booking.services.money.amounts import OrderMoney, read_order_money
 from booking.services.money.providers import online_provider, provider_named, provider_with_page
@@ -60,6 +62,9 @@ class NotEnoughGiven(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "12.00 is due."}
 
 
+CHECK = "booking.tasks.check_payment"
+# The provider is first asked this long after the start of a payment, and again this long before a hold expires.
+FIRST_CHECK, CHECK_BEFORE_EXPIRY = timedelta(minutes=2), timedelta(seconds=30)
 PENDING_FOR = timedelta(days=1)
 CLOSED_AT_A_TIME = 1000
 
@@ -152,7 +157,7 @@ def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
         for payment in pending:
             if (payment.amount, payment.provider) == (due, provider):
                 return payment
-        return Payment.objects.create(
+        payment = Payment.objects.create(
             show=show,
             reference=order.reference,
             provider=provider,
@@ -160,6 +165,16 @@ def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
             currency=settings.CURRENCY,
             created_at=now,
         )
+        first_check = min(now + FIRST_CHECK, _before_expiry(payment, now) or now + FIRST_CHECK)
+        enqueue(new_task(CHECK, now=now, run_after=first_check, payment_id=payment.pk))
+        return payment
+
+
+def _before_expiry(payment: Payment, now: datetime) -> datetime | None:
+    """Return the time to ask the provider before a hold of the payment's order expires; None without such a time."""
+    seats = Booking.objects.active(now + CHECK_BEFORE_EXPIRY).filter(show=payment.show_id, reference=payment.reference)
+    first: datetime | None = seats.aggregate(first=Min("expires_at"))["first"]
+    return first and first - CHECK_BEFORE_EXPIRY
 
 
 def _due(show: Show, reference: str, now: datetime) -> tuple[OrderMoney, Decimal]:
@@ -239,17 +254,41 @@ def close_old_payments(*, now: datetime) -> int:
     closed = 0
     for payment in pending.order_by("pk")[:CLOSED_AT_A_TIME]:
         try:
-            # One without an id of the provider may never have reached it.
-            event = provider_named(payment.provider).create_payment(payment, "").event if payment.provider_id else None
+            closed += _close_if_over(payment, now)
         except ProviderUnavailable:
             continue
+    return closed
+
+
+def check_payment(*, payment_id: int, now: datetime) -> None:
+    """Asks the provider about a payment that is not known to be paid, because the event about it may be lost or late.
+
+    A declined one may still be paid. After PENDING_FOR, one that was not paid has failed. `now` is UTC. Raises NotYet
+    before that, ProviderUnavailable, and Busy.
+    """
+    payment = Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.PAID).first()
+    if payment and not _close_if_over(payment, now):
+        raise NotYet(before=_before_expiry(payment, now))
+
+
+def _close_if_over(payment: Payment, now: datetime) -> bool:
+    """Asks the provider how the payment ended. Return whether it is over; one that is not paid has then failed.
+
+    Raises ProviderUnavailable and Busy.
+    """
+    is_over = now >= payment.created_at + PENDING_FOR
+    # One without an id of the provider may never have reached it.
+    if payment.provider_id:
+        try:
+            event = provider_named(payment.provider).create_payment(payment, "").event
         except ProviderRefused:
-            event = None
+            event, is_over = None, True
         if event:
             _apply(payment.provider, event, now)
+            is_over = True
+    if is_over:
         _fail(payment, now)
-        closed += 1
-    return closed
+    return is_over
 
 
 # --- Events -----------------------------------------------------------------------------------

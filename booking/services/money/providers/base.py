@@ -94,7 +94,8 @@ class Provider(Protocol):
     def create_payment(self, payment: Payment, return_url: str) -> StartedPayment:
         """Asks the provider for a payment; the customer returns to `return_url`.
 
-        It runs in a request, so it ends within DATABASE_SECONDS. A payment that has a `provider_id` exists already.
+        It runs in a request, so it ends within DATABASE_SECONDS. A payment that has a `provider_id` exists already;
+        tasks ask without a `return_url` how it ended.
         """
 
     def refund(self, refund: Refund) -> str:

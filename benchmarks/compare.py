@@ -19,7 +19,7 @@ from benchmarks.run import FULL, TINY, Bench
 from benchmarks.service import PROJECT, progress, serve
 from tests.postgres_server import postgres_server
 
-ROUNDS, TINY_ROUNDS = 5, 2
+ROUNDS, TINY_ROUNDS = 5, 1
 # The first ten shows are for bookings on one show, the last one is for refusals, the others for bookings on all shows.
 SINGLE_SHOWS = 10
 

@@ -31,7 +31,6 @@ from tests.postgres_server import PostgresServer, postgres_server
 
 HERE = Path(__file__).parent
 IMAGES = PROJECT / "docs" / "images"
-ROUNDS = 3
 CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -39,6 +38,7 @@ CLIENTS = (1, 2, 4, 8, 16, 32, 64, 128)
 class Size:
     shows: int
     users: int
+    rounds: int
     seconds: int
     bookings: tuple[int, ...]
     few_requests: int
@@ -51,6 +51,7 @@ class Size:
 FULL = Size(
     shows=1000,
     users=500,
+    rounds=3,
     seconds=4,
     bookings=(10_000, 100_000, 1_000_000, 10_000_000),
     few_requests=1_000,
@@ -62,6 +63,7 @@ FULL = Size(
 TINY = Size(
     shows=30,
     users=10,
+    rounds=1,
     seconds=1,
     bookings=(100, 1_000),
     few_requests=100,
@@ -170,12 +172,12 @@ class Bench:
         return float(counts["ok"] / counts["seconds"])
 
 
-def in_turns(**measures: Callable[[], float]) -> dict[str, float]:
-    """Return the median of each measure over ROUNDS rounds, measured in turns."""
+def in_turns(rounds: int, **measures: Callable[[], float]) -> dict[str, float]:
+    """Return the median of each measure over the rounds, measured in turns."""
     rates: dict[str, list[float]] = {name: [] for name in measures}
-    for number in range(ROUNDS):
+    for number in range(rounds):
         for name, measure in measures.items():
-            progress(f"round {number + 1} of {ROUNDS}: {name.replace('_', ' ')}")
+            progress(f"round {number + 1} of {rounds}: {name.replace('_', ' ')}")
             rates[name].append(measure())
     return {name: median(measured) for name, measured in rates.items()}
 
@@ -190,6 +192,7 @@ def selling(bench: Bench) -> list[Row]:
     for mode in ("book", "several", "hold"):
         bench.created(first, last, mode)
     many = in_turns(
+        bench.size.rounds,
         bookings=lambda: bench.created(first, last),
         refusals=bench.refusals,
         several_seats=lambda: bench.created(first, last, "several"),
@@ -197,6 +200,7 @@ def selling(bench: Bench) -> list[Row]:
         pgbench=lambda: bench.limit(first, last),
     )
     one = in_turns(
+        bench.size.rounds,
         bookings_on_one_show=lambda: bench.created(first, first),
         pgbench_on_one_row=lambda: bench.limit(first, first),
     )
@@ -216,6 +220,7 @@ def selling(bench: Bench) -> list[Row]:
 
 def reading(bench: Bench) -> list[Row]:
     movies, shows, bare = in_turns(
+        bench.size.rounds,
         list_of_movies=lambda: bench.get("/api/movies/?page_size=50"),
         list_of_shows=lambda: bench.get(f"/api/movies/{bench.movie}/shows/"),
         bare_view=lambda: bench.get("/bare/"),
@@ -223,7 +228,9 @@ def reading(bench: Bench) -> list[Row]:
     seat_map = f"/api/shows/{bench.full}/seats/"
     etag = header(bench.port, seat_map, "ETag")
     unchanged, whole = in_turns(
-        seat_map_unchanged=lambda: bench.get(seat_map, etag), seat_map_in_full=lambda: bench.get(seat_map)
+        bench.size.rounds,
+        seat_map_unchanged=lambda: bench.get(seat_map, etag),
+        seat_map_in_full=lambda: bench.get(seat_map),
     ).values()
     return [
         rate_row("`GET /api/movies/`, 50 rows", "a bare Django view", "0.25", movies, bare),
@@ -312,8 +319,8 @@ def growth(bench: Bench, images: Path) -> list[Row]:
         progress("warm up")
         latencies(bench, ports)
         rounds = []
-        for number in range(ROUNDS):
-            progress(f"round {number + 1} of {ROUNDS}: latencies with few and with many bookings stored")
+        for number in range(bench.size.rounds):
+            progress(f"round {number + 1} of {bench.size.rounds}: latencies with few and with many bookings stored")
             rounds.append(latencies(bench, ports))
     measured = {name: [median(one[name][n] for one in rounds) for n in range(len(ports))] for name in rounds[0]}
     plot_growth(images / "growth.svg", bench.size.bookings, measured)
@@ -342,7 +349,9 @@ def paying(bench: Bench, pid: int) -> Row:
 
     progress("warm up payments")
     rate("pay")
-    paid, booked = in_turns(holds_then_payments=lambda: rate("pay"), holds_then_bookings=lambda: rate("book")).values()
+    paid, booked = in_turns(
+        bench.size.rounds, holds_then_payments=lambda: rate("pay"), holds_then_bookings=lambda: rate("book")
+    ).values()
     measured = f"{paid:,.0f}/s against {booked:,.0f}/s, {median(costs):.1f} ms CPU of the service an order"
     figure = f"orders held, paid and booked by the event, {PAYING} clients"
     return Row(figure, "held and booked, two requests instead of three", "-", measured, paid / booked)

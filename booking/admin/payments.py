@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from booking.admin.booking_filters import RowFilter
 from booking.admin.money import CreationDayFilter, MoneyAdmin, ReadOnlyAdmin, may_see_payments
-from booking.admin.takings import TakingsPage
+from booking.admin.money_report import MoneyReportPage
 from booking.models import Payment, PaymentEvent, Till, User, represent_amount
 
 
@@ -48,7 +48,7 @@ class TillFilter(RowFilter):
 
 
 @admin.register(Payment)
-class PaymentAdmin(TakingsPage, MoneyAdmin):
+class PaymentAdmin(MoneyReportPage, MoneyAdmin):
     list_display = ("time", "order_link", "show_text", "kind", "amount_text", "status", "clerk")
     list_filter = (CreationDayFilter, "status", "method", ProviderFilter, ClerkFilter, TillFilter)
     fields = (

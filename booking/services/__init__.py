@@ -98,8 +98,8 @@ from booking.services.money.refunds import (
     retry_refund,
     settle_refund,
 )
+from booking.services.money.report import MoneyLine, MoneyReport, read_money_report
 from booking.services.money.return_urls import check_return_url
-from booking.services.money.takings import MoneyLine, MoneyReport, read_money_report
 from booking.services.money.tills import (
     MAX_CASH,
     TillLine,

@@ -74,8 +74,8 @@ TABLE = {
     ("booking_booking_admissions_file", "shows", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_reports", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_booking_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
-    ("booking_payment_takings", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
-    ("booking_payment_takings_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_payment_report", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
+    ("booking_payment_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_refund_retry", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_refund_pay_out", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     # The till of another clerk.

@@ -12,7 +12,7 @@ from tests.staff import staff_with
 from tests.tills import make_clerk, make_payment, make_refund
 
 pytestmark = pytest.mark.django_db
-TAKINGS = "/admin/booking/payment/takings/"
+REPORT = "/admin/booking/payment/payments-and-refunds/"
 PERIOD = {"first_day": "2099-06-01", "last_day": "2099-06-30"}
 NOON = datetime(2099, 6, 1, 12, tzinfo=timezone.utc)
 
@@ -24,12 +24,12 @@ def money():
 
 
 def download(client, table):
-    response = client.get(f"{TAKINGS}{table}.csv", PERIOD)
+    response = client.get(f"{REPORT}{table}.csv", PERIOD)
     return list(csv.reader(io.StringIO(response.content.decode("utf-8-sig"))))
 
 
 def test_the_page_has_sums_clerks_and_days(box_office, money):
-    text = text_of(box_office.get(TAKINGS, PERIOD))
+    text = text_of(box_office.get(REPORT, PERIOD))
     assert "Cash 1,234.50 Card 0.00 Online 0.00 Refunded 1,234.50 Net 0.00" in text
     assert "=anna 1,234.50 0.00 0.00 0.00 1,234.50" in text
     assert "Mon 1 Jun 2099 =anna 1,234.50 0.00 0.00 0.00 1,234.50" in text
@@ -51,7 +51,7 @@ def test_the_files_have_clerks_and_days(box_office, money):
 
 
 def test_a_period_without_payments_has_a_message(box_office):
-    assert "Nothing was paid in this period." in text_of(box_office.get(TAKINGS, PERIOD))
+    assert "Nothing was paid in this period." in text_of(box_office.get(REPORT, PERIOD))
 
 
 def test_many_days_have_pages(box_office):
@@ -59,16 +59,16 @@ def test_many_days_have_pages(box_office):
     for day in range(51):
         make_payment(created_by=clerk, settled_at=NOON + timedelta(days=day))
     period = {"first_day": "2099-06-01", "last_day": "2099-09-30"}
-    assert "Page 1 of 2 Later" in text_of(box_office.get(TAKINGS, period))
-    assert "Earlier Page 2 of 2" in text_of(box_office.get(TAKINGS, period | {"page": 2}))
+    assert "Page 1 of 2 Later" in text_of(box_office.get(REPORT, period))
+    assert "Earlier Page 2 of 2" in text_of(box_office.get(REPORT, period | {"page": 2}))
 
 
-def test_the_list_of_payments_and_the_reports_link_to_the_takings(box_office):
+def test_the_list_of_payments_and_the_reports_link_to_the_report(box_office):
     for path in ("/admin/booking/payment/", "/admin/booking/booking/reports/"):
-        assert f'href="{TAKINGS}"' in box_office.get(path).content.decode()
+        assert f'href="{REPORT}"' in box_office.get(path).content.decode()
 
 
 def test_staff_who_may_not_see_payments_see_no_report():
     client = staff_with("view_booking")
-    assert client.get(TAKINGS).status_code == 403
-    assert TAKINGS not in client.get("/admin/booking/booking/reports/").content.decode()
+    assert client.get(REPORT).status_code == 403
+    assert REPORT not in client.get("/admin/booking/booking/reports/").content.decode()

@@ -40,7 +40,7 @@ STAFF_PAGES = {
     "users": "/admin/booking/user/",
     "add a show": "/admin/booking/show/add/",
     "payments": "/admin/booking/payment/",
-    "payments by clerk": "/admin/booking/payment/takings/",
+    "payments by clerk": "/admin/booking/payment/payments-and-refunds/",
     "refunds": "/admin/booking/refund/",
     "tills": "/admin/booking/till/",
     "open a till": "/admin/booking/till/add/",

@@ -100,7 +100,7 @@ def sells_for_cash_and_prints(page, service, hall):
     return ticket
 
 
-def sees_the_takings(page, service):
+def sees_the_money(page, service):
     page.goto(f"{service.url}/admin/booking/booking/reports/")
     page.get_by_role("link", name="Payments and refunds").click()
     for clerk in (r"\(online\)", "admin"):
@@ -116,4 +116,4 @@ def test_the_tutorial_of_the_readme(page, service, shell):
     scan(page, printed)
     expect_answer(page, "Go")
     expect(page.locator("#door-admitted")).to_have_text("2")
-    sees_the_takings(page, service)
+    sees_the_money(page, service)

@@ -41,19 +41,19 @@ def _shown(line: services.MoneyLine) -> dict[str, Any]:
     return {"day": line.day, "clerk": line.clerk, "amounts": [format_amount(amount) for amount in _amounts(line)]}
 
 
-class TakingsPage(admin.ModelAdmin):
+class MoneyReportPage(admin.ModelAdmin):
     """The page with the money of a period; the default is the current month."""
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.takings_view)
+        view = self.admin_site.admin_view(self.report_view)
         return [
-            path("takings/", view, name="booking_payment_takings"),
-            path("takings/<slug:table>.csv", view, name="booking_payment_takings_file"),
+            path("payments-and-refunds/", view, name="booking_payment_report"),
+            path("payments-and-refunds/<slug:table>.csv", view, name="booking_payment_report_file"),
             *super().get_urls(),
         ]
 
     @with_staff_deadline
-    def takings_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
+    def report_view(self, request: HttpRequest, table: str | None = None) -> HttpResponse:
         return period_view(
             self,
             request,
@@ -62,7 +62,7 @@ class TakingsPage(admin.ModelAdmin):
             tables=TABLES,
             context=self._tables,
             title="Payments and refunds",
-            template="admin/booking/payment/takings.html",
+            template="admin/booking/payment/report.html",
             prefix="payments-",
             rows=lambda report: [_shown(line) for line in report.lines],
         )

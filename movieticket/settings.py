@@ -270,8 +270,6 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     # The greatest difference between the clocks of two servers.
     "LEEWAY": env("JWT_LEEWAY_SECONDS", cast.positive, 5),
-    "ROTATE_REFRESH_TOKENS": True,
-    "BLACKLIST_AFTER_ROTATION": True,
     "TOKEN_OBTAIN_SERIALIZER": "booking.serializers.TokenSerializer",
     "TOKEN_REFRESH_SERIALIZER": "booking.serializers.RefreshSerializer",
     "TOKEN_BLACKLIST_SERIALIZER": "booking.serializers.LogoutSerializer",

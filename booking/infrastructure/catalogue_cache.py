@@ -1,4 +1,4 @@
-"""A cache of responses about the catalogue, which is valid until movies, screens or shows change.
+"""A cache of responses about the catalogue, valid until movies, screens, shows or ticket types change.
 
 Before a cached response is used, one short query reads the catalogue's version; it replaces several queries and the
 rendering. So a change is visible in the next response of every worker.

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import connections
 
 CATALOGUE = ("movie", "screen", "show")
-# The names that a show's prices are listed with.
-PRICES = ("tickettype",)
+# Responses about a show contain their names. A show whose prices change gets another price list.
+TICKET_TYPES = ("tickettype",)
 COUNT = (
     "INSERT INTO booking_catalogueversion (\"table\", number) VALUES ('{table}', 1)"
     ' ON CONFLICT ("table") DO UPDATE SET number = booking_catalogueversion.number + 1'
@@ -101,5 +101,5 @@ def create_missing_triggers(using: str, **_: Any) -> None:
     if connection.vendor != "sqlite":
         return
     tables = connection.introspection.table_names()
-    create_triggers(connection, [table for table in (*CATALOGUE, *PRICES) if f"booking_{table}" in tables])
+    create_triggers(connection, [table for table in (*CATALOGUE, *TICKET_TYPES) if f"booking_{table}" in tables])
     create_guards(connection, [table for table in (*SOLD_AGAINST, *SCANS) if f"booking_{table}" in tables])

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from booking.infrastructure.triggers import PRICES, SOLD_AGAINST, create_guards, create_triggers
+from booking.infrastructure.triggers import SOLD_AGAINST, TICKET_TYPES, create_guards, create_triggers
 from booking.infrastructure.upgrades import complete_rows
 
 # Code, name, colour, accessible, sold in pairs.
@@ -29,7 +29,7 @@ def complete(apps, schema_editor):
 
 
 def guard(apps, schema_editor):
-    create_triggers(schema_editor.connection, PRICES)
+    create_triggers(schema_editor.connection, TICKET_TYPES)
     create_guards(schema_editor.connection, SOLD_AGAINST)
 
 

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class CatalogueVersion(models.Model):
-    """The number of changes of movies, screens and shows, one row per table, counted by database triggers.
+    """The number of changes of movies, screens, shows and ticket types, a row for each table, counted by triggers.
 
     The trigger runs in the transaction of the change, so both become visible together.
     """

@@ -1,4 +1,4 @@
-"""The admin of accounts, movies and screens."""
+"""The admin of accounts, movies, screens, seat categories and ticket types."""
 
 from collections.abc import Iterator
 from typing import Any

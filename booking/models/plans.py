@@ -122,7 +122,7 @@ def hall_of_plan(plan_id: int) -> Hall:
 
 @lru_cache(maxsize=64)
 def hall_of_full_rows(total_seats: int, seats_per_row: int) -> Hall:
-    """Return the hall of a show or screen that the version before created, without a plan."""
+    """Return the hall of a show or screen that version 1.0 created, without a plan."""
     return parse(full_rows(total_seats, seats_per_row, STANDARD))
 
 

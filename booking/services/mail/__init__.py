@@ -1,0 +1,1 @@
+"""E-mails about orders: their text, their queue and sending them."""

@@ -22,8 +22,6 @@ FRAME_PADDING = 6
 WIDTHS = [A5[0] - 2 * (MARGIN + FRAME_PADDING) - AMOUNT_WIDTH, AMOUNT_WIDTH]
 GREY = HexColor("#bbbbbb")
 
-# --- PDF --------------------------------------------------------------------------------------
-
 
 def receipt_pdf(*, content: ReceiptContent) -> bytes:
     """Return the receipt as a PDF; with many seats it has several pages."""

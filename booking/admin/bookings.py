@@ -17,7 +17,7 @@ from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, limit_no
 from booking.admin.forms import (
     SellForm,
 )
-from booking.admin.history import events_of_booking, with_bookings
+from booking.admin.history import add_events, events_of_booking
 from booking.admin.reports import ReportsPage
 from booking.models import Booking, Movie, Order, Show, User, represent_amount
 
@@ -78,7 +78,7 @@ class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPag
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         page = super().history_view(request, object_id, extra_context)
-        return with_bookings(self, request, page, events_of_booking)
+        return add_events(self, request, page, events_of_booking)
 
     def log_addition(self, request: HttpRequest, obj: Booking, message: Any) -> Any:
         """Does nothing, because the service writes the log entry."""

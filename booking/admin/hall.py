@@ -240,7 +240,7 @@ def _closed(show: Show) -> str:
     return refusal.detail if refusal else ""
 
 
-def _hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
+def represent_hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
     services.give_plans([show])
     taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
     counts = Counter(STATE_NAMES[Booking.Status(seat.status)] for seat in taken)
@@ -311,7 +311,7 @@ class HallAdmin(admin.ModelAdmin):
         show = self._show(request, object_id)
         if not isinstance(show, Show):
             return show
-        response = JsonResponse(self._hall(request, show))
+        response = JsonResponse(self._hall_for(request, show))
         response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])
         return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
 
@@ -326,11 +326,11 @@ class HallAdmin(admin.ModelAdmin):
         if not self._may(request, show)[name.removeprefix("ask-")]:
             return _refuse(403, "You may not do this.")
         status, report = self._act(request, show, name)
-        return JsonResponse({**report, "hall": self._hall(request, show)}, status=status)
+        return JsonResponse({**report, "hall": self._hall_for(request, show)}, status=status)
 
-    def _hall(self, request: HttpRequest, show: Show) -> dict[str, Any]:
+    def _hall_for(self, request: HttpRequest, show: Show) -> dict[str, Any]:
         may = self._may(request, show)
-        hall = _hall(show, may)
+        hall = represent_hall(show, may)
         if may["sell-paid"] and hall["prices"]:
             hall["has_till"] = services.find_open_till(clerk=_staff(request)) is not None
             hall["due"] = _due(show) if request.user.has_perm("booking.view_order") else {}

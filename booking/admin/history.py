@@ -33,7 +33,7 @@ class Event:
         return self.message
 
 
-def with_bookings(
+def add_events(
     model_admin: admin.ModelAdmin,
     request: HttpRequest,
     page: HttpResponse,

@@ -31,7 +31,7 @@ class ChosenForm(forms.Form):
     chosen = SeenSeatsField(error_messages={"required": "Tick the seats first.", "invalid": "There is no such seat."})
 
 
-def page_of(order: Order) -> str:
+def order_url(order: Order) -> str:
     return reverse("admin:booking_order_change", args=[order.pk])
 
 
@@ -118,7 +118,7 @@ class OrderPages(CancelQuestion):
             site_header=str(self.admin_site.site_header),
             bookings=bookings_of(order),
             customer=order.user.get_full_name() or order.user.username if order.user else order.name,
-            back=page_of(order),
+            back=order_url(order),
         )
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -128,15 +128,15 @@ class OrderPages(CancelQuestion):
         form = CancelForm(request.POST)
         if form.is_valid():
             self._cancel(request, of_order.select_related("show"), form)
-            return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(order_url(order))
         bookings = active_bookings(order)
         if request.method == "POST":
             chosen = form.cleaned_data.get("seen") or self._chosen(request)
             bookings = [one for one in bookings_of(order) if one.pk in {seen.booking_id for seen in chosen}]
         elif not bookings:
             messages.error(request, services.AlreadyCancelled().detail)
-        return self._ask(request, bookings, action=request.path, back=page_of(order)) or HttpResponseRedirect(
-            page_of(order)
+        return self._ask(request, bookings, action=request.path, back=order_url(order)) or HttpResponseRedirect(
+            order_url(order)
         )
 
     @staticmethod
@@ -153,7 +153,7 @@ class OrderPages(CancelQuestion):
         """Gives the ticked seats an order of their own, and leads to it."""
         order = self._order_to_change(request, object_id)
         if not (chosen := self._chosen(request)):
-            return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(order_url(order))
         seats = [seen.seat_number for seen in chosen]
         try:
             new = services.split_order(
@@ -161,10 +161,10 @@ class OrderPages(CancelQuestion):
             )
         except services.Refusal as refusal:
             messages.error(request, refusal.detail)
-            return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(order_url(order))
         labels = ", ".join(map(order.show.seat_label, sorted(seats)))
         messages.success(request, f"{labels} split off from order {order.reference}. This is the new order.")
-        return HttpResponseRedirect(page_of(new))
+        return HttpResponseRedirect(order_url(new))
 
     @method_decorator(require_POST)
     def types_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -222,7 +222,7 @@ class OrderPages(CancelQuestion):
         change: Callable[[Decimal], str],
     ) -> HttpResponse:
         """Shows what the form would change, or makes the change if the request confirms the sum of its prices."""
-        page = HttpResponseRedirect(page_of(order))
+        page = HttpResponseRedirect(order_url(order))
         if not form.is_valid():
             messages.error(request, errors_text(form))
             return page
@@ -247,7 +247,7 @@ class OrderPages(CancelQuestion):
             "title": title,
             "opts": self.opts,
             "order": order,
-            "back": page_of(order),
+            "back": order_url(order),
             "changes": [
                 {
                     "seat": change.booking.label,

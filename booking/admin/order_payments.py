@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from booking import services
 from booking.admin.hall_forms import PaymentForm
 from booking.admin.money import may_see_payments, may_see_refunds
-from booking.admin.order_pages import OrderPages, amounts_of, errors_text, page_of
+from booking.admin.order_pages import OrderPages, amounts_of, errors_text, order_url
 from booking.admin.refunds import steps_of
 from booking.models import MONEY, Order, Payment, Refund, User, represent_amount
 
@@ -108,7 +108,7 @@ class OrderPayments(OrderPages):
         form = TakePaymentForm(request.POST)
         if not form.is_valid():
             messages.error(request, errors_text(form))
-            return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(order_url(order))
         try:
             payment = services.record_payment(
                 show_id=order.show_id,
@@ -120,7 +120,7 @@ class OrderPayments(OrderPages):
             messages.success(request, taken_text(payment))
         except services.Refusal as refusal:
             messages.error(request, refusal.detail)
-        return HttpResponseRedirect(page_of(order))
+        return HttpResponseRedirect(order_url(order))
 
     def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Shows the order's receipt on a page that prints itself. A POST issues it, if there is none yet."""
@@ -130,17 +130,17 @@ class OrderPayments(OrderPages):
                 services.issue_receipt(order=order, now=timezone.now())
             except services.Refusal as refusal:
                 messages.error(request, refusal.detail)
-                return HttpResponseRedirect(page_of(order))
+                return HttpResponseRedirect(order_url(order))
             return HttpResponseRedirect(request.path)
         content = services.read_receipt(order=order)
         if content is None:
             messages.error(request, "This order has no receipt yet.")
-            return HttpResponseRedirect(page_of(order))
+            return HttpResponseRedirect(order_url(order))
         context = {
             "site_header": self.admin_site.site_header,
             "lines": content.lines,
             "order": order,
-            "back": page_of(order),
+            "back": order_url(order),
         }
         return TemplateResponse(request, "admin/booking/order/receipt.html", context)
 

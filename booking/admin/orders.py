@@ -15,7 +15,7 @@ from booking.admin.booking_page import account_text, hall_url
 from booking.admin.cancelling import why_not
 from booking.admin.common import RefusalFormMixin
 from booking.admin.hall_forms import seen_text
-from booking.admin.history import Event, events_of_bookings, with_bookings
+from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.mail_preview import MailPreviewPage
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
 from booking.admin.order_pages import active_bookings, amounts_of, bookings_of, buyer, give_bookings
@@ -170,4 +170,4 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
         def events(order: Order) -> list[Event]:
             return events_of_bookings(Booking.objects.filter(show=order.show, reference=order.reference))
 
-        return with_bookings(self, request, super().history_view(request, object_id, extra_context), events)
+        return add_events(self, request, super().history_view(request, object_id, extra_context), events)

@@ -25,7 +25,7 @@ from booking.admin.forms import (
     ShowForm,
 )
 from booking.admin.hall import HallAdmin, labels
-from booking.admin.history import Event, events_of_bookings, with_bookings
+from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.notes import NoteForm, has_valid_note, note_context, note_of
 from booking.admin.plan import PlanPage
 from booking.admin.time_fields import LOCAL_TIMES
@@ -182,7 +182,7 @@ class ShowAdmin(
         def events(show: Show) -> list[Event]:
             return events_of_bookings(Booking.objects.filter(show=show))
 
-        return with_bookings(self, request, super().history_view(request, object_id, extra_context), events)
+        return add_events(self, request, super().history_view(request, object_id, extra_context), events)
 
     def delete_model(self, request: HttpRequest, obj: Show) -> None:
         services.delete_show(show_id=obj.pk, now=timezone.now())

@@ -20,7 +20,7 @@ from booking.admin.till_forms import CloseLeftTillForm, CloseTillForm, OpenTillF
 from booking.models import Payment, Till, User, represent_amount
 
 
-def page_of(till: Till) -> str:
+def till_url(till: Till) -> str:
     return reverse("admin:booking_till_change", args=[till.pk])
 
 
@@ -164,7 +164,7 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
             raise PermissionDenied
         if till is None:
             raise Http404
-        context = {"site_header": self.admin_site.site_header, "back": page_of(till), **self._page(till)}
+        context = {"site_header": self.admin_site.site_header, "back": till_url(till), **self._page(till)}
         return TemplateResponse(request, "admin/booking/till/print.html", context)
 
     # --- Changes ------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ class TillAdmin(RefusalFormMixin, admin.ModelAdmin):
 
     def response_add(self, request: HttpRequest, obj: Till, post_url_continue: str | None = None) -> HttpResponse:
         messages.success(request, "Your till is open.")
-        return HttpResponseRedirect(page_of(obj))
+        return HttpResponseRedirect(till_url(obj))
 
     def response_change(self, request: HttpRequest, obj: Till) -> HttpResponse:
         whose = "Your till" if obj.clerk_id == request.user.pk else f"The till of {obj.clerk}"
         messages.success(request, f"{whose} is closed. Difference: {difference_text(obj)}.")
-        return HttpResponseRedirect(page_of(obj))
+        return HttpResponseRedirect(till_url(obj))

@@ -12,7 +12,7 @@ from booking.services.money.refunds import COUNTER
 from booking.services.money.sums import rounded, sum_of_order, total_of
 
 # The worker has given up a refund by then.
-LONG = timedelta(days=1)
+OVERDUE_AFTER = timedelta(days=1)
 # An event that changed nothing is reported for this time.
 KEEP_EVENTS = timedelta(days=30)
 
@@ -65,13 +65,13 @@ def _wrong_refunds() -> Iterator[str]:
 def _refunds_that_take_long() -> Iterator[str]:
     """Yield refunds that the provider has not carried out; a refund at the counter waits for the customer."""
     unfinished = Refund.objects.exclude(status=Refund.Status.DONE).exclude(provider=COUNTER)
-    for refund in unfinished.filter(created_at__lt=Now() - LONG).order_by("pk").iterator():
+    for refund in unfinished.filter(created_at__lt=Now() - OVERDUE_AFTER).order_by("pk").iterator():
         yield f"{_name(refund)} is {refund.status} for more than a day"
 
 
 def _payments_that_take_long() -> Iterator[str]:
     """Yield payments about which `cleanup` got no answer of the provider."""
-    pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lt=Now() - 2 * LONG)
+    pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lt=Now() - 2 * OVERDUE_AFTER)
     for payment in pending.order_by("pk").iterator():
         yield f"{_name(payment)} is pending for more than two days"
 

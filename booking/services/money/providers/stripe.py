@@ -53,7 +53,7 @@ REFUND_KINDS = {
     "failed": EventKind.REFUND_FAILED,
     "canceled": EventKind.REFUND_FAILED,
 }
-STORED = ("id", "status", "amount", "currency", "metadata", "failure_reason")
+PAYLOAD_FIELDS = ("id", "status", "amount", "currency", "metadata", "failure_reason")
 # The header of an answer that Stripe repeats for an idempotency key.
 REPEATED = "Idempotent-Replayed"
 # These answers would be the same again.
@@ -170,7 +170,7 @@ def _read_event(event: dict[str, Any]) -> Event | None:
     common = {
         "id": event["id"],
         # Not as a whole: it may have the client's secret and the customer's address.
-        "payload": json.dumps({"type": event["type"]} | {name: reported.get(name) for name in STORED}),
+        "payload": json.dumps({"type": event["type"]} | {name: reported.get(name) for name in PAYLOAD_FIELDS}),
         "payment_id": int(metadata["payment"]),
         "reference": metadata["order"],
         "currency": currency,

@@ -71,7 +71,7 @@ class _Worker:
 
 
 class _Loop:
-    """The methods of an event loop that granian calls when a future is done; they run the callback at once."""
+    """The methods of an event loop that granian calls when a future is done; they run the callback immediately."""
 
     def call_soon(self, callback: Callable[..., Any], *arguments: Any, **_: Any) -> None:
         callback(*arguments)

@@ -93,7 +93,7 @@ class PaymentForm(forms.Form):
 
 
 class SellPaidSeatsForm(SellSeatsForm, PaymentForm):
-    """A sale that is paid at once."""
+    """A sale that is paid in the same transaction."""
 
 
 class BlockSeatsForm(ChosenSeatsForm):

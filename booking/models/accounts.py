@@ -112,7 +112,7 @@ class User(Folding, LoadsQuickly, AbstractUser):
 
     def _replace_hash(self, raw_password: str) -> None:
         old, self.password = self.password, make_password(raw_password)
-        # Race: the password was changed since this user was loaded; the new hash is kept.
+        # Race: the password was changed since this user was loaded; the new hash stays.
         User.objects.filter(pk=self.pk, password=old).update(password=self.password)
 
     def _get_session_auth_hash(self, secret: str | None = None) -> str:

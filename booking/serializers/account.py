@@ -25,7 +25,7 @@ SIGNED_OUT = "Signed out."
 
 
 class PasswordField(serializers.CharField):
-    """A password, with leading and trailing spaces kept."""
+    """A password; leading and trailing spaces are part of it."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(

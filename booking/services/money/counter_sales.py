@@ -1,4 +1,4 @@
-"""Sales at the counter that are paid at once: seats and payment are stored together, or neither."""
+"""Sales at the counter that are paid in the same transaction: seats and payment are stored together, or neither."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Changes of an order by staff: its contact, its ticket types, and splitting it.
 
 Each change locks the show, as sales do, and writes an entry of the admin's history of the order. The entries contain no
-personal data, because they are kept for longer.
+personal data, because they are stored for longer.
 """
 
 from collections.abc import Mapping, Sequence

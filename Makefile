@@ -15,8 +15,8 @@
 # make bench-reports  measures the staff's pages with a million bookings (BENCH=--tiny to try it out)
 # make profile      draws where a booking's time goes: docs/images/profile.svg
 # make lint         format, rules, types, flaws, migrations, deployment
-# make audit-dependencies  asks for known flaws of what is pinned; needs the network
-# make format       what of that can be mended by itself
+# make audit-dependencies  checks the pinned versions for known vulnerabilities; needs the network
+# make format       fixes what ruff can fix
 # make screenshot   takes the README's pictures of a service that `make run` started
 # make lock         pins the newest versions that requirements*.in allow
 PORT ?= 8000

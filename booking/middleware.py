@@ -113,7 +113,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         return refused(request, 431, detail, "headers_too_large")
     # With a length too, the request may be two requests for a proxy (RFC 9112, section 6.1).
     if "HTTP_TRANSFER_ENCODING" in meta:
-        return refused(request, 411, "Say with Content-Length how long the body is.", "length_required")
+        return refused(request, 411, "The header Content-Length is required.", "length_required")
     if meta.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         return refused(request, 415, "Send the body without a Content-Encoding.", "unsupported_media_type")
     if _is_unreadable(request) or not has_valid_length(meta):

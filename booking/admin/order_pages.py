@@ -258,7 +258,7 @@ class OrderPages(CancelQuestion):
                 }
                 for change in changes
             ],
-            # Another ticket type of somebody who is in is nothing special.
+            # Only moves need the warning.
             "admitted": services.admitted_bookings(bookings=moved),
             "difference": _signed(difference),
             "was_total": represent_amount(total),

@@ -25,7 +25,7 @@ SEARCHES = ("q", "term")
 LEFT_OUT = "The address had values that are not understood. They were left out."
 TOO_LONG = f"The search text is longer than {MAX_SEARCH_LENGTH} characters. It was left out."
 # SQLite reports these in the same way as an unavailable database.
-MEANT_ERRORS = ("user-defined function", "Expression tree", "too many SQL variables")
+QUERY_STRING_ERRORS = ("user-defined function", "Expression tree", "too many SQL variables")
 
 View = Callable[..., HttpResponseBase]
 _admin_view = admin.site.admin_view
@@ -74,7 +74,7 @@ def _has_bad_filters(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _is_outage(error: Exception) -> bool:
-    return services.is_transient_error(error) and not any(text in str(error) for text in MEANT_ERRORS)
+    return services.is_transient_error(error) and not any(text in str(error) for text in QUERY_STRING_ERRORS)
 
 
 admin.site.admin_view = admin_view  # type: ignore[method-assign, assignment]

@@ -110,8 +110,8 @@ def period_view(
 ) -> HttpResponse:
     """Return the page of a report on a period, or one of its `tables` as CSV.
 
-    `read` returns the report of `first_day` and `last_day`; `prefix` begins the names of the files. `rows` returns what
-    the page has in parts.
+    `read` returns the report of `first_day` and `last_day`; `prefix` begins the names of the files. `rows` returns the
+    rows that the page paginates.
     """
     if not model_admin.has_view_permission(request):
         raise PermissionDenied

@@ -52,7 +52,7 @@ class ReceiptContent:
 def read_receipt(*, order: Order) -> ReceiptContent | None:
     """Return the content of the order's receipt, or None if none was issued.
 
-    A receipt of a version that did not store its content says what is true now.
+    A receipt without stored content is computed from the current rows.
     """
     receipt = Receipt.objects.filter(show=order.show_id, reference=order.reference).first()
     if receipt is None:

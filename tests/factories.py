@@ -22,7 +22,7 @@ from booking.models import (
     TicketType,
     User,
     full_rows,
-    normalise,
+    read_layout,
 )
 from booking.services import plan_of_layout, set_plan
 
@@ -42,7 +42,7 @@ def make_movie(**fields: Any) -> Movie:
 
 
 def make_plan(layout: str) -> SeatPlan:
-    return SeatPlan.of_layout(normalise(layout))
+    return SeatPlan.of_layout(str(read_layout(layout)))
 
 
 def redraw(screen: Screen, layout: str) -> Screen:

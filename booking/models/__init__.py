@@ -29,7 +29,6 @@ from booking.models.layouts import (
     Seat,
     changed_labels,
     full_rows,
-    normalise,
     parse,
     read_layout,
 )
@@ -94,7 +93,6 @@ __all__ = [
     "full_rows",
     "hall_of_plan",
     "new_reference",
-    "normalise",
     "parse",
     "prices_of_list",
     "read_layout",

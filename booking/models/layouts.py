@@ -241,11 +241,6 @@ def read_layout(text: str, codes: Collection[str] | None = None) -> Layout:
     return Layout(tuple(lines), margin)
 
 
-def normalise(text: str, codes: Collection[str] | None = None) -> str:
-    """Return the canonical form of a layout. Raises LayoutError."""
-    return str(read_layout(text, codes))
-
-
 def _check_size(cells: str, used: Mapping[str, int], total: int, line: int, column: int) -> None:
     """`used` has the lines of the rows before this one, `total` is the number of seats up to the end of this one."""
     seats = [offset for offset, cell in enumerate(cells) if cell != GAP]
@@ -292,7 +287,7 @@ def _check_cells(cells: str, codes: Collection[str] | None, line: int, column: i
 
 
 def parse(layout: str, *, accessible: Collection[str] = (), paired: Collection[str] = ()) -> Hall:
-    """Return the hall of a canonical layout, as `normalise` returns it.
+    """Return the hall of a canonical layout: the text of a Layout.
 
     `accessible` and `paired` are the codes of the categories whose seats are accessible or sold in pairs.
     """

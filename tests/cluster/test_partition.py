@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from deploy.cluster.network import Namespaces
+from tests.cluster.namespaces import Namespaces
 from tests.cluster.site import BASE_PORT, open_site, settle
 
 pytestmark = [

@@ -8,14 +8,14 @@ from random import Random
 
 import pytest
 
-from booking.models.layouts import normalise, parse
+from booking.models.layouts import parse, read_layout
 from booking.services.seats.seating import best_seats, largest_block, nearest_block
 
 
 def read(drawing):
     """Return the hall and the taken seats."""
     seats = filter(str.isalpha, drawing)
-    hall = parse(normalise(drawing.upper().replace(" ", "\n")), accessible="WV", paired="LV")
+    hall = parse(str(read_layout(drawing.upper().replace(" ", "\n"))), accessible="WV", paired="LV")
     return hall, [number for number, seat in enumerate(seats, start=1) if seat.islower()]
 
 

@@ -10,7 +10,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.db import IntegrityError
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import Form, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -123,6 +123,11 @@ class ValidSelectionMixin(admin.ModelAdmin):
             return super().response_action(request, *args, **kwargs)
         messages.error(request, "The selected items are not in this list.")
         return None
+
+
+def errors_text(form: Form) -> str:
+    """Return the errors of all fields as one text."""
+    return " ".join(str(error) for errors in form.errors.values() for error in errors)
 
 
 def counted(number: int, noun: str) -> str:

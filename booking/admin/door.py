@@ -23,6 +23,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
+from booking.admin.common import errors_text
 from booking.admin.door_forms import PictureForm, ScanForm, UndoForm
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import POSITIVE_ID, CheckIn, User
@@ -199,8 +200,8 @@ class DoorPage(admin.ModelAdmin):
         form_class, act = ACTIONS[name]
         form = form_class(request.POST, request.FILES)
         if not form.is_valid():
-            detail = " ".join(str(error) for errors in form.errors.values() for error in errors)
-            return JsonResponse({"ok": False, "code": "invalid", "detail": detail, "advice": ""}, status=400)
+            refused = {"ok": False, "code": "invalid", "detail": errors_text(form), "advice": ""}
+            return JsonResponse(refused, status=400)
         try:
             return JsonResponse(act(request, show_id, form.cleaned_data))
         except services.Refusal as refusal:

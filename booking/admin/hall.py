@@ -22,7 +22,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import customer_of, customer_text, limit_notice, orders_text
+from booking.admin.common import customer_of, customer_text, errors_text, limit_notice, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -340,7 +340,7 @@ class HallAdmin(admin.ModelAdmin):
         form_class, act = ACTIONS[name]
         form = form_class(request.POST, show=show)
         if not form.is_valid():
-            return 400, {"detail": " ".join(str(error) for errors in form.errors.values() for error in errors)}
+            return 400, {"detail": errors_text(form)}
         try:
             return 200, act(request, show, form.cleaned_data)
         except services.OtherPrice as refusal:

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_POST
 from booking import services
 from booking.admin.booking_page import print_page
 from booking.admin.cancelling import CancelForm, CancelQuestion
-from booking.admin.common import customer_text
+from booking.admin.common import customer_text, errors_text
 from booking.admin.hall_forms import SeenSeatsField
 from booking.admin.order_forms import MoveSeatForm, TicketTypesForm, TotalForm, ticket_text
 from booking.models import Booking, Order, User, represent_amount
@@ -70,10 +70,6 @@ def _signed(amount: Decimal) -> str:
     # With a minus, which is as wide as the plus.
     sign = "+" if amount > 0 else "\u2212" if amount < 0 else ""
     return f"{sign}{represent_amount(abs(amount))}"
-
-
-def errors_text(form: forms.Form) -> str:
-    return " ".join(str(error) for errors in form.errors.values() for error in errors)
 
 
 class OrderPages(CancelQuestion):

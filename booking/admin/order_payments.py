@@ -16,9 +16,10 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from booking import services
+from booking.admin.common import errors_text
 from booking.admin.hall_forms import PaymentForm
 from booking.admin.money import may_see_payments, may_see_refunds
-from booking.admin.order_pages import OrderPages, amounts_of, errors_text, order_url
+from booking.admin.order_pages import OrderPages, amounts_of, order_url
 from booking.admin.refunds import steps_of
 from booking.models import MONEY, Order, Payment, Refund, User, represent_amount
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -11,9 +11,10 @@ from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import Form, ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import get_conditional_response, set_response_etag
 
 from booking import services
 from booking.admin.time_fields import LOCAL_TIMES
@@ -128,6 +129,13 @@ class ValidSelectionMixin(admin.ModelAdmin):
 def errors_text(form: Form) -> str:
     """Return the errors of all fields as one text."""
     return " ".join(str(error) for errors in form.errors.values() for error in errors)
+
+
+def conditional_json(request: HttpRequest, data: dict[str, Any]) -> HttpResponse:
+    """Return the data as JSON, or status 304 if the client already has it, according to If-None-Match."""
+    response = JsonResponse(data)
+    set_response_etag(response)
+    return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
 
 
 def counted(number: int, noun: str) -> str:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, cast
 
 from django.contrib import admin
@@ -18,12 +17,10 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
-from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import errors_text
+from booking.admin.common import conditional_json, errors_text
 from booking.admin.door_forms import PictureForm, ScanForm, UndoForm
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import POSITIVE_ID, CheckIn, User
@@ -186,11 +183,9 @@ class DoorPage(admin.ModelAdmin):
         """Return the list of the door, or status 304 if it still has the ETag in If-None-Match."""
         show_id = _show_id(request, object_id)
         try:
-            response = JsonResponse(_door(request, show_id))
+            return conditional_json(request, _door(request, show_id))
         except services.NotFound as refusal:
             return _refused(refusal)
-        response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])
-        return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
 
     def door_action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Admits, undoes an admission or reads a picture."""

@@ -6,7 +6,6 @@ hall. Changes of taken seats contain what the page showed of them, and are refus
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Any, cast
 
 from django.conf import settings
@@ -16,13 +15,11 @@ from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
 from django.utils.decorators import method_decorator
-from django.utils.http import quote_etag
 from django.views.decorators.http import require_GET, require_POST
 
 from booking import services
-from booking.admin.common import customer_of, customer_text, errors_text, limit_notice, orders_text
+from booking.admin.common import conditional_json, customer_of, customer_text, errors_text, limit_notice, orders_text
 from booking.admin.hall_forms import (
     STATE_NAMES,
     BlockSeatsForm,
@@ -311,9 +308,7 @@ class HallAdmin(admin.ModelAdmin):
         show = self._show(request, object_id)
         if not isinstance(show, Show):
             return show
-        response = JsonResponse(self._hall_for(request, show))
-        response["ETag"] = quote_etag(sha256(response.content).hexdigest()[:32])
-        return cast(HttpResponse, get_conditional_response(request, response["ETag"], response=response))
+        return conditional_json(request, self._hall_for(request, show))
 
     @method_decorator(require_POST)
     def action_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:

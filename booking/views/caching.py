@@ -1,4 +1,4 @@
-"""Responses about the catalogue, which are the same for everybody: cached, conditional and compressed."""
+"""Conditional responses. Those about the catalogue are the same for everybody, so they are cached and compressed."""
 
 import gzip
 import re
@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from booking import services
 from booking.infrastructure.catalogue_cache import CachedResponse
@@ -23,10 +24,27 @@ MIN_COMPRESSED_BYTES = 1000
 GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[^,]*)?(?:,|$)", re.IGNORECASE)
 
 
+def etag_of(content: bytes) -> str:
+    """Return a strong ETag for the content."""
+    return f'"{sha256(content).hexdigest()[:32]}"'
+
+
 def has_etag(request: HttpRequest | Request, etag: str) -> bool:
     """Return whether the client already has the response with this ETag."""
     known = {tag.removeprefix("W/") for tag in parse_etags(request.META.get("HTTP_IF_NONE_MATCH", ""))}
     return bool(known & {etag, "*"})
+
+
+def private_response(request: Request, version: tuple[Any, ...], represent: Callable[[], Any]) -> Response:
+    """Return the data that `represent` returns, or status 304 if the client already has this version of them.
+
+    Only the client may store it, and has to revalidate.
+    """
+    etag = etag_of(repr(version).encode())
+    response = Response(status=304) if has_etag(request, etag) else Response(represent())
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response
 
 
 def catalogue_response(request: HttpRequest | Request, content: bytes) -> HttpResponse:
@@ -34,7 +52,7 @@ def catalogue_response(request: HttpRequest | Request, content: bytes) -> HttpRe
 
     It is compressed if the client accepts gzip. This reveals nothing, because the content has no secrets.
     """
-    etag = f'"{sha256(content).hexdigest()[:32]}"'
+    etag = etag_of(content)
     if has_etag(request, etag):
         response = HttpResponse(status=304, content_type="application/json")
     elif len(content) >= MIN_COMPRESSED_BYTES and GZIP.search(request.META.get("HTTP_ACCEPT_ENCODING", "")):

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import method_decorator
-from rest_framework import status, viewsets
+from rest_framework import viewsets
 from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,7 +30,7 @@ from booking.serializers import (
     represent_seat_map,
     represent_seat_plan,
 )
-from booking.views.caching import cached, catalogue_response, has_etag
+from booking.views.caching import cached, catalogue_response, private_response
 from booking.views.common import Public
 from booking.views.errors import TOKEN_REFUSALS
 from booking.views.openapi import operation
@@ -193,12 +193,7 @@ class SeatMapView(APIView):
     def get(self, request: Request, pk: str) -> Response:
         user = request.user if request.user.is_authenticated else None
         seat_map = services.read_seat_map(show_id=int(pk), now=timezone.now(), user=user)
-        if has_etag(request, seat_map.etag):
-            response = Response(status=status.HTTP_304_NOT_MODIFIED)
-        else:
-            response = Response(represent_seat_map(seat_map))
-        response["ETag"] = seat_map.etag
-        # Only the caller may cache it, because it contains their own seats, and must revalidate each time.
-        response["Cache-Control"] = "private, no-cache"
+        # Private, because it contains the caller's own seats.
+        response = private_response(request, seat_map.version, lambda: represent_seat_map(seat_map))
         patch_vary_headers(response, ["Authorization"])
         return response

@@ -19,7 +19,7 @@ from booking.serializers import (
     represent_door_list,
 )
 from booking.throttling import DoorThrottle
-from booking.views.caching import has_etag
+from booking.views.caching import private_response
 from booking.views.common import account, created, validated
 from booking.views.errors import Documented
 from booking.views.openapi import operation
@@ -79,11 +79,7 @@ class CheckInsView(DoorView):
     )
     def get(self, request: Request, pk: str) -> Response:
         door_list = services.read_door_list(show_id=int(pk), by=account(request), now=timezone.now())
-        known = has_etag(request, door_list.etag)
-        response = Response(status=304) if known else Response(represent_door_list(door_list))
-        response["ETag"] = door_list.etag
-        response["Cache-Control"] = "private, no-cache"
-        return response
+        return private_response(request, door_list.version, lambda: represent_door_list(door_list))
 
 
 class UndoCheckInView(DoorView):

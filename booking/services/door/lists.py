@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
-from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from booking.models import Booking, CheckIn, Show, User
 from booking.services.door.access import door_day, find_door_show
@@ -33,11 +31,10 @@ class DoorList:
     show: Show
     seats: list[DoorSeat]
 
-    @cached_property
-    def etag(self) -> str:
-        """A hash of the list, for the ETag header."""
-        parts = (self.show.pk, self.show.starts_at, self.seats)
-        return f'"{sha256(repr(parts).encode()).hexdigest()[:32]}"'
+    @property
+    def version(self) -> tuple[Any, ...]:
+        """All data that the list is made of: equal versions are equal lists."""
+        return (self.show.pk, self.show.starts_at, self.seats)
 
     @property
     def opens_at(self) -> datetime:

@@ -1,11 +1,10 @@
 """The unavailable seats of a show."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, F, OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -40,11 +39,10 @@ class SeatMap:
         return 0 if self.show.is_cancelled else self.show.total_seats - len(self.taken)
 
     @property
-    def etag(self) -> str:
-        """A hash of the map, for the ETag header."""
+    def version(self) -> tuple[Any, ...]:
+        """All data that the map is made of: equal versions are equal maps."""
         show = self.show
-        parts = (show.pk, show.plan_id, show.total_seats, show.starts_at, show.cancelled_at, self.taken)
-        return f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'
+        return (show.pk, show.plan_id, show.total_seats, show.starts_at, show.cancelled_at, self.taken)
 
     def seat(self, seat_number: int) -> Seat:
         """Return the seat; one that is outside the plan, which `audit` reports, has no category."""

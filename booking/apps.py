@@ -24,8 +24,8 @@ class BookingConfig(AppConfig):
 
     def prepare_to_serve(self) -> None:
         """Does work that the first request of a worker would otherwise have to wait for."""
+        from booking import services
         from booking.infrastructure.statements import Statement
-        from booking.services.money.providers import load_providers
 
         Statement.compile_all()
-        load_providers()
+        services.load_providers()

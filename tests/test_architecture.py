@@ -1,9 +1,12 @@
 """Imports go one way: from views and admin to services to models, and from booking to movieticket."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from booking import services
 
 ROOT = Path(__file__).parent.parent
 # Forbidden imports by package.
@@ -65,6 +68,21 @@ def wrong_imports(package):
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_go_one_way(package):
     assert set(wrong_imports(package)) == set()
+
+
+def used_services():
+    """Yield the names of `booking.services` that the rest of `booking` imports or uses as attributes."""
+    for path in (ROOT / "booking").rglob("*.py"):
+        if ROOT / "booking" / "services" in path.parents:
+            continue
+        source = path.read_text()
+        yield from (name for name in imports(source) if name.startswith("booking.services."))
+        attributes = (ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
+        yield from (f"booking.{name}" for name in attributes if re.fullmatch(r"services\.\w+", name))
+
+
+def test_services_are_imported_from_their_package_and_each_is_used():
+    assert set(used_services()) == {f"booking.services.{name}" for name in services.__all__}
 
 
 def test_every_form_of_an_import_is_found():

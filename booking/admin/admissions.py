@@ -9,25 +9,25 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from booking import services
 from booking.admin.reports import Row, period_view
-from booking.services.door.reports import AdmissionsReport, read_admissions
 from movieticket.deadline import with_staff_deadline
 
 
-def _shows(report: AdmissionsReport) -> Iterable[Row]:
+def _shows(report: services.AdmissionsReport) -> Iterable[Row]:
     yield ["day", "start", "movie", "screen", "sold", "admitted", "no-shows"]
     for show in report.shows:
         start = timezone.localtime(show.starts_at)
         yield [start.date(), f"{start:%H:%M}", show.movie, show.screen, show.sold, show.admitted, show.no_shows]
 
 
-def _quarters(report: AdmissionsReport) -> Iterable[Row]:
+def _quarters(report: services.AdmissionsReport) -> Iterable[Row]:
     yield ["quarter of an hour from", "admitted"]
     for quarter in report.quarters:
         yield [f"{quarter.begin:%H:%M}", quarter.admitted]
 
 
-TABLES: dict[str, Callable[[AdmissionsReport], Iterable[Row]]] = {"shows": _shows, "quarters": _quarters}
+TABLES: dict[str, Callable[[services.AdmissionsReport], Iterable[Row]]] = {"shows": _shows, "quarters": _quarters}
 
 
 class AdmissionsPage(admin.ModelAdmin):
@@ -47,7 +47,7 @@ class AdmissionsPage(admin.ModelAdmin):
             self,
             request,
             table,
-            read=partial(read_admissions, now=timezone.now()),
+            read=partial(services.read_admissions, now=timezone.now()),
             tables=TABLES,
             context=lambda _report: {},
             title="Admissions",

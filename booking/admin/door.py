@@ -24,7 +24,6 @@ from booking.admin.common import conditional_json, errors_text
 from booking.admin.door_forms import PictureForm, ScanForm, UndoForm
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import POSITIVE_ID, CheckIn, User
-from booking.services.door.barcodes import can_read_pictures, read_qr_codes
 
 # Only this page uses the camera.
 PERMISSIONS_POLICY = "camera=(self), geolocation=(), microphone=(), payment=(), usb=()"
@@ -121,7 +120,7 @@ def _undo(request: HttpRequest, show_id: int, data: dict[str, Any]) -> dict[str,
 
 
 def _read_picture(_request: HttpRequest, _show_id: int, data: dict[str, Any]) -> dict[str, Any]:
-    return {"ok": True, "texts": read_qr_codes(pixels=data["pixels"], width=data["width"])}
+    return {"ok": True, "texts": services.read_qr_codes(pixels=data["pixels"], width=data["width"])}
 
 
 ACTIONS: dict[str, tuple[type[Form], Action]] = {
@@ -173,7 +172,7 @@ class DoorPage(admin.ModelAdmin):
             "show": show,
             "urls": urls,
             "advice": json.dumps(ADVICE),
-            "can_read_pictures": can_read_pictures(),
+            "can_read_pictures": services.can_read_pictures(),
         }
         response = TemplateResponse(request, "admin/booking/show/door.html", context)
         response["Permissions-Policy"] = PERMISSIONS_POLICY

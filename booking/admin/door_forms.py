@@ -8,7 +8,6 @@ from django import forms
 from booking import services
 from booking.models import LARGEST_REQUESTED_ID
 from booking.paths import REFERENCE
-from booking.services.door.barcodes import MAX_PIXELS
 
 # A reference, and the label of a seat.
 TYPED = re.compile(rf"({REFERENCE})(?:[\s,]+(\S{{1,12}}))?", re.IGNORECASE)
@@ -51,5 +50,5 @@ class PictureForm(forms.Form):
 
     def clean_pixels(self) -> bytes:
         # The service refuses a picture that is larger than it may be.
-        pixels: bytes = self.cleaned_data["pixels"].read(MAX_PIXELS + 1)
+        pixels: bytes = self.cleaned_data["pixels"].read(services.MAX_PIXELS + 1)
         return pixels

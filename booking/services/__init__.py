@@ -1,4 +1,4 @@
-"""The business rules: every service that changes an account, a movie, a show or a booking."""
+"""The public services. Views, admin, tasks and commands import them from here and nowhere else."""
 
 from booking.services.accounts.accounts import change_password, find_account, sign_up, update_email
 from booking.services.accounts.deletion import StaffAccount, delete_account
@@ -19,9 +19,11 @@ from booking.services.accounts.password_reset import (
 )
 from booking.services.accounts.personal_data import EXPORTED, export_account
 from booking.services.accounts.sessions import refresh_session, revoke_all_sessions, revoke_session
+from booking.services.audit import find_breaches
 from booking.services.cleanup import clean_up
 from booking.services.door.access import sees_all_doors
 from booking.services.door.admitted import SeatAdmitted, admitted_bookings
+from booking.services.door.barcodes import MAX_PIXELS, can_read_pictures, read_qr_codes
 from booking.services.door.check_ins import (
     MAX_SCAN_LENGTH,
     NONCE_PATTERN,
@@ -50,16 +52,16 @@ from booking.services.door.issue import (
 from booking.services.door.lists import (
     DOOR_STATES,
     DoorList,
-    DoorShow,
     RecentScan,
     read_door_list,
     read_door_shows,
     read_recent_scans,
 )
-from booking.services.door.tickets import TicketInvalid, public_keys, read_ticket, sign_ticket, ticket_path, ticket_url
+from booking.services.door.reports import AdmissionsReport, read_admissions
+from booking.services.door.tickets import TicketInvalid, public_keys, sign_ticket, ticket_path, ticket_url
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order, find_mailed_order_to_pay
-from booking.services.mail.outbox import Mail, Reach, count_reachable, report_payment, report_refund
+from booking.services.mail.outbox import Mail, Reach, count_reachable
 from booking.services.mail.sending import address_of, send_order_mail
 from booking.services.money.amounts import (
     NO_MONEY,
@@ -70,7 +72,7 @@ from booking.services.money.amounts import (
     read_money,
     read_order_money,
 )
-from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
+from booking.services.money.counter_sales import sell_and_take_payment
 from booking.services.money.payments import (
     NothingDue,
     PaymentFailed,
@@ -81,10 +83,11 @@ from booking.services.money.payments import (
     receive_event,
     record_payment,
 )
-from booking.services.money.providers import has_payment_page
+from booking.services.money.providers import has_payment_page, load_providers
+from booking.services.money.providers.demo import make_demo_event, read_demo_token
 from booking.services.money.receipt_files import receipt_pdf
-from booking.services.money.receipt_lines import METHODS, ReceiptLines, tax_contained
-from booking.services.money.receipts import ReceiptContent, issue_receipt, read_receipt
+from booking.services.money.receipt_lines import METHODS
+from booking.services.money.receipts import issue_receipt, read_receipt
 from booking.services.money.refunds import (
     COUNTER,
     PAID_OUT_BY_STAFF,
@@ -94,15 +97,12 @@ from booking.services.money.refunds import (
     find_refunds_under_way,
     pay_out_refund,
     payout_method,
-    refund_overpaid,
     retry_refund,
-    settle_refund,
 )
 from booking.services.money.report import MoneyLine, MoneyReport, read_money_report
 from booking.services.money.return_urls import check_return_url
 from booking.services.money.tills import (
     MAX_CASH,
-    TillLine,
     close_left_till,
     close_till,
     expected_cash,
@@ -111,21 +111,13 @@ from booking.services.money.tills import (
     open_till,
     read_till,
 )
-from booking.services.programme.copies import Copy, add_copies, preview_copies
-from booking.services.programme.local_time import (
-    LocalTimeTwice,
-    day_bounds,
-    find_offsets,
-    offset_of,
-    read_local_time,
-    start_of,
-)
+from booking.services.programme.copies import add_copies, preview_copies
+from booking.services.programme.local_time import day_bounds, find_offsets, offset_of, read_local_time, start_of
 from booking.services.programme.movie_cells import DateOrder
 from booking.services.programme.movie_files import REQUIRED_COLUMNS as IMPORT_COLUMNS
 from booking.services.programme.movie_files import DateOrderUnclear
 from booking.services.programme.movies import (
     ImportReport,
-    expired_uploads,
     find_movie_upload,
     import_movie_upload,
     import_movies,
@@ -151,7 +143,6 @@ from booking.services.programme.seat_plans import (
     Drawing,
     InvalidLayout,
     PlanSwitch,
-    SeatsDiffer,
     check_layout,
     draw_layout,
     plan_of_layout,
@@ -165,9 +156,7 @@ from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusa
 from booking.services.reports import (
     NIGHT,
     Line,
-    Programme,
     Report,
-    Sales,
     ShowFigures,
     TakingsLine,
     read_day,
@@ -186,7 +175,7 @@ from booking.services.seats.cancellations import (
     why_not_cancellable,
 )
 from booking.services.seats.facts import Action, Contact
-from booking.services.seats.holds import count_holds, hold_seats, release_expired_holds
+from booking.services.seats.holds import count_holds, hold_seats
 from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.seats.moves import OtherPrice, move_booking, move_bookings
 from booking.services.seats.order_changes import (
@@ -199,7 +188,6 @@ from booking.services.seats.order_changes import (
 )
 from booking.services.seats.orders import orders_of, read_bookings, read_names
 from booking.services.seats.prices import (
-    PriceChanged,
     UnknownTicketType,
     give_lowest_prices,
     read_prices,
@@ -207,10 +195,9 @@ from booking.services.seats.prices import (
 )
 from booking.services.seats.rules import refusals_for
 from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted, why_not_on_sale
-from booking.services.seats.rules.seats import SeatTaken
-from booking.services.seats.seat_limit import ExceededLimit, find_exceeded_limit
+from booking.services.seats.seat_limit import find_exceeded_limit
 from booking.services.seats.seat_map import SeatMap, TakenSeat, count_taken_seats, read_seat_map, read_taken_seats
-from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
+from booking.services.seats.seen_seats import SeenSeat
 from booking.services.transactions import is_transient_error, lock_account, lock_instance
 
 __all__ = [
@@ -220,6 +207,7 @@ __all__ = [
     "EXPORTED",
     "IMPORT_COLUMNS",
     "MAX_CASH",
+    "MAX_PIXELS",
     "MAX_SCAN_LENGTH",
     "METHODS",
     "NIGHT",
@@ -227,19 +215,17 @@ __all__ = [
     "NO_MONEY",
     "PAID_OUT_BY_STAFF",
     "Action",
+    "AdmissionsReport",
     "AlreadyCancelled",
     "AlreadyCheckedIn",
     "Amounts",
     "Busy",
     "Claims",
     "Contact",
-    "Copy",
     "DateOrder",
     "DateOrderUnclear",
     "DoorList",
-    "DoorShow",
     "Drawing",
-    "ExceededLimit",
     "IdempotencyKeyReused",
     "IdempotentRequest",
     "ImportReport",
@@ -249,7 +235,6 @@ __all__ = [
     "Letter",
     "LimitState",
     "Line",
-    "LocalTimeTwice",
     "Mail",
     "MoneyLine",
     "MoneyReport",
@@ -262,27 +247,18 @@ __all__ = [
     "OrderAmounts",
     "OrderMoney",
     "OtherPrice",
-    "PaidSale",
     "PaymentFailed",
     "PlanSwitch",
-    "PriceChanged",
-    "Programme",
     "Reach",
-    "ReceiptContent",
-    "ReceiptLines",
     "RecentScan",
     "RefundEnded",
     "Refusal",
     "Replay",
     "Report",
-    "Sales",
     "Scan",
     "SeatAdmitted",
     "SeatMap",
     "SeatNeeded",
-    "SeatTaken",
-    "SeatsChanged",
-    "SeatsDiffer",
     "SeenSeat",
     "ShowCancelled",
     "ShowFigures",
@@ -298,7 +274,6 @@ __all__ = [
     "TicketChange",
     "TicketInvalid",
     "TicketUnpaid",
-    "TillLine",
     "UnknownTicketType",
     "WrongShow",
     "add_copies",
@@ -312,6 +287,7 @@ __all__ = [
     "book_seats",
     "calculate_amounts",
     "calendar_entry",
+    "can_read_pictures",
     "cancel_booking",
     "cancel_bookings",
     "cancel_mailed_order",
@@ -343,10 +319,10 @@ __all__ = [
     "due_text",
     "enqueue_reset_links",
     "expected_cash",
-    "expired_uploads",
     "export_account",
     "find_account",
     "find_account_and_count",
+    "find_breaches",
     "find_exceeded_limit",
     "find_left_tills",
     "find_linked_ticket",
@@ -368,8 +344,10 @@ __all__ = [
     "import_movies",
     "is_transient_error",
     "issue_receipt",
+    "load_providers",
     "lock_account",
     "lock_instance",
+    "make_demo_event",
     "move_booking",
     "move_bookings",
     "offset_of",
@@ -388,9 +366,11 @@ __all__ = [
     "preview_switch",
     "preview_ticket_types",
     "public_keys",
+    "read_admissions",
     "read_amounts",
     "read_bookings",
     "read_day",
+    "read_demo_token",
     "read_door_list",
     "read_door_shows",
     "read_due",
@@ -402,25 +382,21 @@ __all__ = [
     "read_order_money",
     "read_prices",
     "read_programme",
+    "read_qr_codes",
     "read_receipt",
     "read_recent_scans",
     "read_report",
     "read_sales",
     "read_seat_map",
     "read_taken_seats",
-    "read_ticket",
     "read_ticket_types",
     "read_till",
     "receipt_pdf",
     "receive_event",
     "record_payment",
     "refresh_session",
-    "refund_overpaid",
     "refusals_for",
     "reissue_ticket",
-    "release_expired_holds",
-    "report_payment",
-    "report_refund",
     "request_reset_links",
     "reset_password",
     "retry_refund",
@@ -433,7 +409,6 @@ __all__ = [
     "send_order_mail",
     "send_reset_link",
     "set_plan",
-    "settle_refund",
     "shows_with_list",
     "shows_with_other_plans",
     "sign_ticket",
@@ -442,7 +417,6 @@ __all__ = [
     "start_of",
     "store_movie_upload",
     "switch_plan",
-    "tax_contained",
     "ticket_path",
     "ticket_pdf",
     "ticket_svg",

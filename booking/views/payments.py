@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -16,8 +15,6 @@ from booking import services
 from booking.models import Payment
 from booking.renderers import ApiResponse
 from booking.serializers import PaySerializer, StartedPaymentSerializer, represent_started_payment
-from booking.services.money.providers import demo
-from booking.services.money.providers.base import EventKind
 from booking.views.bookings import LimitedView
 from booking.views.common import Public, account, created, own_address, own_origin, validated
 from booking.views.openapi import operation
@@ -88,8 +85,8 @@ class DemoPaymentPage(TemplateView):
         if "demo" not in settings.PAYMENT_PROVIDERS:
             raise Http404
         try:
-            self.token = signing.loads(kwargs["token"], salt=demo.SALT)
-        except signing.BadSignature:
+            self.token = services.read_demo_token(token=kwargs["token"])
+        except services.NotFound:
             raise Http404 from None
         self.payment = get_object_or_404(Payment.objects.select_related("show__movie"), pk=self.token["payment"])
 
@@ -101,9 +98,7 @@ class DemoPaymentPage(TemplateView):
         action = request.POST.get("action", "")
         if action == "late":
             return self.render_to_response(self.get_context_data(late=True))
-        kind = EventKind.FAILED if action == "decline" else EventKind.PAID
-        body = demo.make_event(self.payment, kind)
+        body, headers = services.make_demo_event(payment=self.payment, is_paid=action != "decline")
         for _ in range(2 if action == "twice" else 1):
-            headers = {demo.SIGNATURE: demo.sign(body)}
             services.receive_event(provider="demo", body=body, headers=headers, now=timezone.now())
         return HttpResponseRedirect(self.token["return_url"])

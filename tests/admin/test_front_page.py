@@ -15,6 +15,7 @@ from booking import services
 from booking.infrastructure.tasks import enqueue, new_task
 from booking.models import User
 from booking.services import open_till
+from booking.services.reports import Sales
 from tests.admin.orders import text_of
 from tests.factories import make_booking, make_movie, make_show
 from tests.staff import staff_with
@@ -105,7 +106,7 @@ def test_a_cancelled_show_is_not_nearly_full():
 
 def test_seats_are_counted_on_the_day_of_their_booking():
     made(NOON - 36.1 * HOUR, NOON - 36 * HOUR, NOON - 12.1 * HOUR, NOON - 12 * HOUR, NOON)
-    assert services.read_sales(now=NOON) == services.Sales(today=2, yesterday=2, yesterday_by_now=1)
+    assert services.read_sales(now=NOON) == Sales(today=2, yesterday=2, yesterday_by_now=1)
 
 
 def test_a_cancelled_seat_is_not_counted_as_sold():

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Booking
+from booking.services.seats.holds import release_expired_holds
 from tests.admin.hall import act, history, hold, seen
 from tests.conftest import signed_in
 from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, undo
@@ -53,7 +54,7 @@ def test_the_history_of_a_booked_hold_lists_both(box_office, show, user):
 def test_an_expired_hold_has_no_user_in_the_history(staff, show, user):
     ended = timezone.now() - timedelta(minutes=1)
     hold(show, user, 1, held_since=ended - timedelta(minutes=10), expires_at=ended)
-    services.release_expired_holds(expired_by=timezone.now())
+    release_expired_holds(expired_by=timezone.now())
     booking = show.bookings.get()
     assert history(staff, show) == [("esha", f"{booking}: Held."), ("", f"{booking}: The hold expired.")]
 

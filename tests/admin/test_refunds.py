@@ -4,7 +4,7 @@ import pytest
 from django_tasks_db.models import DBTaskResult
 
 from booking.models import Order, Refund, User
-from booking.services import settle_refund
+from booking.services.money.refunds import settle_refund
 from tests.admin.orders import page_of, text_of
 from tests.factories import NOW
 from tests.staff import act, page_messages, staff_with

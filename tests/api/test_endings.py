@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.models import Booking
+from booking.services.seats.holds import release_expired_holds
 from tests.factories import make_booking, make_hold, make_show, make_user
 from tests.staff import cancel_as
 
@@ -54,7 +55,7 @@ def test_an_expired_hold_is_cancelled_at_its_end_without_a_user(client, expired)
 
 def test_an_expired_hold_has_the_same_representation_after_its_release(client, expired):
     before = read(client, expired.pk)
-    assert services.release_expired_holds(expired_by=timezone.now()) == 1
+    assert release_expired_holds(expired_by=timezone.now()) == 1
     assert read(client, expired.pk) == before
 
 

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from booking import services
 from booking.infrastructure.tokens import AccessToken
 from booking.models import Booking, full_rows
+from booking.services.seats.holds import release_expired_holds
 from tests.conftest import signed_in
 from tests.factories import NOW, PASSWORD, STARTS_AT, make_block, make_booking, make_hold, make_show, make_user, redraw
 
@@ -297,7 +298,7 @@ def test_the_etag_changes_when_a_hold_expires(anyone, show, monkeypatch):
 def test_the_etag_does_not_change_when_expired_holds_are_released(anyone, show):
     make_hold(show=show, seat_number=9, expires_at=timezone.now() - MINUTE)
     tag = seats_of(anyone, show)["ETag"]
-    services.release_expired_holds(expired_by=timezone.now())
+    release_expired_holds(expired_by=timezone.now())
     assert (seats_of(anyone, show)["ETag"], Booking.objects.get().status) == (tag, "cancelled")
 
 

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from booking import services
 from booking.models import Booking, User
 from booking.services.audit import find_breaches
+from booking.services.seats.holds import release_expired_holds
 from tests.factories import NOW, PASSWORD, make_show, make_user
 from tests.hostile import bounded
 
@@ -238,7 +239,7 @@ class Hall(RuleBasedStateMachine):
 
     @rule()
     def tidy_up(self):
-        services.release_expired_holds(expired_by=self.now)
+        release_expired_holds(expired_by=self.now)
 
     @rule(customer=CUSTOMER)
     def delete(self, customer):

@@ -22,6 +22,7 @@ from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from booking.models import Booking, Order, Payment, Refund, User
 from booking.services.audit import find_breaches
 from booking.services.money.payments import CHECK
+from booking.services.seats.holds import release_expired_holds
 from tests.bank import Bank, Killed, id_of, key_of, report, report_refund
 from tests.conftest import delete_rows, forget_plans
 from tests.factories import NOW, PASSWORD, make_price_list, make_show, make_ticket_type, make_user
@@ -455,7 +456,7 @@ class Cinema(RuleBasedStateMachine):
 
     @rule()
     def tidy_up(self):
-        services.release_expired_holds(expired_by=self.now)
+        release_expired_holds(expired_by=self.now)
 
     @rule(really=st.integers(0, 5))
     def cancel_show(self, really):

@@ -16,8 +16,8 @@ from booking.services import (
     cancel_booking,
     hold_seats,
     move_booking,
-    release_expired_holds,
 )
+from booking.services.seats.holds import release_expired_holds
 from booking.services.seats.rules import NoBlock
 from booking.services.seats.rules.limits import HoldLimitReached, SeatLimitReached
 from booking.services.seats.rules.sale import AlreadyCancelled, ShowCancelled, ShowStarted

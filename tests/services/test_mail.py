@@ -35,14 +35,13 @@ from booking.services import (
     preview_letter,
     record_payment,
     reissue_ticket,
-    report_payment,
-    report_refund,
     sell_and_take_payment,
     sign_ticket,
     ticket_url,
 )
 from booking.services.mail import sending
 from booking.services.mail.links import sign_order
+from booking.services.mail.outbox import report_payment, report_refund
 from booking.services.seats.seen_seats import SeenSeat
 from tests.factories import (
     NOW,

@@ -11,7 +11,6 @@ from booking.models import Booking, Order, User
 from booking.services import (
     Contact,
     NotFound,
-    PriceChanged,
     Refusal,
     ShowStarted,
     UnknownTicketType,
@@ -26,6 +25,7 @@ from booking.services import (
 )
 from booking.services.audit import find_breaches
 from booking.services.seats.order_changes import CustomerHasAccount
+from booking.services.seats.prices import PriceChanged
 from booking.services.seats.rules.orders import NotInOrder, WholeOrder
 from tests.factories import (
     NOW,

@@ -28,7 +28,6 @@ from booking.services import (
     move_booking,
     open_till,
     record_payment,
-    release_expired_holds,
     retry_refund,
     switch_plan,
 )
@@ -36,6 +35,7 @@ from booking.services.money.payments import CHECK, close_old_payments
 from booking.services.money.providers.base import Event, EventKind
 from booking.services.money.refunds import CARRY_OUT
 from booking.services.programme.shows import ShowHasBookings
+from booking.services.seats.holds import release_expired_holds
 from booking.services.seats.rules.amounts import PaymentRequired
 from booking.services.seats.seen_seats import SeenSeat
 from tests.bank import Bank, Killed, ask, balance, book, hold, make_paid_show, pay, refunds, report

@@ -20,9 +20,9 @@ from booking.services import (
     check_payment,
     open_till,
     record_payment,
-    release_expired_holds,
 )
 from booking.services.audit import find_breaches
+from booking.services.seats.holds import release_expired_holds
 from movieticket import admission
 from movieticket.deadline import waiting_at_most
 from tests.bank import Bank, ask, balance, book, hold, make_paid_show, pay, refunds, report

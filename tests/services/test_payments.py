@@ -34,15 +34,14 @@ from booking.services import (
     receive_event,
     record_payment,
     retry_refund,
-    settle_refund,
-    tax_contained,
 )
 from booking.services.money.payments import DueChanged, NotEnoughGiven, UnknownPayment
 from booking.services.money.providers.base import EventRejected, ProviderRefused, ProviderUnavailable
 from booking.services.money.providers.counter import Counter
 from booking.services.money.providers.demo import SIGNATURE, Demo, sign
+from booking.services.money.receipt_lines import tax_contained
 from booking.services.money.receipts import NothingPaid
-from booking.services.money.refunds import AlreadyRefunded
+from booking.services.money.refunds import AlreadyRefunded, settle_refund
 from booking.services.money.tills import NoOpenTill, OtherClerksTill, TillAlreadyOpen, TillClosed
 from booking.services.refusals import InvalidInput, NotFound
 from booking.services.seats.order_changes import OrderPaid, change_ticket_types, split_order

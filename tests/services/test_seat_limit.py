@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from booking import services
-from booking.services import ExceededLimit
+from booking.services.seats.seat_limit import ExceededLimit
 from tests.factories import make_booking, make_hold
 
 

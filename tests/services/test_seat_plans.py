@@ -7,13 +7,13 @@ import pytest
 from booking.models import SeatPlan, Show
 from booking.services import (
     InvalidLayout,
-    SeatsDiffer,
     cancel_show,
     draw_layout,
     preview_switch,
     switch_plan,
 )
 from booking.services.programme.old_rows import complete_old_rows, give_plans
+from booking.services.programme.seat_plans import SeatsDiffer
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from tests.factories import NOW, make_block, make_booking, make_movie, make_screen, make_show, redraw
 

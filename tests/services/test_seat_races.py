@@ -9,6 +9,7 @@ import pytest
 
 from booking import services
 from booking.models import Booking
+from booking.services.seats.holds import release_expired_holds
 from booking.services.seats.rules.sale import AlreadyCancelled
 from booking.services.seats.seating import largest_block
 from tests.conftest import signed_in
@@ -144,7 +145,7 @@ def test_a_hold_that_is_released_while_it_is_booked_is_sold_once():
     def calls_of(show):
         make_hold(user=holder, show=show, seat_number=7, expires_at=END)
         buyers = [book(holder, show, 7, now=END - MOMENT), book(rival, show, 7, now=END)]
-        return [*buyers, partial(outcome, services.release_expired_holds, expired_by=END)]
+        return [*buyers, partial(outcome, release_expired_holds, expired_by=END)]
 
     for show, [*outcomes, tidied] in in_shows(calls_of):
         assert (Counter(outcomes), tidied) == (ONE_WINS, "done")

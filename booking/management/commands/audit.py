@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from booking import services
 from booking.models import Booking, Show
-from booking.services.audit import find_breaches
 
 
 class Command(BaseCommand):
@@ -13,7 +13,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         breaches = 0
-        for breach in find_breaches():
+        for breach in services.find_breaches():
             self.stdout.write(breach)
             breaches += 1
         if breaches:

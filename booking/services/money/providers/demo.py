@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core import signing
 from django.urls import reverse
@@ -11,6 +11,7 @@ from django.utils.crypto import constant_time_compare, get_random_string, salted
 
 from booking.models import Payment, Refund
 from booking.services.money.providers.base import Event, EventKind, EventRejected, StartedPayment
+from booking.services.refusals import NotFound
 
 SALT = "booking.demo-payment"
 SIGNATURE = "Demo-Signature"
@@ -30,6 +31,21 @@ def make_event(payment: Payment, kind: EventKind) -> bytes:
         "currency": payment.currency,
     }
     return json.dumps(event).encode()
+
+
+def make_demo_event(*, payment: Payment, is_paid: bool) -> tuple[bytes, dict[str, str]]:
+    """Return the body and the headers of a new event: the customer has paid, or has not."""
+    body = make_event(payment, EventKind.PAID if is_paid else EventKind.FAILED)
+    return body, {SIGNATURE: sign(body)}
+
+
+def read_demo_token(*, token: str) -> dict[str, Any]:
+    """Return the id of the payment and the `return_url` in the address of the provider's page. Raises NotFound."""
+    try:
+        content: dict[str, Any] = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        raise NotFound from None
+    return content
 
 
 class Demo:

@@ -1,4 +1,4 @@
-"""The tables of README.md equal the code, and the tests that docs/security.md names exist."""
+"""The tables of README.md and docs/operations.md equal the code, and the tests that docs/security.md names exist."""
 
 import ast
 import re
@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.urls import URLResolver, get_resolver, resolve
+from django.utils import timezone
 from django.views.generic.edit import ProcessFormView
 
 from booking import services
@@ -17,6 +18,7 @@ from movieticket.probes import PROBES
 
 ROOT = settings.BASE_DIR
 README = (ROOT / "README.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 SECURITY = (ROOT / "docs" / "security.md").read_text()
 NAMED = sorted(set(re.findall(r"`(test_\w+)`", SECURITY)))
 
@@ -24,10 +26,10 @@ NAMED = sorted(set(re.findall(r"`(test_\w+)`", SECURITY)))
 # --- The README's tables ----------------------------------------------------------------------
 
 
-def table(*header):
-    """Return the rows of the README's table with these headings, as lists of cells."""
+def table(*header, page=README):
+    """Return the rows of the page's table with these headings, as lists of cells."""
     head = f"| {' | '.join(header)} |"
-    [rows] = re.findall(rf"^{re.escape(head)}\n\|[-|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    [rows] = re.findall(rf"^{re.escape(head)}\n\|[-|]+\|\n((?:\|.*\n)+)", page, re.MULTILINE)
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows.splitlines()]
 
 
@@ -163,6 +165,15 @@ def test_each_claim_of_the_security_page_names_a_test():
     rows = re.findall(r"^\| (?!promise|risk|item).*", SECURITY, re.MULTILINE)
     without = [row for row in rows if "`test_" not in row and "**Not met**" not in row and "There " not in row]
     assert without == []
+
+
+# --- The daily cleanup ------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_the_table_of_the_cleanup_has_its_kinds_in_their_order():
+    documented = [kind for kind, _ in table("kind", "what is done", page=OPERATIONS)]
+    assert documented == [kind for kind, _ in services.clean_up(now=timezone.now())]
 
 
 # --- The box office ---------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from booking import services
 
 class Command(BaseCommand):
     help = (
-        "Removes expired idempotency records, rate-limit windows, tokens, sessions and holds, and renews "
-        "outdated search texts of movies. Run it daily."
+        "Removes expired rows, files and contacts, settles pending payments, releases expired holds, and completes "
+        "rows that an earlier version or SQL wrote. Run it daily."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate, pre_migrate
 from django.utils import timezone
 
@@ -29,3 +30,14 @@ class BookingConfig(AppConfig):
 
         Statement.compile_all()
         services.load_providers()
+
+
+class CinemaAdminConfig(AdminConfig):
+    default_site = "booking.admin.site.CinemaSite"
+
+    def ready(self) -> None:
+        # The site is in the package that registers with it. If looking for admin modules imported both, it would be
+        # created twice, and the models registered with the first one.
+        import booking.admin  # noqa: F401
+
+        super().ready()

@@ -76,8 +76,8 @@ CSRF_FAILURE_VIEW = "booking.exception_handler.csrf_failure"
 # --- Application ------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "booking",  # before drf_yasg: it overrides two of its templates
-    "django.contrib.admin",
+    "booking.apps.BookingConfig",  # before drf_yasg: it overrides two of its templates
+    "booking.apps.CinemaAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

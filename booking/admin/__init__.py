@@ -6,12 +6,9 @@ from rest_framework_simplejwt.token_blacklist import admin as token_admin
 from booking.admin import (
     bookings,
     catalogue,
-    front_page,
-    login,
     orders,
     payments,
     prices,
-    query_guard,
     refunds,
     shows,
     tasks,
@@ -21,20 +18,14 @@ from booking.admin import (
 __all__ = [
     "bookings",
     "catalogue",
-    "front_page",
-    "login",
     "orders",
     "payments",
     "prices",
-    "query_guard",
     "refunds",
     "shows",
     "tasks",
     "tills",
 ]
 
-admin.site.site_header = "Cinema"
-admin.site.site_title = "Cinema"
-admin.site.index_title = "Box office and schedule"
 # SimpleJWT registers these on import; they would show the refresh tokens of customers.
 admin.site.unregister([token_admin.BlacklistedToken, token_admin.OutstandingToken])  # type: ignore[attr-defined]

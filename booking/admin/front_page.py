@@ -1,32 +1,27 @@
-"""The admin's index page with today's shows and sales, shows that are nearly full, and the backlog of tasks."""
+"""The figures of the front page: today's shows and sales, shows that are nearly full, and the backlog of tasks."""
 
 from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from booking import services
 from booking.admin.common import counted
-from booking.admin.door import sees_only_the_door
-from booking.admin.tills import sees_all_tills
+from booking.admin.money import sees_all_tills
 from booking.infrastructure.tasks import read_backlog
 from booking.models import Booking, Show, User
 
-_index = admin.site.index
 MINUTE = 60
 # A worker looks for tasks every second, so after this long none runs, or not enough of them.
 LATE_SECONDS = 2 * MINUTE
 
 
-def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Adds the day's figures to the admin's index, as far as the user may view shows and bookings."""
-    if sees_only_the_door(request):
-        return HttpResponseRedirect(reverse("admin:booking_show_doors"))
+def read_figures(request: HttpRequest) -> dict[str, Any]:
+    """Return the figures of the front page that the user may see."""
     now = timezone.now()
     figures: dict[str, Any] = {}
     if _may_view(request, Show):
@@ -41,7 +36,7 @@ def front_page(request: HttpRequest, extra_context: dict[str, Any] | None = None
         figures["sees_all_tills"] = sees_all_tills(request)
     if request.user.has_perm("booking.refund_payment"):
         figures["refunds"] = services.count_unfinished_refunds()
-    return _index(request, figures | (extra_context or {}))
+    return figures
 
 
 def _tasks(now: datetime) -> dict[str, Any]:
@@ -53,7 +48,3 @@ def _tasks(now: datetime) -> dict[str, Any]:
 
 def _may_view(request: HttpRequest, model: type[Model]) -> bool:
     return bool(admin.site.get_model_admin(model).has_view_permission(request))
-
-
-admin.site.index_template = "admin/booking/front_page.html"
-admin.site.index = front_page  # type: ignore[method-assign, assignment]

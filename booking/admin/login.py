@@ -2,20 +2,12 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth import logout
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 
 from booking import services
-from booking.models import User
 from booking.throttling import address_of, set_limit_headers
-
-_login = admin.site.login
-_password_change = admin.site.password_change
 
 
 class LimitedLoginForm(AdminAuthenticationForm):
@@ -39,9 +31,8 @@ class LimitedLoginForm(AdminAuthenticationForm):
         return data
 
 
-def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """The admin's sign-in page, with status 429 if a limit is exceeded."""
-    response = _login(request, extra_context)
+def show_limit(response: HttpResponse) -> HttpResponse:
+    """Adds the state of the limit to the headers of the sign-in page, and status 429 if it is exceeded."""
     form = (getattr(response, "context_data", None) or {}).get("form")
     if form is not None and form.limit_state is not None:
         set_limit_headers(response.headers, form.limit_state)
@@ -49,20 +40,3 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
             response.status_code = 429
             response["Retry-After"] = str(form.limit_state.seconds_left)
     return response
-
-
-def password_change(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """The admin's password page; it locks and reloads the account before saving."""
-    with transaction.atomic():
-        # Race: another request changes or deletes the account.
-        account = services.lock_account(cast(User, request.user).pk) if request.method == "POST" else request.user
-        if account is None:
-            logout(request)
-            return HttpResponseRedirect(reverse("admin:login"))
-        request.user = account
-        return _password_change(request, extra_context)
-
-
-admin.site.login_form = LimitedLoginForm
-admin.site.password_change = password_change  # type: ignore[method-assign, assignment]
-admin.site.login = login  # type: ignore[method-assign]

@@ -26,6 +26,10 @@ def may_see_refunds(request: HttpRequest) -> bool:
     return request.user.has_perm("booking.view_refund") or request.user.has_perm("booking.refund_payment")
 
 
+def sees_all_tills(request: HttpRequest) -> bool:
+    return any(request.user.has_perm(f"booking.{name}_till") for name in ("view", "change"))
+
+
 class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows that the services write; no page changes or deletes them."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,17 +28,13 @@ TOO_LONG = f"The search text is longer than {MAX_SEARCH_LENGTH} characters. It w
 QUERY_STRING_ERRORS = ("user-defined function", "Expression tree", "too many SQL variables")
 
 View = Callable[..., HttpResponseBase]
-_admin_view = admin.site.admin_view
 
 
-def admin_view(view: View, cacheable: bool = False) -> View:
-    """Wraps each page of the admin. The permissions are checked before the guard."""
-    return _admin_view(_guarded(view), cacheable)
+def guarded(view: View) -> View:
+    """Return the view of a page of the admin with the guard."""
 
-
-def _guarded(view: View) -> View:
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.META.get("QUERY_STRING"):
             return view(request, *args, **kwargs)
         if any(len(request.GET.get(name, "")) > MAX_SEARCH_LENGTH for name in SEARCHES):
@@ -58,7 +54,7 @@ def _guarded(view: View) -> View:
             logger.warning("The query string of a page of the admin is not understood.", exc_info=error)
             return _without_query(request, LEFT_OUT)
 
-    return guarded
+    return wrapper
 
 
 def _without_query(request: HttpRequest, message: str) -> HttpResponse:
@@ -75,6 +71,3 @@ def _has_bad_filters(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 def _is_outage(error: Exception) -> bool:
     return services.is_transient_error(error) and not any(text in str(error) for text in QUERY_STRING_ERRORS)
-
-
-admin.site.admin_view = admin_view  # type: ignore[method-assign, assignment]

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from booking import services
 from booking.admin.common import RefusalFormMixin, counted
-from booking.admin.money import may_see_payments
+from booking.admin.money import may_see_payments, sees_all_tills
 from booking.admin.till_forms import CloseLeftTillForm, CloseTillForm, OpenTillForm, TillForm
 from booking.models import Payment, Till, User, represent_amount
 
@@ -34,10 +34,6 @@ def difference_text(till: Till) -> str:
 
 def _own(request: HttpRequest) -> Till | None:
     return services.find_open_till(clerk=cast(User, request.user))
-
-
-def sees_all_tills(request: HttpRequest) -> bool:
-    return any(request.user.has_perm(f"booking.{name}_till") for name in ("view", "change"))
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -63,7 +63,7 @@ def _kinds(now: datetime) -> Iterator[tuple[str, Batches]]:
     yield "pending payments", _repeated(partial(close_old_payments, now=now))
     yield "uploaded files", _deleted(expired_uploads(now).order_by("pk"))
     yield "finished tasks", _deleted(expired_tasks(now))
-    # Last, because only this step waits for locks: a show that stays locked ends the run.
+    # Last, because a show that stays locked ends the run.
     release = partial(release_expired_holds, expired_by=hold_end, max_shows=SHOWS_PER_BATCH)
     yield "holds", _repeated(release)
 

@@ -12,11 +12,23 @@ from django.db import connection, models
 from django.utils import timezone
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from booking.models import Booking, IdempotencyKey, Movie, MovieUpload, Order, RateLimitWindow, RevokedSession, User
+from booking.models import (
+    Booking,
+    IdempotencyKey,
+    Movie,
+    MovieUpload,
+    Order,
+    Payment,
+    RateLimitWindow,
+    RevokedSession,
+    User,
+)
 from booking.services import Busy, clean_up, cleanup
 from booking.services.accounts import counters
+from booking.services.money.providers.base import Event, EventKind, StartedPayment
+from booking.services.money.providers.demo import Demo
 from tests.factories import NOW, make_booking, make_hold, make_movie, make_show, make_upload, make_user
-from tests.races import at_once
+from tests.races import at_once, locked_elsewhere
 from tests.service import run
 
 MOMENT = timedelta(microseconds=1)
@@ -219,6 +231,39 @@ def test_a_locked_row_is_left_for_the_next_run():
     finally:
         other.close()
     assert batches("idempotency records") == [1]
+
+
+def make_pending_payment(provider, number):
+    fields = {"provider": provider, "provider_id": f"demo-{number}", "amount": 12, "currency": "EUR"}
+    return Payment.objects.create(show=make_show(), reference=f"ORDER{number}", created_at=NOW - DAY, **fields)
+
+
+@pytest.mark.django_db
+def test_a_payment_of_a_provider_that_is_switched_off_is_left():
+    payments = [make_pending_payment(provider, number) for number, provider in enumerate(("gone", "demo"))]
+    assert batches("pending payments") == [1]
+    assert [Payment.objects.get(pk=payment.pk).status for payment in payments] == ["pending", "failed"]
+
+
+class PaidAtTheBank(Demo):
+    """A provider that has received each payment."""
+
+    def create_payment(self, payment, return_url):
+        about = payment.pk, payment.provider_id, payment.amount, payment.currency
+        return StartedPayment(payment.provider_id, event=Event(f"read-{payment.pk}", EventKind.PAID, "{}", *about))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(IS_SQLITE, reason="SQLite locks no rows")
+def test_a_payment_of_a_locked_show_is_left_for_the_next_run(settings):
+    settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.PaidAtTheBank"}
+    payments = [make_pending_payment("demo", number) for number in range(2)]
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+    with locked_elsewhere(payments[0].show):
+        assert batches("pending payments") == [1]
+    assert batches("pending payments") == [1]
+    assert set(Payment.objects.values_list("status", flat=True)) == {"paid"}
 
 
 @pytest.mark.django_db(transaction=True)

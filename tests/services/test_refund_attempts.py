@@ -81,6 +81,13 @@ def status(refund):
     return str(Refund.objects.get(pk=refund.pk).status)
 
 
+def test_a_refund_of_a_provider_that_is_switched_off_fails(refund, settings):
+    settings.PAYMENT_PROVIDERS = {}
+    assert carry_out(refund) == "failed"
+    refund.refresh_from_db()
+    assert refund.problem == "The provider demo is switched off; check there what it has done."
+
+
 def test_a_success_that_arrives_after_the_failure_changes_nothing(refund):
     carry_out(refund)
     fail(refund)

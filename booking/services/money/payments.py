@@ -26,7 +26,7 @@ from booking.services.money.settling import give_seats
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal, first_or_not_found
 from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
-from booking.services.transactions import lock_show, retried, write_transaction
+from booking.services.transactions import LockHeld, lock_show, retried, write_transaction
 from movieticket.admission import NoPlace, calling_provider
 
 
@@ -248,14 +248,15 @@ def close_old_payments(*, now: datetime) -> int:
     """Asks the providers about payments that have been pending for a day, and returns how many of them ended.
 
     Either the event about one was lost, or the customer did not pay: then it has failed. An event can still make it
-    paid. `now` is UTC. Raises Busy.
+    paid. Payments whose provider can't be asked or whose show is locked are left for the next run. `now` is UTC. Raises
+    Busy.
     """
     pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lte=now - PENDING_FOR)
     closed = 0
     for payment in pending.order_by("pk")[:CLOSED_AT_A_TIME]:
         try:
             closed += _close_if_over(payment, now)
-        except ProviderUnavailable:
+        except (ProviderUnavailable, ProviderRefused, LockHeld):
             continue
     return closed
 
@@ -264,7 +265,7 @@ def check_payment(*, payment_id: int, now: datetime) -> None:
     """Asks the provider about a payment that is not known to be paid, because the event about it may be lost or late.
 
     A declined one may still be paid. After PENDING_FOR, one that was not paid has failed. `now` is UTC. Raises NotYet
-    before that, ProviderUnavailable, and Busy.
+    before that, ProviderUnavailable, ProviderRefused if the provider is switched off, and Busy.
     """
     payment = Payment.objects.filter(pk=payment_id).exclude(status=Payment.Status.PAID).first()
     if payment and not _close_if_over(payment, now):
@@ -274,13 +275,14 @@ def check_payment(*, payment_id: int, now: datetime) -> None:
 def _close_if_over(payment: Payment, now: datetime) -> bool:
     """Asks the provider how the payment ended. Return whether it is over; one that is not paid has then failed.
 
-    Raises ProviderUnavailable and Busy.
+    Raises ProviderUnavailable, ProviderRefused if the provider is switched off, and Busy.
     """
     is_over = now >= payment.created_at + PENDING_FOR
     # One without an id of the provider may never have reached it.
     if payment.provider_id:
+        provider = provider_named(payment.provider)
         try:
-            event = provider_named(payment.provider).create_payment(payment, "").event
+            event = provider.create_payment(payment, "").event
         except ProviderRefused:
             event, is_over = None, True
         if event:

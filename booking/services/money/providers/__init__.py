@@ -9,7 +9,7 @@ from functools import lru_cache
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from booking.services.money.providers.base import Provider
+from booking.services.money.providers.base import Provider, ProviderRefused
 from booking.services.refusals import InvalidInput
 
 
@@ -26,7 +26,9 @@ def load_providers() -> None:
 
 
 def provider_named(name: str) -> Provider:
-    """Return the provider; one that has payments must stay in PAYMENT_PROVIDERS."""
+    """Return the provider; one that has payments should stay in PAYMENT_PROVIDERS. Raises ProviderRefused."""
+    if name not in settings.PAYMENT_PROVIDERS:
+        raise ProviderRefused(f"The provider {name} is switched off; check there what it has done.")
     return _load(settings.PAYMENT_PROVIDERS[name])
 
 

@@ -17,11 +17,12 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, set_response_etag
 
 from booking import services
+from booking.admin.model_forms import OwnTransactionMixin
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import POSITIVE_ID, Booking, Show, User
 
 
-class RefusalFormMixin:
+class RefusalFormMixin(OwnTransactionMixin):
     """Shows a service's refusal as a form error and keeps the input."""
 
     def changeform_view(
@@ -31,16 +32,14 @@ class RefusalFormMixin:
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        # Not super().changeform_view, which opens a transaction; the services open their own.
-        show: Callable[..., HttpResponse] = self._changeform_view  # type: ignore[attr-defined]
         try:
-            return show(request, object_id, form_url, extra_context)
+            return self.change_in_own_transaction(request, object_id, form_url, extra_context)
         except services.Refusal as refusal:
             request.refusal = refusal  # type: ignore[attr-defined]
         except IntegrityError:
             # Race: an object that the form refers to was deleted; validating again reports it.
             pass
-        return show(request, object_id, form_url, extra_context)
+        return self.change_in_own_transaction(request, object_id, form_url, extra_context)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[ModelForm]:
         form: type[ModelForm] = super().get_form(request, obj, change, **kwargs)  # type: ignore[misc]

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from booking import services
+from booking.admin.model_forms import ServiceRulesMixin
 from booking.admin.plan_editor import LayoutEditor, layout_of
 from booking.admin.time_fields import DAYS, DayField, offset_choices
 from booking.admin.times_of_day import parse_time
@@ -36,26 +37,6 @@ class MovieImportForm(forms.Form):
         if file.size > settings.MAX_UPLOAD_BYTES:
             raise ValidationError(f"The file is larger than {settings.MAX_UPLOAD_BYTES // 1_000_000} MB.")
         return file
-
-
-class ServiceRulesMixin:
-    """Validates single fields, but not the model's constraints, which the services check."""
-
-    fields: dict[str, forms.Field]
-    declared_fields: dict[str, forms.Field]
-    instance: Show | Booking
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Excluded model fields are not validated by the model, so the form runs their validators.
-        for model_field in self.instance._meta.fields:
-            if model_field.name in self.fields and model_field.name not in self.declared_fields:
-                self.fields[model_field.name].validators += model_field.validators
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # Django skips a constraint if one of its fields is excluded.
-        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return exclusions | set(self.fields)
 
 
 class ScreenForm(forms.ModelForm):

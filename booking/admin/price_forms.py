@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from booking import services
+from booking.admin.model_forms import ServiceRulesMixin
 from booking.admin.time_fields import DayField
 from booking.models import (
     MONEY,
@@ -45,7 +46,7 @@ def name_of(category: SeatCategory, ticket_type: TicketType) -> str:
     return f"price_{category.pk}_{ticket_type.pk}"
 
 
-class PriceListForm(forms.ModelForm):
+class PriceListForm(ServiceRulesMixin, forms.ModelForm):
     """The subclass of `form_with_prices` has a field for each seat category and ticket type."""
 
     cells: dict[str, tuple[int, int]] = {}
@@ -70,11 +71,6 @@ class PriceListForm(forms.ModelForm):
         if not entered and not self.errors:
             raise ValidationError("Enter at least one price.")
         return data
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # The service checks that the name is unique among the lists, not among their versions.
-        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return exclusions | {"name"}
 
 
 def form_with_prices() -> type[PriceListForm]:

@@ -163,8 +163,7 @@ class ShowAdmin(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            # Not super().delete_view, which opens a transaction; the service opens its own.
-            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined, no-any-return]
+            return self.delete_in_own_transaction(request, object_id, extra_context)
         except services.Refusal as refusal:
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(reverse("admin:booking_show_changelist"))

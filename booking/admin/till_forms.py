@@ -5,21 +5,15 @@ from typing import Any
 from django import forms
 
 from booking import services
+from booking.admin.model_forms import ServiceRulesMixin
 from booking.admin.price_forms import AmountField
 from booking.models import Till
 
 
-class TillForm(forms.ModelForm):
-    """The base class: validates the fields and not the model's constraints, which hold once the service has run."""
-
+class TillForm(ServiceRulesMixin, forms.ModelForm):
     class Meta:
         model = Till
         fields: tuple[str, ...] = ()
-
-    def _get_validation_exclusions(self) -> set[str]:
-        # Django skips a constraint if one of its fields is excluded.
-        exclusions: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
-        return exclusions | set(self.fields)
 
 
 class OpenTillForm(TillForm):

@@ -47,7 +47,7 @@ STATUS_OF_KIND = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> ApiResponse:
     """Return a JSON response with a stable code for every exception of an API view, including crashes."""
-    if is_transient_error(error):
+    if is_transient_error(error=error):
         error = Busy.caused_by(error)
     if isinstance(error, Busy):
         logger.warning("Busy: %s", error.__cause__ or "a lock was not released in time")
@@ -146,7 +146,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
-    if error and (isinstance(error, Busy) or is_transient_error(error)):
+    if error and (isinstance(error, Busy) or is_transient_error(error=error)):
         # The database is unavailable. API views don't come here; their exceptions were handled above.
         response = refused(request, 503, Busy().detail, Busy.code)
         response["Retry-After"] = str(BUSY_RETRY_AFTER_SECONDS)

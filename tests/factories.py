@@ -47,7 +47,7 @@ def make_plan(layout: str) -> SeatPlan:
 
 def redraw(screen: Screen, layout: str) -> Screen:
     """Give the screen another seat plan, as its page does."""
-    set_plan(screen, plan_of_layout(layout=layout))
+    set_plan(screen=screen, plan=plan_of_layout(layout=layout))
     screen.save()
     return screen
 

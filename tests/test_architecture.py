@@ -1,6 +1,7 @@
 """Imports go one way: from views and admin to services to models, and from booking to movieticket."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -83,6 +84,14 @@ def used_services():
 
 def test_services_are_imported_from_their_package_and_each_is_used():
     assert set(used_services()) == {f"booking.services.{name}" for name in services.__all__}
+
+
+def test_public_services_take_keywords_only():
+    keywords = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
+    public = [getattr(services, name) for name in services.__all__]
+    functions = [service for service in public if inspect.isfunction(service)]
+    kinds = {one.__name__: {each.kind for each in inspect.signature(one).parameters.values()} for one in functions}
+    assert [name for name in kinds if not kinds[name] <= keywords] == []
 
 
 def test_every_form_of_an_import_is_found():

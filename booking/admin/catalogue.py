@@ -109,7 +109,7 @@ class ScreenAdmin(LockedRowAdmin, PlanEditorPage, PlanSwitchPage):
 
     def save_model(self, request: HttpRequest, obj: Screen, form: Any, change: bool) -> None:
         if not change or "layout" in form.changed_data:
-            services.set_plan(obj, services.plan_of_layout(layout=form.cleaned_data["layout"]))
+            services.set_plan(screen=obj, plan=services.plan_of_layout(layout=form.cleaned_data["layout"]))
         super().save_model(request, obj, form, change)
         if change and "layout" in form.changed_data:
             obj.save(update_fields=["plan", "rows", "seats_per_row"])

@@ -79,7 +79,7 @@ class LockedRowAdmin(ExplainedDeletionAdmin):
         if found is None or request.method != "POST":
             return found
         # Race: another request changes or deletes the row. The calling views run in a transaction.
-        return services.lock_instance(found)
+        return services.lock_instance(instance=found)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

@@ -238,7 +238,7 @@ def _closed(show: Show) -> str:
 
 
 def represent_hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
-    services.give_plans([show])
+    services.give_plans(shows=[show])
     taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
     counts = Counter(STATE_NAMES[Booking.Status(seat.status)] for seat in taken)
     return {

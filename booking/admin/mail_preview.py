@@ -76,7 +76,7 @@ class MailPreviewPage(admin.ModelAdmin):
             "media": self.media + form.media,
             "form": form,
             "order": order,
-            "address": services.address_of(order) if order else "",
+            "address": services.address_of(order=order) if order else "",
             "letter": letter,
             "problem": problem,
             "query": request.GET.urlencode() or f"mail={services.Mail.CONFIRMED.value}",

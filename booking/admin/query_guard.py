@@ -70,4 +70,4 @@ def _has_bad_filters(request: HttpRequest, response: HttpResponseBase) -> bool:
 
 
 def _is_outage(error: Exception) -> bool:
-    return services.is_transient_error(error) and not any(text in str(error) for text in QUERY_STRING_ERRORS)
+    return services.is_transient_error(error=error) and not any(text in str(error) for text in QUERY_STRING_ERRORS)

@@ -102,7 +102,7 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
 
     def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
         services.pay_out_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
-        how = services.METHODS[services.payout_method(refund)]
+        how = services.METHODS[services.payout_method(refund=refund)]
         return f"Paid out {represent_amount(refund.amount)} {settings.CURRENCY} {how}."
 
     def get_urls(self) -> list[Any]:

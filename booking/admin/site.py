@@ -50,7 +50,8 @@ class CinemaSite(admin.AdminSite):
         """Locks and reloads the account before saving."""
         with transaction.atomic():
             # Race: another request changes or deletes the account.
-            account = services.lock_account(cast(User, request.user).pk) if request.method == "POST" else request.user
+            user = cast(User, request.user)
+            account = services.lock_account(user_id=user.pk) if request.method == "POST" else user
             if account is None:
                 logout(request)
                 return HttpResponseRedirect(reverse("admin:login"))

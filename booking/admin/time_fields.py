@@ -63,7 +63,7 @@ class LocalTimeWidget(forms.MultiWidget):
         if local is None:
             return [None, None, ""]
         is_moment = isinstance(value, datetime) and services.find_offsets(local=local)
-        return [local.date(), local.time(), services.offset_of(value) if is_moment else ""]
+        return [local.date(), local.time(), services.offset_of(moment=value) if is_moment else ""]
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         local = None if isinstance(value, list) else _as_local(value)

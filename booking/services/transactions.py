@@ -109,7 +109,7 @@ def refusal_for(error: Error, *, committing: bool = False) -> Busy | None:
         return Busy()
     if connection.vendor == "sqlite" and isinstance(error, OperationalError):
         return Busy()
-    if is_transient_error(error):
+    if is_transient_error(error=error):
         if _state(error) != DUPLICATE_STATEMENT:
             # The next attempt opens a new connection. After DUPLICATE_STATEMENT this one can be used again.
             connection.close()
@@ -121,7 +121,7 @@ def _state(error: BaseException) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
-def is_transient_error(error: BaseException) -> bool:
+def is_transient_error(*, error: BaseException) -> bool:
     """Return whether the error comes from the connection or the session rather than from the statement."""
     if _state(error) in OUTDATED_SESSION:
         return True
@@ -169,7 +169,7 @@ def _call(service: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     except Error as error:
         if isinstance(error, NoPlace):
             raise Busy from error
-        if not is_transient_error(error):
+        if not is_transient_error(error=error):
             raise
         connection.close()
         raise Interrupted from error
@@ -216,13 +216,13 @@ def lock_receipts() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [RECEIPTS_LOCK])
 
 
-def lock_account(user_id: int) -> User | None:
+def lock_account(*, user_id: int) -> User | None:
     """Locks the account, if it exists: no new row can refer to it until the transaction ends. Raises Busy."""
     with LOCK_WAITS.time():
         return User.objects.select_for_update().filter(pk=user_id).first()
 
 
-def lock_instance(instance: M) -> M | None:
+def lock_instance(*, instance: M) -> M | None:
     """Locks the row of the instance until the transaction ends and returns it with its current data; None if deleted.
 
     For forms of the admin, which change rows that have no service of their own. Raises Busy.

@@ -48,7 +48,7 @@ SEATS_EXAMPLES = {
 
 def refusals(action: services.Action, *, several: bool = False) -> list[type[services.Refusal]]:
     """Return the refusals that a request for seats may get."""
-    return [services.NotFound, *services.refusals_for(action, several=several)]
+    return [services.NotFound, *services.refusals_for(action=action, several=several)]
 
 
 def created_order(request: Request, body: dict[str, Any], headers: dict[str, str]) -> ApiResponse:

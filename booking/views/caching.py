@@ -81,7 +81,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., HttpResponseBase]:
         try:
             entry = CachedResponse(request) if request.method in ("GET", "HEAD") else None
         except Error as error:
-            if not services.is_transient_error(error):
+            if not services.is_transient_error(error=error):
                 raise
             # The view will get the same error, and the exception handler will handle it.
             entry = None

@@ -167,7 +167,7 @@ class TicketPage(View):
         # The picture consists of numbers that the service computed.
         code = mark_safe(services.ticket_svg(booking=booking))  # noqa: S308
         return self._render(
-            {"booking": booking, "show": booking.show, "code": code, "due": services.due_text(ticket.due)}
+            {"booking": booking, "show": booking.show, "code": code, "due": services.due_text(due=ticket.due)}
         )
 
     def _render(self, context: dict[str, Any], status: int = 200) -> HttpResponse:

@@ -67,7 +67,7 @@ def test_rows_of_version_1_0_get_plans_and_orders(version_1_0):
     booking = book_seat(user=make_user(), show_id=after, seat_number=10, now=NOW)
     assert (booking.label, booking.category) == ("C2", "S")
 
-    give_plans([show])
+    give_plans(shows=[show])
     assert show.plan == Show.objects.get(pk=before).plan
     late = version_1_0.get_model("booking", "Booking")
     late.objects.create(show_id=after, user_id=booking.user_id, seat_number=7, reference="FFFFFFFF", created_at=NOW)
@@ -80,4 +80,4 @@ def test_rows_of_version_1_0_get_plans_and_orders(version_1_0):
 
 def test_shows_with_plans_are_read_without_a_query(django_assert_num_queries, show):
     with django_assert_num_queries(0):
-        give_plans([show])
+        give_plans(shows=[show])

@@ -145,4 +145,4 @@ def test_outside_a_request_there_is_no_deadline():
 
 def test_an_unexpected_result_is_reported_as_a_broken_connection():
     """psycopg's exception when PgBouncer forwards a second error."""
-    assert is_transient_error(InternalError("received 2 results from command 'BEGIN'"))
+    assert is_transient_error(error=InternalError("received 2 results from command 'BEGIN'"))

@@ -57,7 +57,7 @@ def test_an_offset_chooses_one_of_two_times(settings, zone, local, offsets, chan
     settings.TIME_ZONE = zone
     first, second = (read_local_time(local=local, offset=offset) for offset in offsets)
     assert second - first == HOUR
-    assert [offset_of(moment) for moment in (first, second)] == offsets
+    assert [offset_of(moment=moment) for moment in (first, second)] == offsets
 
 
 def test_the_moments_before_and_after_a_gap_exist(settings):

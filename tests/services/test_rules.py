@@ -121,7 +121,7 @@ def test_the_api_answers_a_move_with_the_refusal_of_a_new_rule(client, user, sma
 @with_row_a_closed
 @pytest.mark.parametrize("action", SEAT_REQUESTS)
 def test_the_refusal_of_a_new_rule_is_documented(action):
-    assert RowClosed in rules.refusals_for(action)
+    assert RowClosed in rules.refusals_for(action=action)
 
 
 # --- A rule over several shows ----------------------------------------------------------------

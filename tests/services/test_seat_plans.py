@@ -115,7 +115,7 @@ def test_a_show_of_version_1_0_has_full_rows(db):
 
 def test_a_show_of_version_1_0_gets_a_plan(db):
     show = old_show()
-    give_plans([show])
+    give_plans(shows=[show])
     assert (show.plan.layout, show.plan.total_seats) == ("A SSSSSSS\nB SSSSS", 12)
     show.screen.refresh_from_db()
     assert show.screen.plan.total_seats == 14

@@ -94,7 +94,7 @@ class Command(BaseCommand):
         if screen is None:
             file, _ = SCREENS[name]
             screen = Screen(name=name, price_list=self._price_list() if name in PRICED else None)
-            services.set_plan(screen, services.plan_of_layout(layout=(DATA / file).read_text()))
+            services.set_plan(screen=screen, plan=services.plan_of_layout(layout=(DATA / file).read_text()))
             screen.save()
         return screen
 

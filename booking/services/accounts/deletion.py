@@ -85,7 +85,7 @@ def _delete(account: User, now: datetime) -> None:
         shows = [lock_show(show_id) for show_id in _upcoming_shows(account, now)]
         # Race: a booking from another device. Its foreign key is checked at its commit, so it either waits for this
         # lock and fails, or is already visible here. Race: a change of the password.
-        locked = lock_account(account.pk)
+        locked = lock_account(user_id=account.pk)
         if locked is None or locked.session_key != account.session_key:
             raise ChangedMeanwhile
         # Race: the account is made a staff account.

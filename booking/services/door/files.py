@@ -50,7 +50,7 @@ def ticket_svg(*, booking: Booking) -> str:
     return picture.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" shape-rendering="crispEdges" ', 1)
 
 
-def due_text(due: Decimal) -> str:
+def due_text(*, due: Decimal) -> str:
     """Return a sentence about the amount that is due for the order, or an empty text if it is paid."""
     if not due:
         return ""
@@ -90,7 +90,7 @@ def _draw_page(canvas: Canvas, booking: Booking, due: Decimal) -> None:
     y = _draw_text(canvas, f"Seat {booking.label}", y - 6, BOLD, 22)
     details = [booking.reference, booking.ticket_type.name if booking.ticket_type else ""]
     y = _draw_text(canvas, " · ".join(filter(None, details)), y - 2, REGULAR, 9)
-    if text := due_text(due):
+    if text := due_text(due=due):
         y = _draw_text(canvas, text, y - 4, BOLD, 9, lines=2)
     _draw_code(canvas, booking, (width - CODE_SIZE) / 2, MARGIN / 2)
 

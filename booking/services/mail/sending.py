@@ -41,7 +41,7 @@ def send_order_mail(
     `message_id`, by which mail programs recognise it.
     """
     order = Order.objects.for_mail().filter(show=show_id, reference=reference).first()
-    address = address_of(order) if order else ""
+    address = address_of(order=order) if order else ""
     if not order or not address:
         return
     letter = write_letter(mail=Mail(mail), order=order, details=details, now=now)
@@ -57,7 +57,7 @@ def send_order_mail(
     )
 
 
-def address_of(order: Order) -> str:
+def address_of(*, order: Order) -> str:
     """Return the address of the order's customer, or nothing."""
     return address_for(email=order.email, user=order.user)
 

@@ -260,7 +260,7 @@ def pay_out_refund(*, refund_id: int, by: User, now: datetime) -> Refund:
         return mark_refund(refund, "", "", now)
 
 
-def payout_method(refund: Refund) -> str:
+def payout_method(*, refund: Refund) -> str:
     """Return how staff pay the refund out: as its payment was made, an online one in cash."""
     method = refund.payment.method
     return Payment.Method.CASH if method == Payment.Method.ONLINE else method

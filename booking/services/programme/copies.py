@@ -48,7 +48,7 @@ class Copy:
         """Saves the copy, with the original's length and prices and the screen's current seats. Raises Refusal."""
         original = self.original
         # If the local time exists twice, the copy has the original's offset.
-        starts_at = read_local_time(local=self.local_start, offset=offset_of(original.starts_at))
+        starts_at = read_local_time(local=self.local_start, offset=offset_of(moment=original.starts_at))
         check_start(starts_at, now)
         show = copy_at(original, starts_at)
         put_on_schedule(show)

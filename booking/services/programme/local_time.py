@@ -84,7 +84,7 @@ def read_local_time(*, local: datetime, offset: str = "") -> datetime:
         raise NoSuchLocalTime(local, ClockChange(_moment(local, fold=1), _moment(local, fold=0)))
     if len(moments) == 1:
         return moments[0]
-    by_offset = {offset_of(moment): moment for moment in moments}
+    by_offset = {offset_of(moment=moment): moment for moment in moments}
     if offset not in by_offset:
         raise LocalTimeTwice(local, list(by_offset), ClockChange(*moments))
     return by_offset[offset]
@@ -93,10 +93,10 @@ def read_local_time(*, local: datetime, offset: str = "") -> datetime:
 def find_offsets(*, local: datetime) -> list[str]:
     """Return the offsets of a local time that comes twice, the earlier one first; otherwise an empty list."""
     moments = _moments(local)
-    return [offset_of(moment) for moment in moments] if len(moments) > 1 else []
+    return [offset_of(moment=moment) for moment in moments] if len(moments) > 1 else []
 
 
-def offset_of(moment: datetime) -> str:
+def offset_of(*, moment: datetime) -> str:
     """Return the cinema's offset from UTC at this moment, such as +01:00."""
     return django_timezone.localtime(moment).isoformat(timespec="minutes")[16:]
 

@@ -93,7 +93,7 @@ def draw_layout(*, layout: str) -> Drawing:
     return Drawing(drawn, hall, [category for code, category in categories.items() if code in hall.categories])
 
 
-def set_plan(screen: Screen, plan: SeatPlan) -> None:
+def set_plan(*, screen: Screen, plan: SeatPlan) -> None:
     """Sets the plan of a screen without saving it."""
     screen.plan = plan
     # Version 1.0 reads these.

@@ -94,7 +94,7 @@ def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> S
     shows = _show(show_id=show_id)
     if not shows:
         raise NotFound
-    give_plans(shows)
+    give_plans(shows=shows)
     own = user.pk if user else 0
     taken = [
         (seat_number, status, holder == own) for seat_number, status, holder in _active_seats(show_id=show_id, now=now)

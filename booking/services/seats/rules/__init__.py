@@ -56,7 +56,7 @@ def rules_for(action: Action) -> list[Rule]:
     return [rule for rule in RULES if action in rule.actions]
 
 
-def refusals_for(action: Action, *, several: bool = False) -> list[type[Refusal]]:
+def refusals_for(*, action: Action, several: bool = False) -> list[type[Refusal]]:
     """Return the refusals of `choose_seats` for the OpenAPI document; some are only for `several` seats."""
     refusals = [refusal for rule in rules_for(action) for refusal in rule.refusals]
     return [*refusals, NoBlock, NoAccessibleSeat] if several else refusals

@@ -49,6 +49,11 @@ class Bank(Demo):
             raise ProviderUnavailable
         return id_of(refund)
 
+    def has_refund(self, refund):
+        if self.mode == "unavailable":
+            raise ProviderUnavailable
+        return key_of(refund) in self.sent
+
     def parse_event(self, body, headers):
         refund_id = json.loads(body).get("refund_id", "")
         return [replace(event, provider_refund_id=refund_id) for event in super().parse_event(body, headers)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
@@ -15,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from booking import services
-from booking.admin.common import ValidSelectionMixin, carry_out
+from booking.admin.common import ValidSelectionMixin, carry_out, errors_text
 from booking.admin.money import CreationDayFilter, MoneyAdmin, may_see_refunds
 from booking.admin.payments import ClerkFilter, ProviderFilter, TillFilter
 from booking.models import Refund, User, represent_amount
@@ -37,6 +38,10 @@ def steps_of(refund: Refund, request: HttpRequest, *, is_under_way: bool) -> lis
     return [
         {"text": text, "url": reverse(f"admin:booking_refund_{name}", args=[refund.pk])} for name, text in steps.items()
     ]
+
+
+class GiveUpForm(forms.Form):
+    reason = forms.CharField(max_length=200, required=False, label="Why is it certain that no money was sent?")
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -88,6 +93,11 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         is_under_way = refund.pk in services.find_refunds_under_way(refunds=[refund])
         steps = steps_of(refund, request, is_under_way=is_under_way)
         context |= {"title": title, "subtitle": None, "steps": steps}
+        if self.has_refund_permission(request) and services.is_refund_given_up(refund=refund):
+            context |= {
+                "give_up": GiveUpForm(),
+                "give_up_url": reverse("admin:booking_refund_give_up", args=[refund.pk]),
+            }
         return super().render_change_form(request, context, *args, **kwargs)
 
     # --- Changes ------------------------------------------------------------------------------
@@ -100,6 +110,14 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         services.retry_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
         return "The refund will be tried again."
 
+    def _give_up(self, request: HttpRequest, refund: Refund) -> str:
+        form = GiveUpForm(request.POST)
+        if not form.is_valid():
+            raise services.InvalidInput("reason", [errors_text(form)])
+        by, reason = cast(User, request.user), form.cleaned_data["reason"]
+        services.give_up_refund(refund_id=refund.pk, by=by, reason=reason, now=timezone.now())
+        return "The refund has failed. It can be paid out in cash, or tried again."
+
     def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
         services.pay_out_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
         how = services.METHODS[services.payout_method(refund=refund)]
@@ -108,6 +126,9 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
     def get_urls(self) -> list[Any]:
         own = [
             path("<str:object_id>/retry/", self.admin_site.admin_view(self.retry_view), name="booking_refund_retry"),
+            path(
+                "<str:object_id>/give-up/", self.admin_site.admin_view(self.give_up_view), name="booking_refund_give_up"
+            ),
             path("<str:object_id>/pay-out/", self.admin_site.admin_view(self.pay_view), name="booking_refund_pay_out"),
         ]
         return [*own, *super().get_urls()]
@@ -115,6 +136,10 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
     @method_decorator(require_POST)
     def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._change(request, object_id, self._retry)
+
+    @method_decorator(require_POST)
+    def give_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, self._give_up)
 
     @method_decorator(require_POST)
     def pay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

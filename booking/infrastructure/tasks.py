@@ -80,6 +80,14 @@ def open_tasks(path: str) -> Any:
     return DBTaskResult.objects.filter(task_path=path, status__in=is_open, backend_name=BACKEND)
 
 
+def has_failed(path: str, **arguments: Any) -> bool:
+    """Return whether the last task with this function and these arguments was given up."""
+    with_arguments = {f"args_kwargs__kwargs__{name}": value for name, value in arguments.items()}
+    tasks = DBTaskResult.objects.filter(task_path=path, backend_name=BACKEND, **with_arguments)
+    last = tasks.order_by("-enqueued_at").values_list("status", flat=True).first()
+    return bool(last == TaskResultStatus.FAILED)
+
+
 class Backlog(NamedTuple):
     # Tasks that should have been started by now.
     waiting: int

@@ -12,6 +12,7 @@ from tests.tills import make_refund, till_of
 
 pytestmark = pytest.mark.django_db
 REFUNDS = "/admin/booking/refund/"
+NOT_GIVEN_UP = "This refund has ended, or a task is going to carry it out."
 
 
 @pytest.fixture
@@ -189,6 +190,23 @@ def test_a_refund_online_that_may_still_be_sent_is_not_paid_out(box_office, sell
     assert message.startswith("The payment provider is still carrying out this refund")
 
 
+def test_a_refund_that_was_given_up_is_marked_as_failed_with_a_reason(box_office, settings):
+    given_up = make_refund(provider="gone")
+    assert "Mark as failed" not in box_office.get(path_of(given_up)).content.decode()
+    assert page_messages(post(box_office, given_up, "give-up")) == [NOT_GIVEN_UP]
+    post(box_office, given_up, "retry")
+    DBTaskResult.objects.update(status="FAILED", finished_at=NOW)
+    assert "Mark as failed" in box_office.get(path_of(given_up)).content.decode()
+    texts = [page_messages(post(box_office, given_up, "give-up", reason=reason)) for reason in ("", "x" * 201, "Off.")]
+    assert [text.split(".")[0] for [text] in texts] == [
+        "The provider can't be asked",
+        "Ensure this value has at most 200 characters (it has 201)",
+        "The refund has failed",
+    ]
+    given_up.refresh_from_db()
+    assert (given_up.status, given_up.problem) == ("failed", "Off.")
+
+
 # --- Who may ----------------------------------------------------------------------------------
 
 
@@ -196,7 +214,7 @@ def test_staff_who_may_only_see_refunds_change_none(failed):
     viewer = staff_with("view_refund")
     page = viewer.get(path_of(failed)).content.decode()
     assert ("The card was closed." in page, "Try again" in page) == (True, False)
-    assert [post(viewer, failed, name).status_code for name in ("retry", "pay-out")] == [403, 403]
+    assert [post(viewer, failed, name).status_code for name in ("retry", "give-up", "pay-out")] == [403] * 3
 
 
 def test_staff_who_may_not_see_orders_are_redirected_to_the_refund(failed):

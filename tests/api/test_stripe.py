@@ -248,6 +248,20 @@ def test_a_lost_event_about_another_amount_does_not_settle_the_payment(client, h
     assert (pay(client, hold).json()["code"], state()) == ("payment_failed", ("held", "pending"))
 
 
+@pytest.mark.parametrize("answer", [None, "401"])
+def test_a_refund_is_looked_up_at_stripe(client, side, intent, paid, answer):
+    send(client, paid)
+    cancel_order(user=Booking.objects.get().user, reference=Booking.objects.get().reference, now=timezone.now())
+    refund = Refund.objects.get()
+    if answer:
+        side.fail_next(REFUNDS.replace("POST", "GET"), answer)
+        with pytest.raises(ProviderUnavailable):
+            Stripe().has_refund(refund)
+    assert Stripe().has_refund(refund) is False
+    carry_out_refund(refund_id=refund.pk, now=timezone.now())
+    assert Stripe().has_refund(refund) is True
+
+
 # --- Faults while a payment is started --------------------------------------------------------
 
 

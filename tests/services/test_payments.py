@@ -172,6 +172,10 @@ def test_the_counter_starts_no_payment():
         Counter().create_payment(Payment(), "")
 
 
+def test_counter_and_demo_have_no_unfinished_refunds():
+    assert [provider.has_refund(Refund()) for provider in (Counter(), Demo())] == [False, False]
+
+
 def test_a_payment_can_be_started_again_after_an_outage_of_the_provider(user, show, settings):
     settings.PAYMENT_PROVIDERS = {"demo": f"{__name__}.UnavailableProvider"}
     reference = book(user, show, 1)

@@ -1,23 +1,29 @@
 """Attempts to carry out a refund: failures, retries by staff, and late reports."""
 
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import IntegrityError
+from django_tasks_db.models import DBTaskResult
 
 from booking.models import PaymentEvent, Refund
 from booking.services import (
     cancel_order,
     carry_out_refund,
     expected_cash,
+    give_up_refund,
     open_till,
     pay_out_refund,
     read_till,
     retry_refund,
 )
 from booking.services.money.providers.base import ProviderRefused
-from booking.services.money.refunds import AlreadyRefunded, RefundNotFailed
+from booking.services.money.refunds import CARRY_OUT, AlreadyRefunded, RefundNotFailed, RefundNotGivenUp
+from booking.services.refusals import Busy, InvalidInput
+from movieticket import admission
 from tests.bank import Bank, book, id_of, make_paid_show, pay, report_refund
 from tests.factories import NOW, make_user
 from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
@@ -86,6 +92,77 @@ def test_a_refund_of_a_provider_that_is_switched_off_fails(refund, settings):
     assert carry_out(refund) == "failed"
     refund.refresh_from_db()
     assert refund.problem == "The provider demo is switched off; check there what it has done."
+
+
+# --- Refunds whose task was given up ----------------------------------------------------------
+
+
+@pytest.fixture
+def given_up(refund):
+    """A refund whose provider was unavailable for a day."""
+    DBTaskResult.objects.filter(task_path=CARRY_OUT).update(status="FAILED", finished_at=NOW)
+    Bank.mode = "unavailable"
+    return refund
+
+
+def give_up(refund, reason=""):
+    return give_up_refund(refund_id=refund.pk, by=make_user(), now=NOW, reason=reason)
+
+
+def test_a_refund_that_was_given_up_and_that_the_provider_does_not_have_fails(given_up):
+    Bank.mode = "works"
+    assert (give_up(given_up).problem, status(given_up)) == ("The provider has no such refund.", "failed")
+
+
+def test_a_refund_that_the_provider_has_is_not_marked_as_failed(given_up):
+    Bank.send(given_up)
+    Bank.mode = "works"
+    with pytest.raises(RefundNotFailed):
+        give_up(given_up)
+
+
+@pytest.mark.parametrize("is_off", [True, False])
+def test_a_provider_that_can_not_be_asked_needs_a_reason(given_up, settings, is_off):
+    if is_off:
+        settings.PAYMENT_PROVIDERS = {}
+    with pytest.raises(InvalidInput, match="The provider can't be asked"):
+        give_up(given_up)
+    assert give_up(given_up, "The account is closed.").problem == "The account is closed."
+    assert [entry.change_message for entry in LogEntry.objects.all()] == ["Given up. The account is closed."]
+
+
+def test_too_many_calls_of_the_provider_leave_a_refund_pending(given_up, monkeypatch):
+    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.01)
+    with admission.provider_calls.place(), pytest.raises(Busy):
+        give_up(given_up, "The account is closed.")
+
+
+def test_only_a_refund_that_was_given_up_is_marked_as_failed(refund):
+    with pytest.raises(RefundNotGivenUp):
+        give_up(refund)
+    DBTaskResult.objects.update(status="FAILED", finished_at=NOW)
+    retry_refund(refund_id=refund.pk, now=NOW + timedelta(days=1))
+    with pytest.raises(RefundNotGivenUp):
+        give_up(refund)
+
+
+def test_a_refund_that_is_tried_again_meanwhile_is_not_marked_as_failed(given_up):
+    calls = [partial(outcome, retry_refund, refund_id=given_up.pk, now=NOW + timedelta(days=1))]
+    calls += [partial(outcome, give_up_refund, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
+    outcomes = at_once(calls)
+    # Either it failed first and was then tried again, or it was never given up.
+    assert (outcomes, status(given_up)) in [(["done"] * 2, "pending"), (["done", "refund_not_given_up"], "pending")]
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_refund_that_is_tried_again_has_failed(given_up):
+    calls = [partial(outcome, retry_refund, refund_id=given_up.pk, now=NOW + timedelta(days=1))]
+    calls += [partial(outcome, give_up_refund, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
+    assert all_read_before_one_writes(calls) == ["done"] * 2
+
+
+# --- Reports ----------------------------------------------------------------------------------
 
 
 def test_a_success_that_arrives_after_the_failure_changes_nothing(refund):

@@ -10,15 +10,16 @@ from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import Count, Q
 
-from booking.infrastructure.tasks import enqueue, new_task, open_tasks
+from booking.infrastructure.tasks import enqueue, has_failed, new_task, open_tasks
 from booking.models import Booking, Payment, Refund, Show, User
 from booking.services.mail.outbox import report_refund
 from booking.services.money.amounts import amount_owed
 from booking.services.money.providers import provider_named
-from booking.services.money.providers.base import ProviderFailed, ProviderRefused
+from booking.services.money.providers.base import ProviderFailed, ProviderRefused, ProviderUnavailable
 from booking.services.money.tills import lock_open_till
-from booking.services.refusals import Refusal, first_or_not_found
+from booking.services.refusals import Busy, InvalidInput, Refusal, first_or_not_found
 from booking.services.transactions import lock_show, retried, write_transaction
+from movieticket.admission import NoPlace, calling_provider
 
 COUNTER = "counter"
 # Refunds of payments at the counter that wait for a clerk.
@@ -27,6 +28,8 @@ CARRY_OUT = "booking.tasks.carry_out_refund"
 # The messages in the admin's history.
 PAID_OUT = "Paid out."
 RETRIED = "Tried again."
+GIVEN_UP = "Given up."
+NEEDS_REASON = "The provider can't be asked. Enter how you know that it has not sent the money."
 
 
 class RefundEnded(Refusal):
@@ -65,6 +68,11 @@ class RefundNotFailed(Refusal):
     example: ClassVar[dict[str, Any]] = {
         "detail": "The payment provider is still carrying out this refund; it can be paid out once it has failed."
     }
+
+
+class RefundNotGivenUp(Refusal):
+    code = "refund_not_given_up"
+    example: ClassVar[dict[str, Any]] = {"detail": "This refund has ended, or a task is going to carry it out."}
 
 
 def customers_get_refund(*, show: Show, now: datetime) -> bool:
@@ -236,6 +244,47 @@ def count_unfinished_refunds() -> UnfinishedRefunds:
     unfinished = Refund.objects.exclude(status=Refund.Status.DONE).order_by()
     counts = unfinished.aggregate(failed=Count("pk", filter=failed), to_pay_out=Count("pk", filter=PAID_OUT_BY_STAFF))
     return UnfinishedRefunds(**counts)
+
+
+def is_refund_given_up(*, refund: Refund) -> bool:
+    """Return whether a pending refund is not carried out any more, because the provider was unavailable for a day."""
+    is_pending = refund.status == Refund.Status.PENDING and refund.provider != COUNTER
+    return is_pending and has_failed(CARRY_OUT, refund_id=refund.pk)
+
+
+def give_up_refund(*, refund_id: int, by: User, now: datetime, reason: str = "") -> Refund:
+    """Stores that a refund has failed whose task was given up, so that it can be paid out.
+
+    `reason` says how the member of staff `by` knows that no money was sent; it is needed if the provider can't be
+    asked. `now` is UTC. Raises NotFound, RefundNotGivenUp, RefundNotFailed, InvalidInput and Busy.
+    """
+    found = first_or_not_found(Refund.objects.select_related("payment").filter(pk=refund_id))
+    if not is_refund_given_up(refund=found):
+        raise RefundNotGivenUp
+    try:
+        with calling_provider():
+            is_there = provider_named(found.provider).has_refund(found)
+    except NoPlace as error:
+        raise Busy from error
+    except (ProviderUnavailable, ProviderRefused):
+        if not reason:
+            raise InvalidInput("reason", [NEEDS_REASON], ["required"]) from None
+        is_there = False
+    if is_there:
+        raise RefundNotFailed
+    return _store_given_up(found, by, now, reason)
+
+
+@retried
+def _store_given_up(found: Refund, by: User, now: datetime, reason: str) -> Refund:
+    with write_transaction():
+        # Race: a member of staff tries it again, an event of the provider.
+        lock_show(found.show_id)
+        refund = Refund.objects.get(pk=found.pk)
+        if not is_refund_given_up(refund=refund):
+            raise RefundNotGivenUp
+        LogEntry.objects.log_actions(by.pk, [refund], CHANGE, change_message=f"{GIVEN_UP} {reason}".strip())
+        return mark_refund(refund, "", reason or "The provider has no such refund.", now)
 
 
 @retried

@@ -106,6 +106,9 @@ class Provider(Protocol):
         ProviderFailed. It must not have the time, because two calls with different keys may send the money twice.
         """
 
+    def has_refund(self, refund: Refund) -> bool:
+        """Return whether the provider has a refund for this row that has not failed. It runs in a request."""
+
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         """Verifies and reads what the provider sent; no events if it changes nothing. Raises EventRejected.
 

@@ -18,5 +18,8 @@ class Counter:
         """Return "", because a member of staff has to pay it out."""
         return ""
 
+    def has_refund(self, refund: Refund) -> bool:
+        return False
+
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         raise EventRejected("The counter sends no events.")

@@ -119,6 +119,10 @@ class Stripe:
         # An event reports the end of a pending one.
         return provider_id if status == "succeeded" else ""
 
+    def has_refund(self, refund: Refund) -> bool:
+        with _calling():
+            return self._find_refund(refund) is not None
+
     def _find_refund(self, refund: Refund) -> stripe.Refund | None:
         """Return the refund that an earlier call made, however long ago, and that has not failed."""
         made = _client().v1.refunds.list({"payment_intent": refund.payment.provider_id, "limit": 100})

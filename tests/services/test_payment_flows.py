@@ -196,6 +196,18 @@ def test_mail_about_an_insufficient_payment_has_the_reason(user, show):
     assert mails() == [("seats_lost", "12.00", "The payment was less than the seats cost.")]
 
 
+def test_the_price_of_the_holds_that_are_left_is_enough(user, show):
+    reference = hold(user, show, 1, 2)
+    first = ask(user, reference)
+    hold(user, show, 2, 3, now=NOW + timedelta(minutes=5))
+    # The hold of seat 1 has expired.
+    then = NOW + timedelta(minutes=11)
+    payment = ask(user, reference, then)
+    report(payment, now=then)
+    assert (payment != first, balance(), refunds()) == (True, (Decimal(24), Decimal(24)), [])
+    assert sorted(Booking.objects.sold().values_list("seat_number", flat=True)) == [2, 3]
+
+
 def test_expired_holds_do_not_bypass_the_seat_limit(user, show, settings):
     settings.MAX_SEATS_PER_USER = 3
     first = ask(user, hold(user, show, 1, 2))

@@ -22,7 +22,7 @@ from booking.services.money.providers.base import (
     StartedPayment,
 )
 from booking.services.money.refunds import COUNTER, mark_refund
-from booking.services.money.settling import give_seats
+from booking.services.money.settling import give_seats, holds_of
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal, first_or_not_found
 from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
@@ -155,7 +155,8 @@ def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
         money, due = _due(show, order.reference, now)
         pending = [payment for payment in money.payments if payment.status == Payment.Status.PENDING]
         for payment in pending:
-            if (payment.amount, payment.provider) == (due, provider):
+            # A hold that has expired meanwhile would be settled with the payment, and is not part of what is due now.
+            if (payment.amount, payment.provider) == (due, provider) and not _has_ended_hold(show, payment, now):
                 return payment
         payment = Payment.objects.create(
             show=show,
@@ -168,6 +169,10 @@ def _pending_payment(order: Order, provider: str, now: datetime) -> Payment:
         first_check = min(now + FIRST_CHECK, _before_expiry(payment, now) or now + FIRST_CHECK)
         enqueue(new_task(CHECK, now=now, run_after=first_check, payment_id=payment.pk))
         return payment
+
+
+def _has_ended_hold(show: Show, payment: Payment, now: datetime) -> bool:
+    return any(not hold.is_active(now) for hold in holds_of(show, payment))
 
 
 def _before_expiry(payment: Payment, now: datetime) -> datetime | None:

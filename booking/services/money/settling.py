@@ -23,7 +23,7 @@ REASONS = {
 def give_seats(show: Show, payment: Payment, now: datetime) -> None:
     """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
     reason = "overpaid"
-    holds = _holds_of(show, payment)
+    holds = holds_of(show, payment)
     if holds:
         if not _covers(show, payment, holds):
             reason = "too_little"
@@ -40,7 +40,7 @@ def give_seats(show: Show, payment: Payment, now: datetime) -> None:
         report_lost_seats(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
 
 
-def _holds_of(show: Show, payment: Payment) -> list[Booking]:
+def holds_of(show: Show, payment: Payment) -> list[Booking]:
     """Return the holds that the payment was started for, expired and released ones too.
 
     Holds that had expired before, and those that the customer cancelled, are not among them.

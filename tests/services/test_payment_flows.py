@@ -240,7 +240,25 @@ def test_the_customer_gets_mail_about_a_refund_of_an_order_without_seats(user, s
     report(payment, now=NOW)
     work()
     assert (sent(), Order.objects.count()) == ([Decimal(12)], 2)
-    assert [kind for kind, *_ in mails()] == ["payment_refunded"]
+    assert [kind for kind, *_ in mails()] == ["payment_refunded", "seats_lost"]
+
+
+@pytest.mark.parametrize("seats", [hold, book])
+def test_the_customer_gets_mail_about_seats_that_were_cancelled_while_they_paid(user, show, seats):
+    payment = ask(user, seats(user, show, 1))
+    cancel_show(show_id=show.pk, now=NOW)
+    report(payment, now=NOW)
+    assert mails() == [("seats_lost", "12.00", "The seats were not available any more when the payment arrived.")]
+
+
+def test_a_second_payment_of_a_booked_order_is_called_overpaid(user, show):
+    reference = book(user, show, 1, 2)
+    first = ask(user, reference)
+    cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=2).pk, now=NOW)
+    pay(user, reference)
+    report(first, now=LATER)
+    assert [refund.reason for refund in Refund.objects.all()] == ["More was paid than the seats cost."]
+    assert "seats_lost" not in [kind for kind, *_ in mails()]
 
 
 # --- Events that were lost --------------------------------------------------------------------

@@ -31,6 +31,9 @@ def give_seats(show: Show, payment: Payment, now: datetime) -> None:
             _book(show, holds, now)
         else:
             reason = "gone"
+    elif not Booking.objects.sold().filter(show=show, reference=payment.reference).exists():
+        # The seats were cancelled while the customer paid, for example with the show.
+        reason = "gone"
     refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
     back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
     if payment.amount > back:

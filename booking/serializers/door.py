@@ -11,7 +11,7 @@ from booking.models import LARGEST_REQUESTED_ID, CheckIn
 from booking.serializers.common import PlainIntegerField, PlainTimeField, example, represent_time
 
 NONCE = "A text of the device's choice, new for each scan: a request that is sent again has the same one."
-DEVICE = "The device's name; each one has a rate limit of its own."
+DEVICE = "The device's name; each one has a rate limit of its own. A request that is sent again has the same one."
 
 
 class NonceField(serializers.CharField):

@@ -54,6 +54,11 @@ def test_a_scan_that_is_sent_30_times_at_the_same_time_is_stored_once(door, book
     assert stored(booking) == [("in", "")]
 
 
+def test_two_devices_with_the_same_nonce_admit_a_ticket_once(door, booking):
+    outcomes = at_once([scanning(booking, door, nonce="same", device=device) for device in ("left", "right")])
+    assert Counter(outcomes) == {"done": 1, "nonce_reused": 1}
+
+
 def test_an_admission_that_10_devices_undo_at_the_same_time_is_undone_once(door, booking):
     scanning(booking, door)()
     outcomes = at_once([undoing(booking, door, number) for number in range(10)])

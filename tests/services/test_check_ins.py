@@ -251,6 +251,12 @@ def test_a_nonce_of_another_scan_is_refused(door, booking, pair):
     assert refused(undo, booking, door, nonce="same")[0] == NonceReused
 
 
+def test_a_nonce_of_another_device_is_refused(door, booking):
+    admit(booking, door, nonce="same", device="left")
+    assert refused(admit, booking, door, nonce="same", device="right")[0] == NonceReused
+    assert admit(booking, door, nonce="same", device="left").conflict is None
+
+
 def test_a_nonce_belongs_to_its_show(door, booking):
     other = make_booking(seat_number=5)
     assert [admit(one, door, nonce="same").booking for one in (booking, other)] == [booking, other]

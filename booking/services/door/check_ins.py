@@ -165,7 +165,7 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
         booking = facts.booking
         if booking is None or not (booking.cancelled_at or booking.status == Booking.Status.BOOKED):
             raise TicketInvalid("This seat is not booked.")
-        if known := _repeated(facts, booking, CheckIn.Action.IN):
+        if known := _repeated(facts, booking, CheckIn.Action.IN, scan.device):
             return known
         # The show of a scan that was made offline may be over before the scan arrives.
         seen_at = now if scan.scanned_at is None else min(now, booking.show.starts_at)
@@ -208,7 +208,7 @@ def undo_admission(
         booking = facts.booking
         if booking is None:
             raise NotFound
-        if known := _repeated(facts, booking, CheckIn.Action.UNDO):
+        if known := _repeated(facts, booking, CheckIn.Action.UNDO, device):
             return known
         check_sees_door(show=booking.show, by=by, now=now)
         if not facts.admissions:
@@ -270,11 +270,13 @@ def _booking_of_order(show_id: int, reference: str, seat_label: str) -> Booking:
     raise TicketInvalid(f"{reference} has no seat {seat_label}.")
 
 
-def _repeated(facts: ScanFacts, booking: Booking, action: str) -> StoredScan | None:
+def _repeated(facts: ScanFacts, booking: Booking, action: str, device: str) -> StoredScan | None:
     """Return the scan that has the nonce. Raises NonceReused if it is another one."""
     if facts.known is None:
         return None
-    if (facts.known.booking_id, facts.known.action) != (booking.pk, action):
+    # Two devices that use the same nonce for one ticket must not both admit it.
+    known = facts.known.booking_id, facts.known.action, facts.known.device
+    if known != (booking.pk, action, device):
         raise NonceReused
     return StoredScan(facts.known, booking)
 

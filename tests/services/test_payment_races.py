@@ -1,13 +1,16 @@
 """Concurrent payments, refunds, expiry and cancellations, with and without the show's lock."""
 
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from threading import Event
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
+from django.db.backends.utils import CursorWrapper
 from django_tasks_db.models import DBTaskResult
 
 from booking.models import Booking, PaymentEvent, Refund
@@ -18,6 +21,7 @@ from booking.services import (
     cancel_show,
     carry_out_refund,
     check_payment,
+    delete_account,
     open_till,
     record_payment,
 )
@@ -26,7 +30,7 @@ from booking.services.seats.holds import release_expired_holds
 from movieticket import admission
 from movieticket.deadline import waiting_at_most
 from tests.bank import Bank, ask, balance, book, hold, make_paid_show, pay, refunds, report
-from tests.factories import NOW, make_user
+from tests.factories import NOW, PASSWORD, make_user
 from tests.races import (
     all_decide_before_one_commits,
     all_read_before_one_writes,
@@ -211,6 +215,62 @@ def test_without_the_lock_a_cancelled_order_stays_paid(user, show):
     cancelling = partial(outcome, cancel_order, user=user, reference=reference, now=NOW)
     assert all_decide_before_one_commits([reporting(ask(user, reference)), cancelling]) == ["done"] * 2
     assert (balance(), refunds()) == ((Decimal(12), Decimal(0)), [])
+
+
+# --- An event and the deletion of the account -------------------------------------------------
+
+
+def deleting(user):
+    return partial(outcome, delete_account, user=user, password=PASSWORD, now=LATER)
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_payment_for_a_released_hold_of_a_deleted_account_is_refunded(user, late_payment, turn):
+    assert at_once([reporting(late_payment, now=LATER), deleting(user)]) == ["done"] * 2
+    assert (balance(), refunds()) == (NOTHING, [(Decimal(12), "pending")])
+
+
+def settle_and_delete(user, payment, wait):
+    """Apply the event, and delete the account when the seat is about to be booked; `wait` returns when it may be."""
+    reached, go = Event(), Event()
+
+    def pause(execute, sql, *args):
+        if sql.startswith('UPDATE "booking_booking"'):
+            reached.set()
+            assert go.wait(30)
+        return execute(sql, *args)
+
+    def settle():
+        with connection.execute_wrapper(pause):
+            return reporting(payment, now=LATER)()
+
+    with ThreadPoolExecutor(2) as pool:
+        event = start(pool, settle)
+        assert reached.wait(30)
+        deletion = start(pool, deleting(user))
+        wait(deletion)
+        go.set()
+        return [event.result(30), deletion.result(30)]
+
+
+@parallel_writers
+def test_an_account_is_deleted_after_its_released_hold_was_booked(user, late_payment):
+    assert settle_and_delete(user, late_payment, lambda _: wait_for_waiters(1)) == ["done"] * 2
+    assert (balance(), refunds()) == (NOTHING, [(Decimal(12), "pending")])
+
+
+@pytest.fixture
+def no_customer_lock(monkeypatch):
+    """Removes the lock of customers from the statement that reads their rows."""
+    execute, lock = CursorWrapper._execute, re.compile(r'(FROM "booking_user" .*) FOR NO KEY UPDATE')
+    monkeypatch.setattr(CursorWrapper, "_execute", lambda self, sql, *args: execute(self, lock.sub(r"\1", sql), *args))
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_customer_lock")
+def test_without_the_lock_of_the_customer_a_paid_seat_has_no_customer(user, late_payment):
+    assert settle_and_delete(user, late_payment, lambda deletion: deletion.result(30)) == ["done"] * 2
+    assert [seat.user for seat in Booking.objects.sold()] == [None]
 
 
 # --- Two refunds ------------------------------------------------------------------------------

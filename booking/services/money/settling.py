@@ -2,15 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 from booking.infrastructure.metrics import SEATS_BOOKED
-from booking.models import Booking, Payment, Show
+from booking.models import Booking, Payment, Show, User
 from booking.services.mail.outbox import report_lost_seats, report_payment
 from booking.services.money.amounts import read_order_money
 from booking.services.money.refunds import COUNTER, refund_overpaid
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
 from booking.services.seats.rules import choose_seats
+from booking.services.transactions import lock_customer
 
 # The reasons of refunds.
 REASONS = {
@@ -24,6 +26,10 @@ def give_seats(show: Show, payment: Payment, now: datetime) -> None:
     """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
     reason = "overpaid"
     holds = holds_of(show, payment)
+    if any(hold.status == Booking.Status.CANCELLED for hold in holds):
+        # Race: the customer deletes their account, which locks no show for a hold that was released.
+        lock_customer(cast(User, holds[0].user))
+        holds = holds_of(show, payment)
     if holds:
         if not _covers(show, payment, holds):
             reason = "too_little"
@@ -49,6 +55,7 @@ def holds_of(show: Show, payment: Payment) -> list[Booking]:
     Holds that had expired before, and those that the customer cancelled, are not among them.
     """
     of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
+    of_order = of_order.select_related("user")
     of_order = of_order.filter(expires_at__gt=payment.created_at)
     held = of_order.filter(status=Booking.Status.HELD)
     released = of_order.released()

@@ -1,4 +1,5 @@
 import functools
+import gc
 import os
 import re
 from pathlib import Path
@@ -130,6 +131,14 @@ def pytest_collection_modifyitems(items):
     # The longest ones first, so that no worker is left alone with them at the end.
     items.sort(key=lambda item: not (item.get_closest_marker("server") and item.get_closest_marker("once")))
     return result
+
+
+def pytest_collection_finish():
+    """Keeps the garbage collector from looking at modules and tests, which live as long as the process."""
+    gc.collect()
+    gc.freeze()
+    # Most objects of a test are freed without the collector.
+    gc.set_threshold(5_000, 20, 10)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from movieticket.postgresql.connection import POOL_FOUND, Connection
 from tests.pgbouncer import PROGRAM, pgbouncer
 from tests.service import CUSTOMERS, filled_postgres, run, served
 
-# Fewer than the connections of the service, so that they share sessions.
+# Fewer than the threads of the service, each of which has a connection, so that they share sessions.
 SESSIONS = 2
 ROUNDS = 4
 
@@ -32,7 +32,8 @@ class Site:
 
     @contextmanager
     def serving(self, folder, **settings):
-        with served(self.pool, self.shows, self.tokens, folder, traced=True, LOG_FORMAT="text", **settings) as service:
+        settings |= {"WORKERS": "1", "THREADS": "8", "LOG_FORMAT": "text"}
+        with served(self.pool, self.shows, self.tokens, folder, traced=True, **settings) as service:
             yield service
         assert audit(self.database.url) == ""
 
@@ -158,7 +159,7 @@ def test_an_undeclared_pool_is_detected_and_no_request_fails(site, tmp_path):
 
 
 def test_readiness_warns_of_an_undeclared_pool(site, tmp_path):
-    with site.serving(tmp_path, WORKERS="1") as service:
+    with site.serving(tmp_path) as service:
         status, _, body = service.ask("GET", "/readyz")
     assert (status, json.loads(body)) == (200, {"status": "ok", "warning": POOL_FOUND})
 

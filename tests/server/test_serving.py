@@ -9,7 +9,7 @@ from threading import Condition, Event
 
 import pytest
 
-from tests.service import CUSTOMERS, NOWHERE, PATIENCE_SECONDS, filled_sqlite, run, served, wait_until
+from tests.service import CUSTOMERS, NOWHERE, PATIENCE_SECONDS, filled_sqlite, served, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -32,13 +32,19 @@ def test_a_service_without_its_database_is_alive_but_not_ready(tmp_path):
 
 
 def test_a_service_is_ready_after_the_migrations(tmp_path):
-    database_url = f"sqlite:///{tmp_path}/db.sqlite3"
-    with served(database_url, [], [], tmp_path, WORKERS="1") as service:
-        before = service.ask("GET", "/readyz")
-        assert run(database_url, "manage.py", "migrate", "-v0").returncode == 0
-        after = service.ask("GET", "/readyz")
-    assert (before[0], before[2]) == (503, '{"status": "migrations missing"}')
-    assert (after[0], after[2]) == (200, '{"status": "ok"}')
+    database_url, *data = filled_sqlite(tmp_path)
+    is_missing = "UPDATE django_migrations SET app = 'another' WHERE name = '0001_initial' AND app = 'booking'"
+    is_applied = "UPDATE django_migrations SET app = 'booking' WHERE app = 'another'"
+    with served(database_url, *data, tmp_path, WORKERS="1") as service:
+        answers = []
+        for change in (is_missing, is_applied):
+            with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database, database:
+                database.execute(change)
+            answers.append(service.ask("GET", "/readyz"))
+    assert [(status, text) for status, _, text in answers] == [
+        (503, '{"status": "migrations missing"}'),
+        (200, '{"status": "ok"}'),
+    ]
 
 
 def lines_of(service, number):

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from booking import services
 from booking.admin.common import errors_text
 from booking.admin.hall_forms import PaymentForm
-from booking.admin.money import may_see_payments, may_see_refunds
+from booking.admin.money import may_issue_receipts, may_see_payments, may_see_refunds
 from booking.admin.order_pages import OrderPages, amounts_of, order_url
 from booking.admin.refunds import steps_of
 from booking.models import MONEY, Order, Payment, Refund, User, represent_amount
@@ -93,6 +93,7 @@ class OrderPayments(OrderPages):
         return {
             "payments": sorted(lines, key=lambda line: line["at"]),
             "may_see_payments": may_see_payments(request),
+            "may_issue_receipts": may_issue_receipts(request),
             "is_paid": amounts.paid > 0,
             "currency": settings.CURRENCY,
             "due": represent_amount(amounts.due) if is_due else "",
@@ -125,7 +126,8 @@ class OrderPayments(OrderPages):
 
     def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Shows the order's receipt on a page that prints itself. A POST issues it, if there is none yet."""
-        order = self._order(request, object_id, may=may_see_payments(request))
+        may = may_issue_receipts if request.method == "POST" else may_see_payments
+        order = self._order(request, object_id, may=may(request))
         if request.method == "POST":
             try:
                 services.issue_receipt(order=order, now=timezone.now())

@@ -50,6 +50,14 @@ def test_viewing_the_page_issues_no_receipt(box_office, order):
     assert not Receipt.objects.exists()
 
 
+def test_staff_who_may_only_see_payments_see_receipts_and_issue_none(box_office, order):
+    viewer = staff_with("view_order", "view_payment")
+    assert f'<form method="get" action="{receipt_of(order)}"' in viewer.get(page_of(order)).content.decode()
+    assert (viewer.post(receipt_of(order)).status_code, Receipt.objects.count()) == (403, 0)
+    box_office.post(receipt_of(order))
+    assert f"Receipt {Receipt.objects.get()}" in text_of(viewer.get(receipt_of(order)))
+
+
 def test_the_receipt_can_be_downloaded_as_a_pdf(box_office, order):
     box_office.post(receipt_of(order))
     response = box_office.get(pdf_of(order))

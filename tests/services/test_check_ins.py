@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from booking.models import Booking, CheckIn, Order
+from booking.models import Booking, CheckIn, Order, Show
 from booking.services import (
     AlreadyCheckedIn,
     NonceReused,
@@ -18,10 +18,12 @@ from booking.services import (
     TicketUnpaid,
     WrongShow,
     cancel_booking,
+    delete_show,
     move_booking,
     undo_admission,
 )
 from booking.services.door.tickets import sign_ticket
+from booking.services.seats.holds import release_expired_holds
 from tests.door import DOORS, MINUTE, admit, let_check_in, make_door_staff, offline, scan_of, stored, undo
 from tests.factories import (
     NOW,
@@ -305,6 +307,15 @@ def test_a_repeated_offline_scan_gets_the_same_conflict(door, booking):
     scan = scan_of(booking, scanned_at=DOORS)
     assert [admit(booking, door, scan=scan).conflict for _ in range(2)] == ["already_checked_in"] * 2
     assert len(stored(booking)) == 2
+
+
+@pytest.mark.parametrize("scan", [admit, offline])
+def test_a_hold_that_ended_has_no_scans_and_its_show_can_be_deleted(door, show, scan):
+    hold = make_hold(show=show, expires_at=NOW)
+    release_expired_holds(expired_by=DOORS)
+    assert refused(scan, hold, door)[0] == TicketInvalid
+    delete_show(show_id=show.pk, now=DOORS)
+    assert not Show.objects.exists()
 
 
 # --- Undoing ----------------------------------------------------------------------------------

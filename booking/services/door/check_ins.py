@@ -163,7 +163,8 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
         # Race: the same ticket at another door; a move, a cancellation or a refund of the booking.
         facts = lock_and_read_scan(show_id=show_id, booking_id=ticket.booking_id, nonce=scan.nonce)
         booking = facts.booking
-        if booking is None or not (booking.cancelled_at or booking.status == Booking.Status.BOOKED):
+        # A hold has no ticket, also when it has ended and is stored as cancelled.
+        if booking is None or booking.expires_at or booking.status == Booking.Status.BLOCKED:
             raise TicketInvalid("This seat is not booked.")
         if known := _repeated(facts, booking, CheckIn.Action.IN, scan.device):
             return known

@@ -95,7 +95,7 @@ test-clients: $(VENV)/.installed-dev
 	else echo "Skipped the test of generated clients: npm is not installed."; fi
 
 fuzz: FUZZ = $(PYTEST) -v --hypothesis-seed=$(FUZZ_SEED) tests/admin/test_fuzz_queries.py tests/api/test_fuzz.py \
-  tests/services/test_fuzz_hall.py tests/services/test_fuzz_money.py
+  tests/services/test_fuzz_hall.py tests/services/test_fuzz_money.py tests/services/test_fuzz_refunds.py
 fuzz: FUZZ_SEED := $(SEED)
 fuzz: export FUZZ_EXAMPLES = $(EXAMPLES)
 fuzz: $(VENV)/.installed-dev

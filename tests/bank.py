@@ -1,6 +1,7 @@
 """A fake payment provider that records all money and fails on request, and functions that pay with it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
@@ -19,40 +20,68 @@ class Killed(BaseException):
 class Bank(Demo):
     """A provider that tests configure as `demo`."""
 
-    # The amounts that customers paid, by payment, and that were sent back, by refund and its number of retries.
+    # The amounts that customers paid, by payment.
     received: ClassVar[dict[int, Decimal]] = {}
+    # The amounts that were sent back, and that it is going to send, by refund and its number of retries.
     sent: ClassVar[dict[tuple[int, int], Decimal]] = {}
-    # The fate of refunds: "works", "unavailable", "refuses", "later" (an event reports the end), "loses answer",
-    # "killed before" and "killed after" it has sent the money.
+    accepted: ClassVar[dict[tuple[int, int], Decimal]] = {}
+    # Attempts to refund that have failed, and the modes of those that are just being refused.
+    failed: ClassVar[set[tuple[int, int]]] = set()
+    refused: ClassVar[dict[tuple[int, int], str]] = {}
+    # The fate of refunds: "works", "unavailable", "refuses", "fails" (a refusal with the id of the attempt), "later"
+    # (an event reports the end), "loses answer", "killed before" and "killed after" it has sent the money.
     mode: ClassVar[str] = "works"
+    # Is called once, before a refund is answered.
+    meanwhile: ClassVar[Callable[[Refund], None] | None] = None
 
     @classmethod
     def open(cls):
-        cls.received.clear()
-        cls.sent.clear()
-        cls.mode = "works"
+        for rows in (cls.received, cls.sent, cls.accepted, cls.failed, cls.refused):
+            rows.clear()
+        cls.mode, cls.meanwhile = "works", None
 
     def refund(self, refund):
-        if self.mode == "killed before":
+        mode, key = self.mode, key_of(refund)
+        if mode == "killed before":
             raise Killed
-        if self.mode == "unavailable":
+        if mode == "unavailable":
             raise ProviderUnavailable
-        key = key_of(refund)
-        if self.mode == "refuses" and key not in self.sent:
-            raise ProviderRefused("The card was closed.")
-        if self.mode == "later" and key not in self.sent:
+        # Two calls with one key get the same answer.
+        mode = self.refused.get(key, mode)
+        if mode in {"refuses", "fails"} and key not in self.sent | self.accepted:
+            return self._refuse(refund, mode)
+        if mode in {"refuses", "fails", "later"} and key not in self.sent:
+            self.accepted[key] = refund.amount
+            self._wait(refund)
             return ""
         self.send(refund)
-        if self.mode == "killed after":
+        self._wait(refund)
+        if mode == "killed after":
             raise Killed
-        if self.mode == "loses answer":
+        if mode == "loses answer":
             raise ProviderUnavailable
         return id_of(refund)
+
+    def _refuse(self, refund, mode):
+        key = key_of(refund)
+        self.refused[key] = mode
+        self._wait(refund)
+        self.refused.pop(key, None)
+        if mode == "refuses":
+            raise ProviderRefused("The card was closed.")
+        self.failed.add(key)
+        raise ProviderRefused("The card was closed.", id_of(refund))
 
     def has_refund(self, refund):
         if self.mode == "unavailable":
             raise ProviderUnavailable
-        return key_of(refund) in self.sent
+        return key_of(refund) in self.sent | self.accepted
+
+    @classmethod
+    def _wait(cls, refund):
+        meanwhile, cls.meanwhile = cls.meanwhile, None
+        if meanwhile:
+            meanwhile(refund)
 
     def parse_event(self, body, headers):
         refund_id = json.loads(body).get("refund_id", "")
@@ -60,9 +89,21 @@ class Bank(Demo):
 
     @classmethod
     def send(cls, refund):
-        """Send the money once for an idempotency key; the service must not use a second key for it."""
-        assert {key for key in cls.sent if key[0] == refund.pk} <= {key_of(refund)}
+        """Send the money, once for an idempotency key."""
+        cls.accepted.pop(key_of(refund), None)
         cls.sent[key_of(refund)] = refund.amount
+
+    @classmethod
+    def take_back(cls, refund):
+        """The customer's bank does not take the money."""
+        cls.accepted.pop(key_of(refund), None)
+        cls.sent.pop(key_of(refund), None)
+        cls.failed.add(key_of(refund))
+
+    @classmethod
+    def attempts(cls, refund_id):
+        """Return the amounts of the attempts that have sent the money of a refund, or are going to."""
+        return {key: amount for key, amount in (cls.sent | cls.accepted).items() if key[0] == refund_id}
 
     @classmethod
     def pay(cls, payment):
@@ -78,10 +119,10 @@ def id_of(refund):
     return f"refund-{refund.pk}-{refund.retries}"
 
 
-def report_refund(refund, kind, *, now, problem="", number=None):
+def report_refund(refund, kind, *, now, problem="", number=None, **changes):
     """Send an event of the bank about a refund; another number is another event."""
     about = {"refund": refund.pk, "refund_id": id_of(refund), "amount": str(refund.amount), "problem": problem}
-    report(refund.payment_id, kind, now=now, number=number or id_of(refund), **about)
+    report(refund.payment_id, kind, now=now, number=number or id_of(refund), **(about | changes))
 
 
 def report(payment_id, kind="paid", *, now, number=0, **changes):

@@ -36,6 +36,7 @@ PRODUCTION_PATH = {
     "api/test_strict_input.py",
     "services/test_fuzz_hall.py",
     "services/test_fuzz_money.py",
+    "services/test_fuzz_refunds.py",
     "services/test_personal_data.py",
 }
 # `make test` runs a test on SQLite and on PostgreSQL, with these exceptions.

@@ -195,6 +195,37 @@ def test_a_door_works_without_the_network_and_sends_its_scans_later(booking, doo
     assert row.scanned_at < row.at
 
 
+def test_a_scan_whose_answer_is_lost_is_not_stopped_by_its_own_admission(booking, door):
+    lost = []
+
+    def lose_answer(route):
+        route.fetch()
+        lost.append(route)
+
+    door.route("**/door/admit/", lose_answer)
+    with door.expect_request("**/door/admit/"):
+        scan(door, sign_ticket(booking=booking))
+    # The list is loaded before the lost answer is noticed.
+    while not lost:
+        door.evaluate("0")
+    door.evaluate("dispatchEvent(new Event('online'))")
+    expect(door.locator("#door-scans")).to_contain_text("A5")
+    lost[0].abort()
+    expect_answer(door, "Go", "A5", "Checked without the network.")
+    door.unroute("**/door/admit/")
+    expect(door.locator("#door-network")).to_have_text("", timeout=20_000)
+    assert (rows(), door.locator("#door-problems li").count()) == ([(booking.pk, "in", "")], 0)
+
+
+def test_a_ticket_that_was_admitted_is_stopped_without_the_network_and_without_a_new_list(booking, door):
+    door.route("**/door/list/", lambda route: route.abort())
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Go", "A5")
+    door.context.set_offline(True)
+    scan(door, sign_ticket(booking=booking))
+    expect_answer(door, "Stop", "A5 was already admitted.")
+
+
 def test_a_ticket_sold_after_the_list_was_loaded_is_admitted_once(door, show):
     door.context.set_offline(True)
     ticket = sign_ticket(booking=make_booking(show=show, seat_number=5, created_at=timezone.now()))

@@ -124,12 +124,16 @@ function check(text, { keepChoices = false } = {}) {
 
 async function answerTo(scan) {
   if (isOffline) return answerOffline(scan);
+  const before = list;
   try {
-    return await post(admitUrl, scan);
+    const answer = await post(admitUrl, scan);
+    if (answer.ok && list) markAdmitted(answer);
+    return answer;
   } catch (error) {
     if (error instanceof SignedOut) return signedOut();
     setOffline(true);
-    return answerOffline(scan);
+    // If only the answer was lost, a list that was loaded meanwhile has this very scan.
+    return answerOffline(scan, before ?? list);
   }
 }
 
@@ -137,8 +141,8 @@ function signedOut() {
   return { ok: false, detail: "You are signed out, or may not admit.", advice: "Reload the page." };
 }
 
-async function answerOffline(scan) {
-  const answer = await checkOffline(scan.text, list);
+async function answerOffline(scan, known = list) {
+  const answer = await checkOffline(scan.text, known);
   if (answer.ok) {
     store.add({ ...scan, booking: answer.booking, seat: answer.seat, scanned_at: new Date().toISOString() });
     markAdmitted(answer);

@@ -396,6 +396,14 @@ def test_a_paid_order_is_not_split(user, show, clerk):
         split_order(order_id=Order.objects.get().pk, seat_numbers=[1], now=NOW, split_by=clerk)
 
 
+@pytest.mark.parametrize("status", ["pending", "failed"])
+def test_an_order_whose_payment_may_still_arrive_is_not_split(user, show, clerk, status):
+    pay(user, book(user, show, 1, 2))
+    Payment.objects.update(status=status, settled_at=NOW if status == "failed" else None)
+    with pytest.raises(OrderPaid):
+        split_order(order_id=Order.objects.get().pk, seat_numbers=[1], now=NOW, split_by=clerk)
+
+
 @pytest.fixture
 def refund(user, show):
     event(pay(user, book(user, show, 1)))

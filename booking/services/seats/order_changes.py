@@ -31,10 +31,12 @@ class CustomerHasAccount(Refusal):
 
 
 class OrderPaid(Refusal):
-    """A payment belongs to one order."""
+    """A payment belongs to one order. One that was declined or never finished may still arrive."""
 
     code = "order_paid"
-    example: ClassVar[dict[str, Any]] = {"detail": "This order is paid, so it can't be split any more."}
+    example: ClassVar[dict[str, Any]] = {
+        "detail": "A payment was made or begun for this order, so it can't be split any more."
+    }
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def split_order(*, order_id: int, seat_numbers: Sequence[int], now: datetime, sp
         facts = lock_and_read(request, wait=True)
         seats = choose_seats(facts, request)
         order = _find(order_id)
-        if Payment.objects.of_order(order.show_id, order.reference).received().exists():
+        if Payment.objects.of_order(order.show_id, order.reference).exists():
             raise OrderPaid
         customer = {field: getattr(order, field) for field in ("user", "name", "email", "phone")}
         new = Order.objects.create(reference=request.reference, show=facts.show, created_at=now, **customer)

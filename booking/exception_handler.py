@@ -146,12 +146,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
-    if error and (isinstance(error, Busy) or is_transient_error(error=error)):
-        # The database is unavailable. API views don't come here; their exceptions were handled above.
-        response = refused(request, 503, Busy().detail, Busy.code)
-        response["Retry-After"] = str(BUSY_RETRY_AFTER_SECONDS)
-        return response
-    return refused(request, 500, SERVER_ERROR, "server_error")
+    return (error and busy(request, error)) or refused(request, 500, SERVER_ERROR, "server_error")
+
+
+def busy(request: HttpRequest, error: BaseException) -> HttpResponse | None:
+    """Return the response to a request of a page that failed because the database is busy or away, otherwise None."""
+    if not (isinstance(error, Busy) or is_transient_error(error=error)):
+        return None
+    response = refused(request, 503, Busy().detail, Busy.code)
+    response["Retry-After"] = str(BUSY_RETRY_AFTER_SECONDS)
+    return response
 
 
 def refused(request: HttpRequest, status: int, detail: str, code: str) -> HttpResponse:

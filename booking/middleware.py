@@ -12,7 +12,7 @@ from django.contrib.sessions import middleware as sessions
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from booking.exception_handler import refused
+from booking.exception_handler import busy, refused
 from booking.paths import is_api
 from movieticket.request_body import FAULT, INCOMPLETE, LATE, body_length, has_valid_length, most_bytes
 
@@ -101,6 +101,19 @@ class RequestBounds:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return _refusal(request) or self._get_response(request)
+
+
+class BusyPages:
+    """Answers with 503 if a page fails because the database is busy, with DEBUG too, where Django shows a traceback."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return busy(request, exception)
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:

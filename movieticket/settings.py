@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "booking.middleware.AuthenticationMiddleware",
     "booking.middleware.MessageMiddleware",
+    "booking.middleware.BusyPages",
 ]
 ROOT_URLCONF = "movieticket.urls"
 WSGI_APPLICATION = "movieticket.wsgi.application"

@@ -4,10 +4,13 @@ import json
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
+from django.urls import path as route
 from rest_framework.exceptions import ValidationError
 
 from booking.exception_handler import exception_handler, server_error
 from booking.services import InvalidInput
+from movieticket import urls
 from tests.bodies import reasons, send
 from tests.factories import PASSWORD
 
@@ -77,3 +80,19 @@ def test_a_database_that_fails_outside_a_view_makes_the_service_busy(rf, path, c
     except OperationalError:
         answer = server_error(rf.get(path))
     assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, content_type, "1")
+
+
+def fail(request, *, busy):
+    raise OperationalError("the connection is closed") if busy else LookupError
+
+
+urlpatterns = [route("busy/", fail, {"busy": True}), route("broken/", fail, {"busy": False}), *urls.urlpatterns]
+
+
+@pytest.mark.urls(__name__)
+def test_a_page_of_a_busy_service_is_no_traceback_with_debug_on(settings):
+    settings.DEBUG = True
+    client = Client(raise_request_exception=False)
+    answers = [client.get(f"/{name}/") for name in ("busy", "broken")]
+    assert [(one.status_code, one.get("Retry-After")) for one in answers] == [(503, "1"), (500, None)]
+    assert b"Traceback" not in answers[0].content

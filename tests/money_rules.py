@@ -28,7 +28,7 @@ STEP = st.sampled_from(["reports", "takes back", "retry", "pay out", "works", "l
 # The modes and steps of answers that come too late. Lists at random would seldom contain these steps in this order.
 OVERTAKEN = [
     ("later", ["reports"]),
-    ("works", ["takes back", "pay out"]),
+    ("loses answer", ["takes back", "pay out"]),
     ("works", ["takes back", "retry", "works"]),
     ("refuses", ["works", "retry", "works"]),
     ("refuses", ["works", "retry", "later"]),

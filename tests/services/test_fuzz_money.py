@@ -1,4 +1,14 @@
-"""After random actions of customers, staff, provider and worker, no money is lost and no seat is sold twice."""
+"""After random actions of customers, staff, provider and worker, no money is lost and no seat is sold twice.
+
+Among what this finds are:
+- a late payment that gets seats which are sold to another customer, or which cost more;
+- a refund that no task carries out, or that an earlier payment of the order gives back;
+- an event that is applied although it is about another amount, or the payment has been received;
+- a hold that is cancelled, or mailed about, after it has expired;
+- mail about money or cancelled seats that is missing or names another amount.
+
+A new price list is not among the changes; tests/services/test_payment_flows.py has refunds of earlier prices.
+"""
 
 from datetime import timedelta
 

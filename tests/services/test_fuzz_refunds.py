@@ -1,4 +1,12 @@
-"""After random answers and events of the provider and actions of staff, a refund is paid once."""
+"""After random answers and events of the provider and actions of staff, a refund is paid once.
+
+Among what this finds are:
+- an answer that is stored although an event or a member of staff came before it;
+- a refund that the provider sends although it was paid out at the counter, or the other way round;
+- another idempotency key for a refund that the provider may still send;
+- a failure that undoes a refund although it is about another attempt;
+- mail about a refund that is missing or sent twice.
+"""
 
 import pytest
 from hypothesis import strategies as st

@@ -14,6 +14,7 @@ from booking.infrastructure.worker import LEASE_SECONDS, Worker
 from booking.models import Booking, Order, Payment, Refund
 from booking.services import (
     RefundEnded,
+    add_version,
     book_seats,
     cancel_booking,
     cancel_bookings,
@@ -24,9 +25,11 @@ from booking.services import (
     change_show,
     check_payment,
     delete_account,
+    give_version,
     hold_seats,
     move_booking,
     open_till,
+    read_amounts,
     record_payment,
     retry_refund,
     switch_plan,
@@ -362,6 +365,17 @@ def test_a_part_of_an_order_is_refunded(user, show):
     cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=11).pk, now=NOW)
     work()
     assert (balance(), sent()) == ((Decimal(12), Decimal(12)), [Decimal(15)])
+
+
+def test_a_refund_is_of_the_price_that_was_paid(user, show):
+    pay(user, book(user, show, 1, 11))
+    old = show.price_list
+    dearer = add_version(
+        price_list_id=old.pk, amounts={key: 2 * amount for key, amount in read_amounts(price_list=old).items()}
+    )
+    assert give_version(show_id=show.pk, price_list=dearer, now=NOW)
+    cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=11).pk, now=NOW)
+    assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [(Decimal(15), "pending")])
 
 
 def test_customers_get_refunds_until_60_minutes_before_the_start(user, show):

@@ -247,6 +247,12 @@ def test_a_refund_that_the_provider_may_still_send_is_not_paid_out(refund, clerk
         pay_out(refund, clerk)
 
 
+def test_a_refund_that_was_paid_out_is_not_sent_by_its_task(refund, clerk):
+    fail(refund)
+    pay_out(refund, clerk)
+    assert (carry_out(refund), Bank.sent) == ("done", {})
+
+
 def test_late_reports_about_a_refund_that_was_paid_out_change_nothing(refund, clerk):
     fail(refund)
     pay_out(refund, clerk)

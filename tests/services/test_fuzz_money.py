@@ -3,9 +3,8 @@
 Among what this finds are:
 - a late payment that gets seats which are sold to another customer, or which cost more;
 - a refund that no task carries out, or that an earlier payment of the order gives back;
-- an event that is applied although it is about another amount, or the payment has been received;
-- a hold that is cancelled, or mailed about, after it has expired;
-- mail about money or cancelled seats that is missing or names another amount.
+- a received payment that a later event undoes;
+- mail about money that is missing, or about a payment that goes back.
 
 A new price list is not among the changes; tests/services/test_payment_flows.py has refunds of earlier prices.
 """

@@ -94,6 +94,11 @@ def test_public_services_take_keywords_only():
     assert [name for name in kinds if not kinds[name] <= keywords] == []
 
 
+def test_numbers_with_decimals_have_the_field_of_the_admin_that_takes_a_comma():
+    sources = (ROOT / "booking" / "admin").rglob("*.py")
+    assert [path.name for path in sources if "forms.DecimalField" in path.read_text()] == ["amount_fields.py"]
+
+
 def test_every_form_of_an_import_is_found():
     source = "import a.b\nfrom a import c, d\ndef f():\n    from a.e import g as h\n"
     assert list(imports(source)) == ["a.b", "a.c", "a.d", "a.e.g"]

@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from booking import services
+from booking.admin.amount_fields import DecimalField
 from booking.admin.forms import labelled_seat
 from booking.admin.hall_forms import seen_text
 from booking.models import MONEY, Booking, Order, Show, represent_amount
@@ -102,4 +103,4 @@ class MoveSeatForm(forms.Form):
 class TotalForm(forms.Form):
     """The sum that the question before a change showed."""
 
-    expected_total: Any = forms.DecimalField(min_value=Decimal(0), **MONEY)
+    expected_total: Any = DecimalField(min_value=Decimal(0), **MONEY)

@@ -10,36 +10,21 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from booking import services
+from booking.admin.amount_fields import AmountField, DecimalField
 from booking.admin.model_forms import ServiceRulesMixin
 from booking.admin.time_fields import DayField
 from booking.models import (
-    MONEY,
     PriceList,
     Screen,
     SeatCategory,
     Show,
     TicketType,
     currency_decimals,
-    fits_currency,
     represent_amount,
 )
 
 # With more shows than these, all of them or none can be chosen.
 MAX_SHOWS_TO_CHOOSE = 300
-
-
-class AmountField(forms.DecimalField):
-    """An amount in the currency of the cinema."""
-
-    def __init__(self, *, min_value: Decimal = Decimal(0), **kwargs: Any) -> None:
-        step = str(Decimal(1).scaleb(-currency_decimals()))
-        widget = forms.NumberInput(attrs={"step": step, "size": "7", "class": "price"})
-        super().__init__(min_value=min_value, **MONEY, widget=widget, **kwargs)
-
-    def validate(self, value: Any) -> None:
-        super().validate(value)
-        if value is not None and not fits_currency(value):
-            raise ValidationError(f"Enter an amount with at most {currency_decimals()} decimals.")
 
 
 def name_of(category: SeatCategory, ticket_type: TicketType) -> str:
@@ -87,7 +72,7 @@ def form_with_prices() -> type[PriceListForm]:
 class CalculationForm(forms.Form):
     """A calculation of new prices, and the day from which on shows may get them."""
 
-    percent = forms.DecimalField(
+    percent = DecimalField(
         initial=0,
         min_value=-100,
         max_value=1000,
@@ -97,7 +82,6 @@ class CalculationForm(forms.Form):
     )
     round_to = AmountField(
         initial=lambda: represent_amount(5 * Decimal(1).scaleb(-min(currency_decimals(), 1))),
-        # Browsers count the steps of the field from here.
         min_value=Decimal(1).scaleb(-currency_decimals()),
         max_value=1000,
         label="Round to",

@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 
 from booking import services
+from booking.admin.amount_fields import AmountField
 from booking.admin.model_forms import ServiceRulesMixin
-from booking.admin.price_forms import AmountField
 from booking.models import Till
 
 

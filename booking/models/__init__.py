@@ -32,7 +32,7 @@ from booking.models.layouts import (
     parse,
     read_layout,
 )
-from booking.models.money import currency_decimals, fits_currency, format_amount, represent_amount
+from booking.models.money import currency_decimals, format_amount, represent_amount
 from booking.models.movies import Movie, MovieQuerySet
 from booking.models.orders import Order, OrderQuerySet
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
@@ -88,7 +88,6 @@ __all__ = [
     "categories_of",
     "changed_labels",
     "currency_decimals",
-    "fits_currency",
     "format_amount",
     "full_rows",
     "hall_of_plan",

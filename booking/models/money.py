@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from functools import cache
-from typing import cast
 
 from babel.numbers import get_currency_precision
 from django.conf import settings
@@ -26,11 +25,3 @@ def represent_amount(amount: Decimal) -> str:
 def format_amount(amount: Decimal) -> str:
     """Return the amount with separators of thousands, as reports show it, such as 12,345.50."""
     return f"{amount:,.{currency_decimals()}f}"
-
-
-def fits_currency(amount: Decimal) -> bool:
-    """Return whether the amount, a finite number, has no more decimals than the currency."""
-    # Not by rounding, which fails for numbers of more than 28 digits.
-    _, digits, exponent = amount.as_tuple()
-    beyond = -cast(int, exponent) - currency_decimals()
-    return beyond <= 0 or not any(digits[-beyond:])

@@ -215,6 +215,12 @@ def test_seats_are_sold_for_cash_with_change(box_office, seller, priced):
     assert (payment.reference, payment.created_by, payment.given) == (order.reference, seller, 20)
 
 
+def test_cash_and_total_take_a_decimal_comma(box_office, seller, priced, adult):
+    form = {"ticket_types": f"1:{adult.pk}", "expected_total": "12,00"}
+    answer = act(box_office, priced, "sell-paid", seats="1", method="cash", given="20,00", **form)
+    assert (answer.json()["change"], Payment.objects.get().given) == ("8.00 EUR", 20)
+
+
 def test_seats_are_sold_by_card(box_office, seller, priced, user):
     answer = act(box_office, priced, "sell-paid", seats="1", customer="esha", method="card", given="")
     assert detail(answer) == (200, f"Sold A1 to esha, {Order.objects.get().reference}, for 12.00 EUR, paid by card.")
@@ -229,6 +235,7 @@ def test_seats_are_sold_by_card(box_office, seller, priced, user):
         ({}, (400, "Choose cash or card.")),
         ({"method": "cash", "given": "x"}, (400, "Enter a number.")),
         ({"method": "cash", "given": "20.001"}, (400, "Enter an amount with at most 2 decimals.")),
+        ({"method": "cash", "given": "1.234,50"}, (400, "Enter the number without separators of thousands.")),
     ],
 )
 def test_an_invalid_payment_sells_nothing(box_office, seller, priced, form, message):

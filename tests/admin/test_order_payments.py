@@ -42,6 +42,10 @@ def test_cash_is_taken_with_change(box_office, seller, order):
     assert "Take cash" not in text_of(response)
 
 
+def test_cash_takes_a_decimal_comma(box_office, seller, order):
+    assert page_messages(pay(box_office, order, given="20,50")) == ["Took 12.00 EUR in cash. Change: 8.50 EUR."]
+
+
 def test_a_card_is_taken(box_office, seller, order):
     assert page_messages(pay(box_office, order, method="card")) == ["Took 12.00 EUR by card."]
     assert Payment.objects.get().method == "card"
@@ -54,6 +58,7 @@ def test_a_card_is_taken(box_office, seller, order):
         ({"expected": "11.00"}, "12.00 is due now."),
         ({"method": "gold"}, "Choose cash or card."),
         ({"given": "x"}, "Enter a number."),
+        ({"given": "1,234.50"}, "Enter the number without separators of thousands."),
         ({"expected": ""}, "This field is required."),
     ],
 )

@@ -80,6 +80,12 @@ def test_the_preview_has_the_calculated_prices_and_saves_nothing(staff, regular,
     assert (form[field("W", adult)].value(), PriceList.objects.count()) == (None, 1)
 
 
+def test_per_cent_and_rounding_take_a_decimal_comma(staff, regular, adult):
+    show_on(1, regular)
+    form = staff.get(path(regular, percent="2,5", round_to="0,10")).context["new"]
+    assert (form[field("S", adult)].value(), form[field("P", adult)].value()) == ("12.30", "15.40")
+
+
 def test_the_preview_has_inactive_types_that_the_list_has_prices_for(staff, regular, adult):
     show_on(1, regular)
     adult.is_active = False
@@ -110,7 +116,15 @@ def test_the_preview_without_upcoming_shows_has_a_message(staff, regular):
 
 
 @pytest.mark.parametrize(
-    "form", [{"percent": "x"}, {"round_to": "0"}, {"round_to": "0.001"}, {"since": "2.12."}, {"since": ""}]
+    "form",
+    [
+        {"percent": "x"},
+        {"percent": "1.000,5"},
+        {"round_to": "0"},
+        {"round_to": "0.001"},
+        {"since": "2.12."},
+        {"since": ""},
+    ],
 )
 def test_an_invalid_calculation_is_refused(staff, regular, form):
     show_on(1, regular)

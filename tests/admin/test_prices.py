@@ -67,12 +67,35 @@ def test_a_changed_list_has_another_id_because_prices_are_cached_by_it(staff, ad
 
 
 @pytest.mark.parametrize(
+    ("text", "currency", "amount"),
+    [
+        ("12,50", "EUR", "12.5"),
+        ("12.50", "EUR", "12.5"),
+        (" 12,5 ", "EUR", "12.5"),
+        (",5", "EUR", "0.5"),
+        ("12,", "JPY", "12"),
+        ("1,234", "KWD", "1.234"),
+    ],
+)
+def test_an_amount_has_a_decimal_comma_or_point(staff, settings, adult, text, currency, amount):
+    settings.CURRENCY = currency
+    staff.post(f"{LISTS}add/", {"name": "Regular", field("S", adult): text})
+    assert amounts(PriceList.objects.get()) == {"S": Decimal(amount)}
+
+
+@pytest.mark.parametrize(
     ("amount", "currency", "error"),
     [
         ("12.345", "EUR", "Enter an amount with at most 2 decimals."),
         ("12.5", "JPY", "Enter an amount with at most 0 decimals."),
         ("-1", "EUR", "Ensure this value is greater than or equal to 0."),
         ("x", "EUR", "Enter a number."),
+        ("1,000", "EUR", "Enter an amount with at most 2 decimals."),
+        ("1.000", "EUR", "Enter an amount with at most 2 decimals."),
+        ("1.000", "JPY", "Enter an amount with at most 0 decimals."),
+        ("1.234,50", "EUR", "Enter the number without separators of thousands."),
+        ("1,234.50", "EUR", "Enter the number without separators of thousands."),
+        ("1,234,567", "JPY", "Enter the number without separators of thousands."),
         ("1e400", "EUR", "Ensure that there are no more than 12 digits in total."),
     ],
 )

@@ -44,6 +44,14 @@ def test_a_clerk_opens_a_till_with_a_float(desk, clerk):
     assert response.redirect_chain[-1][0] == page_of(till)
 
 
+def test_float_and_count_take_a_decimal_comma(desk, clerk):
+    desk.post(f"{TILLS}add/", {"opening_float": "100,50"}, follow=True)
+    response = close(desk, Till.objects.get(), counted_cash="100,50")
+    till = Till.objects.get()
+    assert (till.opening_float, till.counted_cash) == (Decimal("100.5"), Decimal("100.5"))
+    assert page_messages(response) == ["Your till is closed. Difference: none."]
+
+
 def test_a_clerk_has_one_open_till(desk, clerk):
     till = till_of(clerk)
     assert f'Your till is already open. <a href="{page_of(till)}">' in desk.get(f"{TILLS}add/").content.decode()

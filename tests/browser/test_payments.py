@@ -74,6 +74,30 @@ def test_the_change_is_visible_while_the_cash_is_typed(page, till, show):
     expect(page.locator("#hall-total")).to_have_text("23.00 EUR")
 
 
+@pytest.mark.parametrize(("text", "message"), [("20,00", "Change 8.00 EUR"), ("1.234,50", "")])
+def test_cash_is_typed_with_a_decimal_comma(page, till, show, text, message):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_label("Given").press_sequentially(text)
+    expect(page.locator("#hall-change")).to_have_text(message)
+    page.get_by_role("button", name="Sell for cash").click()
+    if message:
+        expect(page.locator("#hall-sold strong")).to_have_text(message)
+        assert Payment.objects.get().given == 20
+    else:
+        expect_told(page, "Enter the number without separators of thousands.")
+        assert not Payment.objects.exists()
+
+
+def test_float_and_count_are_typed_with_a_decimal_comma(page, clerk):
+    page.goto(f"{TILLS}add/")
+    page.get_by_label("Float").press_sequentially("100,50")
+    page.get_by_role("button", name="Open the till").click()
+    page.get_by_label("Counted cash").press_sequentially("100,50")
+    page.get_by_role("button", name="Close the till").click()
+    expect(page.get_by_text("Your till is closed. Difference: none.")).to_be_visible()
+
+
 def test_too_little_cash_sells_nothing_and_keeps_the_seats_chosen(page, till, show):
     open_hall(page, show)
     seat(page, "A1").click()

@@ -1,4 +1,4 @@
-// Amounts of money as the server writes them, such as "9.50": added and subtracted without rounding.
+// Amounts of money: text as the server writes it, such as "9.50", is added and subtracted without rounding.
 
 const decimalsOf = (amount) => amount?.split(".")[1]?.length ?? 0;
 
@@ -8,11 +8,19 @@ export function sumOf(amounts) {
   return textOf(amounts.reduce((sum, amount) => sum + unitsOf(amount, decimals), 0n), decimals);
 }
 
-// Returns what is left of the cash that the customer `gave` for what is `due`: { isEnough, amount }, or null if the text
-// is no amount.
-export function changeOf(gave, due) {
+// Returns an amount that staff typed, with a decimal comma or point, as the server writes amounts, or null if the text is
+// none. As on the server, neither separators of thousands nor more than `decimals` decimals are allowed.
+function readAmount(text, decimals) {
+  const [, whole = "", fraction = ""] = /^(\d*)(?:[.,](\d*))?$/.exec(text.trim()) ?? [];
+  return whole + fraction && fraction.length <= decimals ? `${whole}.${fraction}` : null;
+}
+
+// Returns what is left of the cash that the customer gave, as staff typed it, for what is `due`: { isEnough, amount }, or
+// null if the text is no amount.
+export function changeOf(typed, due) {
   const decimals = decimalsOf(due);
-  if (!new RegExp(`^\\d+(\\.\\d{0,${decimals}}0*)?$`).test(gave)) return null;
+  const gave = readAmount(typed, decimals);
+  if (gave === null) return null;
   const left = unitsOf(gave, decimals) - unitsOf(due, decimals);
   return { isEnough: left >= 0n, amount: textOf(left < 0n ? -left : left, decimals) };
 }

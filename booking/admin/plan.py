@@ -1,9 +1,10 @@
 """The day plan: one column for each screen, with its shows along the hours. Shows are added and moved on it."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -18,7 +19,7 @@ from booking.admin.forms import DayForm
 from booking.admin.notes import has_valid_note, note_context, note_of
 from booking.admin.plan_forms import MoveShowForm, PlanShowForm
 from booking.admin.time_fields import FIRST_DAY, LAST_DAY
-from booking.models import Booking, Screen, Show
+from booking.models import Booking, Screen, Show, User
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -160,6 +161,19 @@ def plan_url(day: date, show: Show | None = None) -> str:
     return f"{reverse('admin:booking_show_plan')}?day={day}" + (f"#show-{show.pk}" if show else "")
 
 
+def start_question(show: Show, starts_at: datetime) -> dict[str, Any]:
+    """Return the show with its new start and its admissions, for the question before it moves."""
+    moved = copy(show)
+    moved.starts_at = starts_at
+    return {
+        "show": show,
+        "starts_at": starts_at,
+        "opens_at": services.opens_at(show=moved),
+        "admitted": len(services.admitted_bookings(bookings=Booking.objects.sold().filter(show=show))),
+        "undone": len(services.early_admissions(show=moved, old_start=show.starts_at)),
+    }
+
+
 def _chosen_day(request: HttpRequest) -> tuple[DayForm, date]:
     form = DayForm(request.GET if "day" in request.GET else {"day": timezone.localdate()})
     return form, form.cleaned_data["day"] if form.is_valid() else timezone.localdate()
@@ -241,7 +255,13 @@ class PlanPage(admin.ModelAdmin):
         changes = {"screen": screen} if screen != show.screen else {}
         changes |= {"starts_at": starts_at} if starts_at != show.starts_at else {}
         try:
-            moved = services.change_show(show_id=show.pk, now=timezone.now(), note=note_of(request), **changes)
+            moved = services.change_show(
+                show_id=show.pk,
+                now=timezone.now(),
+                changed_by=cast(User, request.user),
+                note=note_of(request),
+                **changes,
+            )
         except services.Refusal as refusal:
             messages.error(request, f"{show} was not moved. {refusal.detail}")
             return HttpResponseRedirect(plan_url(day, show))
@@ -254,8 +274,7 @@ class PlanPage(admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": "Move the start of a sold show",
             "opts": self.opts,
-            "show": form.cleaned_data["show"],
-            "starts_at": form.cleaned_data["starts_at"],
+            **start_question(form.cleaned_data["show"], form.cleaned_data["starts_at"]),
             "form_fields": [(field.html_name, field.data) for field in form],
             "back": plan_url(day, form.cleaned_data["show"]),
             **note_context(request, Booking.objects.filter(show=form.cleaned_data["show"])),

@@ -27,7 +27,7 @@ from booking.admin.forms import (
 from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.notes import NoteForm, has_valid_note, note_context, note_of
-from booking.admin.plan import PlanPage
+from booking.admin.plan import PlanPage, start_question
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show, User
 
@@ -130,8 +130,7 @@ class ShowAdmin(
                 **self.admin_site.each_context(request),
                 "title": "Move the start of a sold show",
                 "opts": self.opts,
-                "show": question.show,
-                "starts_at": question.starts_at,
+                **start_question(question.show, question.starts_at),
                 "form_fields": [
                     (name, value)
                     for name, values in request.POST.lists()
@@ -147,7 +146,8 @@ class ShowAdmin(
         if change:
             self._check_start_is_confirmed(request, obj, form)
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            services.change_show(show_id=obj.pk, now=now, note=note_of(request), **changes)
+            staff = cast(User, request.user)
+            services.change_show(show_id=obj.pk, now=now, changed_by=staff, note=note_of(request), **changes)
         else:
             obj.pk = services.plan_show(now=now, **form.cleaned_data).pk
         obj.refresh_from_db()

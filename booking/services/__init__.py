@@ -22,7 +22,7 @@ from booking.services.accounts.sessions import refresh_session, revoke_all_sessi
 from booking.services.audit import find_breaches
 from booking.services.cleanup import clean_up
 from booking.services.door.access import sees_all_doors
-from booking.services.door.admitted import SeatAdmitted, admitted_bookings
+from booking.services.door.admitted import SeatAdmitted, admitted_bookings, early_admissions
 from booking.services.door.barcodes import MAX_PIXELS, can_read_pictures, read_qr_codes
 from booking.services.door.check_ins import (
     MAX_SCAN_LENGTH,
@@ -38,6 +38,7 @@ from booking.services.door.check_ins import (
     TicketUnpaid,
     WrongShow,
     admit,
+    opens_at,
     undo_admission,
 )
 from booking.services.door.files import calendar_entry, due_text, ticket_pdf, ticket_svg
@@ -319,6 +320,7 @@ __all__ = [
     "delete_show",
     "draw_layout",
     "due_text",
+    "early_admissions",
     "enqueue_reset_links",
     "expected_cash",
     "export_account",
@@ -356,6 +358,7 @@ __all__ = [
     "move_bookings",
     "offset_of",
     "open_till",
+    "opens_at",
     "orders_of",
     "pay_mailed_order",
     "pay_order",

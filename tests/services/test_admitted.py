@@ -5,9 +5,11 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
+from booking.models import CheckIn
 from booking.services import (
     SeatAdmitted,
     SeenSeat,
+    admitted_bookings,
     cancel_booking,
     cancel_bookings,
     cancel_order,
@@ -16,10 +18,13 @@ from booking.services import (
     move_booking,
 )
 from booking.services.door.admitted import lock_admitted
+from booking.services.programme.shows import ShowsOverlap
 from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, stored, undo
-from tests.factories import PASSWORD, STARTS_AT, make_booking
+from tests.factories import PASSWORD, STARTS_AT, make_booking, make_show, make_user
 
 pytestmark = pytest.mark.django_db
+
+WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -62,12 +67,67 @@ def test_a_customer_does_not_change_an_admitted_seat(booking, pair, door, change
     assert pair.status == "booked"
 
 
+def move_show(booking, by, starts_at, now=DOORS + MINUTE):
+    change_show(show_id=booking.show_id, now=now, starts_at=starts_at, changed_by=by)
+
+
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_a_seat_stays_admitted_when_the_start_is_moved_later(booking, door, change):
+def test_a_customer_changes_an_admitted_seat_of_a_show_that_was_postponed(booking, door, change):
     admit(booking, door)
-    change_show(show_id=booking.show_id, now=DOORS, starts_at=STARTS_AT + timedelta(hours=3))
-    with pytest.raises(SeatAdmitted):
-        change(booking)
+    move_show(booking, door, STARTS_AT + WEEK)
+    change(booking)
+
+
+def test_a_ticket_admits_again_to_a_show_that_was_postponed(booking, pair, door):
+    clerk = make_user(username="clerk")
+    admit(booking, door)
+    move_show(booking, clerk, STARTS_AT + WEEK)
+    admit(booking, door, now=DOORS + WEEK)
+    assert stored(booking) == [("in", ""), ("undo", "The show was moved."), ("in", "")]
+    assert (stored(pair), CheckIn.objects.get(action="undo").by) == ([], clerk)
+
+
+def test_each_admission_by_two_offline_doors_is_undone(booking, door):
+    for _ in range(2):
+        offline(booking, door)
+    move_show(booking, door, STARTS_AT + WEEK, now=DOORS + 20 * MINUTE)
+    assert stored(booking)[2:] == [("undo", "The show was moved.")] * 2
+    assert admitted_bookings(bookings=[booking]) == []
+
+
+def test_admissions_for_which_the_doors_were_open_stay(booking, pair, door):
+    # The doors of the new start open at DOORS.
+    delay = timedelta(minutes=15)
+    admit(booking, door, now=DOORS - MINUTE)
+    admit(pair, door, now=DOORS)
+    move_show(booking, door, STARTS_AT + delay)
+    assert admitted_bookings(bookings=[booking, pair]) == [pair]
+
+
+def test_admissions_stay_when_the_start_moves_earlier(booking, door):
+    early = DOORS - 60 * MINUTE
+    offline(booking, door, scanned_at=early, now=early)
+    move_show(booking, door, STARTS_AT - 10 * MINUTE, now=early)
+    assert stored(booking) == [("in", "not_yet_open")]
+
+
+def test_cancelled_seats_and_undone_admissions_get_no_scans_when_the_show_moves(booking, pair, door):
+    for one in (booking, pair):
+        admit(one, door)
+    undo(booking, door)
+    cancel_bookings(
+        show_id=pair.show_id, seen=[SeenSeat(pair.pk, pair.seat_number, pair.status)], now=DOORS, cancelled_by=door
+    )
+    move_show(booking, door, STARTS_AT + WEEK)
+    assert (stored(booking), stored(pair)) == ([("in", ""), ("undo", "Wrong ticket")], [("in", "")])
+
+
+def test_nothing_is_undone_when_the_new_start_is_refused(booking, door):
+    make_show(screen=booking.show.screen, starts_at=STARTS_AT + WEEK)
+    admit(booking, door)
+    with pytest.raises(ShowsOverlap):
+        move_show(booking, door, STARTS_AT + WEEK)
+    assert stored(booking) == [("in", "")]
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)

@@ -1,17 +1,26 @@
 """Scans of several doors at the same time, on connections of their own, with controls without the lock."""
 
 from collections import Counter
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from booking import services
 from booking.models import Booking, CheckIn, User
-from booking.services import admit, cancel_booking, delete_account, move_booking, sign_ticket, undo_admission
+from booking.services import (
+    admit,
+    cancel_booking,
+    change_show,
+    delete_account,
+    move_booking,
+    sign_ticket,
+    undo_admission,
+)
 from booking.services.transactions import Busy
-from tests.door import DOORS, make_door_staff, scan_of, stored
-from tests.factories import PASSWORD, make_booking
-from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
+from tests.door import DOORS, MINUTE, make_door_staff, scan_of, stored
+from tests.factories import PASSWORD, STARTS_AT, make_booking
+from tests.races import all_decide_before_one_commits, all_read_before_one_writes, at_once, outcome, parallel_writers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
 UNKNOWN = 10**9
@@ -107,6 +116,20 @@ def test_the_seats_of_a_deleted_account_are_cancelled_or_admitted(door, show):
     assert set(zip(states, outcomes[5:], strict=True)) <= {("cancelled", "ticket_cancelled"), ("booked", "done")}
 
 
+def postponing(show, by):
+    later = STARTS_AT + timedelta(days=7)
+    return partial(outcome, change_show, show_id=show.pk, starts_at=later, now=DOORS + MINUTE, changed_by=by)
+
+
+def test_nobody_stays_admitted_to_a_show_that_is_postponed_at_the_same_time(door, show):
+    bookings = [make_booking(show=show, seat_number=1 + n) for n in range(10)]
+    outcomes = at_once([*(scanning(booking, door) for booking in bookings), postponing(show, door)])
+    # The group Door does not see the show any more.
+    ends = {"done": [("in", ""), ("undo", "The show was moved.")], "not_found": []}
+    assert outcomes[-1] == "done"
+    assert [stored(booking) for booking in bookings] == [ends[end] for end in outcomes[:-1]]
+
+
 @parallel_writers
 def test_a_nonce_that_two_bookings_use_at_the_same_time_is_stored_once(door, show):
     bookings = [make_booking(show=show, seat_number=seat) for seat in (5, 6)]
@@ -165,3 +188,11 @@ def test_without_the_lock_an_admitted_booking_of_a_deleted_account_is_cancelled(
     assert all_read_before_one_writes([deleting(booking), scanning(booking, door)]) == ["done", "done"]
     booking.refresh_from_db()
     assert (booking.status, stored(booking)) == ("cancelled", [("in", "")])
+
+
+@parallel_writers
+@pytest.mark.usefixtures("no_lock")
+def test_without_the_lock_a_customer_stays_admitted_to_a_show_that_is_postponed(door, booking):
+    calls = [scanning(booking, door), postponing(booking.show, door)]
+    assert all_decide_before_one_commits(calls) == ["done", "done"]
+    assert stored(booking) == [("in", "")]

@@ -1,13 +1,24 @@
-"""Seats whose customers are in: customers can't cancel or move them any more, and staff are warned."""
+"""Seats whose customers are in: customers can't cancel or move them any more, and staff are warned.
 
+If the show moves to a time for which the doors were not open yet, they are not in any more.
+"""
+
+import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, ClassVar
+
+from django.db.models import Max, Q
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import send
-from booking.models import Booking, CheckIn, Show
+from booking.models import Booking, CheckIn, Show, User
+from booking.services.door.check_ins import opens_at
 from booking.services.door.facts import ADMISSIONS, count_admissions, lock_booking
 from booking.services.refusals import Refusal
+
+# The reason for undoing the admissions of a show that moves.
+MOVED = "The show was moved."
 
 
 class SeatAdmitted(Refusal):
@@ -54,3 +65,39 @@ def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:
     """Raises SeatAdmitted if one of these bookings of a locked show is admitted."""
     if admitted := lock_admitted(show=show, booking_ids=booking_ids):
         raise SeatAdmitted(admitted)
+
+
+def early_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
+    """Return the booked seats that were last admitted before the doors of the show opened, by booking.
+
+    The value is the number of admissions. Empty if the show does not start later than at its `old_start`.
+    """
+    if show.starts_at <= old_start:
+        return {}
+    booked = Booking.objects.sold().filter(show=show).order_by().values("pk")
+    scans = CheckIn.objects.order_by().filter(show=show, booking_id__in=booked).values_list("booking_id")
+    last = Max("scanned_at", filter=Q(action=CheckIn.Action.IN))
+    early = scans.annotate(number=ADMISSIONS, last=last).filter(number__gt=0, last__lt=opens_at(show=show))
+    return dict(early.order_by("booking_id").values_list("booking_id", "number"))
+
+
+def undo_early_admissions(*, show: Show, old_start: datetime, by: User, now: datetime) -> None:
+    """Undoes the `early_admissions` of a locked show that moves at `now` (UTC); `by` is the member of staff."""
+    # Race: the door admits one of them at the old time.
+    with LOCK_WAITS.time():
+        booked = Booking.objects.select_for_update(no_key=True, of=("self",)).sold().filter(show=show)
+        list(booked.order_by("pk").values_list("pk"))
+    CheckIn.objects.bulk_create(
+        CheckIn(
+            show=show,
+            booking_id=pk,
+            action=CheckIn.Action.UNDO,
+            reason=MOVED,
+            nonce=f"moved-{secrets.token_hex(16)}",
+            by=by,
+            scanned_at=now,
+            at=now,
+        )
+        for pk, number in early_admissions(show=show, old_start=old_start).items()
+        for _ in range(number)
+    )

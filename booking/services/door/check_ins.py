@@ -147,7 +147,8 @@ class StoredScan:
         return (self.check_in.reason or None) if self.check_in.action == CheckIn.Action.IN else None
 
 
-def opens_at(show: Show) -> datetime:
+def opens_at(*, show: Show) -> datetime:
+    """Return the time (UTC) from which the tickets of the show are admitted."""
     return show.starts_at - timedelta(minutes=settings.DOORS_OPEN_MINUTES)
 
 
@@ -300,7 +301,7 @@ def _check(facts: ScanFacts, booking: Booking, ticket: PresentedTicket, at: date
     if facts.admissions:
         scans = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk, action=CheckIn.Action.IN)
         raise AlreadyCheckedIn(booking, scans.latest("at", "id").scanned_at)
-    opening = opens_at(booking.show)
+    opening = opens_at(show=booking.show)
     if at < opening:
         raise NotYetOpen(opening, now)
     if facts.due > 0:

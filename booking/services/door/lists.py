@@ -38,7 +38,7 @@ class DoorList:
 
     @property
     def opens_at(self) -> datetime:
-        return opens_at(self.show)
+        return opens_at(show=self.show)
 
     @property
     def sold(self) -> int:
@@ -132,4 +132,4 @@ def read_door_shows(*, now: datetime) -> list[DoorShow]:
     by_booking = CheckIn.objects.order_by().filter(show__in=rows).values_list("show", "booking_id")
     for show_id, _booking, number in by_booking.annotate(number=ADMISSIONS):
         admitted[show_id] = admitted.get(show_id, 0) + (number > 0)
-    return [DoorShow(show, opens_at(show), show.seats_sold, admitted.get(show.pk, 0)) for show in rows]  # type: ignore[attr-defined]
+    return [DoorShow(show, opens_at(show=show), show.seats_sold, admitted.get(show.pk, 0)) for show in rows]  # type: ignore[attr-defined]

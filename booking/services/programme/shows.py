@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
+from booking.services.door.admitted import undo_early_admissions
 from booking.services.mail.outbox import booked_references, report_cancelled_show, report_new_time
 from booking.services.money.refunds import refund_overpaid
 from booking.services.programme.local_time import in_utc
@@ -139,12 +140,14 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 
 
 @retried
-def change_show(*, show_id: int, now: datetime, note: str = "", **changes: Any) -> Show:
+def change_show(*, show_id: int, now: datetime, changed_by: User | None = None, note: str = "", **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, price_list.
 
     A new start keeps the length. A new movie also sets the length, unless `ends_at` is given; None resets it to the
     movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
-    start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`.
+    start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`; those who
+    were admitted before its doors open are not admitted any more, which `changed_by`, the member of staff, undoes.
+    Without `changed_by`, admissions stay as they are.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged or Busy.
     """
@@ -170,9 +173,14 @@ def change_show(*, show_id: int, now: datetime, note: str = "", **changes: Any) 
             show.save()
         lock_price_list(changes.get("price_list"))
         if show.starts_at != old_start:
-            booked = booked_references(show)
-            report_new_time(show=show, old_start=old_start, references=booked, note=note, now=now)
+            _follow_new_start(show, old_start, changed_by, note, now)
     return show
+
+
+def _follow_new_start(show: Show, old_start: datetime, changed_by: User | None, note: str, now: datetime) -> None:
+    if changed_by:
+        undo_early_admissions(show=show, old_start=old_start, by=changed_by, now=now)
+    report_new_time(show=show, old_start=old_start, references=booked_references(show), note=note, now=now)
 
 
 @retried

@@ -35,6 +35,7 @@ from booking.models import (
     hall_of_plan,
     represent_amount,
 )
+from booking.services.door.check_ins import NotYetOpen, TicketCancelled, TicketUnpaid
 from booking.services.door.facts import ADMISSIONS
 from booking.services.money.audit import find_money_breaches
 from booking.services.money.sums import rounded, sum_of_order
@@ -51,6 +52,8 @@ HELD = Q(status=Booking.Status.HELD)
 BLOCKED = Q(status=Booking.Status.BLOCKED)
 CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
+# Reasons of scans made offline whose tickets were not paid, or whose payment was not checked.
+UNPAID_REASONS = (TicketUnpaid.code, NotYetOpen.code, TicketCancelled.code)
 ORDERS = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
 # Descriptions and conditions of breaches by a single booking.
 BOOKING_BREACHES: dict[str, Q] = {
@@ -106,14 +109,22 @@ def _bookings(condition: Q, breach: str) -> Iterator[str]:
 
 
 def _wrong_admissions() -> Iterator[str]:
-    """Yield bookings that are admitted several times, or although they are cancelled or not paid."""
+    """Yield bookings that are admitted several times, or by a scan after their cancellation or before their payment.
+
+    A seat that was cancelled, or moved to one with a higher price, after its admission is no breach.
+    """
     scans = CheckIn.objects.order_by().filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
     admissions = Subquery(scans.values("booking_id").annotate(number=ADMISSIONS).values("number"))
     seats, refunded = sum_of_order(Booking.objects.sold(), "price"), sum_of_order(Refund.objects.all(), "amount")
+    entries = scans.filter(action=CheckIn.Action.IN)
+    was_cancelled = Exists(entries.filter(scanned_at__gt=OuterRef("cancelled_at") + CLOCK_TOLERANCE))
+    was_unpaid = Exists(entries.filter(reason__in=UNPAID_REASONS))
     due = rounded(seats - sum_of_order(Payment.objects.received(), "amount") + refunded)
     # Otherwise the scans of every booking would be counted.
     scanned = Booking.objects.filter(Exists(scans)).annotate(admissions=admissions, due=due)
-    wrong = Q(admissions__gt=1) | Q(admissions__gt=0) & (CANCELLED | Q(due__gt=0))
+    wrong = Q(admissions__gt=1) | Q(admissions__gt=0) & (
+        CANCELLED & Q(was_cancelled) | ~CANCELLED & Q(was_unpaid) & Q(due__gt=0)
+    )
     for booking in scanned.filter(wrong).order_by("pk").select_related("show").iterator():
         number: int = booking.admissions  # type: ignore[attr-defined]
         times = f"{number} times" if number > 1 else "once"

@@ -10,7 +10,8 @@ from django.db.models import CheckConstraint
 from django.utils import timezone
 
 from booking.models import Booking, Order, Show
-from tests.door import admit, make_door_staff, offline, undo
+from booking.services import SeenSeat, cancel_bookings, cancel_show
+from tests.door import DOORS, admit, make_door_staff, offline, stored, undo
 from tests.factories import (
     NOW,
     STARTS_AT,
@@ -356,3 +357,21 @@ def test_a_booking_that_is_admitted_although_it_is_cancelled(show, user):
     offline(booking, make_door_staff())
     breach = f"Show {show.pk}: booking {booking.reference} of seat A5 is admitted once, but is cancelled"
     assert audit() == (1, [breach, "1 breach"])
+
+
+def test_a_booking_that_is_cancelled_after_its_admission_is_no_breach(show, user):
+    bookings = [make_booking(show=show, user=user, seat_number=seat) for seat in (5, 6)]
+    door = make_door_staff()
+    for booking in bookings:
+        admit(booking, door)
+    seen = [SeenSeat(bookings[0].pk, 5, "booked")]
+    cancel_bookings(show_id=show.pk, seen=seen, now=DOORS + MINUTE, cancelled_by=door)
+    assert audit()[0] == 0
+    cancel_show(show_id=show.pk, now=DOORS + 2 * MINUTE, cancelled_by=door)
+    assert audit()[0] == 0
+
+
+def test_a_booking_whose_scan_arrives_after_its_cancellation_is_no_breach(show, user):
+    booking = make_booking(show=show, user=user, seat_number=5, status="cancelled", cancelled_at=DOORS + MINUTE)
+    offline(booking, make_door_staff())
+    assert (stored(booking), audit()[0]) == ([("in", "ticket_cancelled")], 0)

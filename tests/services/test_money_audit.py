@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from booking.models import Booking, Order, Payment, PaymentEvent, Receipt, Refund
+from booking.models import Booking, Order, Payment, PaymentEvent, Receipt, Refund, Show
 from booking.services.audit import find_breaches
-from tests.door import make_door_staff, offline
-from tests.factories import NOW, make_priced_booking
+from tests.door import DOORS, admit, make_door_staff, offline
+from tests.factories import NOW, make_price_list, make_priced_booking
 
 pytestmark = pytest.mark.django_db
 
@@ -146,4 +146,20 @@ def test_a_seat_that_is_admitted_although_it_is_not_paid(booking):
     name = f"Show {booking.show_id}: booking {booking.reference} of seat A1"
     assert breaches() == [f"{name} is admitted once, but 12.00 is due for the order"]
     make_payment(booking)
+    assert breaches() == []
+
+
+def test_a_seat_whose_payment_was_not_checked_before_the_doors_opened(booking):
+    early = DOORS - timedelta(hours=1)
+    offline(booking, make_door_staff(), scanned_at=early, now=early)
+    name = f"Show {booking.show_id}: booking {booking.reference} of seat A1"
+    assert breaches() == [f"{name} is admitted once, but 12.00 is due for the order"]
+
+
+def test_an_admitted_seat_that_moves_to_a_dearer_one_is_no_breach(booking):
+    make_payment(booking)
+    admit(booking, make_door_staff())
+    dearer = make_price_list({("S", booking.ticket_type): 15})
+    Show.objects.update(price_list=dearer)
+    Booking.objects.update(price=15)
     assert breaches() == []

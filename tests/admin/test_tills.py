@@ -117,6 +117,31 @@ def test_the_difference_has_words(desk, clerk, counted, difference):
     assert page_messages(response) == [f"Your till is closed. Difference: {difference}."]
 
 
+@pytest.mark.parametrize(
+    ("counted", "asked", "closed"),
+    [("112.01", "50.01 more", "50.01 over"), ("11.99", "50.01 less", "50.01 short")],
+)
+def test_a_difference_larger_than_the_float_is_asked_about_first(desk, clerk, counted, asked, closed):
+    till = till_of(clerk)
+    take(sell(make_priced_show(), 1), clerk)
+    form = close(desk, till, counted_cash=counted).context["adminform"].form
+    message = f"This is {asked} than expected. If the count is right, close the till again."
+    assert (form.errors, Till.objects.get().closed_at) == ({"counted_cash": [message]}, None)
+    response = close(desk, till, counted_cash=counted, asked=form["asked"].value())
+    assert page_messages(response) == [f"Your till is closed. Difference: {closed}."]
+
+
+def test_another_count_is_asked_about_again(desk, clerk):
+    response = close(desk, till_of(clerk), counted_cash="5000", asked="500")
+    assert (response.context["adminform"].form["asked"].value(), Till.objects.get().closed_at) == ("5000", None)
+
+
+def test_a_difference_of_the_float_is_not_asked_about(desk, clerk):
+    assert page_messages(close(desk, till_of(clerk), counted_cash="100")) == [
+        "Your till is closed. Difference: 50.00 over."
+    ]
+
+
 def test_a_missing_count_does_not_close_the_till(desk, clerk):
     response = close(desk, till_of(clerk), counted_cash="")
     assert response.context["adminform"].form.errors.keys() == {"counted_cash"}

@@ -1,5 +1,7 @@
 """Payments at the counter, in a browser: a clerk opens a till, sells for cash, and closes the till."""
 
+from decimal import Decimal
+
 import pytest
 from playwright.sync_api import expect
 
@@ -96,6 +98,16 @@ def test_float_and_count_are_typed_with_a_decimal_comma(page, clerk):
     page.get_by_label("Counted cash").press_sequentially("100,50")
     page.get_by_role("button", name="Close the till").click()
     expect(page.get_by_text("Your till is closed. Difference: none.")).to_be_visible()
+    assert Till.objects.get().counted_cash == Decimal("100.50")
+
+
+def test_the_page_asks_before_a_till_is_closed_with_a_large_difference(page, clerk, till):
+    page.goto(f"{TILLS}{till.pk}/change/")
+    page.get_by_label("Counted cash").press_sequentially("5000")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is 4950.00 more than expected.")).to_be_visible()
+    page.get_by_role("button", name="Close the till").click()
+    expect(page.get_by_text("Your till is closed. Difference: 4950.00 over.")).to_be_visible()
 
 
 def test_too_little_cash_sells_nothing_and_keeps_the_seats_chosen(page, till, show):

@@ -5,17 +5,19 @@ from datetime import timedelta
 
 import pytest
 import segno
+from django.db.models import F
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from booking import services
-from booking.models import Booking, CheckIn
+from booking.models import Booking, CheckIn, Show
 from booking.services.door.tickets import sign_ticket
 from tests.browser.conftest import Watch, sign_in
 from tests.door import admit, make_door_staff
 from tests.factories import make_booking, make_show
 
 pytestmark = pytest.mark.django_db(transaction=True)
+WEEK = timedelta(days=7)
 PHONE = {"width": 390, "height": 844}
 
 
@@ -328,6 +330,21 @@ def test_the_problem_of_a_waiting_scan_has_its_show(page, person, booking, other
     expect(page.locator("#door-problems")).to_contain_text(
         "A1 of another show: should have been stopped (ticket cancelled)", timeout=15_000
     )
+
+
+def test_a_scan_of_a_show_that_was_moved_to_another_day_stays_on_the_page(page, person, booking, other_booking):
+    scan_offline(page, other_booking)
+    Show.objects.filter(pk=other_booking.show_id).update(starts_at=F("starts_at") + WEEK, ends_at=F("ends_at") + WEEK)
+    page.goto("about:blank")
+    page.context.unroute("**/door/**")
+    open_door(page, booking.show)
+    problem = "A1 of another show: the scan was refused and not stored. You see the doors of today's shows only."
+    expect(page.locator("#door-problems li")).to_contain_text([problem], timeout=15_000)
+    open_door(page, booking.show)
+    expect(page.locator("#door-problems li")).to_contain_text([problem])
+    page.clock.set_fixed_time(timezone.now() + timedelta(hours=25))
+    open_door(page, booking.show)
+    expect(page.locator("#door-problems li")).to_have_count(0)
 
 
 FILL_STORAGE = """() => {

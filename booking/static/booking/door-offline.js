@@ -60,6 +60,9 @@ export async function checkOffline(text, list) {
 
 const LIST = "door-list-";
 const SCAN = "door-scan-";
+const REFUSED = "door-refused-";
+// Refused scans are shown for a day, so that the person at the door can tell the office about them.
+const KEEP_REFUSED_MS = 24 * 60 * 60 * 1000;
 
 // The last list of the show, and the scans of all shows that wait for the network, in the browser's storage: they
 // survive a reload. The storage may be full or switched off; scans without room in it are in memory.
@@ -69,6 +72,7 @@ export class Store {
     this.isFull = false;
     this.unsaved = [];
     this.deleteOtherLists();
+    this.deleteOldRefused();
   }
 
   get list() {
@@ -97,6 +101,22 @@ export class Store {
   remove({ nonce }) {
     attempt(() => localStorage.removeItem(`${SCAN}${nonce}`));
     this.unsaved = this.unsaved.filter((scan) => scan.nonce !== nonce);
+  }
+
+  // Scans that the service did not store, of all shows.
+  get refused() {
+    const names = keys().filter((name) => name.startsWith(REFUSED));
+    return names.map((name) => JSON.parse(localStorage.getItem(name))).filter(Boolean);
+  }
+
+  refuse(scan) {
+    this.save(`${REFUSED}${scan.nonce}`, { ...scan, refused_at: Date.now() });
+  }
+
+  deleteOldRefused() {
+    for (const { nonce, refused_at: at } of this.refused) {
+      if (at < Date.now() - KEEP_REFUSED_MS) attempt(() => localStorage.removeItem(`${REFUSED}${nonce}`));
+    }
   }
 
   save(name, value) {

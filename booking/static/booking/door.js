@@ -217,17 +217,23 @@ async function upload() {
     if (ofShow === store.show) hasNoAnswer = false;
     store.remove(scan);
     failures.delete(scan.nonce);
-    const where = ofShow === store.show ? "" : " of another show";
-    if (answer.code) addProblem(`${answer.seat || seat || "A ticket"}${where}: ${reasonOf(answer)}`, scan.scanned_at);
+    if (!answer.code) continue;
+    const { nonce, scanned_at } = scan;
+    const entry = { nonce, scanned_at, show: ofShow, seat: answer.seat || seat, reason: reasonOf(answer) };
+    // The service has no record of it.
+    if (!answer.ok) store.refuse(entry);
+    addProblem(entry);
   }
 }
 
-const reasonOf = ({ ok, code, detail }) => (ok ? `should have been stopped (${code.replaceAll("_", " ")})` : detail);
+const reasonOf = ({ ok, code, detail }) =>
+  ok ? `should have been stopped (${code.replaceAll("_", " ")})` : `the scan was refused and not stored. ${detail}`;
 
-function addProblem(text, at) {
+function addProblem({ seat, show: ofShow, scanned_at: at, reason }) {
   const item = document.createElement("li");
   const time = new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
-  item.textContent = `Let in at ${time} without the network. ${text}`;
+  const where = ofShow === store.show ? "" : " of another show";
+  item.textContent = `Let in at ${time} without the network. ${seat || "A ticket"}${where}: ${reason}`;
   find("door-problems").append(item);
 }
 
@@ -354,6 +360,7 @@ device.addEventListener("change", () => attempt(() => localStorage.setItem("door
 find("door-no-signatures").hidden = canVerify;
 
 if (list) draw();
+store.refused.forEach(addProblem);
 field.focus();
 await refresh();
 setInterval(refresh, REFRESH_MS);

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import UniqueConstraint
 from django.test import Client, TransactionTestCase
+from django.urls import get_resolver
 from rest_framework.test import APIClient
 
 from booking.models import Booking, CheckIn, Show, User, hall_of_plan, prices_of_list
@@ -135,7 +136,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    """Keeps the garbage collector from looking at modules and tests, which live as long as the process."""
+    """Imports the views, and keeps the garbage collector from looking at what lives as long as the process."""
+    # They read the rules when they are imported, and tests add rules of their own.
+    assert get_resolver().url_patterns
     gc.collect()
     gc.freeze()
     # Most objects of a test are freed without the collector.

@@ -81,3 +81,25 @@ def test_a_database_in_memory_needs_no_lock(sqlite):
 def test_a_missing_folder_is_reported_by_sqlite(sqlite):
     with pytest.raises(OperationalError, match="unable to open database file"), migrate._sqlite_lock(sqlite):
         pass
+
+
+# Executed without the signals of the command, as if another migration followed in the same run.
+ADD_COLUMN = """
+import django
+django.setup()
+from django.db import connection, models
+from django.db.migrations.executor import MigrationExecutor
+from booking.models import Show
+executor = MigrationExecutor(connection)
+executor.migrate(executor.loader.graph.leaf_nodes())
+field = models.CharField(max_length=20, default="")
+field.set_attributes_from_name("added_column")
+with connection.schema_editor() as editor:
+    editor.add_field(Show, field)
+"""
+
+
+def test_a_later_migration_can_add_a_column_to_a_new_database(tmp_path):
+    """SQLite replaces the table, which is impossible while a trigger of another table reads it."""
+    with empty_database("sqlite", tmp_path) as url:
+        subprocess.run([sys.executable, "-c", ADD_COLUMN], env=environment(url), cwd=PROJECT, check=True)

@@ -18,7 +18,7 @@ pytestmark = [
 def test_a_table_that_sqlite_replaced_has_its_triggers():
     show = make_show()
     field = models.CharField(max_length=20, default="")
-    field.set_attributes_from_name("closed_rows")
+    field.set_attributes_from_name("added_column")
     drop_guards(connection.alias)
     with connection.schema_editor() as editor:
         editor.add_field(Show, field)

@@ -5,7 +5,9 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.db import connection
 from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
 
 from booking.models import Booking, Show, User
 from booking.services import Action, Refusal, book_seat, book_seats, hold_seats, move_booking
@@ -16,6 +18,7 @@ from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
 from booking.services.seats.rules.sale import Movable, OnSale
 from booking.services.seats.rules.seats import SeatsExist, SeatsFree
+from tests.bank import ask, make_paid_show, report
 from tests.factories import NOW, STARTS_AT, make_booking, make_show, make_user
 from tests.races import all_read_before_one_writes, at_once, outcome, parallel_writers
 
@@ -51,6 +54,12 @@ def small_show(db):
 
 
 with_row_a_closed = pytest.mark.usefixtures("_row_a_closed")
+
+
+@with_row_a_closed
+def test_half_a_sofa_is_sold_if_a_new_rule_closes_all_other_seats(user):
+    show = make_show(layout="SS\nLL", seats_per_row=2)
+    assert book_seat(user=user, show_id=show.pk, seat_number=3, now=NOW).label == "B1"
 
 
 @with_row_a_closed
@@ -152,6 +161,23 @@ def test_a_rule_over_several_shows_counts_a_held_seat_once(user, show, monkeypat
     monkeypatch.setattr(rules, "RULES", [*rules.RULES, OverallLimit()])
     hold_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)
     assert len(book_seats(user=user, show_id=show.pk, seat_numbers=[1, 2], now=NOW)) == 2
+
+
+class LimitOfPaidSeats(OverallLimit):
+    actions = (Action.SETTLE,)
+
+
+@pytest.mark.parametrize(("limit", "locked"), [(SeatLimit, 0), (LimitOfPaidSeats, 1)])
+def test_a_rule_over_several_shows_locks_the_customer_of_a_paid_hold(bank, user, monkeypatch, limit, locked):
+    show = make_paid_show()
+    [hold] = hold_seats(user=user, show_id=show.pk, seat_numbers=[1], now=NOW)
+    payment = ask(user, hold.reference)
+    monkeypatch.setattr(rules, "RULES", [*rules.RULES, limit()])
+    with CaptureQueriesContext(connection) as queries:
+        report(payment, now=NOW)
+    lock = 'SELECT "booking_user"."id" AS "pk" FROM "booking_user"'
+    assert sum(query["sql"].startswith(lock) for query in queries) == locked
+    assert Booking.objects.get().status == "booked"
 
 
 class UnlockedOverallLimit(OverallLimit):

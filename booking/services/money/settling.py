@@ -11,7 +11,7 @@ from booking.services.money.amounts import read_order_money
 from booking.services.money.refunds import COUNTER, refund_overpaid
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, SeatRequest, lock_and_read
-from booking.services.seats.rules import choose_seats
+from booking.services.seats.rules import choose_seats, need_customer_lock
 from booking.services.transactions import lock_customer
 
 # The reasons of refunds.
@@ -73,7 +73,11 @@ def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
 def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
     """Return whether the rules allow the customer to get the seats although the holds may have expired."""
     seats = [hold.seat_number for hold in holds]
-    request = SeatRequest(Action.SETTLE, show.pk, holds[0].user, now, seats)
+    user = cast(User, holds[0].user)
+    request = SeatRequest(Action.SETTLE, show.pk, user, now, seats)
+    if need_customer_lock(request):
+        # Race: the same customer's requests for other shows.
+        lock_customer(user)
     try:
         choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
     except Refusal:

@@ -21,22 +21,6 @@ from booking.services.seats.rules.sale import Movable, NotAdmitted, OnSale
 from booking.services.seats.rules.seats import SeatsExist, SeatsFree, SoldOut, WholeSofas
 from booking.services.seats.seating import best_seats, largest_block
 
-RULES: list[Rule] = [
-    Movable(),
-    SeatsOfOrder(),
-    OnSale(),
-    NotAdmitted(),
-    SomeSeatsStay(),
-    SeatsExist(),
-    SeatsFree(),
-    SeatLimit(),
-    HoldLimit(),
-    WholeSofas(),
-    Priced(),
-    TotalExpected(),
-    PaidFirst(),
-]
-
 
 class NoBlock(Refusal):
     code = "no_block"
@@ -52,6 +36,29 @@ class NoAccessibleSeat(Refusal):
     example: ClassVar[dict[str, Any]] = {"detail": "No accessible seat is available."}
 
 
+def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
+    """Return the seats that the request can't get, among the facts' rows or all seats of the show."""
+    rules = [rule for rule in rules_for(request.action) if isinstance(rule, SeatRule)]
+    return {seat for rule in rules for seat in rule.closed_seats(facts, request)}
+
+
+RULES: list[Rule] = [
+    Movable(),
+    SeatsOfOrder(),
+    OnSale(),
+    NotAdmitted(),
+    SomeSeatsStay(),
+    SeatsExist(),
+    SeatsFree(),
+    SeatLimit(),
+    HoldLimit(),
+    WholeSofas(closed_seats),
+    Priced(),
+    TotalExpected(),
+    PaidFirst(),
+]
+
+
 def rules_for(action: Action) -> list[Rule]:
     return [rule for rule in RULES if action in rule.actions]
 
@@ -65,12 +72,6 @@ def refusals_for(*, action: Action, several: bool = False) -> list[type[Refusal]
 def need_customer_lock(request: SeatRequest) -> bool:
     """Return whether a rule for this request depends on several shows."""
     return any(rule.locks_customer(request) for rule in rules_for(request.action))
-
-
-def closed_seats(facts: Facts, request: SeatRequest) -> set[int]:
-    """Return the seats that the request can't get, among the facts' rows or all seats of the show."""
-    rules = [rule for rule in rules_for(request.action) if isinstance(rule, SeatRule)]
-    return {seat for rule in rules for seat in rule.closed_seats(facts, request)}
 
 
 def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:

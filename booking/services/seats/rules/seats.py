@@ -1,12 +1,11 @@
 """The seats exist and are free, and sofas are sold whole."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 from booking.models import Show
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, read_all
-from booking.services.seats.prices import seats_without_price
 from booking.services.seats.rules.base import Rule, SeatRule
 
 
@@ -94,6 +93,10 @@ class WholeSofas(Rule):
     refusals = (SofaForTwo,)
     actions = (Action.BOOK, Action.HOLD, Action.MOVE)
 
+    def __init__(self, closed_seats: Callable[[Facts, SeatRequest], Collection[int]]) -> None:
+        """`closed_seats` returns the seats that the rules close; another seat is for sale if none of them closes it."""
+        self._closed_seats = closed_seats
+
     def check(self, facts: Facts, request: SeatRequest) -> None:
         hall, own = facts.hall, {row.seat_number for row in facts.active_rows(request.now)}
         halves = [
@@ -103,9 +106,10 @@ class WholeSofas(Rule):
         ]
         if not halves or request.staff:
             return
-        taken = {row.seat_number for row in read_all(facts.show).active_rows(request.now)}
+        of_show = read_all(facts.show)
+        taken = {row.seat_number for row in of_show.active_rows(request.now)}
         single = [seat for seat in halves if hall.partners[seat] not in taken]
         whole = {seat for seat, partner in hall.partners.items() if partner not in taken}
         others = set(range(1, hall.total_seats + 1)) - taken - whole - hall.accessible
-        if single and others.difference(seats_without_price(facts)):
+        if single and others.difference(self._closed_seats(of_show, request)):
             raise SofaForTwo(facts.show, single)

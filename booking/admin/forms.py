@@ -293,9 +293,9 @@ class SellForm(ServiceRulesMixin, forms.ModelForm):
         """Set `ticket_type` and `expected_total`, or ask for the ticket. Seats of free shows need none."""
         category = show.hall.seat(seat_number).category if show.has_seat(seat_number) else ""
         tickets = {
-            f"{pk}:{represent_amount(amount)}": (pk, name, amount)
-            for code, pk, name, amount in services.read_prices(show=show)
-            if code == category
+            f"{price.type_id}:{represent_amount(price.amount)}": (price.type_id, price.type_name, price.amount)
+            for price in services.read_prices(show=show)
+            if price.category == category
         }
         self.cleaned_data["ticket_type"], _, self.cleaned_data["expected_total"] = tickets.get(text, (None, "", None))
         if tickets:

@@ -215,8 +215,8 @@ def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any
 def _prices(show: Show) -> dict[str, dict[int, str]]:
     """Return the show's prices by category and ticket type; none if it is free."""
     prices: dict[str, dict[int, str]] = {}
-    for category, ticket_type, _, amount in services.read_prices(show=show):
-        prices.setdefault(category, {})[ticket_type] = represent_amount(amount)
+    for price in services.read_prices(show=show):
+        prices.setdefault(price.category, {})[price.type_id] = represent_amount(price.amount)
     return prices
 
 

@@ -42,9 +42,9 @@ class TicketTypesForm(forms.Form):
         for booking in bookings:
             sold_as = (booking.ticket_type_id, booking.price)
             others = [
-                (pk, f"{name}, {represent_amount(amount)}")
-                for category, pk, name, amount in prices
-                if category == booking.category_code and (pk, amount) != sold_as
+                (price.type_id, f"{price.type_name}, {represent_amount(price.amount)}")
+                for price in prices
+                if price.category == booking.category_code and (price.type_id, price.amount) != sold_as
             ]
             if others:
                 self.fields[self.name_of(booking)] = forms.TypedChoiceField(

@@ -1,7 +1,6 @@
 """Serializers of movies, shows and seat maps."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -172,10 +171,14 @@ def represent_seat_map(seat_map: services.SeatMap) -> dict[str, Any]:
     }
 
 
-def represent_prices(prices: Sequence[tuple[str, int, str, Decimal]]) -> list[dict[str, Any]]:
+def represent_prices(prices: Sequence[services.ShowPrice]) -> list[dict[str, Any]]:
     return [
-        {"category": category, "ticket_type": {"id": pk, "name": name}, "amount": represent_amount(amount)}
-        for category, pk, name, amount in prices
+        {
+            "category": price.category,
+            "ticket_type": {"id": price.type_id, "name": price.type_name},
+            "amount": represent_amount(price.amount),
+        }
+        for price in prices
     ]
 
 

@@ -191,6 +191,7 @@ from booking.services.seats.order_changes import (
 )
 from booking.services.seats.orders import orders_of, read_bookings, read_names
 from booking.services.seats.prices import (
+    ShowPrice,
     UnknownTicketType,
     give_lowest_prices,
     read_prices,
@@ -265,6 +266,7 @@ __all__ = [
     "SeenSeat",
     "ShowCancelled",
     "ShowFigures",
+    "ShowPrice",
     "ShowStarted",
     "StaffAccount",
     "StartedOrderPayment",

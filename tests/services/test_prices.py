@@ -192,7 +192,7 @@ def test_a_move_to_a_category_that_lacks_the_type_is_refused(user, priced, child
 def test_the_prices_of_a_show_are_those_of_its_categories_and_active_types(priced, child, show):
     child.is_active = False
     child.save()
-    assert [(code, name, amount) for code, _, name, amount in read_prices(show=priced)] == [
+    assert [(one.category, one.type_name, one.amount) for one in read_prices(show=priced)] == [
         ("L", "Adult", 18),
         ("P", "Adult", 15),
         ("S", "Adult", 12),

@@ -8,7 +8,7 @@ another type.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
 from booking.services.refusals import Kind, Refusal
@@ -49,6 +49,7 @@ class PricedSeat:
 
     @property
     def ticket_type(self) -> TicketType | None:
+        """The ticket type with its id and name only; other fields have their defaults."""
         return TicketType(pk=self.type_id, name=self.type_name) if self.type_id else None
 
     @property
@@ -172,8 +173,17 @@ def _priced_as(facts: Facts, seat: Seat, ticket_type: int | None, price: Decimal
     return PricedSeat(seat.number, seat.label, seat.category, ticket_type, name, price)
 
 
-def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:
-    """Return the prices of a show: category code, id and name of the ticket type, amount; none for a free show.
+class ShowPrice(NamedTuple):
+    """The price of the seats of a category, for a ticket type."""
+
+    category: str
+    type_id: int
+    type_name: str
+    amount: Decimal
+
+
+def read_prices(*, show: Show) -> list[ShowPrice]:
+    """Return the prices of a show; none for a free show.
 
     Only categories that its seat plan has, and active ticket types, ordered by their position.
     """
@@ -183,7 +193,7 @@ def read_prices(*, show: Show) -> list[tuple[str, int, str, Decimal]]:
 def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
     """Return id and name of the active ticket types with a price in the show, by position; none for a free show."""
     types = _active_types([show])
-    sold = {pk for _, pk, *_ in _prices(show, types)}
+    sold = {price.type_id for price in _prices(show, types)}
     return [(pk, name) for pk, name in types if pk in sold]
 
 
@@ -191,7 +201,7 @@ def give_lowest_prices(*, shows: Sequence[Show]) -> None:
     """Sets `lowest_price` of the shows to the lowest of their prices; None for a free show."""
     types = _active_types(shows)
     for show in shows:
-        show.lowest_price = min((amount for *_, amount in _prices(show, types)), default=None)
+        show.lowest_price = min((price.amount for price in _prices(show, types)), default=None)
 
 
 def _active_types(shows: Sequence[Show]) -> list[tuple[int, str]]:
@@ -201,12 +211,12 @@ def _active_types(shows: Sequence[Show]) -> list[tuple[int, str]]:
     return list(TicketType.objects.filter(is_active=True).values_list("pk", "name"))
 
 
-def _prices(show: Show, types: Sequence[tuple[int, str]]) -> list[tuple[str, int, str, Decimal]]:
+def _prices(show: Show, types: Sequence[tuple[int, str]]) -> list[ShowPrice]:
     if show.price_list_id is None:
         return []
     prices = prices_of_list(show.price_list_id)
     return [
-        (category, pk, name, prices[category, pk])
+        ShowPrice(category, pk, name, prices[category, pk])
         for category in sorted(show.hall.categories)
         for pk, name in types
         if (category, pk) in prices

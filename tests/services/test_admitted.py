@@ -95,13 +95,12 @@ def test_each_admission_by_two_offline_doors_is_undone(booking, door):
     assert admitted_bookings(bookings=[booking]) == []
 
 
-def test_admissions_for_which_the_doors_were_open_stay(booking, pair, door):
-    # The doors of the new start open at DOORS.
-    delay = timedelta(minutes=15)
-    admit(booking, door, now=DOORS - MINUTE)
-    admit(pair, door, now=DOORS)
-    move_show(booking, door, STARTS_AT + delay)
-    assert admitted_bookings(bookings=[booking, pair]) == [pair]
+@pytest.mark.parametrize(("later", "admitted"), [(-MINUTE, True), (timedelta(0), False)])
+def test_customers_wait_in_the_hall_until_the_old_end(booking, door, settings, later, admitted):
+    admit(booking, door)
+    opens = booking.show.ends_at + later
+    move_show(booking, door, opens + settings.DOORS_OPEN_MINUTES * MINUTE)
+    assert admitted_bookings(bookings=[booking]) == [booking] * admitted
 
 
 def test_admissions_stay_when_the_start_moves_earlier(booking, door):

@@ -1,14 +1,12 @@
 """Seats whose customers are in: customers can't cancel or move them any more, and staff are warned.
 
-If the show moves to a time for which the doors were not open yet, they are not in any more.
+If the show moves to a time at which its doors open after its old end, they have to come again.
 """
 
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
-
-from django.db.models import Max, Q
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import send
@@ -68,17 +66,17 @@ def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:
 
 
 def early_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
-    """Return the booked seats that were last admitted before the doors of the show opened, by booking.
+    """Return the admissions to undo because the show moves from its `old_start` (UTC): their numbers by booking.
 
-    The value is the number of admissions. Empty if the show does not start later than at its `old_start`.
+    Empty if the new doors open before the old end: customers wait in the hall for a show that is late.
     """
-    if show.starts_at <= old_start:
+    old_end = old_start + (show.ends_at - show.starts_at)
+    if opens_at(show=show) < old_end:
         return {}
     booked = Booking.objects.sold().filter(show=show).order_by().values("pk")
     scans = CheckIn.objects.order_by().filter(show=show, booking_id__in=booked).values_list("booking_id")
-    last = Max("scanned_at", filter=Q(action=CheckIn.Action.IN))
-    early = scans.annotate(number=ADMISSIONS, last=last).filter(number__gt=0, last__lt=opens_at(show=show))
-    return dict(early.order_by("booking_id").values_list("booking_id", "number"))
+    admitted = scans.annotate(number=ADMISSIONS).filter(number__gt=0)
+    return dict(admitted.order_by("booking_id").values_list("booking_id", "number"))
 
 
 def undo_early_admissions(*, show: Show, old_start: datetime, by: User, now: datetime) -> None:

@@ -145,9 +145,8 @@ def change_show(*, show_id: int, now: datetime, changed_by: User | None = None, 
 
     A new start keeps the length. A new movie also sets the length, unless `ends_at` is given; None resets it to the
     movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
-    start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`; those who
-    were admitted before its doors open are not admitted any more, which `changed_by`, the member of staff, undoes.
-    Without `changed_by`, admissions stay as they are.
+    start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`. If its
+    doors open after the old end, `changed_by`, the member of staff, undoes the admissions; without it they stay.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged or Busy.
     """

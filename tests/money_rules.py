@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=LEASE_SECONDS + 1)
 MODE = st.sampled_from(
     ["works", "unavailable", "refuses", "fails", "later", "loses answer", "killed before", "killed after"]
 )
-# What happens before the bank's answer to the task that carries out a refund; "works" and "later" are the modes in
+# Events before the bank's answer to the task that carries out a refund; "works" and "later" are the modes in
 # which the bank gets a call of another worker.
 STEP = st.sampled_from(["reports", "takes back", "retry", "pay out", "works", "later"])
 # The modes and steps of answers that come too late. Lists at random would seldom contain these steps in this order.

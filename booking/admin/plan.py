@@ -170,7 +170,7 @@ def start_question(show: Show, starts_at: datetime) -> dict[str, Any]:
         "starts_at": starts_at,
         "opens_at": services.opens_at(show=moved),
         "admitted": len(services.admitted_bookings(bookings=Booking.objects.sold().filter(show=show))),
-        "undone": len(services.early_admissions(show=moved, old_start=show.starts_at)),
+        "undone": len(services.outdated_admissions(show=moved, old_start=show.starts_at)),
     }
 
 

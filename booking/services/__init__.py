@@ -22,7 +22,7 @@ from booking.services.accounts.sessions import refresh_session, revoke_all_sessi
 from booking.services.audit import find_breaches
 from booking.services.cleanup import clean_up
 from booking.services.door.access import sees_all_doors
-from booking.services.door.admitted import SeatAdmitted, admitted_bookings, early_admissions
+from booking.services.door.admitted import SeatAdmitted, admitted_bookings, outdated_admissions
 from booking.services.door.barcodes import MAX_PIXELS, can_read_pictures, read_qr_codes
 from booking.services.door.check_ins import (
     MAX_SCAN_LENGTH,
@@ -322,7 +322,6 @@ __all__ = [
     "delete_show",
     "draw_layout",
     "due_text",
-    "early_admissions",
     "enqueue_reset_links",
     "expected_cash",
     "export_account",
@@ -362,6 +361,7 @@ __all__ = [
     "open_till",
     "opens_at",
     "orders_of",
+    "outdated_admissions",
     "pay_mailed_order",
     "pay_order",
     "pay_out_refund",

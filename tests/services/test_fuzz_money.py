@@ -31,7 +31,7 @@ pytestmark = pytest.mark.fuzz(both=True)
 EVENTS = st.integers(0, 2)
 CUSTOMER = st.integers(0, 1)
 CHOICE = st.lists(st.integers(1, SEATS), min_size=1, max_size=3, unique=True)
-# What happens before the event about a payment; "other" and "own" are customers who book the same seats.
+# Events before the report of a payment; "other" and "own" are customers who book the same seats.
 BEFORE = [["expiry", "other"], ["expiry", "own"], ["more"]]
 
 # The reasons why a customer gets no seats; tests/services/test_fuzz_hall.py compares them with a model.

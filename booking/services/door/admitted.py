@@ -65,7 +65,7 @@ def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:
         raise SeatAdmitted(admitted)
 
 
-def early_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
+def outdated_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
     """Return the admissions to undo because the show moves from its `old_start` (UTC): their numbers by booking.
 
     Empty if the new doors open before the old end: customers wait in the hall for a show that is late.
@@ -79,8 +79,8 @@ def early_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
     return dict(admitted.order_by("booking_id").values_list("booking_id", "number"))
 
 
-def undo_early_admissions(*, show: Show, old_start: datetime, by: User, now: datetime) -> None:
-    """Undoes the `early_admissions` of a locked show that moves at `now` (UTC); `by` is the member of staff."""
+def undo_outdated_admissions(*, show: Show, old_start: datetime, by: User, now: datetime) -> None:
+    """Undoes the `outdated_admissions` of a locked show that moves at `now` (UTC); `by` is the member of staff."""
     # Race: the door admits one of them at the old time.
     with LOCK_WAITS.time():
         booked = Booking.objects.select_for_update(no_key=True, of=("self",)).sold().filter(show=show)
@@ -96,6 +96,6 @@ def undo_early_admissions(*, show: Show, old_start: datetime, by: User, now: dat
             scanned_at=now,
             at=now,
         )
-        for pk, number in early_admissions(show=show, old_start=old_start).items()
+        for pk, number in outdated_admissions(show=show, old_start=old_start).items()
         for _ in range(number)
     )

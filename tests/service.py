@@ -194,6 +194,13 @@ def free_port():
         return listener.getsockname()[1]
 
 
+def accepts(port):
+    """Return whether a server listens at the port."""
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
 def wait_until(condition, seconds=PATIENCE_SECONDS):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -220,7 +227,9 @@ def served(database_url, shows, tokens, folder, *, traced=False, **settings):
 
     def is_up():
         assert process.poll() is None, stderr.read_text()
-        return len(re.findall(r'"Started worker-\d+"', stderr.read_text())) == int(settings["WORKERS"])
+        started = len(re.findall(r'"Started worker-\d+"', stderr.read_text()))
+        # A worker says that it has started a moment before it listens.
+        return started == int(settings["WORKERS"]) and accepts(port)
 
     try:
         wait_until(is_up)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from multiprocessing import current_process, parent_process
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +24,16 @@ EXPLANATION = (
 )
 
 
-HEARTBEAT_SECONDS = 0.5
-# A worker without a heartbeat at this many checks of another worker is killed, after 3 to 3.5 s.
-MISSED_HEARTBEATS = 6
+# States of processes (proc(5)) that have ended; "" is for one that has been waited for, too.
+ENDED = ("", "Z")
+HEARTBEAT_SECONDS = 0.1
+# A worker without a heartbeat at this many checks of another worker is killed, after 3 s.
+MISSED_HEARTBEATS = 30
+# A stopped worker can't go on by itself, so it is killed at the second check that finds it stopped. Not at the first:
+# when the whole server is stopped and continues, a worker may run a moment before the others do.
+STOPPED_CHECKS = 2
 KILLED = f"Worker with PID %d has not responded for {MISSED_HEARTBEATS * HEARTBEAT_SECONDS:.0f} s and is killed"
+STOPPED = "Worker with PID %d is stopped and is killed"
 
 
 def _parent_of_worker() -> int | None:
@@ -75,8 +82,7 @@ class Watchdog:
     def __init__(self, folder: Path, parent: int) -> None:
         self._folder, self._parent = folder, parent
         self._own = folder / f"{parent}-{os.getpid()}.beat"
-        # By worker: the time of its last heartbeat (ns), and the number of checks since.
-        self._seen: dict[int, tuple[int, int]] = {}
+        self._seen: dict[int, _Seen] = {}
 
     def run(self, pause: Callable[[float], None] = time.sleep) -> None:
         while True:
@@ -93,31 +99,46 @@ class Watchdog:
         return False
 
     def check(self) -> None:
-        """Kills each other worker without a heartbeat at MISSED_HEARTBEATS checks."""
+        """Kills each other worker without a heartbeat at MISSED_HEARTBEATS checks, or stopped at STOPPED_CHECKS."""
         before, self._seen = self._seen, {}
         for path in self._folder.glob(f"{self._parent}-*.beat"):
             pid = int(path.stem.rpartition("-")[2])
             if path == self._own:
                 continue
-            if not self._is_worker(pid):
+            state = self._state_of(pid)
+            if state in ENDED:
                 path.unlink(missing_ok=True)
                 continue
-            heartbeat, (last, missed) = _time_of(path), before.get(pid, (0, 0))
-            self._seen[pid] = (heartbeat, missed + 1 if heartbeat == last else 0)
-            if self._seen[pid][1] >= MISSED_HEARTBEATS:
-                logger.error(KILLED, pid)
+            seen = self._seen[pid] = before.get(pid, _Seen()).next(_time_of(path), is_stopped=state == "T")
+            if seen.missed >= MISSED_HEARTBEATS or seen.stopped >= STOPPED_CHECKS:
+                logger.error(STOPPED if seen.stopped else KILLED, pid)
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _is_worker(self, pid: int) -> bool:
-        """Return whether the worker lives. Another process may have its id by now."""
+    def _state_of(self, pid: int) -> str:
+        """Return the worker's state as in /proc, "" if it has ended. Another process may have its id by now."""
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
         except OSError:
-            return False
+            return ""
         # After the name, which is in parentheses and may contain spaces.
         state, parent = stat.rpartition(")")[2].split()[:2]
-        return int(parent) == self._parent and state != "Z"
+        return state if int(parent) == self._parent else ""
+
+
+class _Seen(NamedTuple):
+    """What the checks have found out about another worker."""
+
+    # The time of its last heartbeat (ns), and the number of checks since.
+    heartbeat: int = 0
+    missed: int = 0
+    # The number of checks for which it has been stopped.
+    stopped: int = 0
+
+    def next(self, heartbeat: int, *, is_stopped: bool) -> "_Seen":
+        """Return the state after one more check."""
+        missed = self.missed + 1 if heartbeat == self.heartbeat else 0
+        return _Seen(heartbeat, missed, self.stopped + 1 if is_stopped else 0)
 
 
 def _time_of(path: Path) -> int:

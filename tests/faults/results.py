@@ -23,19 +23,17 @@ request had a good answer.
 """
 
 
-def broken_limits(measured, database_seconds, undisturbed, cut_seconds=0.0):
+def broken_limits(measured, database_seconds, undisturbed, *, is_cut=False):
     """Return a sentence for each measurement above its limit.
 
-    With `cut_seconds`, connections to a process that the fault stops may wait as long as that, and are then cut.
+    With `is_cut`, connections to a process that the fault stops may be cut.
     """
     limits = {kind: HEALTHZ_SECONDS if kind == HEALTHZ else database_seconds + 1 for kind in KINDS}
-    if cut_seconds:
-        limits[HEALTHZ] = cut_seconds
     for kind in KINDS:
         if (seconds := measured.slowest(kind)) > limits[kind]:
             yield f"{kind} {seconds:.1f} s"
         statuses = measured.statuses(kind)
-        wrong = _wrong(statuses) - ({NO_ANSWER} if cut_seconds else set())
+        wrong = _wrong(statuses) - ({NO_ANSWER} if is_cut else set())
         yield from (f"{kind} {status}: {statuses[status]}" for status in sorted(wrong, key=str))
     if (seconds := recovery(measured)) > RECOVERY_SECONDS:
         yield f"recovery {seconds:.1f} s"

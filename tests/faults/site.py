@@ -79,7 +79,7 @@ class Site:
             time.sleep(BEFORE_SECONDS)
             yield load
 
-    def measure(self, fault, break_it, *, undisturbed=(), without_in_flight=False, cut_seconds=0.0, **load_options):
+    def measure(self, fault, break_it, *, undisturbed=(), without_in_flight=False, is_cut=False, **load_options):
         """Run the load while the context manager `break_it(load)` causes a fault, and check the limits.
 
         What `break_it` yields, if anything, waits in place of `time.sleep`. Returns the measured answers and the list
@@ -97,7 +97,7 @@ class Site:
             while not self._is_over(load, ended):
                 time.sleep(0.1)
         measured = Measured.of(load, began, ended, without_in_flight=without_in_flight)
-        broken = list(broken_limits(measured, self.options.database_seconds, undisturbed, cut_seconds))
+        broken = list(broken_limits(measured, self.options.database_seconds, undisturbed, is_cut=is_cut))
         stored = self.stored()
         for name, seats in (("lost", lost(load, stored)), ("false 409", false_conflicts(load, stored))):
             if seats:

@@ -16,8 +16,6 @@ from tests.faults.site import SlowBody, frozen
 LOCKED_SECONDS = 10 + 1
 # REQUEST_SECONDS, and the time until a client notices its end.
 BODY_SECONDS = 20 + 2
-# The time until other workers kill a frozen one, and until a client notices it.
-KILLED_SECONDS = 3.5 + 0.5
 SLOW_BODIES = 8
 REQUESTS_AT_ONCE = 20
 ALL_BUT_AFFECTED = (OTHERS, READS, STAFF)
@@ -136,7 +134,7 @@ def measure_a_frozen_worker(site, results, fault, service, **limits):
 @pytest.mark.long
 def test_a_worker_frozen_in_the_middle_of_a_hold(site, results):
     fault = "a worker frozen (`SIGSTOP`) in the middle of a hold"
-    measure_a_frozen_worker(site, results, fault, site.service, cut_seconds=KILLED_SECONDS)
+    measure_a_frozen_worker(site, results, fault, site.service, is_cut=True)
 
 
 @pytest.mark.long

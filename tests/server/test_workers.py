@@ -17,6 +17,8 @@ from movieticket.workers import (
     EXPLANATION,
     KILLED,
     MISSED_HEARTBEATS,
+    STOPPED,
+    STOPPED_CHECKS,
     Watchdog,
     _time_of,
     end_with_parent,
@@ -155,13 +157,13 @@ def test_a_worker_whose_parent_has_already_ended_ends():
 
 
 @linux
-def test_a_frozen_worker_is_killed_and_replaced(service):
+def test_a_stopped_worker_is_killed_and_replaced(service):
     first, second = spawned(service)
     os.kill(first, signal.SIGSTOP)
     wait_until(lambda: started(service) == WORKERS + 1)
     assert [is_gone(pid) for pid in (first, second, spawned(service)[-1])] == [True, False, False]
     lines = [json.loads(line) for line in service.stderr.read_text().splitlines() if line.startswith("{")]
-    assert [line["level"] for line in lines if line["message"] == KILLED % first] == ["ERROR"]
+    assert [line["level"] for line in lines if line["message"] == STOPPED % first] == ["ERROR"]
     assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
 
 
@@ -189,13 +191,38 @@ def watchdog(tmp_path):
 
 
 @linux
-def test_a_worker_without_heartbeats_is_killed_after_some_checks(watchdog, child, tmp_path):
+def test_a_worker_without_heartbeats_is_killed_after_some_checks(watchdog, child, tmp_path, caplog):
     file_of(child.pid, tmp_path)
     for _ in range(MISSED_HEARTBEATS):
         watchdog.check()
     assert child.poll() is None
     watchdog.check()
     assert child.wait() == -signal.SIGKILL
+    assert [record.getMessage() for record in caplog.records] == [KILLED % child.pid]
+
+
+@linux
+def test_a_stopped_worker_is_killed_at_the_second_check(watchdog, child, tmp_path):
+    file_of(child.pid, tmp_path)
+    child.send_signal(signal.SIGSTOP)
+    wait_until(lambda: "\nState:\tT" in Path(f"/proc/{child.pid}/status").read_text())
+    for _ in range(STOPPED_CHECKS - 1):
+        watchdog.check()
+    assert child.poll() is None
+    watchdog.check()
+    assert child.wait() == -signal.SIGKILL
+
+
+@linux
+def test_a_worker_that_continues_is_not_killed(watchdog, child, tmp_path):
+    path = file_of(child.pid, tmp_path)
+    for second in range(2 * STOPPED_CHECKS):
+        os.utime(path, (second, second))
+        state = "TS"[second % 2]
+        child.send_signal(signal.SIGSTOP if state == "T" else signal.SIGCONT)
+        wait_until(lambda state=state: f"\nState:\t{state}" in Path(f"/proc/{child.pid}/status").read_text())
+        watchdog.check()
+    assert child.poll() is None
 
 
 @linux

@@ -8,11 +8,13 @@ another type.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow
+from booking.services.seats.orders import own_holds
 
 
 class UnknownTicketType(Refusal):
@@ -36,6 +38,11 @@ class PriceChanged(Refusal):
         super().__init__(f"The seats cost {amount} now.", total=amount)
 
 
+@lru_cache
+def _ticket_type(pk: int, name: str) -> TicketType:
+    return TicketType(pk=pk, name=name)
+
+
 @dataclass(frozen=True)
 class PricedSeat:
     """A seat with the ticket type and the price that it is sold at; `type_id` is None on a free show."""
@@ -50,7 +57,7 @@ class PricedSeat:
     @property
     def ticket_type(self) -> TicketType | None:
         """The ticket type with its id and name only; other fields have their defaults."""
-        return TicketType(pk=self.type_id, name=self.type_name) if self.type_id else None
+        return _ticket_type(self.type_id, self.type_name) if self.type_id else None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -66,7 +73,7 @@ class PricedSeat:
 def price_seats(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, PricedSeat]:
     """Return the chosen seats with their ticket types and prices, by seat number. Raises UnknownTicketType."""
     named = _named_types(facts, request, seats)
-    sold = _sold_before(facts, request)
+    sold = _sold_before(facts, request, seats)
     return {number: _price_seat(facts, request, number, named.get(number), sold.get(number)) for number in seats}
 
 
@@ -134,11 +141,11 @@ def _give_types(types: Sequence[int], sold: Mapping[int, Collection[int]]) -> di
     return {seat: types[index] for seat, index in given.items()} | dict(zip(left, rest, strict=False))
 
 
-def _sold_before(facts: Facts, request: SeatRequest) -> dict[int, SeatRow]:
-    """Return the rows whose ticket type and price the request takes over, by the seat's number in the request."""
+def _sold_before(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, SeatRow]:
+    """Return the rows whose ticket type and price the seats of the request take over, by the seat's number."""
     if request.action == Action.MOVE:
         return {seat: row for row in facts.rows if row.pk == request.booking_id for seat in request.seat_numbers}
-    return {row.seat_number: row for row in facts.rows if row.is_hold_of(request.user, request.now)}
+    return own_holds(request, facts, seats)
 
 
 def _price_seat(facts: Facts, request: SeatRequest, number: int, named: int | None, sold: SeatRow | None) -> PricedSeat:

@@ -1,6 +1,6 @@
 """Workers of tasks in separate processes, which end at a chosen step as if by SIGKILL, or run later.
 
-They are forked from a process that has imported this module, so that each starts at once.
+They are forked from a process that has imported this module, so that each starts immediately.
 """
 
 import os

@@ -84,7 +84,7 @@ def test_enter_chooses_the_only_matching_customer(page, seller, show, esha):
     seat(page, "A7").click()
     customer = page.get_by_role("combobox", name="Customer")
     customer.press_sequentially("uno@")
-    # At once, before the list is there.
+    # Immediately, before the list is there.
     customer.press("Enter")
     expect(customer).to_have_value("bruno")
     expect(page.get_by_role("option")).to_have_count(0)

@@ -276,7 +276,7 @@ def test_a_token_that_expired_is_renewed_before_a_request(swagger):
     assert swagger.execute("get_account")[1]["username"] == "renewer"
     assert swagger.tokens["refresh"] != before["refresh"]
     expect(swagger.line).to_have_text("Signed in as renewer.")
-    # The token was used: sent again at once, it has the same successor.
+    # The token was used: sent again immediately, it has the same successor.
     again = call(swagger.service, "POST", "/token/refresh/", {"refresh": before["refresh"]})[1]
     assert again["refresh"] == swagger.tokens["refresh"]
 

@@ -1,4 +1,4 @@
-"""Seats that are sold and paid at the counter at once: both are stored, or neither."""
+"""Seats that are sold and paid together at the counter: both are stored, or neither."""
 
 from decimal import Decimal
 

@@ -439,7 +439,7 @@ def test_a_payment_that_arrives_after_the_show_was_cancelled_is_refunded(user, s
     assert sent() == [Decimal(12)]
 
 
-# --- Refunds that do not work at once ---------------------------------------------------------
+# --- Refunds that do not work immediately ---------------------------------------------------------
 
 
 @pytest.fixture

@@ -50,7 +50,8 @@ class Size:
 
 FULL = Size(
     shows=1000,
-    users=500,
+    # So many that no customer gets more than 10 seats of a show, as in production.
+    users=2_000,
     rounds=3,
     seconds=4,
     bookings=(10_000, 100_000, 1_000_000, 10_000_000),

@@ -15,7 +15,6 @@ from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
 from booking import services
-from booking.admin.cancelling import why_not
 from booking.admin.common import customer_of
 from booking.models import Booking, Order, User, represent_amount
 
@@ -104,7 +103,7 @@ class BookingPage(admin.ModelAdmin):
     def _links(self, request: HttpRequest, booking: Booking) -> dict[str, Any]:
         has, now = request.user.has_perm, timezone.now()
         of_order = list(self._of_order(request, booking))
-        active = [one for one in of_order if not why_not(one, now)]
+        active = [one for one in of_order if not services.why_not_cancellable(booking=one, now=now)]
         can_cancel = has("booking.cancel_booking") and booking in active
         can_move = can_cancel and has("booking.add_booking") and booking.status == Booking.Status.BOOKED
         hall = hall_url(booking) if has("booking.view_show") else None

@@ -1,7 +1,6 @@
 """Cancelling bookings from their list and from a booking's page, both after a question."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -28,14 +27,6 @@ class CancelForm(NoteForm):
     seen = SeenSeatsField()
 
 
-def why_not(booking: Booking, now: datetime) -> str:
-    """Return why the booking can't be cancelled, or an empty string."""
-    if booking.status == Booking.Status.BLOCKED:
-        return "This seat is blocked; unblock it in the hall of its show."
-    refusal = services.why_not_cancellable(booking=booking, now=now)
-    return refusal.detail if refusal else ""
-
-
 class CancelQuestion(admin.ModelAdmin):
     """The question before bookings are cancelled, and what follows it."""
 
@@ -44,9 +35,9 @@ class CancelQuestion(admin.ModelAdmin):
     def _ask(self, request: HttpRequest, bookings: Iterable[Booking], *, action: str, back: str) -> HttpResponse | None:
         """Return the question, or None if no booking can be cancelled, which messages explain."""
         now = timezone.now()
-        reasons = [(booking, why_not(booking, now)) for booking in bookings]
+        reasons = [(booking, services.why_not_cancellable(booking=booking, now=now)) for booking in bookings]
         active = [booking for booking, reason in reasons if not reason]
-        skipped = [f"{booking}: {reason}" for booking, reason in reasons if reason]
+        skipped = [f"{booking}: {reason.detail}" for booking, reason in reasons if reason]
         if not active:
             for text in skipped:
                 messages.error(request, text)

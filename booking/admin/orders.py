@@ -12,7 +12,6 @@ from django.utils import timezone
 from booking import services
 from booking.admin.booking_filters import CustomerFilter, DayFilter, ShowFilter
 from booking.admin.booking_page import account_text, hall_url
-from booking.admin.cancelling import why_not
 from booking.admin.common import RefusalFormMixin
 from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, add_events, events_of_bookings
@@ -126,7 +125,7 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
     def _actions(self, request: HttpRequest, order: Order, active: list[Booking]) -> dict[str, Any]:
         """Return the rows of seats, and what the user may do with the active ones."""
         now = timezone.now()
-        is_open = bool(active) and not any(why_not(booking, now) for booking in active)
+        is_open = bool(active) and not any(services.why_not_cancellable(booking=booking, now=now) for booking in active)
         may_change = is_open and self.has_change_permission(request, order)
         may_cancel = is_open and self.has_cancel_permission(request)
         may_split = may_change and len(active) > 1

@@ -117,8 +117,19 @@ def _active(bookings: BookingQuerySet, show: Show, now: datetime) -> list[Bookin
     return active
 
 
+class SeatBlocked(Refusal):
+    """Staff cancel a blocked seat, which is no booking."""
+
+    code = "seat_blocked"
+
+    def __init__(self) -> None:
+        super().__init__("This seat is blocked; unblock it in the hall of its show.")
+
+
 def why_not_cancellable(*, booking: Booking, now: datetime) -> Refusal | None:
     """Return why nobody can cancel the booking, or None. `now` is UTC."""
+    if booking.status == Booking.Status.BLOCKED:
+        return SeatBlocked()
     if not booking.is_active(now):
         return AlreadyCancelled()
     return ShowStarted() if booking.show.has_started(now) else None

@@ -104,12 +104,12 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
                     price=booking.price,
                 )
             )
-        before = [
-            *release_expired(facts, seats, now),
-            *write_order(request, facts, own),
-            *renewed,
-            *remove_empty_orders(facts, own, reference),
-        ]
+    before = [
+        *release_expired(facts, seats, now),
+        *write_order(request, facts, own),
+        *renewed,
+        *remove_empty_orders(facts, own, reference),
+    ]
     return Change(bookings, before)
 
 

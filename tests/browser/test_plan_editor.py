@@ -74,7 +74,7 @@ def test_the_hall_is_drawn_and_counted_while_typing(editor):
 
 
 def test_a_seat_shows_its_number_and_its_category_s_letter(editor):
-    assert cell(editor, "B1, Wheelchair").evaluate("seat => [seat.textContent, seat.dataset.letter]") == ["1", "W"]
+    assert cell(editor, "B1, Wheelchair").evaluate("seat => [seat.textContent, seat.dataset.code]") == ["1", "W"]
 
 
 def test_an_error_is_marked_at_its_line_until_it_is_corrected(editor):

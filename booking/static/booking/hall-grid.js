@@ -167,7 +167,7 @@ function newCell(seat) {
   cell.setAttribute("aria-selected", "false");
   cell.textContent = seat.text;
   cell.style.setProperty("--seat-colour", seat.colour);
-  if (seat.letter) cell.dataset.letter = seat.letter;
+  if (seat.code) cell.dataset.code = seat.code;
   if (seat.gap) cell.style.marginLeft = `calc(0.13rem + ${seat.gap * SEAT_WIDTH_REM}rem)`;
   return cell;
 }

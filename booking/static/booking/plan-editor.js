@@ -119,7 +119,7 @@ function show(answer) {
     const rows = withGaps(answer);
     cells = new Map(rows.flatMap((row) => row.seats.map((cell) => [cell.number, cell])));
     grid.build(rows);
-    grid.draw((cell) => ({ state: cells.get(cell).letter ? "free" : "gap", title: title(cell) }));
+    grid.draw((cell) => ({ state: cells.get(cell).code ? "free" : "gap", title: title(cell) }));
     isMapped = true;
   }
   if (answer.ok || isEmpty) count(answer.ok ? answer : { total_seats: 0, rows: [] });
@@ -137,13 +137,13 @@ function withGaps(hall) {
   const drawn = rowsOf(hall);
   const width = hall.margin + Math.max(...drawn.map((row) => row.seats.at(-1).x)) + 1;
   return drawn.map((row, index) => {
-    const { line, column, seats } = hall.rows[index];
-    const offsets = new Map(row.seats.map((seat, place) => [seat.x + hall.margin, { ...seat, letter: seats[place].category }]));
+    const { line, column } = hall.rows[index];
+    const offsets = new Map(row.seats.map((seat) => [seat.x + hall.margin, seat]));
     const rowCells = Array.from({ length: width }, (_, offset) => {
       const at = { number: line * LINE + offset, line, column: column + offset, x: offset, gap: 0 };
       const seat = offsets.get(offset);
       if (!seat) return { ...at, label: `Row ${row.label}, column ${offset + 1}`, category: "gap", text: "", colour: "" };
-      return { ...seat, ...at, category: categories.get(seat.letter).name };
+      return { ...seat, ...at, category: categories.get(seat.code).name };
     });
     return { ...row, seats: rowCells };
   });

@@ -6,7 +6,7 @@ const KEY = "sign-in";
 // Refresh the access token this long before it expires, because the request takes time.
 const MARGIN_MS = 10_000;
 // A reloaded page waits at most this long until its previous instance has released the lock.
-const CLAIM_MS = 2_000;
+const LOCK_MS = 2_000;
 
 const bar = document.getElementById("sign-in");
 const line = bar.querySelector("p");
@@ -24,7 +24,7 @@ function show(text, isSignedIn) {
 }
 
 function begin({ access, refresh }) {
-  claim(refresh);
+  acquireLock(refresh);
   sessionStorage.setItem(KEY, JSON.stringify({ access, refresh, renewAt: Date.now() + lifetime(access) - MARGIN_MS }));
   show("Signed in.", true);
   if (refresh) fillRefreshToken(refresh);
@@ -33,7 +33,7 @@ function begin({ access, refresh }) {
 
 function end(text) {
   sessionStorage.removeItem(KEY);
-  letGo();
+  releaseLock();
   show(text, false);
   ui.authActions.logout([SCHEME]);
 }
@@ -53,27 +53,28 @@ function lifetime(token) {
 }
 
 // A duplicated tab begins with a copy of the tokens. Only one tab may use them, because a refresh token that is used
-// twice ends the session in both tabs. So the first tab holds a lock as long as it is open.
-let claimed = null;
+// again after REFRESH_GRACE_SECONDS ends the session in both tabs. So the first tab holds a lock as long as it is open.
+let lock = null;
 
-function claim(refresh) {
+// Returns a promise of whether this tab has the lock.
+function acquireLock(refresh) {
   const name = refresh && `${KEY} ${claims(refresh).sid}`;
-  if (claimed && claimed.name === name) return claimed.succeeds;
-  letGo();
+  if (lock && lock.name === name) return lock.succeeds;
+  releaseLock();
   // Browsers have no locks on pages without TLS.
   if (!name || !navigator.locks) return Promise.resolve(true);
-  claimed = { name };
-  const held = new Promise((done) => (claimed.letGo = done));
-  claimed.succeeds = new Promise((resolve) => {
+  lock = { name };
+  const held = new Promise((done) => (lock.release = done));
+  lock.succeeds = new Promise((resolve) => {
     const hold = () => (resolve(true), held);
-    navigator.locks.request(name, { signal: AbortSignal.timeout(CLAIM_MS) }, hold).catch(() => resolve(false));
+    navigator.locks.request(name, { signal: AbortSignal.timeout(LOCK_MS) }, hold).catch(() => resolve(false));
   });
-  return claimed.succeeds;
+  return lock.succeeds;
 }
 
-function letGo() {
-  claimed?.letGo();
-  claimed = null;
+function releaseLock() {
+  lock?.release();
+  lock = null;
 }
 
 async function ask(path, options) {
@@ -111,7 +112,7 @@ async function signOut() {
 
 let renewal = null;
 
-// A refresh token can be used only once, so simultaneous requests share one refresh.
+// Simultaneous requests share one refresh.
 async function freshAccess() {
   const tokens = read();
   if (tokens?.refresh && Date.now() >= tokens.renewAt) {
@@ -216,7 +217,7 @@ swaggerUiConfig.tryItOutEnabled = true;
 swaggerUiConfig.onComplete = async () => {
   const tokens = read();
   if (!tokens) return;
-  if (tokens.refresh && !(await claim(tokens.refresh))) {
+  if (tokens.refresh && !(await acquireLock(tokens.refresh))) {
     end("Not signed in. Another tab uses this session.");
     return;
   }

@@ -156,8 +156,10 @@ def _move(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
 def _admitted_text(bookings: list[Booking]) -> str:
     """Return a warning if the door has admitted some of the bookings, or an empty string."""
     admitted = services.admitted_bookings(bookings=bookings)
+    if not admitted:
+        return ""
     names = ", ".join(booking.label for booking in admitted)
-    return f" The customer may be in the hall: {names} was already admitted." if admitted else ""
+    return f" The customer may be in the hall: {names} {'was' if len(admitted) == 1 else 'were'} already admitted."
 
 
 def _question(refusal: services.OtherPrice) -> Report:

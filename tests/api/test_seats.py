@@ -198,7 +198,7 @@ def test_seats_held_for_too_long_are_refused(client, user, show):
     since = timezone.now() - 30 * MINUTE
     make_hold(user=user, show=show, seat_number=5, held_since=since, expires_at=since + 30 * MINUTE)
     answer = hold(client, show, seat_numbers=[5, 6])
-    detail = "You have held A5 for the longest time allowed; book it now or choose another seat."
+    detail = "You have held A5 for the longest time allowed; book now or choose other seats."
     assert (answer.status_code, answer.json()) == (409, {"detail": detail, "code": "hold_limit_reached", "seats": [5]})
 
 

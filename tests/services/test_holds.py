@@ -274,7 +274,7 @@ def test_all_seats_held_for_the_longest_time_are_listed_and_none_is_held(user, s
 
 def test_a_refused_hold_names_the_seat_by_its_label(user, show):
     hold_for_the_longest_time(user, show, 5)
-    detail = r"^You have held A5 for the longest time allowed; book it now or choose another seat\.$"
+    detail = r"^You have held A5 for the longest time allowed; book now or choose other seats\.$"
     with pytest.raises(HoldLimitReached, match=detail):
         hold(user, show, 5, now=NOW + 30 * MINUTE)
 

@@ -46,14 +46,14 @@ class SeatLimit(Rule):
 class HoldLimitReached(Refusal):
     code = "hold_limit_reached"
     example: ClassVar[dict[str, Any]] = {
-        "detail": "You have held A5 for the longest time allowed; book it now or choose another seat.",
+        "detail": "You have held A5 for the longest time allowed; book now or choose other seats.",
         "seats": [5],
     }
 
     def __init__(self, show: Show, seats: Sequence[int]) -> None:
         labels = ", ".join(show.seat_label(seat) for seat in seats)
         super().__init__(
-            f"You have held {labels} for the longest time allowed; book it now or choose another seat.",
+            f"You have held {labels} for the longest time allowed; book now or choose other seats.",
             seats=list(seats),
         )
 

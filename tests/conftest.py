@@ -146,8 +146,7 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_unlimited(settings):
-    """Uses a fast hasher, and limits that tests don't reach."""
+def _fast_hasher_and_empty_caches(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     for cache in caches.all():
         cache.clear()
@@ -165,7 +164,7 @@ def forget_plans():
 
 
 @pytest.fixture(autouse=True)
-def _waits_long(monkeypatch):
+def _threads_wait_for_places(monkeypatch):
     """Allows more threads in the tests' process than a worker has."""
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
 

@@ -92,21 +92,21 @@ class RefundRules(MoneyModel):
     def bank_reports_a_failed_attempt_late(self, data, kind, number):
         """Events about an attempt that failed, the success before it too, come late and in any order."""
         refund_id, attempt = data.draw(st.sampled_from(sorted(Bank.failed)))
-        self.report_in_vain(refund_id, kind, number, refund_id=f"refund-{refund_id}-{attempt}")
+        self.report_without_effect(refund_id, kind, number, refund_id=f"refund-{refund_id}-{attempt}")
 
     @precondition(lambda self: self.done)
     @rule(data=st.data(), attempt=st.sampled_from(["", "another"]))
     def bank_reports_an_unknown_attempt(self, data, attempt):
         """A failure that is not about the attempt that sent the money does not undo a refund."""
         refund_id = data.draw(st.sampled_from(sorted(self.done)))
-        self.report_in_vain(refund_id, "refund_failed", 0, refund_id=attempt)
+        self.report_without_effect(refund_id, "refund_failed", 0, refund_id=attempt)
 
     @precondition(lambda self: self.seen)
     @rule(data=st.data(), kind=KIND, change=st.sampled_from(OTHER_AMOUNTS))
     def bank_reports_another_amount(self, data, kind, change):
-        self.report_in_vain(data.draw(st.sampled_from(sorted(self.seen))), kind, 9, **change)
+        self.report_without_effect(data.draw(st.sampled_from(sorted(self.seen))), kind, 9, **change)
 
-    def report_in_vain(self, pk, kind, number, **changes):
+    def report_without_effect(self, pk, kind, number, **changes):
         """Send an event that changes nothing."""
         refund, number = Refund.objects.get(pk=pk), f"{pk}-{'-'.join(changes.values())}-{number}"
         report_refund(refund, kind, now=self.now, problem="Late.", number=number, **changes)

@@ -1,4 +1,4 @@
-"""The uses of methods that Django does not document; tests/admin/test_model_forms.py reports if one is missing."""
+"""All uses of methods that Django does not document; tests/admin/test_model_forms.py reports if one is missing."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ from django.db.models.base import ModelState
 
 
 class LoadsQuickly(models.Model):
-    """Creates instances without Model.__init__, in half the time; pre_init and post_init are not sent."""
+    """Creates instances without Model.__init__, which is faster; pre_init and post_init are not sent."""
 
     class Meta:
         abstract = True

@@ -119,7 +119,7 @@ class TokenSerializer(TokenObtainPairSerializer):
 
 
 class RefreshSerializer(TokenRefreshSerializer):
-    """SimpleJWT's serializer, but it checks the user and the session, and a token can be used only once."""
+    """SimpleJWT's serializer, but it checks the user and the session, and that the token is used once."""
 
     token_class = RefreshToken
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH)

@@ -153,7 +153,7 @@ def represent_started_payment(started: services.StartedOrderPayment, next_url: s
 def represent_order(
     bookings: Sequence[Booking], order: Order | None = None, money: services.OrderMoney = services.NO_MONEY
 ) -> dict[str, Any]:
-    """Return the order of the bookings; one that was just made was created with its first seat."""
+    """Return the body of an order. Without `order`, it is new, and its time is that of its first seat."""
     zone, first = timezone.get_current_timezone(), bookings[0]
     represented = [represent_booking(booking) for booking in bookings]
     created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)

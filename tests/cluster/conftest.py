@@ -28,7 +28,7 @@ def pytest_runtest_setup():
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_unlimited():
+def _fast_hasher_and_empty_caches():
     """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 

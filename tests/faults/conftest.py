@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 @pytest.fixture(autouse=True)
-def _fast_and_unlimited():
+def _fast_hasher_and_empty_caches():
     """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 

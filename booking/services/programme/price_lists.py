@@ -153,7 +153,7 @@ def read_amounts(*, price_list: PriceList) -> dict[tuple[int, int], Decimal]:
 
 
 def _lock_screens(price_list_id: int | None) -> list[int]:
-    """Locks the screens with this list and returns their ids; those who plan shows lock them before the list, too."""
+    """Locks the screens with this list and returns their ids. Planning a show takes these locks in the same order."""
     screens = Screen.objects.select_for_update(no_key=True).filter(price_list=price_list_id or 0).order_by("pk")
     return list(screens.values_list("pk", flat=True))
 

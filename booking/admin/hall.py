@@ -177,14 +177,15 @@ def _question(refusal: services.OtherPrice) -> Report:
 
 
 Action = Callable[[HttpRequest, Show, dict[str, Any]], Report]
-ACTIONS: dict[str, tuple[type[HallForm], Action]] = {
-    "sell": (SellSeatsForm, _sell),
-    "sell-paid": (SellPaidSeatsForm, _sell_paid),
-    "block": (BlockSeatsForm, _block),
-    "unblock": (SeenSeatsForm, _unblock),
-    "ask-cancel": (BookingsForm, _ask_cancel),
-    "cancel": (CancelSeatsForm, _cancel),
-    "move": (MoveForm, _move),
+# By name: the form, the action, and the permission of `_may` that it needs.
+ACTIONS: dict[str, tuple[type[HallForm], Action, str]] = {
+    "sell": (SellSeatsForm, _sell, "sell"),
+    "sell-paid": (SellPaidSeatsForm, _sell_paid, "sell-paid"),
+    "block": (BlockSeatsForm, _block, "block"),
+    "unblock": (SeenSeatsForm, _unblock, "unblock"),
+    "ask-cancel": (BookingsForm, _ask_cancel, "cancel"),
+    "cancel": (CancelSeatsForm, _cancel, "cancel"),
+    "move": (MoveForm, _move, "move"),
 }
 
 
@@ -204,11 +205,11 @@ def _title(seat: services.TakenSeat) -> str:
 
 def _taken_seat(seat: services.TakenSeat, may: dict[str, bool]) -> dict[str, Any]:
     state = STATE_NAMES[Booking.Status(seat.status)]
-    shown = {"state": state, "title": _title(seat) if may["know"] else state}
+    shown = {"state": state, "title": _title(seat) if may["view"] else state}
     if seat.status == BLOCKED:
         # The id distinguishes this block from a later one of the seat.
         return shown | ({"booking": seat.booking_id} if may["unblock"] else {})
-    if not may["know"]:
+    if not may["view"]:
         return shown
     url = reverse("admin:booking_booking_change", args=[seat.booking_id])
     return shown | {"booking": seat.booking_id, "reference": seat.reference, "user": seat.username, "url": url}
@@ -285,11 +286,11 @@ class HallAdmin(admin.ModelAdmin):
     def _may(self, request: HttpRequest, show: Show) -> dict[str, bool]:
         """Return the user's permissions. Changing a booking requires the permission to view it."""
         has = request.user.has_perm
-        know, sell = has("booking.view_booking"), has("booking.add_booking")
-        cancel = know and has("booking.cancel_booking")
+        view, sell = has("booking.view_booking"), has("booking.add_booking")
+        cancel = view and has("booking.cancel_booking")
         block = self.has_change_permission(request, show)
         return {
-            "know": know,
+            "view": view,
             "sell": sell,
             "sell-paid": sell and has("booking.take_payment"),
             "cancel": cancel,
@@ -320,9 +321,10 @@ class HallAdmin(admin.ModelAdmin):
             return show
         if name not in ACTIONS:
             return _refuse(404, "There is no such action.")
-        if not self._may(request, show)[name.removeprefix("ask-")]:
+        form_class, act, permission = ACTIONS[name]
+        if not self._may(request, show)[permission]:
             return _refuse(403, "You may not do this.")
-        status, report = self._act(request, show, name)
+        status, report = self._act(request, show, form_class, act)
         return JsonResponse({**report, "hall": self._hall_for(request, show)}, status=status)
 
     def _hall_for(self, request: HttpRequest, show: Show) -> dict[str, Any]:
@@ -333,8 +335,7 @@ class HallAdmin(admin.ModelAdmin):
             hall["due"] = _due(show) if request.user.has_perm("booking.view_order") else {}
         return hall
 
-    def _act(self, request: HttpRequest, show: Show, name: str) -> tuple[int, Report]:
-        form_class, act = ACTIONS[name]
+    def _act(self, request: HttpRequest, show: Show, form_class: type[HallForm], act: Action) -> tuple[int, Report]:
         form = form_class(request.POST, show=show)
         if not form.is_valid():
             return 400, {"detail": errors_text(form)}

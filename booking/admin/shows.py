@@ -39,10 +39,10 @@ class StateFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("upcoming", "Upcoming"), ("past", "Started"), ("cancelled", "Cancelled")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         now = timezone.now()
         narrowed = {
-            "upcoming": queryset.filter(starts_at__gt=now, cancelled_at=None),
+            "upcoming": queryset.upcoming(now),
             "past": queryset.filter(starts_at__lte=now, cancelled_at=None),
             "cancelled": queryset.exclude(cancelled_at=None),
         }
@@ -111,10 +111,11 @@ class ShowAdmin(
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Show], search_term: str
     ) -> tuple[QuerySet[Show], bool]:
+        shows: Any
         shows, duplicates = super().get_search_results(request, queryset, search_term)
         if request.GET.get("field_name") == "show":
             # For the autocomplete field of the form that sells seats: only shows on sale.
-            shows = shows.filter(starts_at__gt=timezone.now(), cancelled_at=None)
+            shows = shows.upcoming(timezone.now())
         return shows, duplicates
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -114,21 +114,21 @@ def test_a_closed_hall_has_the_reason(box_office, fields, closed):
 
 # --- Permissions ------------------------------------------------------------------------------
 
-NOTHING = dict.fromkeys(("know", "sell", "sell-paid", "cancel", "move", "block", "unblock"), False)
+NOTHING = dict.fromkeys(("view", "sell", "sell-paid", "cancel", "move", "block", "unblock"), False)
 
 
 @pytest.mark.parametrize(
     ("permissions", "may"),
     [
         (["view_show"], []),
-        (["view_show", "view_booking"], ["know"]),
+        (["view_show", "view_booking"], ["view"]),
         (["view_show", "add_booking"], ["sell"]),
         (["view_show", "take_payment"], []),
         (["view_show", "add_booking", "take_payment"], ["sell", "sell-paid"]),
         # Cancelling needs the permission to view bookings.
         (["view_show", "cancel_booking"], []),
-        (["view_show", "view_booking", "cancel_booking"], ["know", "cancel"]),
-        (["view_show", "view_booking", "add_booking", "cancel_booking"], ["know", "sell", "cancel", "move"]),
+        (["view_show", "view_booking", "cancel_booking"], ["view", "cancel"]),
+        (["view_show", "view_booking", "add_booking", "cancel_booking"], ["view", "sell", "cancel", "move"]),
         (["change_show"], ["block", "unblock"]),
     ],
 )

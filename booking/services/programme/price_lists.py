@@ -13,6 +13,7 @@ from django.db.models import Exists, Max, QuerySet
 from booking.models import Booking, Price, PriceList, Screen, SeatCategory, Show, ShowQuerySet, TicketType
 from booking.services.programme.shows import lock_price_list
 from booking.services.refusals import InvalidInput, Refusal, first_or_not_found
+from booking.services.seats.rules.sale import why_not_on_sale
 from booking.services.transactions import lock_screen, lock_show, retried, write_transaction
 
 # By seat category and ticket type; without an amount the combination is not sold.
@@ -116,7 +117,7 @@ def give_version(*, show_id: int, price_list: PriceList, now: datetime) -> Show 
     with write_transaction():
         # Race: the show is sold, cancelled, or gets another price list.
         show = lock_show(show_id)
-        if show.is_cancelled or show.has_started(now) or not _is_earlier(show.price_list, price_list):
+        if why_not_on_sale(show=show, now=now) or not _is_earlier(show.price_list, price_list):
             return None
         lock_price_list(price_list)
         show.price_list = price_list

@@ -12,7 +12,7 @@ BOOKINGS = "/admin/booking/booking/"
 
 def show_form(movie, screen, **changes):
     """Return the data that a browser posts for a show; None leaves a field empty."""
-    values = {"starts_at": STARTS_AT, "ends_at": None, "total_seats": "", "seats_per_row": ""} | changes
+    values = {"starts_at": STARTS_AT, "ends_at": None} | changes
     form = {"movie": movie.pk, "screen": screen.pk}
     for name in ("starts_at", "ends_at"):
         moment = values.pop(name)

@@ -56,13 +56,13 @@ def test_a_booking_is_moved_by_two_clicks(page, seller, booking):
         "Moving A1, sold to esha, ACDEFGHJ. Choose the free seat to move to."
     )
     page.locator("#hall-grid [title^='B2,']").click()
-    expect(page.locator("#hall-says")).to_have_text("Moved esha, ACDEFGHJ, from A1 to B2.")
+    expect(page.locator("#hall-message")).to_have_text("Moved esha, ACDEFGHJ, from A1 to B2.")
     assert seats() == [2, 12]
 
 
 def test_a_link_to_a_booking_without_a_seat_has_a_message(page, seller, booking):
     page.goto(f"/admin/booking/show/{booking.show_id}/change/?booking=999&move=yes")
-    expect(page.locator("#hall-says")).to_have_text("This booking has no seat any more.")
+    expect(page.locator("#hall-message")).to_have_text("This booking has no seat any more.")
     expect(page.locator("#hall-chosen")).to_have_text("No seat is chosen.")
 
 

@@ -46,7 +46,7 @@ def test_selling_for_cash_takes_four_actions_from_the_day_plan(page, till, show)
     ]
     for action in actions:
         action()
-    expect(page.locator("#hall-sold strong")).to_have_text("Change 8.00 EUR")
+    expect(page.locator("#hall-result strong")).to_have_text("Change 8.00 EUR")
     payment, booking = Payment.objects.get(), Booking.objects.get()
     assert (len(actions), payment.amount, payment.given, payment.till) == (4, 12, 20, till)
     expect_told(page, f"Sold A2 to a customer without an account, {booking.reference}, for 12.00 EUR, paid in cash.")
@@ -60,7 +60,7 @@ def test_seats_are_sold_for_cash_with_the_keyboard_alone(page, till, show):
     # The seat, its ticket type, the two buttons of types, the cash.
     for key in ("Enter", "2", "Tab", "Tab", "Tab", "1", "0", "Enter"):
         page.keyboard.press(key)
-    expect(page.locator("#hall-sold strong")).to_have_text("Change 2.00 EUR")
+    expect(page.locator("#hall-result strong")).to_have_text("Change 2.00 EUR")
     assert (Payment.objects.get().amount, Booking.objects.get().ticket_type.name) == (8, "Child")
 
 
@@ -84,7 +84,7 @@ def test_cash_is_typed_with_a_decimal_comma(page, till, show, text, message):
     expect(page.locator("#hall-change")).to_have_text(message)
     page.get_by_role("button", name="Sell for cash").click()
     if message:
-        expect(page.locator("#hall-sold strong")).to_have_text(message)
+        expect(page.locator("#hall-result strong")).to_have_text(message)
         assert Payment.objects.get().given == 20
     else:
         expect_told(page, "Enter the number without separators of thousands.")

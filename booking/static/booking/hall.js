@@ -15,7 +15,7 @@ const LIMIT_MS = 250;
 
 const find = (id) => document.getElementById(id);
 const section = find("hall");
-const sellForm = find("hall-sell");
+const sellForm = find("hall-sell-form");
 const blockForm = find("hall-block");
 const grid = new Grid(find("hall-grid"), (seat, event) => {
   if (acting) return;
@@ -80,13 +80,13 @@ function drawChoice() {
   find("hall-panel").hidden = false;
   find("hall-bar").classList.toggle("has-choice", seats.length > 0);
   write(find("hall-chosen"), sentence(seats));
-  sellForm.hidden = find("hall-sells").hidden = !sells;
+  sellForm.hidden = find("hall-sell-button").hidden = !sells;
   tickets.draw(sells ? seats : []);
   const total = tickets.areSold ? tickets.total : "";
   write(find("hall-total"), total && `${total} ${hall.currency}`);
   payment.offer(total, hall.currency, can("sell-paid"), hall.has_till);
-  write(find("hall-sells"), payment.isOffered ? "Sell unpaid" : "Sell");
-  find("hall-sells").classList.toggle("default", !payment.isOffered);
+  write(find("hall-sell-button"), payment.isOffered ? "Sell unpaid" : "Sell");
+  find("hall-sell-button").classList.toggle("default", !payment.isOffered);
   askLimit();
   blockForm.hidden = !(isOfKind("free") && can("block"));
   find("hall-taken").hidden = !isOfKind("booking") && !isOfKind("blocked");
@@ -155,10 +155,10 @@ function drawBookings(seats) {
 const seatsOf = (reference) => grid.numbers().filter((seat) => hall.taken[seat]?.reference === reference);
 
 function say(text, style = "") {
-  const says = find("hall-says");
-  find("hall-sold").hidden = true;
-  write(says, text);
-  says.className = style;
+  const line = find("hall-message");
+  find("hall-result").hidden = true;
+  write(line, text);
+  line.className = style;
 }
 
 // --- Choosing ---
@@ -335,11 +335,11 @@ async function sell(name, paid = {}) {
 
 // Says what change the customer gets, and leads to the order.
 function sayNext({ change, order }) {
-  const [text, link] = find("hall-sold").children;
+  const [text, link] = find("hall-result").children;
   write(text, change ? `Change ${change}` : "");
   link.hidden = !order;
   link.href = order ?? "";
-  find("hall-sold").hidden = !change && !order;
+  find("hall-result").hidden = !change && !order;
 }
 
 find("hall-customer").addEventListener("change", askLimit);

@@ -1,6 +1,5 @@
 """Middleware: security headers, bounds on requests, and Django's middleware without its cost for the API."""
 
-import codecs
 from collections.abc import Callable
 from typing import Any
 
@@ -155,7 +154,7 @@ def _is_unreadable(request: HttpRequest) -> bool:
     if is_api(request):
         return settings.DEBUG and _has_wrong_host(request)
     is_form = request.content_type == "application/x-www-form-urlencoded"
-    if is_form and request.encoding and codecs.lookup(request.encoding).name != "utf-8":
+    if is_form and (request.content_params or {}).get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         return True
     # No text that PostgreSQL takes has a NUL; a cookie may write it as an octal escape.
     return "%00" in meta.get("QUERY_STRING", "") or "\\000" in meta.get("HTTP_COOKIE", "")

@@ -9,6 +9,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.wsgi import get_wsgi_application
+from django.utils.http import parse_header_parameters
 
 from movieticket.granian_worker import install
 from movieticket.request_body import WholeBody
@@ -16,14 +17,19 @@ from movieticket.workers import end_with_parent, watch_other_workers
 
 
 class Request(WSGIRequest):
-    """Ignores invalid parameters of Content-Type, on which Django raises ValueError outside any error handler."""
+    """Reads addresses and forms as UTF-8 whatever Content-Type says.
+
+    Django decodes them with the charset, before any error handler runs; codecs such as `hex` can't decode a text. It
+    also raises ValueError for invalid parameters, which are ignored here.
+    """
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
+        header = meta.get("CONTENT_TYPE", "")
         try:
-            super()._set_content_type_params(meta)  # type: ignore[misc]
+            self.content_type, self.content_params = parse_header_parameters(header)
         except ValueError:
-            meta["CONTENT_TYPE"] = meta["CONTENT_TYPE"].partition(";")[0]
-            super()._set_content_type_params(meta)  # type: ignore[misc]
+            meta["CONTENT_TYPE"] = header.partition(";")[0]
+            self.content_type, self.content_params = parse_header_parameters(meta["CONTENT_TYPE"])
 
 
 end_with_parent()

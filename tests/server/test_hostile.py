@@ -98,6 +98,13 @@ def test_no_content_type_causes_a_server_error(send, path, content_type):
     assert reply is None or reply.status < 500
 
 
+@pytest.mark.parametrize("charset", [b"hex", b"rot13", b"idna", b"punycode", b"undefined", b"utf-16"])
+@pytest.mark.parametrize("path", [b"/healthz?a=1", b"/?%ff=1", b"/admin/login/?%d0%b0=1", b"/api/movies/?search=a"])
+def test_addresses_are_utf_8_whatever_the_charset_of_the_body(send, path, charset):
+    reply = send(request(b"GET " + path, b"Content-Type: text/plain; charset=" + charset))
+    assert reply.status == 200
+
+
 @pytest.mark.parametrize("content_type", ["charset*=utf-8''%00", "charset*=bogus''utf-8", "x*=a''b"])
 def test_invalid_parameters_of_a_content_type_are_ignored(service, send, content_type):
     path = b"POST /api/shows/%d/book/" % service.shows[1]

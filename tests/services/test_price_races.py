@@ -181,3 +181,14 @@ def test_versions_made_at_the_same_time_have_different_numbers(priced, cheap):
     make = partial(outcome, add_version, price_list_id=cheap.pk, amounts={})
     assert at_once([make] * 4) == ["done"] * 4
     assert sorted(PriceList.objects.values_list("version", flat=True)) == [1, 2, 3, 4, 5]
+
+
+def test_versions_made_of_different_versions_have_different_numbers(cheap, dear):
+    calls = [partial(outcome, add_version, price_list_id=old.pk, amounts={}) for old in (cheap, dear) * 4]
+    assert at_once(calls) == ["done"] * 8
+    assert sorted(PriceList.objects.values_list("version", flat=True)) == [*range(1, 11)]
+
+
+def test_a_name_that_is_taken_at_the_same_time_is_refused(cheap):
+    calls = [partial(outcome, save_price_list, name="Matinee", amounts={})] * 8
+    assert sorted(at_once(calls)) == ["done"] + ["invalid"] * 7

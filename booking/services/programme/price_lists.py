@@ -61,7 +61,10 @@ def save_price_list(*, name: str, amounts: Amounts, price_list_id: int | None = 
         elif old:
             Screen.objects.filter(price_list=old).update(price_list=None)
             old.delete()
-        price_list = PriceList.objects.create(name=name, version=version)
+        # Race: another list gets the name.
+        price_list, is_new = PriceList.objects.get_or_create(name=name, version=version)
+        if not is_new:
+            raise NameTaken
         _add_prices(price_list, amounts)
         Screen.objects.filter(pk__in=screens).update(price_list=price_list)
     return price_list
@@ -100,7 +103,6 @@ def screens_with_list(*, price_list: PriceList) -> QuerySet[Screen]:
 def add_version(*, price_list_id: int, amounts: Amounts) -> PriceList:
     """Adds the next version of a price list, with these amounts. No show uses it yet. Raises NotFound or Busy."""
     with write_transaction():
-        # Race: two members of staff make a new version.
         old = _lock(price_list_id, may_be_used=True)
         new = PriceList.objects.create(name=old.name, version=_latest_version(old.name) + 1)
         _add_prices(new, amounts)
@@ -160,8 +162,12 @@ def _lock_screens(price_list_id: int | None) -> list[int]:
 
 
 def _lock(price_list_id: int, *, may_be_used: bool = False) -> PriceList:
+    """Locks all versions of the price list and returns this one. Raises NotFound and PriceListUsed."""
     # Race: a show begins to use the list; the service that gives it to the show waits for this lock.
-    price_list = first_or_not_found(PriceList.objects.select_for_update().filter(pk=price_list_id))
+    # Race: two versions are added at the same time, to this version and to another.
+    name = PriceList.objects.filter(pk=price_list_id).values("name")
+    list(PriceList.objects.select_for_update().filter(name__in=name).order_by("pk").values_list("pk"))
+    price_list = first_or_not_found(PriceList.objects.filter(pk=price_list_id))
     if price_list.is_used() and not may_be_used:
         raise PriceListUsed
     return price_list

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from booking.models import Booking, CheckIn, IdempotencyKey, Order, Payment, Refund, Show, Till, User
@@ -99,7 +99,15 @@ def _delete(account: User, now: datetime) -> None:
         Order.objects.filter(user=account).update(user=None, name="", email="", phone="")
         IdempotencyKey.objects.filter(user=account).delete()
         account.outstandingtoken_set.all().delete()
+        changes_by_staff(account).update(object_repr=f"Account {account.pk}")
         account.delete()
+
+
+def changes_by_staff(account: User) -> QuerySet[LogEntry]:
+    """Return the entries of the admin's history about the account; they contain the username."""
+    return LogEntry.objects.filter(
+        content_type__app_label="booking", content_type__model="user", object_id=str(account.pk)
+    )
 
 
 def _upcoming_shows(account: User, now: datetime) -> list[int]:

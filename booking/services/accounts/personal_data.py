@@ -26,13 +26,14 @@ from booking.models import (
     User,
     represent_amount,
 )
+from booking.services.accounts.deletion import changes_by_staff
 from booking.services.transactions import retried
 
 
 class Relation(NamedTuple):
     """Rows that refer to the account by `field`, and the columns that are exported.
 
-    REFERENCE refers to an order of the account, BOOKING to one of its bookings.
+    REFERENCE refers to an order of the account, BOOKING to one of its bookings, ABOUT_ACCOUNT to the account by a text.
     """
 
     model: type[Model]
@@ -40,7 +41,7 @@ class Relation(NamedTuple):
     columns: Sequence[str]
 
 
-REFERENCE, BOOKING = "reference", "booking_id"
+REFERENCE, BOOKING, ABOUT_ACCOUNT = "reference", "booking_id", "object_id"
 _SEAT = ("reference", "show", "show__movie__title", "show__starts_at", "seat_number", "seat_label")
 EXPORTED = {
     "orders": Relation(Order, "user", ("reference", "show", "name", "email", "phone", "created_at")),
@@ -74,6 +75,7 @@ EXPORTED = {
     # Without the tokens, which are secret.
     "tokens": Relation(apps.get_model("token_blacklist", "OutstandingToken"), "user", ("created_at", "expires_at")),
     "changes": Relation(LogEntry, "user", ("action_time", "object_repr", "change_message")),
+    "changes_by_staff": Relation(LogEntry, ABOUT_ACCOUNT, ("action_time", "object_repr", "change_message")),
     "sold": Relation(Booking, "sold_by", _SEAT),
     "moved": Relation(Booking, "moved_by", _SEAT),
     "cancelled": Relation(Booking, "cancelled_by", _SEAT),
@@ -120,6 +122,8 @@ def _rows(relation: Relation, user: User) -> Any:
     elif relation.field == BOOKING:
         bookings = Booking.objects.filter(user=user).order_by()
         rows = rows.filter(show__in=bookings.values("show"), booking_id__in=bookings.values("pk"))
+    elif relation.field == ABOUT_ACCOUNT:
+        rows = changes_by_staff(user)
     else:
         rows = rows.filter(**{relation.field: user})
     return rows.order_by("pk").values(*relation.columns)

@@ -13,7 +13,7 @@ from booking.admin.admissions import AdmissionsPage
 from booking.admin.booking_filters import CustomerFilter, DayFilter, ShowFilter, StatusFilter
 from booking.admin.booking_page import BookingPage, hall_url
 from booking.admin.cancelling import CancelPages
-from booking.admin.common import RefusalFormMixin, ValidSelectionMixin, limit_notice
+from booking.admin.common import RefusalFormMixin, SearchFieldsMixin, ValidSelectionMixin, limit_notice
 from booking.admin.forms import (
     SellForm,
 )
@@ -23,7 +23,9 @@ from booking.models import Booking, Movie, Order, Show, User, represent_amount
 
 
 @admin.register(Booking)
-class BookingAdmin(ValidSelectionMixin, RefusalFormMixin, BookingPage, CancelPages, ReportsPage, AdmissionsPage):
+class BookingAdmin(
+    ValidSelectionMixin, SearchFieldsMixin, RefusalFormMixin, BookingPage, CancelPages, ReportsPage, AdmissionsPage
+):
     """Sells seats and cancels bookings; bookings can't be edited or deleted."""
 
     form = SellForm

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +20,13 @@ from booking.admin.plan_switch import PlanSwitchPage
 from booking.models import Booking, Movie, Screen, SeatCategory, TicketType, User
 
 NEWEST_BOOKINGS = 20
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class LockedGroupAdmin(LockedRowAdmin, GroupAdmin):
+    """Django's, which fails if two members of staff save the same name at the same time."""
 
 
 @admin.register(User)

@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import admin_urlname
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.forms import Form, ModelForm
@@ -112,6 +113,23 @@ class LockedRowAdmin(ExplainedDeletionAdmin):
         """Redirects to the list with an error: another row referred to the object while it was being deleted."""
         messages.error(request, "Nothing was deleted, because it was used at the same time. Please try again.")
         return HttpResponseRedirect(reverse(admin_urlname(self.opts, "changelist")))  # type: ignore[arg-type]
+
+
+class SearchSelect(AutocompleteSelect):
+    """Django's field with a search; it also shows an invalid form whose value is no id."""
+
+    def optgroups(self, name: str, value: Any, attrs: dict[str, Any] | None = None) -> Any:
+        # Django passes the values to the database as they are.
+        return super().optgroups(name, [one for one in value if re.fullmatch(POSITIVE_ID, str(one))], attrs)
+
+
+class SearchFieldsMixin(admin.ModelAdmin):
+    """Uses SearchSelect for the fields of `autocomplete_fields`."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = SearchSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class ValidSelectionMixin(admin.ModelAdmin):

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from booking import services
+from booking.admin.common import SearchSelect
 from booking.admin.notes import NoteForm
 from booking.models import Order, Show
 
@@ -35,7 +35,7 @@ class MailForm(NoteForm):
         Show.objects.select_related("movie", "screen"),
         label="or the newest of a show",
         required=False,
-        widget=AutocompleteSelect(Order._meta.get_field("show"), admin.site),
+        widget=SearchSelect(Order._meta.get_field("show"), admin.site),
     )
     field_order = ("mail", "reference", "show", "note")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 
+from booking.admin.common import SearchSelect
 from booking.admin.forms import PriceListField, with_free
 from booking.admin.time_fields import DayField, LocalTimeField, LocalTimeWidget
 from booking.models import Movie, PriceList, Screen, Show
@@ -26,7 +26,7 @@ class PlanTimeWidget(LocalTimeWidget):
 class PlanShowForm(forms.Form):
     movie = forms.ModelChoiceField(
         Movie.objects,
-        widget=AutocompleteSelect(Show._meta.get_field("movie"), admin.site),
+        widget=SearchSelect(Show._meta.get_field("movie"), admin.site),
         error_messages={"invalid_choice": "This movie does not exist any more."},
     )
     screen = forms.ModelChoiceField(Screen.objects, empty_label=None)

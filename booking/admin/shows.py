@@ -14,7 +14,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from booking import services
-from booking.admin.common import ExplainedDeletionAdmin, RefusalFormMixin, ValidSelectionMixin, carry_out, counted
+from booking.admin.common import (
+    ExplainedDeletionAdmin,
+    RefusalFormMixin,
+    SearchFieldsMixin,
+    ValidSelectionMixin,
+    carry_out,
+    counted,
+)
 from booking.admin.copy_days import CopyDaysPage
 from booking.admin.door import DoorPage
 from booking.admin.forms import (
@@ -71,7 +78,14 @@ class WeekdayFilter(admin.SimpleListFilter):
 
 @admin.register(Show)
 class ShowAdmin(
-    ValidSelectionMixin, RefusalFormMixin, ExplainedDeletionAdmin, HallAdmin, PlanPage, CopyDaysPage, DoorPage
+    ValidSelectionMixin,
+    SearchFieldsMixin,
+    RefusalFormMixin,
+    ExplainedDeletionAdmin,
+    HallAdmin,
+    PlanPage,
+    CopyDaysPage,
+    DoorPage,
 ):
     form = ShowForm
     formfield_overrides = LOCAL_TIMES

@@ -472,6 +472,15 @@ def test_an_action_on_an_invalid_id_is_refused(staff, of, action, selected):
     assert (response.status_code, page_messages(response)) == (200, ["The selected items are not in this list."])
 
 
+@pytest.mark.parametrize("value", ["abc", "\0", "0", "-1", "9" * 5000])
+@pytest.mark.parametrize(
+    ("path", "field"), [("booking/add", "show"), ("show/add", "movie"), ("show/plan", "movie"), ("order/mail", "show")]
+)
+def test_an_invalid_id_in_a_field_with_a_search_is_reported(staff, path, field, value):
+    response = staff.post(f"/admin/booking/{path}/", {field: value}, follow=True)
+    assert response.status_code in (200, 405)
+
+
 @pytest.mark.parametrize("show_id", ["abc", "%00", "0", "-1", "1.5", "9" * 30])
 def test_an_invalid_id_has_no_hall(staff, show_id):
     hall = f"/admin/booking/show/{show_id}/hall/"

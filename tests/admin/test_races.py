@@ -11,6 +11,7 @@ from booking.admin.common import LockedRowAdmin
 from booking.models import Movie, Screen, User
 from tests.factories import PASSWORD, make_movie, make_screen, make_show, make_user
 from tests.races import parallel_writers, start, wait_for_waiters
+from tests.staff import form_errors
 
 pytestmark = [parallel_writers, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("long_timeout")]
 
@@ -119,6 +120,12 @@ def test_a_form_without_changes_writes_nothing(staff):
 def _no_update(execute, sql, *arguments):
     assert not sql.startswith('UPDATE "booking_screen"')
     return execute(sql, *arguments)
+
+
+def test_a_name_of_a_group_that_is_taken_at_the_same_time_is_reported(staff):
+    sql = "INSERT INTO auth_group (name) VALUES (%s)"
+    answer = post_during(sql, "Ushers", client=staff, path="/admin/auth/group/add/", data={"name": "Ushers"})
+    assert form_errors(answer) == {"name": ["Group with this Name already exists."]}
 
 
 # --- Passwords --------------------------------------------------------------------------------

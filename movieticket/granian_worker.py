@@ -108,7 +108,6 @@ class Read:
 
     protocol: Protocol
     environ: Environ
-    body: Any
     length: int
     began: float
 
@@ -118,8 +117,9 @@ class Requests:
 
     def __init__(self, handle: Handle) -> None:
         self._handle = handle
-        # In the order in which they began. The thread that removes a read from here answers its request.
-        self._reads: dict[Read, None] = {}
+        # In the order in which they began, with their bodies. The thread that removes a read from here answers its
+        # request. A read must not refer to its body, which refers to it and which no garbage collector looks into.
+        self._reads: dict[Read, Any] = {}
         self._is_needed = Event()
         Thread(target=self._watch, name="request-bodies", daemon=True).start()
 
@@ -136,19 +136,19 @@ class Requests:
             self._failed(protocol)
 
     def _await_body(self, protocol: Protocol, environ: Environ, body: Any) -> None:
-        read = Read(protocol, environ, body, body_length(environ), monotonic())
-        self._reads[read] = None
+        read = Read(protocol, environ, body_length(environ), monotonic())
+        self._reads[read] = body
         waiting = [*self._reads]
         excess = sum(read.length for read in waiting) - MOST_WAITING_BYTES
         for oldest in waiting:
-            if excess > 0 and self._take(oldest):
+            if excess > 0:
                 self._cut(oldest)
             excess -= oldest.length
         self._is_needed.set()
         body.add_done_callback(partial(self._arrived, read))
 
     def _arrived(self, read: Read, body: Any) -> None:
-        if not self._take(read):
+        if self._take(read) is None:
             return
         try:
             read.environ["wsgi.input"] = BytesIO(_content(body))
@@ -156,9 +156,9 @@ class Requests:
         except Exception:  # noqa: BLE001 - logged and answered there
             self._failed(read.protocol)
 
-    def _take(self, read: Read) -> bool:
-        """Return whether the caller is to answer this request."""
-        return self._reads.pop(read, read) is None
+    def _take(self, read: Read) -> Any:
+        """Return the body if the caller is to answer this request; otherwise None."""
+        return self._reads.pop(read, None)
 
     def _watch(self) -> None:
         while True:
@@ -169,12 +169,15 @@ class Requests:
                 sleep(TICK_SECONDS)
                 latest = monotonic() - settings.REQUEST_SECONDS
                 for read in [*self._reads]:
-                    if read.began < latest and self._take(read):
+                    if read.began < latest:
                         self._cut(read)
 
     def _cut(self, read: Read) -> None:
+        body = self._take(read)
+        if body is None:
+            return
         # The rest of the body is not read, so the connection can't be used again.
-        read.body.cancel()
+        body.cancel()
         read.protocol.closes = True
         try:
             self._handle(read.protocol, read.environ | {FAULT: LATE})

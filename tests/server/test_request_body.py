@@ -1,12 +1,14 @@
 """Slow and incomplete bodies, on sockets of the real server."""
 
 import json
+import os
 import socket
 import sqlite3
 import time
 from contextlib import ExitStack, closing
 from http.client import HTTPResponse
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from django.http import HttpResponse
@@ -23,6 +25,8 @@ REQUEST_SECONDS = 2
 SLOW_BODIES = 20
 # Several times the usual duration, for a loaded machine.
 SOON_SECONDS = 2
+# A little less than MAX_BODY_BYTES.
+LARGE_BODY = 900_000
 TIMED_OUT = {"detail": "The body did not arrive in time.", "code": "request_timeout"}
 INCOMPLETE = {"detail": "The body is shorter than Content-Length says.", "code": "incomplete_body"}
 
@@ -211,6 +215,26 @@ def test_other_connections_stay_open_when_one_is_closed(service):
             client.send(b"{}")
             statuses.append(client.answer()[0])
     assert set(statuses) == {400}
+
+
+def memory_of_workers(service):
+    """Return the resident memory of the service's children in bytes."""
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
+    pages = [int(Path(f"/proc/{child}/statm").read_text().split()[1]) for child in children]
+    assert pages
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of other processes is read from /proc")
+def test_a_body_needs_no_memory_after_its_response(service):
+    def send(number):
+        for _ in range(number):
+            assert service.ask("POST", "/healthz", b" " * LARGE_BODY)[0] == 200
+
+    send(20)
+    before = memory_of_workers(service)
+    send(60)
+    assert memory_of_workers(service) - before < 60 * LARGE_BODY / 2
 
 
 # --- Many slow bodies -------------------------------------------------------------------------

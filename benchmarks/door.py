@@ -32,7 +32,7 @@ def prepare(people: int) -> None:
     show.save(force_insert=True)
     seats = range(1, people + 1)
     bookings = Booking.objects.bulk_create(Booking(show=show, seat_number=seat, created_at=now) for seat in seats)
-    staff = User.objects.create(username="door", is_staff=True)
+    staff, _ = User.objects.get_or_create(username="door", is_staff=True)
     staff.groups.add(Group.objects.get(name="Door"))
     print(show.pk, AccessToken.for_user(staff), *(sign_ticket(booking=booking) for booking in bookings))
 
@@ -46,13 +46,15 @@ def scan_all(port: int, output: str) -> tuple[float, float]:
         connection, times = HTTPConnection("127.0.0.1", port), []
         for number, ticket in enumerate(tickets[door::DOORS]):
             body = json.dumps({"ticket": ticket, "nonce": f"{door}-{number}", "device": f"door {door}"})
-            begin = perf_counter()
-            connection.request("POST", f"/api/shows/{show}/check-ins/", body, headers)
-            response = connection.getresponse()
-            answer = response.read()
+            begin, status = perf_counter(), 503
+            # A device sends a scan again while the service is busy; the nonce makes that safe.
+            while status == 503:
+                connection.request("POST", f"/api/shows/{show}/check-ins/", body, headers)
+                response = connection.getresponse()
+                status, answer = response.status, response.read()
             times.append((perf_counter() - begin) * 1000)
-            if response.status != 201:
-                raise RuntimeError(f"A scan was answered with {response.status}: {answer!r}")
+            if status != 201:
+                raise RuntimeError(f"A scan was answered with {status}: {answer!r}")
         return times
 
     begin = perf_counter()

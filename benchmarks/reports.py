@@ -20,7 +20,17 @@ BOOKINGS, SAMPLES = 1_000_000, 15
 TINY_BOOKINGS, TINY_SAMPLES = 1_000, 2
 # A minimum of the data for the API's benchmark.
 SMALL = Size(
-    shows=1, users=500, rounds=0, seconds=1, bookings=(), few_requests=0, many_requests=0, samples=0, people=0, orders=0
+    shows=1,
+    users=500,
+    rounds=0,
+    seconds=1,
+    bookings=(),
+    few_requests=0,
+    many_requests=0,
+    samples=0,
+    people=0,
+    full_houses=0,
+    orders=0,
 )
 
 REPORTS = "/admin/booking/booking/reports/"

@@ -45,6 +45,8 @@ class Size:
     many_requests: int
     samples: int
     people: int
+    # Shows whose people are scanned while memory is measured.
+    full_houses: int
     orders: int
 
 
@@ -59,6 +61,7 @@ FULL = Size(
     many_requests=100_000,
     samples=400,
     people=1_000,
+    full_houses=30,
     orders=1_000,
 )
 TINY = Size(
@@ -71,6 +74,7 @@ TINY = Size(
     many_requests=300,
     samples=10,
     people=100,
+    full_houses=3,
     orders=60,
 )
 
@@ -389,6 +393,20 @@ def memory(bench: Bench, pid: int) -> Row:
     return Row(figure, against, "≤ 1.05", f"{many:.0f} MiB against {few:.0f} MiB", many / few)
 
 
+def memory_of_doors(bench: Bench, pid: int) -> Row:
+    """Compares the memory after the people of one show with that after those of many shows."""
+    people, shows = bench.size.people, bench.size.full_houses
+    sizes = []
+    for number in range(1, shows + 1):
+        scan_all(bench.port, bench.python("benchmarks.door", people))
+        if number in (1, shows):
+            progress(f"memory after {number * people:,} scans")
+            sizes.append(memory_of_workers(pid))
+    few, many = sizes
+    figure = f"memory of a worker after {shows * people:,} scans"
+    return Row(figure, f"after {people:,}", "≤ 1.05", f"{many:.0f} MiB against {few:.0f} MiB", many / few)
+
+
 def count_up_to(bench: Bench, requests: int, lines: list[str]) -> int:
     number = 0
     while number < requests:
@@ -424,6 +442,8 @@ def measure(size: Size, images: Path) -> Iterator[Row]:
         yield from (cpu(bench), signing_in(bench), choosing_seats(bench))
         with serve(bench.environment) as (bench.port, pid):
             yield memory(bench, pid)
+        with serve(bench.environment) as (bench.port, pid):
+            yield memory_of_doors(bench, pid)
         yield from growth(bench, images)
 
 

@@ -1,7 +1,6 @@
 """The day plan: one column for each screen, with its shows along the hours. Shows are added and moved on it."""
 
 from collections.abc import Iterator, Sequence
-from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -163,8 +162,7 @@ def plan_url(day: date, show: Show | None = None) -> str:
 
 def start_question(show: Show, starts_at: datetime) -> dict[str, Any]:
     """Return the show with its new start and its admissions, for the question before it moves."""
-    moved = copy(show)
-    moved.starts_at = starts_at
+    moved = services.show_at(show=show, starts_at=starts_at)
     return {
         "show": show,
         "starts_at": starts_at,

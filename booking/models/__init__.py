@@ -39,7 +39,7 @@ from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Rece
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
 from booking.models.prices import MONEY, Price, PriceList, PriceTable, TicketType, prices_of_list
 from booking.models.screens import Screen
-from booking.models.shows import Show, ShowQuerySet
+from booking.models.shows import FormerStart, Show, ShowQuerySet
 
 __all__ = [
     "LARGEST_ID",
@@ -56,6 +56,7 @@ __all__ = [
     "BookingQuerySet",
     "CatalogueVersion",
     "CheckIn",
+    "FormerStart",
     "Hall",
     "IdempotencyKey",
     "ImmutableError",

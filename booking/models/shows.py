@@ -127,3 +127,17 @@ class Show(LoadsQuickly):
 
     def seat_label(self, seat_number: int) -> str:
         return self.hall.label(seat_number)
+
+
+class FormerStart(models.Model):
+    """A start of a show before it was moved: tickets may have been scanned for it without the network."""
+
+    show = models.ForeignKey(Show, models.CASCADE, related_name="+", editable=False)
+    starts_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        default_permissions = ()
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.starts_at):%a %d %b %Y %H:%M}"

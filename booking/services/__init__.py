@@ -38,7 +38,6 @@ from booking.services.door.check_ins import (
     TicketUnpaid,
     WrongShow,
     admit,
-    opens_at,
     undo_admission,
 )
 from booking.services.door.files import calendar_entry, due_text, ticket_pdf, ticket_svg
@@ -59,6 +58,7 @@ from booking.services.door.lists import (
     read_recent_scans,
 )
 from booking.services.door.reports import AdmissionsReport, read_admissions
+from booking.services.door.starts import opens_at, show_at
 from booking.services.door.tickets import TicketInvalid, public_keys, sign_ticket, ticket_path, ticket_url
 from booking.services.mail.letters import Letter, TemplateBroken, preview_letter
 from booking.services.mail.links import find_mailed_order, find_mailed_order_to_pay
@@ -418,6 +418,7 @@ __all__ = [
     "send_order_mail",
     "send_reset_link",
     "set_plan",
+    "show_at",
     "shows_with_list",
     "shows_with_other_plans",
     "sign_ticket",

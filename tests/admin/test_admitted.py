@@ -69,10 +69,10 @@ def move(request, staff, booking):
 
 def test_the_question_before_a_show_moves_has_the_number_of_admitted_seats(move, booking):
     make_booking(show=booking.show, seat_number=6)
-    week, minutes = (text_of(move(delay)) for delay in (timedelta(days=7), timedelta(minutes=5)))
+    week, two_hours = (text_of(move(delay)) for delay in (timedelta(days=7), timedelta(hours=2)))
     assert "1 seat is already admitted at the door. The doors of the new start open on " in week
     assert " so the admission of 1 seat is undone: its ticket is valid again. " in week
-    assert "1 seat is already admitted at the door. It stays admitted. " in minutes
+    assert "1 seat is already admitted at the door. It stays admitted. " in two_hours
 
 
 def test_the_question_before_a_show_moves_does_not_mention_seats_that_nobody_took(move, booking):

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from booking.models import CheckIn
 from booking.services import (
+    NotYetOpen,
     SeatAdmitted,
     SeenSeat,
     admitted_bookings,
@@ -19,8 +20,8 @@ from booking.services import (
 )
 from booking.services.door.admitted import lock_admitted
 from booking.services.programme.shows import ShowsOverlap
-from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, stored, undo
-from tests.factories import PASSWORD, STARTS_AT, make_booking, make_show, make_user
+from tests.door import DOORS, MINUTE, admit, make_door_staff, offline, scan_of, stored, undo
+from tests.factories import NOW, PASSWORD, STARTS_AT, make_booking, make_show, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -108,6 +109,69 @@ def test_admissions_stay_when_the_start_moves_earlier(booking, door):
     offline(booking, door, scanned_at=early, now=early)
     move_show(booking, door, STARTS_AT - 10 * MINUTE, now=early)
     assert stored(booking) == [("in", "not_yet_open")]
+
+
+HALF_HOUR = 30 * MINUTE
+ARRIVAL = DOORS + 20 * MINUTE
+
+
+def test_a_scan_that_arrives_after_a_delay_was_made_while_the_doors_were_open(booking, door):
+    move_show(booking, door, STARTS_AT + HALF_HOUR)
+    assert offline(booking, door, scanned_at=DOORS, now=ARRIVAL).conflict is None
+    assert stored(booking) == [("in", "")]
+
+
+def test_a_scan_over_the_network_follows_the_new_start(booking, door):
+    move_show(booking, door, STARTS_AT + HALF_HOUR)
+    with pytest.raises(NotYetOpen):
+        admit(booking, door, now=DOORS + MINUTE)
+
+
+def test_a_scan_before_the_doors_of_every_start_was_too_early(booking, door):
+    move_show(booking, door, STARTS_AT + HALF_HOUR)
+    assert offline(booking, door, scanned_at=DOORS - HALF_HOUR, now=ARRIVAL).conflict == "not_yet_open"
+
+
+def test_the_other_reasons_against_a_scan_hold_after_a_delay(booking, door):
+    admit(booking, door)
+    move_show(booking, door, STARTS_AT + HALF_HOUR)
+    assert offline(booking, door, now=ARRIVAL).conflict == "already_checked_in"
+
+
+@pytest.mark.parametrize("starts", [[12], [3, 12], [12, 3]])
+def test_a_scan_that_arrives_after_a_move_beyond_the_old_end_is_undone(booking, door, starts):
+    for later in starts:
+        move_show(booking, door, STARTS_AT + later * HALF_HOUR)
+    assert offline(booking, door, now=ARRIVAL).conflict is None
+    assert stored(booking) == [("in", ""), ("undo", "The show was moved.")]
+    assert admit(booking, door, now=STARTS_AT + starts[-1] * HALF_HOUR).booking == booking
+
+
+def test_a_scan_that_arrives_after_several_delays_is_not_undone(booking, door):
+    for later in (4, 7):
+        move_show(booking, door, STARTS_AT + later * HALF_HOUR)
+    assert offline(booking, door, now=ARRIVAL).conflict is None
+    assert stored(booking) == [("in", "")]
+
+
+def test_a_late_scan_that_is_sent_again_is_undone_once(booking, door):
+    move_show(booking, door, STARTS_AT + 12 * HALF_HOUR)
+    scan = scan_of(booking, scanned_at=DOORS)
+    first, again = (admit(booking, door, scan=scan, now=ARRIVAL) for _ in range(2))
+    assert (again.check_in, len(stored(booking))) == (first.check_in, 2)
+
+
+def test_people_at_the_door_send_the_scans_of_a_show_that_was_moved_to_another_day(booking, door):
+    move_show(booking, door, STARTS_AT + WEEK)
+    offline(booking, door, now=ARRIVAL)
+    assert stored(booking) == [("in", ""), ("undo", "The show was moved.")]
+
+
+def test_an_earlier_date_of_a_show_undoes_no_admission_to_its_new_one(booking, door):
+    move_show(booking, door, STARTS_AT + WEEK, now=NOW)
+    move_show(booking, door, STARTS_AT + WEEK + HALF_HOUR, now=DOORS + WEEK)
+    offline(booking, door, scanned_at=DOORS + WEEK, now=ARRIVAL + WEEK)
+    assert stored(booking) == [("in", "")]
 
 
 def test_cancelled_seats_and_undone_admissions_get_no_scans_when_the_show_moves(booking, pair, door):

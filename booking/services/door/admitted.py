@@ -3,7 +3,6 @@
 If the show moves to a time at which its doors open after its old end, they have to come again.
 """
 
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
@@ -11,12 +10,10 @@ from typing import Any, ClassVar
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import send
 from booking.models import Booking, CheckIn, Show, User
-from booking.services.door.check_ins import opens_at
+from booking.services.door.check_ins import undo_of_move
 from booking.services.door.facts import ADMISSIONS, count_admissions, lock_booking
+from booking.services.door.starts import ends_admissions, show_at
 from booking.services.refusals import Refusal
-
-# The reason for undoing the admissions of a show that moves.
-MOVED = "The show was moved."
 
 
 class SeatAdmitted(Refusal):
@@ -66,12 +63,8 @@ def refuse_admitted(*, show: Show, booking_ids: Iterable[int]) -> None:
 
 
 def outdated_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
-    """Return the admissions to undo because the show moves from its `old_start` (UTC): their numbers by booking.
-
-    Empty if the new doors open before the old end: customers wait in the hall for a show that is late.
-    """
-    old_end = old_start + (show.ends_at - show.starts_at)
-    if opens_at(show=show) < old_end:
+    """Return the admissions to undo because the show moves from its `old_start` (UTC): their numbers by booking."""
+    if not ends_admissions(old=show_at(show=show, starts_at=old_start), new=show):
         return {}
     booked = Booking.objects.sold().filter(show=show).order_by().values("pk")
     scans = CheckIn.objects.order_by().filter(show=show, booking_id__in=booked).values_list("booking_id")
@@ -86,16 +79,7 @@ def undo_outdated_admissions(*, show: Show, old_start: datetime, by: User, now: 
         booked = Booking.objects.select_for_update(no_key=True, of=("self",)).sold().filter(show=show)
         list(booked.order_by("pk").values_list("pk"))
     CheckIn.objects.bulk_create(
-        CheckIn(
-            show=show,
-            booking_id=pk,
-            action=CheckIn.Action.UNDO,
-            reason=MOVED,
-            nonce=f"moved-{secrets.token_hex(16)}",
-            by=by,
-            scanned_at=now,
-            at=now,
-        )
+        undo_of_move(show=show, booking_id=pk, by=by, now=now)
         for pk, number in outdated_admissions(show=show, old_start=old_start).items()
         for _ in range(number)
     )

@@ -2,14 +2,17 @@
 
 A booking is admitted while more of its scans admitted it than undid that: two devices that were offline may both have
 admitted it. An online scan admits a booking once. A scan that a device made offline is stored whatever the rules say,
-because the customer is in; `CheckIn.reason` then has the code of the refusal.
+because the customer is in; `CheckIn.reason` then has the code of the refusal. If the show was moved meanwhile, the scan
+counts as if it had arrived before: the doors opened for the old start, and the move may undo the admission.
 """
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
@@ -20,6 +23,7 @@ from booking.infrastructure.statements import Insert, mark_saved
 from booking.models import Booking, CheckIn, Show, User, represent_amount
 from booking.services.door.access import check_sees_door, find_door_show
 from booking.services.door.facts import ScanFacts, lock_and_read_scan
+from booking.services.door.starts import ends_admissions, opens_at, shows_since
 from booking.services.door.tickets import TicketInvalid, read_ticket
 from booking.services.refusals import Busy, InvalidInput, Kind, NotFound, Refusal
 from booking.services.transactions import WriteTransaction, retried, write_transaction
@@ -28,6 +32,8 @@ _insert = Insert(CheckIn)
 
 # The longest text of a scan, which may be of any QR code.
 MAX_SCAN_LENGTH = 2000
+# The reason for undoing the admissions of a show that moves.
+MOVED = "The show was moved."
 # The pattern of nonces: printable ASCII characters without blanks.
 NONCE_PATTERN = "[!-~]{1,64}"
 
@@ -147,11 +153,6 @@ class StoredScan:
         return (self.check_in.reason or None) if self.check_in.action == CheckIn.Action.IN else None
 
 
-def opens_at(*, show: Show) -> datetime:
-    """Return the time (UTC) from which the tickets of the show are admitted."""
-    return show.starts_at - timedelta(minutes=settings.DOORS_OPEN_MINUTES)
-
-
 @retried
 def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
     """Admits the booking of a ticket to a show. A repeated nonce gets the first result again.
@@ -169,16 +170,17 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
             raise TicketInvalid("This seat is not booked.")
         if known := _repeated(facts, booking, CheckIn.Action.IN, scan.device):
             return known
-        # The show of a scan that was made offline may be over before the scan arrives.
-        seen_at = now if scan.scanned_at is None else min(now, booking.show.starts_at)
-        check_sees_door(show=booking.show, by=by, now=seen_at)
         # The clock of a device may be wrong.
         scanned_at = min(max(scan.scanned_at or now, booking.created_at), now)
+        # The show of a scan that was made offline may be over or moved before the scan arrives.
+        is_offline = scan.scanned_at is not None
+        shows = shows_since(show=booking.show, at=scanned_at) if is_offline else [booking.show]
+        check_sees_door(show=shows[0], by=by, now=min(now, shows[0].starts_at) if is_offline else now)
         reason = ""
         try:
-            _check(facts, booking, ticket, scanned_at, now)
+            _check(facts, booking, ticket, opening=opens_at(show=shows[0]), at=scanned_at, now=now)
         except Refusal as refusal:
-            if scan.scanned_at is None:
+            if not is_offline:
                 raise
             reason = refusal.code
         check_in = CheckIn(
@@ -192,7 +194,9 @@ def admit(*, show_id: int, scan: Scan, by: User, now: datetime) -> StoredScan:
             scanned_at=scanned_at,
             at=now,
         )
-        _save(check_in, transaction)
+        is_outdated = any(ends_admissions(old=old, new=new) for old, new in pairwise(shows))
+        undone = [undo_of_move(show=booking.show, booking_id=booking.pk, by=by, now=now)] if is_outdated else []
+        _save(check_in, *undone, transaction=transaction)
     return StoredScan(check_in, booking)
 
 
@@ -226,14 +230,28 @@ def undo_admission(
             scanned_at=now,
             at=now,
         )
-        _save(check_in, transaction)
+        _save(check_in, transaction=transaction)
     return StoredScan(check_in, booking)
 
 
-def _save(check_in: CheckIn, transaction: WriteTransaction) -> None:
-    """Stores the scan and commits, in one round trip."""
-    [[(pk,)]] = transaction.send_and_commit(_insert.of(check_in))
-    mark_saved(check_in, pk)
+def undo_of_move(*, show: Show, booking_id: int, by: User, now: datetime) -> CheckIn:
+    """Return a new scan that undoes an admission because the show was moved; `now` is UTC."""
+    return CheckIn(
+        show=show,
+        booking_id=booking_id,
+        action=CheckIn.Action.UNDO,
+        reason=MOVED,
+        nonce=f"moved-{secrets.token_hex(16)}",
+        by=by,
+        scanned_at=now,
+        at=now,
+    )
+
+
+def _save(*scans: CheckIn, transaction: WriteTransaction) -> None:
+    """Stores the scans and commits, in one round trip."""
+    for scan, [(pk,)] in zip(scans, transaction.send_and_commit(*map(_insert.of, scans)), strict=True):
+        mark_saved(scan, pk)
 
 
 def _identify(show_id: int, scan: Scan, by: User, now: datetime) -> PresentedTicket:
@@ -295,13 +313,14 @@ def _new_nonce(show_id: int, nonce: str) -> Iterator[None]:
         raise Busy from error
 
 
-def _check(facts: ScanFacts, booking: Booking, ticket: PresentedTicket, at: datetime, now: datetime) -> None:
-    """Raises the reason why the ticket does not admit at this time."""
+def _check(
+    facts: ScanFacts, booking: Booking, ticket: PresentedTicket, *, opening: datetime, at: datetime, now: datetime
+) -> None:
+    """Raises the reason why the ticket does not admit at this time, with doors that open at `opening`."""
     _check_is_valid(booking, ticket)
     if facts.admissions:
         scans = CheckIn.objects.filter(show=booking.show, booking_id=booking.pk, action=CheckIn.Action.IN)
         raise AlreadyCheckedIn(booking, scans.latest("at", "id").scanned_at)
-    opening = opens_at(show=booking.show)
     if at < opening:
         raise NotYetOpen(opening, now)
     if facts.due > 0:

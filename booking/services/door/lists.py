@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from booking.models import Booking, CheckIn, Show, User
 from booking.services.door.access import door_day, find_door_show
-from booking.services.door.check_ins import opens_at
 from booking.services.door.facts import ADMISSIONS
+from booking.services.door.starts import opens_at
 from booking.services.money.amounts import NO_MONEY, OrderKey, read_money
 
 EXPECTED, ADMITTED, UNPAID, CANCELLED = "expected", "admitted", "unpaid", "cancelled"

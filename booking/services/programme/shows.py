@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from booking.models import Booking, Movie, Order, Payment, PriceList, Screen, Show, User
+from booking.models import Booking, FormerStart, Movie, Order, Payment, PriceList, Screen, Show, User
 from booking.services.door.admitted import undo_outdated_admissions
 from booking.services.mail.outbox import booked_references, report_cancelled_show, report_new_time
 from booking.services.money.refunds import refund_overpaid
@@ -177,6 +177,7 @@ def change_show(*, show_id: int, now: datetime, changed_by: User | None = None, 
 
 
 def _follow_new_start(show: Show, old_start: datetime, changed_by: User | None, note: str, now: datetime) -> None:
+    FormerStart.objects.create(show=show, starts_at=old_start)
     if changed_by:
         undo_outdated_admissions(show=show, old_start=old_start, by=changed_by, now=now)
     report_new_time(show=show, old_start=old_start, references=booked_references(show), note=note, now=now)

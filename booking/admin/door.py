@@ -172,6 +172,8 @@ class DoorPage(admin.ModelAdmin):
             "show": show,
             "urls": urls,
             "advice": json.dumps(ADVICE),
+            # As text, without a separator of thousands.
+            "max_scan_length": str(services.MAX_SCAN_LENGTH),
             "can_read_pictures": services.can_read_pictures(),
         }
         response = TemplateResponse(request, "admin/booking/show/door.html", context)

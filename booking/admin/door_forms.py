@@ -19,7 +19,9 @@ class ScanForm(forms.Form):
     The cleaned `presented` has the fields of a Scan.
     """
 
-    text = forms.CharField(max_length=services.MAX_SCAN_LENGTH)
+    text = forms.CharField(
+        max_length=services.MAX_SCAN_LENGTH, error_messages={"max_length": "This text is too long for a ticket."}
+    )
     nonce = forms.RegexField(rf"^{services.NONCE_PATTERN}\Z")
     device = forms.CharField(max_length=50, required=False)
     scanned_at = forms.DateTimeField(required=False, input_formats=["%Y-%m-%dT%H:%M:%S.%f%z"])

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from booking.models import Booking, CheckIn
+from booking.services import MAX_SCAN_LENGTH
 from tests.door import admit, make_door_staff, offline, stored
 from tests.factories import make_booking, make_show, make_ticket_type
 from tests.staff import signed_in_as, staff_with
@@ -155,6 +156,13 @@ def test_a_refusal_explains_the_next_step(door, booking):
 
 def test_a_text_that_is_no_reference_is_read_as_a_ticket(door, booking):
     assert scan(door, booking, "hello").json()["code"] == "ticket_invalid"
+
+
+def test_a_text_that_is_too_long_for_a_ticket_is_refused(door, booking):
+    answer = scan(door, booking, "x" * (MAX_SCAN_LENGTH + 1))
+    assert (answer.status_code, answer.json()["detail"]) == (400, "This text is too long for a ticket.")
+    assert scan(door, booking, "x" * MAX_SCAN_LENGTH).json()["code"] == "ticket_invalid"
+    assert f'maxlength="{MAX_SCAN_LENGTH}"' in door.get(path(booking.show)).content.decode()
 
 
 def test_a_scan_made_offline_is_stored_with_its_conflict(door, booking):

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 from subprocess import PIPE
-from time import monotonic
 
 import pytest
+
+from tests.service import wait_until
 
 pytestmark = pytest.mark.server
 SECONDS = 30
@@ -17,12 +18,6 @@ SECONDS = 30
 @pytest.fixture
 def environment(tmp_path):
     return os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
-
-
-def wait_for(condition):
-    deadline = monotonic() + SECONDS
-    while not condition():
-        assert monotonic() < deadline
 
 
 def handles_sigterm(pid):
@@ -42,7 +37,7 @@ def has_ended(pid):
 def test_a_worker_ends_after_a_signal(environment, number):
     worker = subprocess.Popen([sys.executable, "manage.py", "db_worker"], env=environment)
     try:
-        wait_for(lambda: handles_sigterm(worker.pid))
+        wait_until(lambda: handles_sigterm(worker.pid))
         worker.send_signal(number)
         assert worker.wait(SECONDS) == 0
     finally:
@@ -54,6 +49,6 @@ def test_a_worker_ends_after_its_parent(environment):
     command = f"{sys.executable} manage.py db_worker --with-parent & echo $!; exec cat"
     parent = subprocess.Popen(["sh", "-c", command], env=environment, stdin=PIPE, stdout=PIPE, text=True)
     worker = int(parent.stdout.readline())
-    wait_for(lambda: handles_sigterm(worker))
+    wait_until(lambda: handles_sigterm(worker))
     parent.communicate()
-    wait_for(lambda: has_ended(worker))
+    wait_until(lambda: has_ended(worker))

@@ -21,7 +21,7 @@ from tests.service import PATIENCE_SECONDS, filled_sqlite, run, served, wait_unt
 pytestmark = pytest.mark.server
 
 REQUEST_SECONDS = 2
-# More than the threads of all workers.
+# More than the threads of the workers.
 SLOW_BODIES = 20
 # Several times the usual duration, for a loaded machine.
 SOON_SECONDS = 2
@@ -51,8 +51,9 @@ def service(data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service_that_waits_long(data, tmp_path_factory):
-    """A service that cancels no slow body."""
-    with served(*data, tmp_path_factory.mktemp("waits-long"), REQUEST_SECONDS="600") as service:
+    """A service with one thread that cancels no slow body."""
+    settings = {"WORKERS": "1", "THREADS": "1", "REQUEST_SECONDS": "600"}
+    with served(*data, tmp_path_factory.mktemp("waits-long"), **settings) as service:
         yield service
 
 
@@ -247,13 +248,6 @@ def test_the_service_answers_while_bodies_are_slow(service_that_waits_long):
         began = time.monotonic()
         assert [service_that_waits_long.book(1, seat).status for seat in range(1, 11)] == [201] * 10
         assert time.monotonic() - began < 10 * SOON_SECONDS
-
-
-def test_a_worker_with_one_thread_answers_while_a_body_is_slow(data, tmp_path):
-    with served(*data, tmp_path, WORKERS="1", THREADS="1", REQUEST_SECONDS="1") as service, ExitStack() as stack:
-        [slow] = slow_bodies(stack, service, 1)
-        assert service.ask("GET", "/healthz")[0] == 200
-        assert slow.refusal() == (408, TIMED_OUT)
 
 
 # --- Bodies that end too soon -----------------------------------------------------------------

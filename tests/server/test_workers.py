@@ -88,14 +88,7 @@ def assert_end_with_main_process(service, workers):
 
 
 @linux
-def test_workers_end_with_the_main_process(service):
-    workers = spawned(service)
-    assert len(workers) == WORKERS
-    assert_end_with_main_process(service, workers)
-
-
-@linux
-def test_a_respawned_worker_ends_with_the_main_process_and_not_before(service):
+def test_workers_also_a_respawned_one_end_with_the_main_process_and_not_before(service):
     first, second = spawned(service)
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: started(service) == WORKERS + 1)

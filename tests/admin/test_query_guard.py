@@ -63,20 +63,20 @@ def test_invalid_filters_are_left_out(staff, booking, path, query):
     check(staff.get(path, query, follow=True), path)
 
 
-@pytest.mark.parametrize("name", ["id", "id__exact", "id__in", "id__gt", "screen__id__exact", "pk"])
-def test_an_id_of_20_digits_finds_nothing_or_is_left_out(staff, booking, name):
-    assert staff.get(SHOWS, {name: DIGITS}, follow=True).status_code == 200
+def test_an_id_of_20_digits_finds_nothing_or_is_left_out(staff, booking):
+    for name in ("id", "id__exact", "id__in", "id__gt", "screen__id__exact", "pk"):
+        assert staff.get(SHOWS, {name: DIGITS}, follow=True).status_code == 200, name
 
 
-@pytest.mark.parametrize("year", ["0", "1", "9999", "10000", DIGITS])
 @pytest.mark.parametrize("more", [{}, {"starts_at__month": "13", "starts_at__day": "31"}])
-def test_the_date_hierarchy_accepts_any_year(staff, booking, year, more):
-    assert staff.get(SHOWS, {"starts_at__year": year} | more, follow=True).status_code == 200
+def test_the_date_hierarchy_accepts_any_year(staff, booking, more):
+    for year in ("0", "1", "9999", "10000", DIGITS):
+        assert staff.get(SHOWS, {"starts_at__year": year} | more, follow=True).status_code == 200, year
 
 
-@pytest.mark.parametrize("value", ["", "1", "x", DIGITS, "[]", "1&e=2", "\ud7ff"])
-def test_the_error_flag_is_ignored(staff, booking, value):
-    assert staff.get(f"{SHOWS}?e={value}", follow=True).status_code == 200
+def test_the_error_flag_is_ignored(staff, booking):
+    for value in ("", "1", "x", DIGITS, "[]", "1&e=2", "\ud7ff"):
+        assert staff.get(f"{SHOWS}?e={value}", follow=True).status_code == 200, value
 
 
 @pytest.mark.parametrize("path", [SHOWS, "/admin/booking/booking/", "/admin/booking/user/", "/admin/booking/movie/"])
@@ -104,10 +104,10 @@ def test_an_action_with_bad_filters_is_not_carried_out(staff, booking):
 # --- Forms ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("value", ["", "0", "-1", "x", DIGITS, "99999", "2099-06-01", "1e9", "a,b", "[]"])
 @pytest.mark.parametrize("name", ["movie", "screen", "starts_at", "ends_at", "total_seats", "day", "_popup"])
-def test_a_form_accepts_any_initial_value(staff, booking, name, value):
-    assert staff.get(f"{SHOWS}add/", {name: value}, follow=True).status_code == 200
+def test_a_form_accepts_any_initial_value(staff, booking, name):
+    for value in ("", "0", "-1", "x", DIGITS, "99999", "2099-06-01", "1e9", "a,b", "[]"):
+        assert staff.get(f"{SHOWS}add/", {name: value}, follow=True).status_code == 200, value
 
 
 def test_a_movie_of_20_digits_is_left_out_of_the_form(staff):

@@ -13,7 +13,7 @@ LISTS = ["/api/movies/", "/api/movies/{}/shows/", "/api/shows/"]
 @pytest.fixture(params=LISTS)
 def path(request, show):
     """The path of a list that is long enough to be compressed."""
-    for number in range(10):
+    for number in range(5):
         make_show(movie=show.movie)
         make_movie(title=f"Long {number}", description="Long. " * 20)
     return request.param.format(show.movie_id)

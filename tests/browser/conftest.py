@@ -24,7 +24,7 @@ from django.test import Client
 from playwright.sync_api import sync_playwright
 
 from booking.models import User
-from tests.browser import BROWSERS, CHROMIUM
+from tests.browser import ARGUMENTS, BROWSERS, CHROMIUM
 from tests.factories import make_user
 
 # Playwright runs an event loop in the thread of the tests, which Django mistakes for asynchronous code.
@@ -163,8 +163,7 @@ def chromium():
 @pytest.fixture(scope="session")
 def browser(chromium):
     with sync_playwright() as playwright:
-        # A container's root has no sandbox.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser import CHROMIUM
+from tests.browser import ARGUMENTS, CHROMIUM
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 TOMORROW = date.today() + timedelta(days=1)  # noqa: DTZ011 (the service runs on this machine)
@@ -118,4 +118,4 @@ def take(browser: Browser, url: str) -> None:
 
 if __name__ == "__main__":
     with sync_playwright() as playwright:
-        take(playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]), sys.argv[1])
+        take(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS), sys.argv[1])

@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from booking import services
 from booking.models import Booking, CheckIn, Show
 from booking.services.door.tickets import sign_ticket
+from tests.browser import ARGUMENTS
 from tests.browser.conftest import Watch, sign_in
 from tests.door import admit, make_door_staff
 from tests.factories import make_booking, make_show
@@ -505,7 +506,7 @@ def test_the_camera_reads_a_ticket(browser, chromium, base_url, person, booking,
     video_of(sign_ticket(booking=booking), tmp_path / "ticket.y4m")
     device = f"--use-file-for-fake-video-capture={tmp_path}/ticket.y4m"
     fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", device]
-    with browser.browser_type.launch(executable_path=chromium, args=["--no-sandbox", *fake]) as with_camera:
+    with browser.browser_type.launch(executable_path=chromium, args=[*ARGUMENTS, *fake]) as with_camera:
         context = with_camera.new_context(base_url=base_url)
         sign_in(context, person)
         page = context.new_page()

@@ -110,7 +110,7 @@ def _filled(database_url):
 
 
 @functools.cache
-def _template(name, fill_folder):
+def template(name, fill_folder):
     """Return a folder that `fill_folder` has filled once for all processes of pytest, and its result."""
     folder = Path(os.environ["TEMPLATES"]) / name
     data = folder / "data.json"
@@ -135,16 +135,16 @@ def _fill_postgres(folder):
 
 def filled_sqlite(folder):
     """Return the address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
-    template, (shows, tokens) = _template("sqlite", _fill_sqlite)
-    copy(template / "db.sqlite3", folder)
+    source, (shows, tokens) = template("sqlite", _fill_sqlite)
+    copy(source / "db.sqlite3", folder)
     return f"sqlite:///{folder}/db.sqlite3", shows, tokens
 
 
 @contextmanager
 def filled_postgres():
     """Yield a separate PostgreSQL server, the shows' ids and the customers' tokens."""
-    template, (shows, tokens) = _template("postgresql", _fill_postgres)
-    with postgres_server(template / "data") as server:
+    source, (shows, tokens) = template("postgresql", _fill_postgres)
+    with postgres_server(source / "data") as server:
         yield server, shows, tokens
 
 

@@ -26,6 +26,7 @@ from playwright.sync_api import sync_playwright
 from booking.models import User
 from tests.browser import ARGUMENTS, BROWSERS, CHROMIUM
 from tests.factories import make_user
+from tests.service import template
 
 # Playwright runs an event loop in the thread of the tests, which Django mistakes for asynchronous code.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -115,20 +116,22 @@ def running(folder, command, *, debug, port):
 
 
 @pytest.fixture(scope="session")
-def filled(chromium, tmp_path_factory):
-    """A folder with a migrated and demo-filled database, to be copied."""
-    folder = tmp_path_factory.mktemp("filled")
+def filled(chromium):
+    """A folder with static files and a migrated and demo-filled database, to be copied."""
+    return template("browser", fill)[0]
+
+
+def fill(folder):
     manage(folder, "migrate", debug=True)
     # Only with DEBUG on has the demo passwords.
     manage(folder, "demo", debug=True)
-    return folder
+    manage(folder, "collectstatic", "--no-input", debug=False)
 
 
 @pytest.fixture(scope="session")
 def service(filled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
     shutil.copytree(filled, folder, dirs_exist_ok=True)
-    manage(folder, "collectstatic", "--no-input", debug=False)
     port = free_port()
     command = [*GRANIAN.split(), "--port", str(port), "movieticket.wsgi:application"]
     with running(folder, command, debug=False, port=port) as service:

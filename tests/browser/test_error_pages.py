@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import GRANIAN, free_port, manage, running
+from tests.browser.conftest import GRANIAN, free_port, running
 from tests.browser.test_axe import serious
 
 
@@ -15,7 +15,6 @@ from tests.browser.test_axe import serious
 def folder(filled, tmp_path_factory):
     folder = tmp_path_factory.mktemp("errors")
     shutil.copytree(filled, folder, dirs_exist_ok=True)
-    manage(folder, "collectstatic", "--no-input", debug=False)
     return folder
 
 

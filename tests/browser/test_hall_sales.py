@@ -1,5 +1,7 @@
 """Tickets and prices in the hall on a show's page, in a browser."""
 
+import itertools
+
 import pytest
 from playwright.sync_api import expect
 
@@ -132,13 +134,12 @@ def test_a_free_show_has_no_types_and_no_total(page, seller, show):
         expect(page.locator(element)).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [1200, 390])
-def test_the_total_is_always_visible(page, boss, live_server, width):
-    page.set_viewport_size({"width": width, "height": 700})
+def test_the_total_is_always_visible(page, boss, live_server):
     show = make_show(layout="\n".join(["S" * 20] * 20), price_list=make_price_list({("S", make_ticket_type()): 12}))
     open_hall(page, show)
     choose(page, "A1", "A2")
-    for element in ("#hall-title", "#hall-clear"):
+    for width, element in itertools.product((1200, 390), ("#hall-title", "#hall-clear")):
+        page.set_viewport_size({"width": width, "height": 700})
         page.locator(element).evaluate("element => element.scrollIntoView({ block: 'center' })")
         expect(page.locator("#hall-total")).to_be_in_viewport(ratio=1)
         expect(page.get_by_role("button", name="Sell")).to_be_in_viewport(ratio=1)

@@ -78,11 +78,11 @@ def test_ticked_seats_are_cancelled_after_a_question(page, seller, order):
     assert prices() == [("A2", 12), ("A3", 12)]
 
 
-@pytest.mark.parametrize("path", ["", "{pk}/change/", "{pk}/cancel/", "{pk}/print/", "{pk}/history/"])
-def test_the_pages_fit_a_phone(page, seller, order, path):
+def test_the_pages_fit_a_phone(page, seller, order):
     page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(ORDERS + path.format(pk=order.pk))
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for path in ("", "{pk}/change/", "{pk}/cancel/", "{pk}/print/", "{pk}/history/"):
+        page.goto(ORDERS + path.format(pk=order.pk))
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
 def test_the_question_fits_a_phone(page, seller, order):

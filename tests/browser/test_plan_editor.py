@@ -133,38 +133,37 @@ def test_full_rows_replace_a_text_after_asking(editor, answer, keeps):
     assert questions == ["Replace the text by 10 rows of 12 seats?"]
 
 
-@pytest.mark.parametrize(
-    ("rows", "sentence"),
-    [("", "Enter the number of rows and of seats in each."), ("101", "A hall has at most 100 rows.")],
-)
-def test_invalid_full_rows_are_refused(empty, rows, sentence):
-    empty.get_by_label("Rows", exact=True).fill(rows)
-    empty.get_by_role("button", name="Fill in").click()
-    expect(empty.locator("#plan-says")).to_have_text(sentence)
-    assert text(empty).input_value() == ""
+def test_invalid_full_rows_are_refused(empty):
+    sentences = {"": "Enter the number of rows and of seats in each.", "101": "A hall has at most 100 rows."}
+    for rows, sentence in sentences.items():
+        empty.get_by_label("Rows", exact=True).fill(rows)
+        empty.get_by_role("button", name="Fill in").click()
+        expect(empty.locator("#plan-says")).to_have_text(sentence)
+        assert text(empty).input_value() == ""
 
 
 # --- Spreadsheets -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("copied", "layout"),
-    [
-        # Letters are categories, empty cells are gaps.
-        ("S\t\tW\r\nL\tL\t.\r\n", "S.W\nLL."),
-        # A first column with other texts has the labels, at both ends perhaps.
-        ("A\tS\tS\nS\tS\tP", "A SS\nS SP"),
-        ("A\tS\t\tS\tA\n\t\t\t\t\nB\tS\tS\tS\tB", "A S.S\n\nB SSS"),
-        # Numbers are seats; a column of different ones has the labels.
-        ("1\t1\t2\n2\t1\t2", "1 SS\n2 SS"),
-        ("1\t2\n1\t2", "SS\nSS"),
-        # The server refuses what is unknown, at its place.
-        ("S\tpillar\tS", "SpS"),
-    ],
-)
-def test_cells_of_a_spreadsheet_become_rows(empty, copied, layout):
-    paste(empty, copied)
-    assert text(empty).input_value() == layout
+CELLS = [
+    # Letters are categories, empty cells are gaps.
+    ("S\t\tW\r\nL\tL\t.\r\n", "S.W\nLL."),
+    # A first column with other texts has the labels, at both ends perhaps.
+    ("A\tS\tS\nS\tS\tP", "A SS\nS SP"),
+    ("A\tS\t\tS\tA\n\t\t\t\t\nB\tS\tS\tS\tB", "A S.S\n\nB SSS"),
+    # Numbers are seats; a column of different ones has the labels.
+    ("1\t1\t2\n2\t1\t2", "1 SS\n2 SS"),
+    ("1\t2\n1\t2", "SS\nSS"),
+    # The server refuses what is unknown, at its place.
+    ("S\tpillar\tS", "SpS"),
+]
+
+
+def test_cells_of_a_spreadsheet_become_rows(empty):
+    for copied, layout in CELLS:
+        text(empty).fill("")
+        paste(empty, copied)
+        assert text(empty).input_value() == layout
 
 
 def test_pasted_numbers_are_reported(empty):
@@ -236,9 +235,7 @@ def test_changes_are_undone_one_by_one(editor):
 # --- Elsewhere --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_only_the_box_of_the_hall_scrolls_on_a_phone(editor, scheme):
-    editor.emulate_media(color_scheme=scheme)
+def test_only_the_box_of_the_hall_scrolls_on_a_phone(editor):
     editor.set_viewport_size({"width": 390, "height": 844})
     text(editor).fill("A " + "S" * 60)
     expect(cell(editor, "A60, Standard")).to_be_attached()

@@ -87,7 +87,7 @@ test-fast: $(VENV)/.installed-dev
 	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz and not once_on_postgresql and not once_on_sqlite"
 
 test-browser: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest tests/browser -n 2 --dist loadfile
+	$(BIN)/python -m pytest tests/browser -n 2 --dist worksteal
 
 test-clients: $(VENV)/.installed-dev
 	@if command -v npm >/dev/null; then \

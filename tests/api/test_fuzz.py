@@ -114,7 +114,7 @@ def test_input_that_the_document_forbids_causes_no_server_error(document, user, 
         let_check_in(user, "Box office")
     for method in methods_of(document[path]):
 
-        @bounded(10)
+        @bounded(6)
         @given(document[path][method].as_strategy(generation_mode=GenerationMode.NEGATIVE))
         def send(case):
             for cache in caches.all():
@@ -138,7 +138,7 @@ def statuses_of(hostile_requests, user):
     """Send generated requests of the user, and return the statuses of the responses."""
     statuses = set()
 
-    @bounded(30)
+    @bounded(20)
     @given(hostile_requests)
     def send(request):
         for cache in caches.all():

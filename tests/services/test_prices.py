@@ -80,6 +80,24 @@ def test_a_count_gets_seats_that_are_sold_as_its_types(user, adult, child):
     assert [row.seat_label for row in book(user, show, count=2)] == ["B2", "B3"]
 
 
+def test_a_count_gets_a_seat_for_each_type_even_if_none_is_sold_as_all_of_them(user, adult, child):
+    # The best two seats are A2 and A3.
+    show = make_show(layout="SSSSPP", price_list=make_price_list({("S", adult): 12, ("P", child): 8}))
+    both = {"count": 2, "ticket_types": {child.pk: 1, adult.pk: 1}}
+    assert sold(book(user, show, **both)) == [("A4", "S", "Adult", 12), ("A5", "P", "Child", 8)]
+    with pytest.raises(NoBlock, match="There are no 2 seats side by side for these ticket types"):
+        book(user, show, **both)
+    assert [row.seat_label for row in book(user, show, **both, split=True)] == ["A3", "A6"]
+
+
+def test_a_count_gets_the_best_seats_that_are_sold_as_its_types(user, adult, child):
+    # No row has a better seat for an adult than B2.
+    prices = {("S", adult): 12, ("S", child): 8, ("P", adult): 15}
+    show = make_show(layout="SSS\nPPS\nSSS", price_list=make_price_list(prices))
+    both = {"count": 2, "ticket_types": {adult.pk: 1, child.pk: 1}}
+    assert sold(book(user, show, **both)) == [("B2", "P", "Adult", 15), ("B3", "S", "Child", 8)]
+
+
 def test_a_count_with_types_that_no_seats_left_are_sold_as_is_refused(user, adult, child):
     show = make_show(layout="S\nPP", price_list=make_price_list({("S", child): 8, ("P", adult): 15}))
     make_booking(show=show, seat_number=1)

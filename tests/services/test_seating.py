@@ -3,13 +3,14 @@
 S is a seat, L one half of a sofa, W a wheelchair space, a dot a gap. Small letters are taken, "o" are the seats found.
 """
 
-from itertools import combinations
+from functools import partial
+from itertools import combinations, permutations
 from random import Random
 
 import pytest
 
 from booking.models.layouts import parse, read_layout
-from booking.services.seats.seating import best_seats, largest_block, nearest_block
+from booking.services.seats.seating import Kinds, best_seats, largest_block, nearest_block
 
 
 def read(drawing):
@@ -345,6 +346,31 @@ def test_the_choice_is_optimal(split, accessible):
         assert (values[tuple(found)] if found else None) == expected, drawing
 
 
+def are_sold_as(letters, types):
+    """Return whether the seats are sold as a type each; a type is the kinds of seats that are sold as it."""
+    return any(all(map(str.__contains__, some, letters)) for some in permutations(types, len(letters)))
+
+
+@pytest.mark.parametrize("accessible", [False, True])
+@pytest.mark.parametrize("split", [False, True])
+def test_the_choice_among_seats_of_kinds_that_fit_together_is_optimal(split, accessible):
+    luck = Random(7)
+    for drawing, count in some_halls(200):
+        hall, taken = read(drawing)
+        types = [luck.choice(["A", "B", "C", "AB", "BC", "ABC"]) for _ in range(count)]
+        kinds = Kinds("".join(luck.choices("ABC", k=hall.total_seats)), partial(are_sold_as, types=types))
+        free = [seat.number for seat in hall.seats if seat.number not in taken]
+        values = {
+            seats: value(hall, taken, seats, accessible)
+            for seats in combinations(free, count)
+            if are_sold_as([kinds.letters[number - 1] for number in seats], types)
+        }
+        best = min((one for one in values.values() if split or one[2] == 1), default=None)
+        expected = None if best and accessible and best[0] == count else best
+        found = best_seats(hall, taken, count, split=split, accessible=accessible, kinds=kinds)
+        assert (values[tuple(found)] if found else None) == expected, (drawing, kinds.letters, types)
+
+
 def test_the_nearest_block_is_optimal():
     for drawing, count in some_halls(300):
         hall, taken = read(drawing)
@@ -363,3 +389,14 @@ def test_the_largest_block_is_available():
         size = largest_block(hall, taken)
         assert size == 0 or best_seats(hall, taken, size) is not None, drawing
         assert best_seats(hall, taken, size + 1) is None, drawing
+
+
+def test_the_largest_block_of_kinds_that_fit_together_is_available():
+    luck = Random(9)
+    for drawing, count in some_halls(300):
+        hall, taken = read(drawing)
+        types = luck.choices(["A", "B", "AB"], k=count)
+        kinds = Kinds("".join(luck.choices("AB", k=hall.total_seats)), partial(are_sold_as, types=types))
+        size = largest_block(hall, taken, kinds)
+        assert size == 0 or best_seats(hall, taken, size, kinds=kinds) is not None, drawing
+        assert best_seats(hall, taken, size + 1, kinds=kinds) is None, drawing

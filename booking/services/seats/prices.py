@@ -15,6 +15,7 @@ from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, r
 from booking.services.refusals import Kind, Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow
 from booking.services.seats.orders import own_holds
+from booking.services.seats.seating import Kinds
 
 
 class UnknownTicketType(Refusal):
@@ -89,18 +90,43 @@ def seats_without_price(facts: Facts) -> Collection[int]:
 
 
 def seats_without_types(facts: Facts, request: SeatRequest) -> Collection[int]:
-    """Return the seats of categories that are not sold as each ticket type that the request names."""
-    named = set(request.ticket_types if request.count else request.ticket_types.values())
+    """Return the seats of categories that are not sold as each ticket type that the request names for its seats."""
+    named = set(request.ticket_types.values())
     if facts.show.price_list_id is None or not named:
         return ()
     sold = {code for code in facts.hall.categories if named.issubset(_types_sold(facts, code))}
     return [seat.number for seat in facts.hall.seats if seat.category not in sold]
 
 
-def are_sold_as_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> bool:
-    """Return whether the seats are sold as the ticket types that the request names."""
-    named = _named_types(facts, request, seats)
-    return all(pk in _types_sold(facts, facts.hall.seat(number).category) for number, pk in named.items())
+def kinds_of_count(facts: Facts, request: SeatRequest) -> Kinds | None:
+    """Return the kinds of the seats by the ticket types of a count; seats fit that are sold as a type each.
+
+    None if all seats are of one kind: then each of them is sold as each type, or TotalExpected refuses a type.
+    """
+    named = request.ticket_types.keys()
+    sold = {code: frozenset(named & _types_sold(facts, code)) for code in facts.hall.categories}
+    # Categories that are sold as the same types are one kind; the code of one of them is its letter.
+    letters = {types: code for code, types in sold.items()}
+    if len(letters) == 1:
+        return None
+    each = _each_type(request)
+
+    def fit(chosen: str) -> bool:
+        return len(_match(each, {index: sold[letter] for index, letter in enumerate(chosen)})) == len(chosen)
+
+    return Kinds("".join(letters[sold[seat.category]] for seat in facts.hall.seats), fit)
+
+
+def are_types_left(facts: Facts, request: SeatRequest, closed: Collection[int]) -> bool:
+    """Return whether each ticket type of a count is sold for a seat that is left.
+
+    For accessible seats, one of the types has to be sold for one of them.
+    """
+    categories = {seat.category for seat in facts.hall.seats if seat.number not in closed}
+    sold = {code: request.ticket_types.keys() & _types_sold(facts, code) for code in categories}
+    if request.accessible and not any(sold[code] for code in categories & facts.hall.accessible_codes):
+        return False
+    return set().union(*sold.values()) == request.ticket_types.keys()
 
 
 def _types_sold(facts: Facts, category: str) -> list[int]:
@@ -114,13 +140,22 @@ def _named_types(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> di
     if not request.count:
         return dict(request.ticket_types)
     positions = {pk: position for position, pk in enumerate(facts.active_types)}
-    by_position = sorted(request.ticket_types, key=lambda pk: positions.get(pk, len(positions)))
-    each = [pk for pk in by_position for _ in range(request.ticket_types[pk])]
-    return _give_types(each, {number: _types_sold(facts, facts.hall.seat(number).category) for number in sorted(seats)})
+    types = sorted(_each_type(request), key=lambda pk: positions.get(pk, len(positions)))
+    sold = {number: _types_sold(facts, facts.hall.seat(number).category) for number in sorted(seats)}
+    given = _match(types, sold)
+    # Seats that are not sold as any type left get one, too, and are refused.
+    rest = [pk for index, pk in enumerate(types) if index not in given.values()]
+    left = [seat for seat in sold if seat not in given]
+    return {seat: types[index] for seat, index in given.items()} | dict(zip(left, rest, strict=False))
 
 
-def _give_types(types: Sequence[int], sold: Mapping[int, Collection[int]]) -> dict[int, int]:
-    """Return the ticket types by seat number, such that as many seats as possible are sold as theirs.
+def _each_type(request: SeatRequest) -> list[int]:
+    """Return a ticket type for each seat of a count."""
+    return [pk for pk, number in request.ticket_types.items() for _ in range(number)]
+
+
+def _match(types: Sequence[int], sold: Mapping[int, Collection[int]]) -> dict[int, int]:
+    """Return the indices of ticket types by seat number, for as many seats as can be sold as one type each.
 
     `sold` has the types that each seat is sold as. This is a bipartite matching, by augmenting paths.
     """
@@ -136,9 +171,9 @@ def _give_types(types: Sequence[int], sold: Mapping[int, Collection[int]]) -> di
                     return True
         return False
 
-    rest = [pk for index, pk in enumerate(types) if not give(index, set())]
-    left = [seat for seat in sold if seat not in given]
-    return {seat: types[index] for seat, index in given.items()} | dict(zip(left, rest, strict=False))
+    for index in range(len(types)):
+        give(index, set())
+    return given
 
 
 def _sold_before(facts: Facts, request: SeatRequest, seats: Sequence[int]) -> dict[int, SeatRow]:

@@ -1,14 +1,16 @@
 """Choosing the best seats: the geometry of a hall, without database access.
 
 A block is a range of adjacent seats. A run is a maximal block of free seats. A choice strands a seat if it leaves that
-seat free between two taken ones. It splits a sofa if it takes one half and leaves the other half free.
+seat free between two taken ones. It splits a sofa if it takes one half and leaves the other half free. It can be
+limited to seats whose kinds fit together, such as a seat for an adult and one for a child.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
+from heapq import nsmallest
 from itertools import accumulate, chain
-from operator import sub
+from operator import attrgetter, sub
 from typing import NamedTuple
 
 from booking.models.layouts import Hall, Seat
@@ -38,6 +40,32 @@ class Run(NamedTuple):
 class Choice(NamedTuple):
     cost: int
     seats: Sequence[int]
+
+
+NO_CHOICE = Choice(INFINITE, ())
+COST = attrgetter("cost")
+
+
+class Kinds:
+    """The kinds of a hall's seats, and which of them fit together."""
+
+    def __init__(self, letters: str, fit: Callable[[str], bool]) -> None:
+        """`letters` has one letter per seat. `fit` says whether seats of some kinds, as sorted letters, fit together.
+
+        Seats that fit together do so without some of them, too. More seats than wanted don't.
+        """
+        self.letters = letters
+        self.fit = cache(fit)
+        self.join = cache(self._join)
+
+    def _join(self, some: str, others: str) -> str:
+        """Return the sorted letters of all the seats, or "" if they don't fit together."""
+        both = "".join(sorted(some + others))
+        return both if self.fit(both) else ""
+
+    def are_fit(self, seats: Sequence[int]) -> bool:
+        """Return whether the adjacent seats fit together."""
+        return self.fit("".join(sorted(self.letters[seats[0] - 1 : seats[-1]])))
 
 
 class Costs:
@@ -70,9 +98,22 @@ class Costs:
 
     def best_block(self, run: Run, size: int, limit: int = INFINITE) -> Choice:
         """Return the best block of `size` seats in the run, whatever the limit."""
+        costs = self._block_costs(run, size)
+        cost = min(costs)
+        first = run.first + costs.index(cost)
+        return Choice(BLOCK + cost, range(first, first + size))
+
+    def best_fitting_block(self, run: Run, size: int, limit: int = INFINITE, *, kinds: Kinds) -> Choice:
+        """Return the best block of `size` seats in the run that fit together; NO_CHOICE if none does."""
+        costs = enumerate(self._block_costs(run, size), run.first)
+        blocks = (Choice(BLOCK + cost, range(first, first + size)) for first, cost in costs)
+        return min((block for block in blocks if kinds.are_fit(block.seats)), default=NO_CHOICE, key=COST)
+
+    def _block_costs(self, run: Run, size: int) -> list[int]:
+        """Return the costs of all blocks of `size` seats in the run, from the left, without BLOCK."""
         first, last, bounded_left, bounded_right = run
         if size == last - first + 1:
-            return Choice(BLOCK + self._sums[last] - self._sums[first - 1], range(first, last + 1))
+            return [self._sums[last] - self._sums[first - 1]]
         costs = list(map(sub, self._ends[first + size - 1 : last + 1], self._starts[first : last - size + 2]))
         # The other half of a sofa at an end of the run is taken.
         costs[0] -= SPLIT_SOFA * self._right_halves[first]
@@ -81,9 +122,7 @@ class Costs:
             costs[1] += STRANDED
         if bounded_right:
             costs[-2] += STRANDED
-        cost = min(costs)
-        first += costs.index(cost)
-        return Choice(BLOCK + cost, range(first, first + size))
+        return costs
 
     def gaps_may_help(self, run: Run, best_block: Choice, limit: int) -> bool:
         """Return whether several blocks in the run may be better than the best block, and cost no more than `limit`."""
@@ -129,6 +168,43 @@ class Costs:
             for best in list(map(min, chosen, beside, free))[1:]
         ]
 
+    def best_of_kinds(self, run: Run, kinds: Kinds) -> dict[str, Choice]:
+        """Return the best choices of seats in the run that fit together, by the kinds of the seats.
+
+        As `best_with_gaps`, with the kinds of the chosen seats in place of their number.
+        """
+        first, last, bounded_left, bounded_right = run
+        shift = run.length
+        letter = kinds.letters[first - 1]
+        chosen = {letter: (BLOCK + self._seats[first] << shift) + 1} if kinds.fit(letter) else {}
+        beside, free = ({"": 0}, {}) if bounded_left else ({}, {"": 0})
+        for seat in range(first + 1, last + 1):
+            split = SPLIT_SOFA * self._right_halves[seat] << shift
+            adjacent = (self._seats[seat] << shift) + (1 << seat - first)
+            apart = adjacent + split + (BLOCK << shift)
+            stranding = apart + (STRANDED << shift)
+            letter = kinds.letters[seat - 1]
+            longer: dict[str, int] = {}
+            for choices, cost in ((chosen, adjacent), (beside, stranding), (free, apart)):
+                for letters, best in choices.items():
+                    more = kinds.join(letters, letter)
+                    if more and (more not in longer or best + cost < longer[more]):
+                        longer[more] = best + cost
+            free = _cheapest(beside, free)
+            beside = {letters: best + split for letters, best in chosen.items()}
+            chosen = longer
+        beside = {letters: best + (STRANDED * bounded_right << shift) for letters, best in beside.items()}
+        return {
+            letters: Choice(best >> shift, [seat for seat in range(first, last + 1) if best >> seat - first & 1])
+            for letters, best in _cheapest(chosen, beside, free).items()
+            if letters
+        }
+
+
+def _cheapest(*choices: dict[str, int]) -> dict[str, int]:
+    """Return the cheapest choices of all kinds."""
+    return {letters: min(some[letters] for some in choices if letters in some) for letters in {*chain(*choices)}}
+
 
 class Candidate(NamedTuple):
     """A run with the cost of its cheapest seat and its length; `position` counts the runs, row by row."""
@@ -146,7 +222,13 @@ def _costs(hall: Hall, accessible: bool) -> Costs:
 
 
 def best_seats(
-    hall: Hall, taken: Collection[int], count: int, *, split: bool = False, accessible: bool = False
+    hall: Hall,
+    taken: Collection[int],
+    count: int,
+    *,
+    split: bool = False,
+    accessible: bool = False,
+    kinds: Kinds | None = None,
 ) -> list[int] | None:
     """Return the best `count` free seats: side by side, stranding no seat if possible, near the middle.
 
@@ -155,7 +237,7 @@ def best_seats(
 
     Returns None if `count` free seats are nowhere side by side. With `split`, the seats are then in as few blocks as
     possible, and the result is None only if fewer seats are free. Such a choice also comes before a block that splits
-    a sofa or takes an accessible seat.
+    a sofa or takes an accessible seat. With `kinds`, only seats that fit together are chosen.
     """
     if accessible and hall.accessible.issubset(taken):
         return None
@@ -163,18 +245,26 @@ def best_seats(
     candidates = sorted(
         Candidate(costs.cheapest(run), position, run, run.length) for position, run in enumerate(_runs(hall, taken))
     )
-    together = _best_of_size(costs.best_block, candidates, count, 1)
+    best_block = partial(costs.best_fitting_block, kinds=kinds) if kinds else costs.best_block
+    together = _best_of_size(best_block, candidates, count, 1)
     best = together[0][1] if together else None
     if split and (best is None or best.cost >= SPLIT_SOFA):
-        best = _best_of_runs(costs, candidates, count)
+        best = _best_of_kinds(costs, candidates, count, kinds) if kinds else _best_of_runs(costs, candidates, count)
     if best is None or (accessible and hall.accessible.isdisjoint(best.seats)):
         return None
     return list(best.seats)
 
 
-def largest_block(hall: Hall, taken: Collection[int]) -> int:
-    """Return the length of the longest run of free seats."""
-    return max((run.length for run in _runs(hall, taken)), default=0)
+def largest_block(hall: Hall, taken: Collection[int], kinds: Kinds | None = None) -> int:
+    """Return the length of the longest block of free seats; with `kinds`, of seats that fit together."""
+    runs = list(_runs(hall, taken))
+    if kinds is None:
+        return max((run.length for run in runs), default=0)
+    size = 0
+    for first, last, *_ in runs:
+        while any(kinds.are_fit(range(seat, seat + size + 1)) for seat in range(first, last - size + 1)):
+            size += 1
+    return size
 
 
 def nearest_block(hall: Hall, taken: Collection[int], wanted: Sequence[int]) -> list[int]:
@@ -233,6 +323,37 @@ def _best_of_runs(costs: Costs, candidates: Sequence[Candidate], count: int) -> 
     return Choice(best[count], list(chain.from_iterable(seats[count]))) if best[count] < INFINITE else None
 
 
+def _best_of_kinds(costs: Costs, candidates: Sequence[Candidate], count: int, kinds: Kinds) -> Choice | None:
+    """Return the best choice of `count` seats over all runs that fit together, or None if there is none.
+
+    As `_best_of_runs`, with the kinds of the chosen seats in place of their number.
+    """
+    best = {"": Choice(0, ())}
+    for choices in _choices_of_kinds(costs, candidates, count, kinds):
+        so_far = list(best.items())
+        for letters, (cost, chosen) in choices:
+            for others, (cost_so_far, seats) in so_far:
+                both = kinds.join(letters, others)
+                if both and (both not in best or cost_so_far + cost < best[both].cost):
+                    best[both] = Choice(cost_so_far + cost, (*seats, *chosen))
+    return min((choice for choice in best.values() if len(choice.seats) == count), default=None, key=COST)
+
+
+def _choices_of_kinds(
+    costs: Costs, candidates: Sequence[Candidate], count: int, kinds: Kinds
+) -> list[list[tuple[str, Choice]]]:
+    """Return the choices in each run, with their kinds, as `_choices_in_runs` does."""
+    of_kinds: dict[str, list[tuple[int, int, Choice]]] = {}
+    for _, position, run, _ in candidates:
+        for letters, choice in costs.best_of_kinds(run, kinds).items():
+            of_kinds.setdefault(letters, []).append((choice.cost, position, choice))
+    of_runs: dict[int, list[tuple[str, Choice]]] = {}
+    for letters, found in of_kinds.items():
+        for _, position, choice in nsmallest(count - len(letters) + 1, found):
+            of_runs.setdefault(position, []).append((letters, choice))
+    return [choices for _, choices in sorted(of_runs.items())]
+
+
 def _choices_in_runs(costs: Costs, candidates: Sequence[Candidate], count: int) -> list[list[Choice]]:
     """Return the choices in each run, row by row, that the best choice of `count` seats can consist of."""
 
@@ -265,8 +386,8 @@ def _best_of_size(
     for cheapest, position, run, length in candidates:
         if BLOCK + size * cheapest > limit:
             break
-        if length >= size:
-            choice = choose(run, size, limit)
+        choice = choose(run, size, limit) if length >= size else NO_CHOICE
+        if choice.cost < INFINITE:
             insort(best, (choice.cost, position, choice))
             if len(best) >= number:
                 del best[number:]

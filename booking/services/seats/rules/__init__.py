@@ -7,12 +7,11 @@ not serialise a customer's requests for other shows, but the lock of the custome
 queries; if the first call was made without the locks, it is called again under the locks.
 """
 
-from functools import partial
 from typing import Any, ClassVar
 
 from booking.services.refusals import Refusal
 from booking.services.seats.facts import Action, Facts, SeatRequest
-from booking.services.seats.prices import are_sold_as_types, seats_without_types
+from booking.services.seats.prices import are_types_left, kinds_of_count
 from booking.services.seats.rules.amounts import PaidFirst, Priced, TotalExpected
 from booking.services.seats.rules.base import Rule, SeatRule
 from booking.services.seats.rules.limits import HoldLimit, SeatLimit
@@ -90,20 +89,16 @@ def choose_seats(facts: Facts, request: SeatRequest) -> list[int]:
 
 def _best_seats(facts: Facts, request: SeatRequest) -> list[int]:
     hall, closed = facts.hall, closed_seats(facts, request)
-    unfit = closed.union(seats_without_types(facts, request))
-    wanted = partial(best_seats, hall, count=request.count, split=request.split, accessible=request.accessible)
-    seats = wanted(unfit)
-    if seats is None and request.ticket_types:
-        # Seats of which each is sold as one of the types. TotalExpected refuses a type that no seat is sold as.
-        seats = wanted(closed)
-        fit = (hall.accessible if request.accessible else set(range(1, hall.total_seats + 1))) - unfit
-        if fit and seats is not None and not are_sold_as_types(facts, request, seats):
-            seats = None
+    kinds = kinds_of_count(facts, request)
+    if kinds and not are_types_left(facts, request, closed):
+        # TotalExpected refuses a type that no seat left is sold as.
+        kinds = None
+    seats = best_seats(hall, closed, request.count, split=request.split, accessible=request.accessible, kinds=kinds)
     if seats is not None:
         return seats
     if request.accessible and hall.accessible <= closed:
         raise NoAccessibleSeat
-    largest = largest_block(hall, unfit) or largest_block(hall, closed)
+    largest = largest_block(hall, closed, kinds)
     if not largest:
         raise SoldOut
     raise NoBlock(request.count, largest, split=request.split, of_types=bool(request.ticket_types))

@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
@@ -68,8 +68,9 @@ class OrderPayments(OrderPages):
     def get_urls(self) -> list[Any]:
         views: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
             "pay": ("pay/", self.pay_view),
-            "receipt": ("receipt/", self.receipt_view),
-            "receipt_pdf": ("receipt.pdf", self.receipt_pdf_view),
+            "issue_receipt": ("receipts/", self.issue_receipt_view),
+            "receipt": ("receipts/<int:position>/", self.receipt_view),
+            "receipt_pdf": ("receipts/<int:position>.pdf", self.receipt_pdf_view),
         }
         own = [
             path(f"<str:object_id>/{address}", self.admin_site.admin_view(view), name=f"booking_order_{name}")
@@ -91,11 +92,12 @@ class OrderPayments(OrderPages):
         ]
         may_take = request.user.has_perm("booking.take_payment") and not order.show.is_cancelled
         is_due = may_take and amounts.due > 0
+        receipts, may_be_issued = services.find_receipts(order=order, money=money)
         return {
             "payments": sorted(lines, key=lambda line: line["at"]),
             "may_see_payments": may_see_payments(request),
-            "may_issue_receipts": may_issue_receipts(request),
-            "is_paid": amounts.paid > 0,
+            "receipts": receipts if may_see_payments(request) else [],
+            "may_issue_receipt": may_be_issued and may_issue_receipts(request),
             "currency": settings.CURRENCY,
             "due": represent_amount(amounts.due) if is_due else "",
             "has_till": is_due and services.find_open_till(clerk=cast(User, request.user)) is not None,
@@ -125,37 +127,41 @@ class OrderPayments(OrderPages):
             messages.error(request, refusal.detail)
         return HttpResponseRedirect(order_url(order))
 
-    def receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Shows the order's receipt on a page that prints itself. A POST issues it, if there is none yet."""
-        may = may_issue_receipts if request.method == "POST" else may_see_payments
-        order = self._order(request, object_id, may=may(request))
-        if request.method == "POST":
-            try:
-                services.issue_receipt(order=order, now=timezone.now())
-            except services.Refusal as refusal:
-                messages.error(request, refusal.detail)
-                return HttpResponseRedirect(order_url(order))
-            return HttpResponseRedirect(request.path)
-        content = services.read_receipt(order=order)
-        if content is None:
-            messages.error(request, "This order has no receipt yet.")
+    @method_decorator(require_POST)
+    def issue_receipt_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Issues the order's receipt, or a further one, and shows it."""
+        order = self._order(request, object_id, may=may_issue_receipts(request))
+        try:
+            receipt = services.issue_receipt(order=order, now=timezone.now())
+        except services.Refusal as refusal:
+            messages.error(request, refusal.detail)
             return HttpResponseRedirect(order_url(order))
+        return HttpResponseRedirect(reverse("admin:booking_order_receipt", args=[order.pk, receipt.position]))
+
+    def receipt_view(self, request: HttpRequest, object_id: str, position: int) -> HttpResponse:
+        """Shows a receipt of the order on a page that prints itself."""
+        order, content = self._receipt(request, object_id, position)
         context = {
             "site_header": self.admin_site.site_header,
             "lines": content.lines,
-            "order": order,
+            "pdf": reverse("admin:booking_order_receipt_pdf", args=[order.pk, position]),
             "back": order_url(order),
         }
         return TemplateResponse(request, "admin/booking/order/receipt.html", context)
 
-    def receipt_pdf_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        order = self._order(request, object_id, may=may_see_payments(request))
-        content = services.read_receipt(order=order)
-        if content is None:
-            raise Http404
+    def receipt_pdf_view(self, request: HttpRequest, object_id: str, position: int) -> HttpResponse:
+        _, content = self._receipt(request, object_id, position)
         response = HttpResponse(services.receipt_pdf(content=content), content_type="application/pdf")
         response["Content-Disposition"] = f'inline; filename="receipt-{content.receipt}.pdf"'
         return response
+
+    def _receipt(self, request: HttpRequest, object_id: str, position: int) -> tuple[Order, services.ReceiptContent]:
+        """Return the order and its receipt at this position. Raises PermissionDenied and Http404."""
+        order = self._order(request, object_id, may=may_see_payments(request))
+        content = services.read_receipt(order=order, position=position)
+        if content is None:
+            raise Http404
+        return order, content
 
 
 def taken_text(payment: Payment) -> str:

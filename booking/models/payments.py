@@ -232,12 +232,14 @@ class PaymentEvent(models.Model):
 
 
 class Receipt(models.Model):
-    """The receipt of an order. Numbers have no gaps within a year of the cinema's time zone."""
+    """A receipt of an order. Numbers have no gaps within a year of the cinema's time zone."""
 
     year = models.PositiveSmallIntegerField(editable=False)
     number = models.PositiveIntegerField(editable=False)
     show = models.ForeignKey(Show, models.PROTECT, related_name="+", editable=False)
     reference = models.CharField(max_length=REFERENCE_LENGTH, editable=False)
+    # 1 for the first receipt of the order, 2 for what was paid or refunded after it, and so on.
+    position = models.SmallIntegerField(default=1, db_default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
     # The content, written by services/money/receipts.py when it was issued; null for receipts of earlier versions.
     content = models.JSONField(null=True, editable=False)
@@ -246,8 +248,11 @@ class Receipt(models.Model):
         ordering = ["-year", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["year", "number"], name="one_receipt_per_year_and_number"),
-            models.UniqueConstraint(fields=["show", "reference"], name="one_receipt_per_order"),
+            models.UniqueConstraint(
+                fields=["show", "reference", "position"], name="one_receipt_per_order_and_position"
+            ),
             models.CheckConstraint(condition=Q(number__gte=1), name="receipt_number_is_1_or_more"),
+            models.CheckConstraint(condition=Q(position__gte=1), name="receipt_position_is_1_or_more"),
         ]
 
     def __str__(self) -> str:

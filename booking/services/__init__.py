@@ -88,7 +88,7 @@ from booking.services.money.providers import has_payment_page, load_providers
 from booking.services.money.providers.demo import make_demo_event, read_demo_token
 from booking.services.money.receipt_files import receipt_pdf
 from booking.services.money.receipt_lines import METHODS
-from booking.services.money.receipts import issue_receipt, read_receipt
+from booking.services.money.receipts import ReceiptContent, find_receipts, issue_receipt, read_receipt
 from booking.services.money.refunds import (
     COUNTER,
     PAID_OUT_BY_STAFF,
@@ -254,6 +254,7 @@ __all__ = [
     "PaymentFailed",
     "PlanSwitch",
     "Reach",
+    "ReceiptContent",
     "RecentScan",
     "RefundEnded",
     "Refusal",
@@ -336,6 +337,7 @@ __all__ = [
     "find_movie_upload",
     "find_offsets",
     "find_open_till",
+    "find_receipts",
     "find_refunds_under_way",
     "find_ticket",
     "find_tickets",

@@ -64,9 +64,9 @@ TABLE = {
     ("booking_order_move", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_order_pay", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     # Nothing was paid for the order.
-    ("booking_order_receipt", "order", "GET"): [SIGN_IN, SIGN_IN, 302, 302],
-    ("booking_order_receipt", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
-    ("booking_order_receipt_pdf", "order", "GET"): [SIGN_IN, SIGN_IN, 404, 404],
+    ("booking_order_issue_receipt", "order", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_order_receipt", "order 1", "GET"): [SIGN_IN, SIGN_IN, 404, 404],
+    ("booking_order_receipt_pdf", "order 1", "GET"): [SIGN_IN, SIGN_IN, 404, 404],
     ("booking_order_print", "order", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_order_mail", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_order_mail_html", "", "GET"): [SIGN_IN, SIGN_IN, 200, 200],

@@ -117,8 +117,8 @@ def test_the_page_takes_the_same_queries_for_any_number_of_payments(
         payment.pk = None
         payment.save()
     box_office.get(page_of(order))
-    # As for an unpaid order, with the clerks of the payments instead of the clerk's till.
-    with django_assert_num_queries(9):
+    # As for an unpaid order, with the receipts, and the clerks of the payments instead of the clerk's till.
+    with django_assert_num_queries(10):
         box_office.get(page_of(order))
 
 

@@ -15,6 +15,7 @@ from booking.models import Booking, Order, Receipt, Refund
 from booking.services import (
     cancel_bookings,
     issue_receipt,
+    move_booking,
     read_receipt,
     receipt_pdf,
     sell_and_take_payment,
@@ -53,7 +54,10 @@ def read(order):
 
 
 def lines(order):
-    return read(order).lines
+    """Return the lines of the order's first receipt, which is issued if there is none."""
+    if read_receipt(order=order) is None:
+        issue_receipt(order=order, now=ISSUED)
+    return read_receipt(order=order).lines
 
 
 def pdf_text(order):
@@ -151,6 +155,69 @@ def test_an_order_without_a_receipt_has_none(show, clerk):
     assert read_receipt(order=paid(show, clerk, 1)) is None
 
 
+# --- Further receipts -------------------------------------------------------------------------
+
+
+def further(order):
+    """Issue a receipt for what was paid or refunded since the last one, and return its lines."""
+    receipt = issue_receipt(order=order, now=ISSUED)
+    return read_receipt(order=order, position=receipt.position).lines
+
+
+def test_a_further_receipt_is_for_what_was_paid_since_the_last_one(show, clerk, settings):
+    settings.TAX_PERCENT = Decimal(9)
+    order = paid(show, clerk, 1)
+    issue_receipt(order=order, now=ISSUED)
+    move_booking(user=None, booking_id=Booking.objects.get().pk, seat_number=11, now=NOW, moved_by=clerk)
+    make_payment(order, amount=Decimal(3), method="card")
+    said = further(order)
+    assert (said.title, said.seats) == ("Receipt 2099-000002", [("B1, Adult", "15.00")])
+    assert said.sums == [
+        ("Total in EUR", "15.00"),
+        ("On earlier receipts", "12.00"),
+        ("Difference in EUR", "3.00"),
+        ("Contains 9% tax", "0.25"),
+    ]
+    [(text, amount)] = said.payments
+    assert (text.startswith("Paid by card, "), amount) == (True, "3.00")
+
+
+def test_a_further_receipt_has_the_refund_of_cancelled_seats(show, clerk, settings):
+    settings.TAX_PERCENT = Decimal(9)
+    order = paid(show, clerk, 1, 2)
+    issue_receipt(order=order, now=ISSUED)
+    booking = Booking.objects.get(seat_number=2)
+    cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 2, "booked")], now=NOW, cancelled_by=clerk)
+    said = further(order)
+    assert said.sums[2:] == [("Difference in EUR", "−12.00"), ("Contains 9% tax", "−0.99")]  # noqa: RUF001
+    assert said.payments == [("Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")]  # noqa: RUF001
+
+
+def test_each_receipt_lists_what_no_earlier_one_has(show, clerk):
+    order = paid(show, clerk, 1)
+    issue_receipt(order=order, now=ISSUED)
+    for amount in (1, 2):
+        make_payment(order, amount=Decimal(amount), method="card")
+        assert [amount for _, amount in further(order).payments] == [f"{amount}.00"]
+    assert numbers() == [(2099, 1), (2099, 2), (2099, 3)]
+    assert [amount for _, amount in lines(order).payments] == ["12.00", "1.00", "2.00"]
+
+
+def test_without_other_money_the_last_receipt_is_the_last(show, clerk):
+    order = paid(show, clerk, 1)
+    issue_receipt(order=order, now=ISSUED)
+    make_payment(order, amount=Decimal(3))
+    assert [issue_receipt(order=order, now=ISSUED).position for _ in range(2)] == [2, 2]
+
+
+def test_a_receipt_of_an_earlier_version_is_the_only_one(show, clerk):
+    order = paid(show, clerk, 1)
+    issue_receipt(order=order, now=ISSUED)
+    Receipt.objects.update(content=None)
+    make_payment(order, amount=Decimal(3))
+    assert issue_receipt(order=order, now=ISSUED).position == 1
+
+
 # --- PDF --------------------------------------------------------------------------------------
 
 
@@ -222,6 +289,15 @@ def test_parallel_sales_of_several_shows_and_rollbacks_leave_no_gap(show, clerk)
     outcomes = Counter(at_once(sales))
     assert outcomes == {"done": 14, "Broken": 6}
     assert numbers() == [(2099, number) for number in range(1, 15)]
+
+
+@pytest.mark.usefixtures("long_timeout")
+def test_further_receipts_that_are_issued_at_the_same_time_are_one(show, clerk):
+    order = paid(show, clerk, 1)
+    issue_receipt(order=order, now=ISSUED)
+    make_payment(order, amount=Decimal(3))
+    assert at_once([partial(numbering, order)] * 10) == ["done"] * 10
+    assert numbers() == [(2099, 1), (2099, 2)]
 
 
 @pytest.mark.usefixtures("long_timeout")

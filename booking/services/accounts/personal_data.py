@@ -69,7 +69,9 @@ EXPORTED = {
             *("status", "reason", "created_at", "settled_at"),
         ),
     ),
-    "receipts": Relation(Receipt, REFERENCE, ("year", "number", "reference", "show", "created_at", "content")),
+    "receipts": Relation(
+        Receipt, REFERENCE, ("year", "number", "position", "reference", "show", "created_at", "content")
+    ),
     "admissions": Relation(CheckIn, BOOKING, ("booking_id", "show", "action", "reason", "scanned_at", "at")),
     "repeatable_requests": Relation(IdempotencyKey, "user", ("key", "show", "response", "created_at")),
     # Without the tokens, which are secret.

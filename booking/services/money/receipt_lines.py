@@ -32,9 +32,19 @@ class ReceiptLines:
 
 
 def write_lines(
-    *, title: str, order: Order, seats: Sequence[Booking], money: OrderMoney, issued_at: datetime
+    *,
+    title: str,
+    order: Order,
+    seats: Sequence[Booking],
+    money: OrderMoney,
+    issued_at: datetime,
+    total_before: Decimal | None = None,
+    rows: Iterable[Payment | Refund],
 ) -> ReceiptLines:
-    """Return the texts of a receipt for the booked seats, with times of the cinema's time zone."""
+    """Return the texts of a receipt for the booked seats, with times of the cinema's time zone.
+
+    It lists the `rows` of the order's money. `total_before` is the total on the receipt before this one.
+    """
     show, amounts = order.show, money.amounts(seats)
     return ReceiptLines(
         settings.RECEIPT_ISSUER,
@@ -44,9 +54,9 @@ def write_lines(
             f"{show.movie.title}, {show.screen}, {_time(show.starts_at)}",
         ],
         [(f"{seat.label}, {seat.ticket_type or 'free'}", represent_amount(seat.price)) for seat in seats],
-        list(_sums(amounts.total)),
+        list(_sums(amounts.total, total_before)),
         [
-            *write_movements(movements(money)),
+            *write_movements(rows),
             *([(f"Due in {settings.CURRENCY}", represent_amount(amounts.due))] if amounts.due > 0 else []),
         ],
     )
@@ -61,9 +71,14 @@ def write_movements(rows: Iterable[Payment | Refund]) -> list[Row]:
     return [
         (_payment(row), represent_amount(row.amount))
         if isinstance(row, Payment)
-        else (_refund(row), f"\N{MINUS SIGN}{represent_amount(row.amount)}")
+        else (_refund(row), _with_sign(-row.amount))
         for row in rows
     ]
+
+
+def _with_sign(amount: Decimal) -> str:
+    """Return the amount with a typographic minus sign if it is below 0."""
+    return f"\N{MINUS SIGN}{represent_amount(-amount)}" if amount < 0 else represent_amount(amount)
 
 
 def tax_contained(*, amount: Decimal) -> Decimal:
@@ -72,10 +87,14 @@ def tax_contained(*, amount: Decimal) -> Decimal:
     return tax.quantize(Decimal(1).scaleb(-currency_decimals()), ROUND_HALF_UP)
 
 
-def _sums(total: Decimal) -> Iterator[Row]:
+def _sums(total: Decimal, before: Decimal | None) -> Iterator[Row]:
     yield f"Total in {settings.CURRENCY}", represent_amount(total)
+    if before is not None:
+        total -= before
+        yield "On earlier receipts", represent_amount(before)
+        yield f"Difference in {settings.CURRENCY}", _with_sign(total)
     if settings.TAX_PERCENT:
-        yield f"Contains {settings.TAX_PERCENT.normalize():f}% tax", represent_amount(tax_contained(amount=total))
+        yield f"Contains {settings.TAX_PERCENT.normalize():f}% tax", _with_sign(tax_contained(amount=total))
 
 
 def _time(moment: datetime) -> str:

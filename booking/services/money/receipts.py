@@ -1,11 +1,12 @@
-"""Receipts: each order that something was paid for can have one number, without gaps within a year."""
+"""Receipts of orders, numbered without gaps within a year; further ones are for what was paid or refunded later."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from booking.models import Booking, Order, Payment, Receipt, Refund, represent_amount
@@ -22,23 +23,36 @@ class NothingPaid(Refusal):
 
 @retried
 def issue_receipt(*, order: Order, now: datetime) -> Receipt:
-    """Return the order's receipt, with the next number of this year if it has none yet. Raises NothingPaid and Busy."""
+    """Return the order's last receipt, or one with the next number of this year if it has none for all of its money.
+
+    A further receipt is for what was paid or refunded since the last one. Raises NothingPaid and Busy.
+    """
     with write_transaction():
         lock_show(order.show_id)
-        found = Receipt.objects.filter(show=order.show_id, reference=order.reference).first()
-        if found:
-            return found
-        if not Payment.objects.of_order(order.show_id, order.reference).received().exists():
+        seats, money = _read(order)
+        last = _receipts_of(order).last()
+        rows = _rows_since(last, money)
+        if last and not rows:
+            return last
+        if not rows:
             raise NothingPaid
         year = timezone.localtime(now).year
         # Race: receipts of other shows. A transaction that is rolled back frees its number for the next one.
         lock_receipts()
-        last = Receipt.objects.filter(year=year).aggregate(last=Max("number"))["last"] or 0
-        receipt = Receipt(year=year, number=last + 1, show_id=order.show_id, reference=order.reference, created_at=now)
-        seats, money = _read(order)
-        receipt.content = _content_of(receipt, order, seats, money)
+        number = Receipt.objects.filter(year=year).aggregate(last=Max("number"))["last"] or 0
+        receipt = Receipt(year=year, number=number + 1, show_id=order.show_id, reference=order.reference)
+        receipt.position, receipt.created_at = last.position + 1 if last else 1, now
+        receipt.content = _content_of(receipt, order, seats, money, last)
         receipt.save(force_insert=True)
         return receipt
+
+
+def find_receipts(*, order: Order, money: OrderMoney) -> tuple[list[Receipt], bool]:
+    """Return the order's receipts, the first one first, and whether there is money for which one can be issued."""
+    if not movements(money):
+        return [], False
+    receipts = list(_receipts_of(order))
+    return receipts, bool(_rows_since(receipts[-1] if receipts else None, money))
 
 
 @dataclass(frozen=True)
@@ -49,22 +63,25 @@ class ReceiptContent:
     lines: ReceiptLines
 
 
-def read_receipt(*, order: Order) -> ReceiptContent | None:
-    """Return the content of the order's receipt, or None if none was issued.
+def read_receipt(*, order: Order, position: int = 1) -> ReceiptContent | None:
+    """Return the content of the order's receipt at this position, or None if it was not issued.
 
     A receipt without stored content is computed from the current rows.
     """
-    receipt = Receipt.objects.filter(show=order.show_id, reference=order.reference).first()
+    receipt = _receipts_of(order).filter(position=position).first()
     if receipt is None:
         return None
     seats, money = _read(order)
-    stored = receipt.content or _content_of(receipt, order, seats, money)
+    stored = receipt.content or _content_of(receipt, order, seats, money, None)
     # JSON has no tuples.
     rows = {name: [*map(tuple, stored["lines"][name])] for name in ("seats", "sums", "payments")}
     lines = ReceiptLines(**stored["lines"] | rows)
-    later = [row for row in movements(money) if _key(row) not in stored["movements"]]
-    lines.payments.extend((f"Later: {text}", amount) for text, amount in write_movements(later))
+    lines.payments.extend((f"Later: {text}", amount) for text, amount in write_movements(_rows_since(receipt, money)))
     return ReceiptContent(receipt, lines)
+
+
+def _receipts_of(order: Order) -> QuerySet[Receipt]:
+    return Receipt.objects.filter(show=order.show_id, reference=order.reference).order_by("position")
 
 
 def _read(order: Order) -> tuple[list[Booking], OrderMoney]:
@@ -74,11 +91,28 @@ def _read(order: Order) -> tuple[list[Booking], OrderMoney]:
     return list(seats), read_order_money(show_id=order.show_id, reference=order.reference)
 
 
-def _content_of(receipt: Receipt, order: Order, seats: list[Booking], money: OrderMoney) -> dict[str, Any]:
-    """Return the content that is stored with the receipt. It has no personal data."""
-    title, issued_at = f"Receipt {receipt}", receipt.created_at
+def _rows_since(receipt: Receipt | None, money: OrderMoney) -> list[Payment | Refund]:
+    """Return the payments and refunds that came after the receipt, or all. One without stored content has all."""
+    if receipt is None:
+        return movements(money)
+    return [row for row in movements(money) if receipt.content and _key(row) not in receipt.content["movements"]]
+
+
+def _content_of(
+    receipt: Receipt, order: Order, seats: list[Booking], money: OrderMoney, last: Receipt | None
+) -> dict[str, Any]:
+    """Return the content that is stored with the receipt; `last` is the one before. It has no personal data."""
+    lines = write_lines(
+        title=f"Receipt {receipt}",
+        order=order,
+        seats=seats,
+        money=money,
+        issued_at=receipt.created_at,
+        total_before=Decimal(last.content["total"]) if last and last.content else None,
+        rows=_rows_since(last, money),
+    )
     return {
-        "lines": asdict(write_lines(title=title, order=order, seats=seats, money=money, issued_at=issued_at)),
+        "lines": asdict(lines),
         "movements": [_key(row) for row in movements(money)],
         "total": represent_amount(money.amounts(seats).total),
         "tax_percent": str(settings.TAX_PERCENT),

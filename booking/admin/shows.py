@@ -246,7 +246,8 @@ class ShowAdmin(
         price_list = form.cleaned_data["price_list"]
 
         def change(show: Show) -> None:
-            services.change_show(show_id=show.pk, now=timezone.now(), price_list=price_list)
+            staff = cast(User, request.user)
+            services.change_show(show_id=show.pk, now=timezone.now(), changed_by=staff, price_list=price_list)
             self.log_change(request, show, f"Price list changed to {price_list or 'none: free'}.")
 
         carry_out(request, shows, "show", "changed", change)

@@ -6,7 +6,7 @@ import pytest
 
 from booking import services
 from booking.models import Booking
-from tests.factories import NOW, make_booking, make_price_list, make_show, make_ticket_type
+from tests.factories import NOW, make_booking, make_price_list, make_show, make_ticket_type, make_user
 
 # Seats 1 to 4 are Standard, 5 and 6 Premium; nothing else has a seat here.
 LAYOUT = "SSSS\nPP"
@@ -135,13 +135,17 @@ def test_a_renamed_ticket_type_is_in_the_next_answer(anyone, client, priced, chi
 
 def test_another_price_list_is_in_the_next_answer(anyone, priced, adult):
     assert listed(anyone, priced)["lowest_price"] == "7.50"
-    services.change_show(show_id=priced.pk, now=NOW, price_list=make_price_list({("S", adult): 20}))
+    services.change_show(
+        show_id=priced.pk, changed_by=make_user(), now=NOW, price_list=make_price_list({("S", adult): 20})
+    )
     assert (listed(anyone, priced)["lowest_price"], prices(anyone, priced)) == ("20.00", [("S", "Adult", "20.00")])
 
 
 def test_a_new_price_list_of_a_show_is_in_the_next_list(anyone, show, adult):
     assert listed(anyone, show)["lowest_price"] is None
-    services.change_show(show_id=show.pk, now=NOW, price_list=make_price_list({("S", adult): 0}))
+    services.change_show(
+        show_id=show.pk, changed_by=make_user(), now=NOW, price_list=make_price_list({("S", adult): 0})
+    )
     assert listed(anyone, show)["lowest_price"] == "0.00"
 
 

@@ -261,7 +261,7 @@ CHANGES = {
     "at another time": (
         lambda show, user: None,
         lambda show, user, before: services.change_show(
-            show_id=show.pk, now=timezone.now(), starts_at=show.starts_at - MINUTE
+            show_id=show.pk, changed_by=make_user(), now=timezone.now(), starts_at=show.starts_at - MINUTE
         ),
     ),
     "in a show that is cancelled": (

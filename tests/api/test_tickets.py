@@ -153,7 +153,7 @@ def test_the_calendar_entry_has_the_show_and_the_links(client, booking, order):
 def test_a_calendar_entry_of_a_changed_time_has_the_same_uid(client, booking):
     before = event_of(client, booking)
     earlier = booking.show.starts_at - timedelta(hours=1)
-    services.change_show(show_id=booking.show_id, starts_at=earlier, now=timezone.now())
+    services.change_show(show_id=booking.show_id, changed_by=make_user(), starts_at=earlier, now=timezone.now())
     after = event_of(client, booking)
     assert (after["UID"], after.start) == (before["UID"], earlier)
 

@@ -24,7 +24,17 @@ from booking.services.seats.blocks import NotBlocked
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from booking.services.seats.rules.seats import NoSuchSeat, SeatTaken, SoldOut
 from tests.bookings import refusal_of
-from tests.factories import NOW, STARTS_AT, make_block, make_booking, make_hold, make_screen, make_show, redraw
+from tests.factories import (
+    NOW,
+    STARTS_AT,
+    make_block,
+    make_booking,
+    make_hold,
+    make_screen,
+    make_show,
+    make_user,
+    redraw,
+)
 from tests.staff import BOOKINGS, SHOWS, act, page_messages, sell
 
 MINUTE = timedelta(minutes=1)
@@ -165,7 +175,7 @@ def test_a_held_seat_is_sold_only_to_its_holder(box_office, show, user):
 
 def test_a_show_with_blocked_seats_keeps_its_screen(show):
     make_block(show=show)
-    call = {"show_id": show.pk, "now": NOW, "screen": make_screen()}
+    call = {"show_id": show.pk, "now": NOW, "screen": make_screen(), "changed_by": make_user()}
     assert refusal_of(change_show, **call)[1] == "show_has_bookings"
 
 
@@ -179,7 +189,7 @@ def test_a_held_or_blocked_seat_keeps_its_label_in_another_plan(show, make):
 
 def test_a_show_with_an_active_hold_keeps_its_screen(show):
     make_hold(show=show, expires_at=NOW + MINUTE)
-    call = {"show_id": show.pk, "screen": make_screen()}
+    call = {"show_id": show.pk, "screen": make_screen(), "changed_by": make_user()}
     assert refusal_of(change_show, now=NOW, **call)[1] == "show_has_bookings"
     assert change_show(now=NOW + MINUTE, **call).screen == call["screen"]
 

@@ -11,7 +11,7 @@ from booking.models import Show
 from booking.services import change_show, copy_show, find_offsets, offset_of, plan_show, read_local_time
 from booking.services.programme.local_time import LocalTimeTwice, NoSuchLocalTime, find_clock_change
 from booking.services.programme.shows import ShowEndsBeforeItStarts, ShowsOverlap
-from tests.factories import NOW, make_movie, make_screen, make_show
+from tests.factories import NOW, make_movie, make_screen, make_show, make_user
 from tests.nights import BACK, EVENINGS, FORWARD, at
 
 LONG_AGO = NOW - timedelta(days=365)
@@ -132,7 +132,7 @@ def test_a_copied_show_keeps_its_length(movie, settings, zone, evening):
 def test_a_show_moved_to_a_clock_change_keeps_its_length(movie, settings, zone, evening):
     settings.TIME_ZONE = zone
     show = make_show(starts_at=NOW, ends_at=NOW + 452 * MINUTE)
-    change_show(show_id=show.pk, now=LONG_AGO, starts_at=local_start(zone, evening))
+    change_show(show_id=show.pk, changed_by=make_user(), now=LONG_AGO, starts_at=local_start(zone, evening))
     assert length_of(show) == 452 * MINUTE
 
 
@@ -140,7 +140,9 @@ def test_a_show_moved_to_a_clock_change_keeps_its_length(movie, settings, zone, 
 def test_another_movie_sets_the_length_during_a_clock_change(movie, settings, zone, evening):
     settings.TIME_ZONE = zone
     show = make_show(starts_at=NOW, ends_at=NOW + HOUR)
-    change_show(show_id=show.pk, now=LONG_AGO, movie=movie, starts_at=local_start(zone, evening))
+    change_show(
+        show_id=show.pk, changed_by=make_user(), now=LONG_AGO, movie=movie, starts_at=local_start(zone, evening)
+    )
     assert length_of(show) == 452 * MINUTE
 
 

@@ -210,7 +210,13 @@ def test_mail_about_a_cancelled_show_has_the_note_of_the_staff(ann, show):
 def test_a_new_time_is_reported_with_links_to_keep_and_to_cancel(ann, show, settings):
     settings.PUBLIC_URL = "https://tickets.example.com"
     booked(ann, show)
-    change_show(show_id=show.pk, starts_at=show.starts_at + timedelta(hours=1), note="Sorry & thanks.", now=LATER)
+    change_show(
+        show_id=show.pk,
+        changed_by=make_user(),
+        starts_at=show.starts_at + timedelta(hours=1),
+        note="Sorry & thanks.",
+        now=LATER,
+    )
     [_, message] = sent(LATER)
     assert "Before: Monday 1 June 2099, 18:00\nNow: Monday 1 June 2099, 19:00\n\nSorry & thanks.\n\n" in message.body
     token = sign_order(Order.objects.get())
@@ -223,7 +229,7 @@ def test_a_new_time_is_reported_with_links_to_keep_and_to_cancel(ann, show, sett
 
 def test_a_new_end_is_not_reported(ann, show):
     booked(ann, show)
-    change_show(show_id=show.pk, ends_at=show.ends_at + timedelta(hours=1), now=NOW)
+    change_show(show_id=show.pk, changed_by=make_user(), ends_at=show.ends_at + timedelta(hours=1), now=NOW)
     assert kinds() == ["order_confirmed"]
 
 
@@ -331,7 +337,7 @@ def test_a_calendar_entry_follows_a_new_time(ann, show):
     [booking, _] = booked(ann, show)
     before = attached(sent()[0])[1]
     moved = show.starts_at + timedelta(hours=1)
-    change_show(show_id=show.pk, starts_at=moved, now=LATER)
+    change_show(show_id=show.pk, changed_by=make_user(), starts_at=moved, now=LATER)
     tickets, event, method = attached(sent(LATER)[-1])
     assert (event["UID"], event.start, method) == (before["UID"], moved, "PUBLISH")
     assert tickets == tickets_of(booking.reference)

@@ -156,7 +156,7 @@ def test_a_show_keeps_movie_and_screen_while_a_hold_that_ended_may_be_paid(user,
         report(payment, "failed", now=NOW)
     for change in ({"movie": make_movie(duration_minutes=90)}, {"screen": make_screen()}):
         with pytest.raises(ShowHasBookings, match="may still pay"):
-            change_show(show_id=show.pk, now=LATER, **change)
+            change_show(show_id=show.pk, changed_by=make_user(), now=LATER, **change)
     report(payment, now=LATER)
     assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [])
 
@@ -167,7 +167,10 @@ def test_a_show_whose_late_payment_was_refunded_gets_another_screen(user, show):
     report(payment, now=LATER)
     assert refunds() == [(Decimal(12), "pending")]
     screen = make_screen()
-    assert change_show(show_id=show.pk, now=LATER + timedelta(hours=1), screen=screen).screen == screen
+    assert (
+        change_show(show_id=show.pk, changed_by=make_user(), now=LATER + timedelta(hours=1), screen=screen).screen
+        == screen
+    )
 
 
 def test_a_payment_for_a_seat_with_another_label_in_the_new_plan_is_refunded(user, show):
@@ -390,7 +393,7 @@ def test_customers_get_refunds_until_60_minutes_before_the_start(user, show):
 def test_customers_get_refunds_later_if_the_cinema_moved_the_start(user, show):
     reference = book(user, show, 1)
     pay(user, reference)
-    change_show(show_id=show.pk, starts_at=LATER + timedelta(minutes=50), now=LATER)
+    change_show(show_id=show.pk, changed_by=make_user(), starts_at=LATER + timedelta(minutes=50), now=LATER)
     with pytest.raises(RefundEnded):
         cancel_order(user=user, reference=reference, now=LATER)
     cancel_mailed_order(show_id=show.pk, reference=reference, now=LATER)

@@ -10,7 +10,16 @@ from django.db import IntegrityError, connection
 from booking.models import Booking, PriceList, SeatCategory, Show
 from booking.services import add_version, book_seat, change_show, give_version, plan_show, save_price_list
 from booking.services.programme import price_lists, shows
-from tests.factories import NOW, STARTS_AT, make_movie, make_price_list, make_screen, make_show, make_ticket_type
+from tests.factories import (
+    NOW,
+    STARTS_AT,
+    make_movie,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_ticket_type,
+    make_user,
+)
 from tests.races import (
     WRITE,
     all_read_before_one_writes,
@@ -49,7 +58,7 @@ def purchase(user, show, seat_number=7, **expected):
 
 
 def switching(show, price_list):
-    return partial(outcome, change_show, show_id=show.pk, price_list=price_list, now=NOW)
+    return partial(outcome, change_show, show_id=show.pk, changed_by=make_user(), price_list=price_list, now=NOW)
 
 
 def sold(show):
@@ -130,7 +139,7 @@ def planning(price_list):
 
 
 def changing(price_list):
-    return partial(outcome, change_show, show_id=make_show().pk, price_list=price_list, now=NOW)
+    return partial(outcome, change_show, show_id=make_show().pk, changed_by=make_user(), price_list=price_list, now=NOW)
 
 
 def giving(price_list):

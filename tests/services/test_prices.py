@@ -176,19 +176,19 @@ def test_another_total_is_refused_with_the_new_one(user, priced):
 
 def test_a_hold_keeps_its_type_and_price(user, priced, child):
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[1], now=NOW, ticket_types={1: child.pk})
-    change_show(show_id=priced.pk, now=NOW, price_list=make_price_list({("S", child): 9}))
+    change_show(show_id=priced.pk, changed_by=make_user(), now=NOW, price_list=make_price_list({("S", child): 9}))
     assert sold(book(user, priced, 1)) == [("A1", "S", "Child", 8)]
 
 
 def test_a_hold_takes_another_type_at_the_current_price(user, priced, adult, child):
     hold_seats(user=user, show_id=priced.pk, seat_numbers=[1], now=NOW, ticket_types={1: child.pk})
-    change_show(show_id=priced.pk, now=NOW, price_list=make_price_list({("S", adult): 20}))
+    change_show(show_id=priced.pk, changed_by=make_user(), now=NOW, price_list=make_price_list({("S", adult): 20}))
     assert sold(book(user, priced, 1, ticket_types={1: adult.pk})) == [("A1", "S", "Adult", 20)]
 
 
 def test_a_move_keeps_the_price_in_the_category(user, priced, child):
     [booking] = book(user, priced, 1, ticket_types={1: child.pk})
-    change_show(show_id=priced.pk, now=NOW, price_list=make_price_list({("S", child): 9}))
+    change_show(show_id=priced.pk, changed_by=make_user(), now=NOW, price_list=make_price_list({("S", child): 9}))
     moved = move_booking(user=user, booking_id=booking.pk, seat_number=2, now=NOW)
     assert sold([moved]) == [("A2", "S", "Child", 8)]
 

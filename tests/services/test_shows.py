@@ -25,7 +25,17 @@ from booking.services.programme.shows import (
     ShowsOverlap,
 )
 from booking.services.seats.rules.sale import ShowCancelled
-from tests.factories import NOW, STARTS_AT, make_booking, make_movie, make_price_list, make_screen, make_show, redraw
+from tests.factories import (
+    NOW,
+    STARTS_AT,
+    make_booking,
+    make_movie,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_user,
+    redraw,
+)
 from tests.races import at_once
 
 MOMENT = timedelta(microseconds=1)
@@ -49,7 +59,7 @@ def plan(movie, screen, starts_at=STARTS_AT, **fields):
 
 
 def change(show, **changes):
-    return change_show(show_id=show.pk, **({"now": NOW} | changes))
+    return change_show(show_id=show.pk, **({"now": NOW, "changed_by": make_user()} | changes))
 
 
 def refusal_of(call, *args, **kwargs):
@@ -372,7 +382,7 @@ def test_a_cancelled_show_can_not_be_changed(db):
 
 
 def test_an_unknown_show_can_not_be_changed(db):
-    assert refusal_of(change_show, show_id=10**9, now=NOW, ends_at=ENDS_AT) == NOT_THERE
+    assert refusal_of(change_show, show_id=10**9, changed_by=make_user(), now=NOW, ends_at=ENDS_AT) == NOT_THERE
 
 
 # --- What bookings fix ------------------------------------------------------------------------
@@ -409,7 +419,7 @@ def test_another_price_list_changes_no_price_of_a_sold_seat(show):
 def test_a_show_that_has_started_keeps_its_time_and_movie(show, movie, name):
     changes = {"starts_at": STARTS_AT + DAY, "movie": movie}
     with pytest.raises(Refusal) as refusal:
-        change_show(show_id=show.pk, now=STARTS_AT, **{name: changes[name]})
+        change_show(show_id=show.pk, changed_by=make_user(), now=STARTS_AT, **{name: changes[name]})
     assert refusal.value.code == "show_started"
 
 

@@ -140,13 +140,13 @@ def copy_show(*, show: Show, starts: Sequence[datetime], now: datetime) -> list[
 
 
 @retried
-def change_show(*, show_id: int, now: datetime, changed_by: User | None = None, note: str = "", **changes: Any) -> Show:
+def change_show(*, show_id: int, now: datetime, changed_by: User, note: str = "", **changes: Any) -> Show:
     """Changes the given fields of a show: movie, screen, starts_at, ends_at, price_list.
 
     A new start keeps the length. A new movie also sets the length, unless `ends_at` is given; None resets it to the
     movie's. A new screen brings its seat plan. A new price list changes no price of a booked or held seat. After the
     start, only the end can be changed. Times have a zone. Customers are told of a new start, with `note`. If its
-    doors open after the old end, `changed_by`, the member of staff, undoes the admissions; without it they stay.
+    doors open after the old end, `changed_by`, the member of staff, undoes the admissions.
     Raises NotFound, ShowCancelled, ShowStarted, ShowHasBookings, MovieLengthUnknown, ShowInThePast, ShowTooFarAhead,
     ShowEndsBeforeItStarts, ShowsOverlap, PriceListChanged or Busy.
     """
@@ -176,10 +176,9 @@ def change_show(*, show_id: int, now: datetime, changed_by: User | None = None, 
     return show
 
 
-def _follow_new_start(show: Show, old_start: datetime, changed_by: User | None, note: str, now: datetime) -> None:
+def _follow_new_start(show: Show, old_start: datetime, changed_by: User, note: str, now: datetime) -> None:
     FormerStart.objects.create(show=show, starts_at=old_start)
-    if changed_by:
-        undo_outdated_admissions(show=show, old_start=old_start, by=changed_by, now=now)
+    undo_outdated_admissions(show=show, old_start=old_start, by=changed_by, now=now)
     report_new_time(show=show, old_start=old_start, references=booked_references(show), note=note, now=now)
 
 

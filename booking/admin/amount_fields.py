@@ -42,3 +42,10 @@ class AmountField(DecimalField):
         # Further zeros are refused, too: "1.000" and "1,000" are a thousand in some countries.
         if value is not None and -value.as_tuple().exponent > currency_decimals():
             raise ValidationError(f"Enter an amount with at most {currency_decimals()} decimals.")
+
+
+class TotalField(DecimalField):
+    """A sum of prices that a page showed, to be compared with the sum now."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=Decimal(0), **MONEY, **kwargs)

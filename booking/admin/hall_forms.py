@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from booking.admin.amount_fields import AmountField, DecimalField
+from booking.admin.amount_fields import AmountField, TotalField
 from booking.admin.forms import CustomerField
 from booking.admin.notes import NoteForm
 from booking.models import POSITIVE_ID, Booking, Payment, Show
@@ -66,7 +66,7 @@ class SellSeatsForm(ChosenSeatsForm):
 
     customer = CustomerField(max_length=150, required=False)
     ticket_types = TicketTypesField()
-    expected_total = DecimalField(min_value=0, max_digits=16, decimal_places=3, required=False)
+    expected_total = TotalField(required=False)
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(max_length=254, required=False)
     phone = forms.CharField(max_length=40, required=False)
@@ -147,7 +147,7 @@ class CancelSeatsForm(BookingsForm, NoteForm):
 class MoveForm(BookingsForm, ChosenSeatsForm):
     """Bookings, as many seats to move them to, and the price of these seats, if it was shown."""
 
-    expected_total = DecimalField(min_value=0, max_digits=16, decimal_places=3, required=False)
+    expected_total = TotalField(required=False)
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()

@@ -1,17 +1,16 @@
 """Forms of an order's page."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from booking import services
-from booking.admin.amount_fields import DecimalField
+from booking.admin.amount_fields import TotalField
 from booking.admin.forms import labelled_seat
 from booking.admin.hall_forms import seen_text
-from booking.models import MONEY, Booking, Order, Show, represent_amount
+from booking.models import Booking, Order, Show, represent_amount
 
 
 class ContactForm(forms.ModelForm):
@@ -103,4 +102,4 @@ class MoveSeatForm(forms.Form):
 class TotalForm(forms.Form):
     """The sum that the question before a change showed."""
 
-    expected_total: Any = DecimalField(min_value=Decimal(0), **MONEY)
+    expected_total: Any = TotalField()

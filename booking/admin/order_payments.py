@@ -16,18 +16,18 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from booking import services
-from booking.admin.amount_fields import DecimalField
+from booking.admin.amount_fields import TotalField
 from booking.admin.common import errors_text
 from booking.admin.hall_forms import PaymentForm
 from booking.admin.money import may_issue_receipts, may_see_payments, may_see_refunds
 from booking.admin.order_pages import OrderPages, amounts_of, order_url
 from booking.admin.refunds import steps_of
-from booking.models import MONEY, Order, Payment, Refund, User, represent_amount
+from booking.models import Order, Payment, Refund, User, represent_amount
 
 
 class TakePaymentForm(PaymentForm):
     # The amount that the page showed.
-    expected: Any = DecimalField(**MONEY, widget=forms.HiddenInput)
+    expected: Any = TotalField(widget=forms.HiddenInput)
 
 
 def with_clerks(rows: list[Any]) -> list[tuple[Any, str]]:

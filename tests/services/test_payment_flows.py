@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
@@ -93,6 +94,14 @@ def only_booking():
 def test_a_held_order_is_paid_and_the_customer_gets_mail(user, show):
     pay(user, hold(user, show, 1, 11))
     assert (balance(), mails()) == ((Decimal(27), Decimal(27)), [("payment_received", "27.00", "")])
+
+
+@pytest.mark.parametrize("seats", [[1], [1, 2, 11]])
+def test_an_event_takes_the_same_queries_for_any_number_of_seats(user, show, seats, django_assert_num_queries):
+    payment = ask(user, hold(user, show, *seats))
+    # On PostgreSQL, a round trip of several statements counts once.
+    with django_assert_num_queries({"postgresql": 20, "sqlite": 25}[connection.vendor]):
+        report(payment, now=NOW)
 
 
 def test_without_pay_later_seats_are_held_and_paid(user, show, settings):

@@ -57,10 +57,10 @@ def holds_of(show: Show, payment: Payment) -> list[Booking]:
     of_order = Booking.objects.filter(show=show, reference=payment.reference, user__isnull=False)
     of_order = of_order.select_related("user")
     of_order = of_order.filter(expires_at__gt=payment.created_at)
-    held = of_order.filter(status=Booking.Status.HELD)
-    released = of_order.released()
-    by_seat = {booking.seat_number: booking for booking in [*released.order_by("pk"), *held]}
-    return list(by_seat.values())
+    holds = of_order.released() | of_order.filter(status=Booking.Status.HELD)
+    # A seat that was released and held again has the hold of now.
+    by_time = sorted(holds, key=lambda booking: (booking.status == Booking.Status.HELD, booking.pk))
+    return list({booking.seat_number: booking for booking in by_time}.values())
 
 
 def _covers(show: Show, payment: Payment, holds: list[Booking]) -> bool:
@@ -79,15 +79,16 @@ def _are_available(show: Show, holds: list[Booking], now: datetime) -> bool:
         # Race: the same customer's requests for other shows.
         lock_customer(user)
     try:
-        choose_seats(lock_and_read(request, wait=True, is_locked=True), request)
+        facts = lock_and_read(request, wait=True, is_locked=True)
+        choose_seats(facts, request)
     except Refusal:
         return False
     # The show may have got another seat plan after the holds were released.
     if any(show.seat_label(hold.seat_number) != hold.label for hold in holds):
         return False
     # The customer's own seats under another reference are not free either.
-    active = Booking.objects.active(now).filter(show=show, seat_number__in=seats)
-    return not active.exclude(pk__in=[hold.pk for hold in holds]).exists()
+    own = {hold.pk for hold in holds}
+    return all(row.pk in own for row in facts.active_rows(now) if row.seat_number in seats)
 
 
 def _book(show: Show, holds: list[Booking], now: datetime) -> None:

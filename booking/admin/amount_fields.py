@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from booking.models import MONEY, currency_decimals
+from booking.models import TOTAL, currency_decimals
 
 
 class DecimalField(forms.DecimalField):
@@ -32,10 +32,10 @@ class DecimalField(forms.DecimalField):
 
 
 class AmountField(DecimalField):
-    """An amount in the currency of the cinema."""
+    """An amount in the currency of the cinema; by default as large as a total."""
 
     def __init__(self, *, min_value: Decimal = Decimal(0), **kwargs: Any) -> None:
-        super().__init__(min_value=min_value, **MONEY, **kwargs)
+        super().__init__(min_value=min_value, **(TOTAL | kwargs))
 
     def validate(self, value: Any) -> None:
         super().validate(value)
@@ -48,4 +48,4 @@ class TotalField(DecimalField):
     """A sum of prices that a page showed, to be compared with the sum now."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=Decimal(0), **MONEY, **kwargs)
+        super().__init__(min_value=Decimal(0), **TOTAL, **kwargs)

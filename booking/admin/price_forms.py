@@ -14,6 +14,7 @@ from booking.admin.amount_fields import AmountField, DecimalField
 from booking.admin.model_forms import ServiceRulesMixin
 from booking.admin.time_fields import DayField
 from booking.models import (
+    MONEY,
     PriceList,
     Screen,
     SeatCategory,
@@ -64,7 +65,7 @@ def form_with_prices() -> type[PriceListForm]:
     for category in SeatCategory.objects.all():
         for ticket_type in TicketType.objects.filter(is_active=True):
             name = name_of(category, ticket_type)
-            fields[name] = AmountField(label=ticket_type.name, required=False)
+            fields[name] = AmountField(label=ticket_type.name, required=False, **MONEY)
             fields["cells"][name] = (category.pk, ticket_type.pk)
     return type("PriceListForm", (PriceListForm,), fields)
 
@@ -113,7 +114,7 @@ class NewVersionForm(forms.Form):
         self.amounts = amounts
         for category in self.categories:
             for ticket_type in self.types:
-                field = AmountField(label=f"{category.name}, {ticket_type}", required=False)
+                field = AmountField(label=f"{category.name}, {ticket_type}", required=False, **MONEY)
                 field.widget.attrs["aria-label"] = field.label
                 cell = category.pk, ticket_type.pk
                 field.initial = represent_amount(calculated[cell]) if cell in calculated else None

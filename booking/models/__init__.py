@@ -37,7 +37,7 @@ from booking.models.movies import Movie, MovieQuerySet
 from booking.models.orders import Order, OrderQuerySet
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
-from booking.models.prices import MONEY, Price, PriceList, PriceTable, TicketType, prices_of_list
+from booking.models.prices import MONEY, TOTAL, Price, PriceList, PriceTable, TicketType, prices_of_list
 from booking.models.screens import Screen
 from booking.models.shows import FormerStart, Show, ShowQuerySet
 
@@ -50,6 +50,7 @@ __all__ = [
     "REFERENCE_LENGTH",
     "RELEASED",
     "STANDARD",
+    "TOTAL",
     "AccountManager",
     "Booking",
     "BookingPredicates",

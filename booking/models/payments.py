@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from booking.models.accounts import User
 from booking.models.bookings import REFERENCE_LENGTH
 from booking.models.money import represent_amount
-from booking.models.prices import MONEY
+from booking.models.prices import TOTAL
 from booking.models.shows import Show
 
 ZERO = Decimal(0)
@@ -24,14 +24,14 @@ class Till(models.Model):
     clerk = models.ForeignKey(User, models.PROTECT, related_name="+", editable=False, db_index=False)
     opened_at = models.DateTimeField(editable=False)
     opening_float = models.DecimalField(
-        "float", **MONEY, validators=[MinValueValidator(ZERO)], help_text="The cash in the drawer at the beginning."
+        "float", **TOTAL, validators=[MinValueValidator(ZERO)], help_text="The cash in the drawer at the beginning."
     )
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The member of staff who closed a till that its clerk left open.
     closed_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     # The expected and the counted cash when the till was closed.
-    expected_cash = models.DecimalField(**MONEY, null=True, editable=False)
-    counted_cash = models.DecimalField(**MONEY, null=True, blank=True, validators=[MinValueValidator(ZERO)])
+    expected_cash = models.DecimalField(**TOTAL, null=True, editable=False)
+    counted_cash = models.DecimalField(**TOTAL, null=True, blank=True, validators=[MinValueValidator(ZERO)])
     note = models.CharField(max_length=200, blank=True)
 
     class Meta:
@@ -68,7 +68,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
     def with_refunded(self) -> PaymentQuerySet:
         """Annotate `refunded`, the sum of the payment's refunds, whether or not they are carried out yet."""
-        return self.annotate(refunded=Coalesce(Sum("refunds__amount"), ZERO, output_field=models.DecimalField(**MONEY)))
+        return self.annotate(refunded=Coalesce(Sum("refunds__amount"), ZERO, output_field=models.DecimalField(**TOTAL)))
 
 
 class Payment(models.Model):
@@ -90,11 +90,11 @@ class Payment(models.Model):
     provider = models.CharField(max_length=20, editable=False)
     provider_id = models.CharField(max_length=255, blank=True, editable=False)
     method = models.CharField(max_length=6, choices=Method, default=Method.ONLINE, editable=False)
-    amount = models.DecimalField(**MONEY, editable=False)
+    amount = models.DecimalField(**TOTAL, editable=False)
     currency = models.CharField(max_length=3, editable=False)
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING, editable=False)
     # The cash that the customer gave; the rest is their change.
-    given = models.DecimalField(**MONEY, null=True, editable=False)
+    given = models.DecimalField(**TOTAL, null=True, editable=False)
     # The member of staff who took the payment, and their till; null online.
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+", null=True, editable=False, db_index=False)
     till = models.ForeignKey(Till, models.PROTECT, related_name="payments", null=True, editable=False)
@@ -165,7 +165,7 @@ class Refund(models.Model):
     reference = models.CharField(max_length=REFERENCE_LENGTH, editable=False)
     provider = models.CharField(max_length=20, editable=False)
     provider_id = models.CharField(max_length=255, blank=True, editable=False)
-    amount = models.DecimalField(**MONEY, editable=False)
+    amount = models.DecimalField(**TOTAL, editable=False)
     currency = models.CharField(max_length=3, editable=False)
     status = models.CharField(max_length=7, choices=Status, default=Status.PENDING, editable=False)
     # The reason for the refund, and the reason of a provider that refused it.

@@ -14,6 +14,8 @@ from booking.models.plans import ImmutableError, SeatCategory
 
 # Enough for currencies with three decimals; CURRENCY decides how many an amount may have.
 MONEY: dict[str, Any] = {"max_digits": 12, "decimal_places": 3}
+# Enough for sums of such amounts: of an order, or of a day's takings.
+TOTAL = MONEY | {"max_digits": 18}
 
 
 class TicketType(models.Model):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from rest_framework import serializers
 
-from booking.models import MONEY, REFERENCE_ALPHABET, REFERENCE_LENGTH, represent_amount
+from booking.models import REFERENCE_ALPHABET, REFERENCE_LENGTH, TOTAL, represent_amount
 
 REFERENCE_PATTERN = f"^[{REFERENCE_ALPHABET}]{{{REFERENCE_LENGTH}}}$"
 
@@ -87,13 +87,13 @@ class AmountField(serializers.DecimalField):
     default_error_messages = {"invalid": "Enter an amount such as 24.00."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**MONEY, **kwargs)
+        super().__init__(**TOTAL, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:
         # A float can't represent most amounts exactly.
         if isinstance(data, bool) or not isinstance(data, int | str):
             self.fail("invalid")
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,3})?", str(data)):
+        if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,3})?", str(data)):
             self.fail("invalid")
         return Decimal(data)
 

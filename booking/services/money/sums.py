@@ -6,13 +6,13 @@ from typing import Any
 from django.db.models import DecimalField, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round
 
-from booking.models import MONEY
+from booking.models import TOTAL
 
 
 def rounded(amount: Any) -> Round:
     """Round an expression to the decimals that are stored, because SQLite computes with floats."""
-    output_field: DecimalField[Any, Any] = DecimalField(**MONEY)
-    return Round(amount, precision=MONEY["decimal_places"], output_field=output_field)
+    output_field: DecimalField[Any, Any] = DecimalField(**TOTAL)
+    return Round(amount, precision=TOTAL["decimal_places"], output_field=output_field)
 
 
 def total_of(column: str) -> Round:

@@ -14,8 +14,8 @@ from booking.services.money.sums import total_of
 from booking.services.refusals import InvalidInput, Refusal, first_or_not_found
 from booking.services.transactions import retried, write_transaction
 
-# The largest float and count, in any currency. With it, what a till takes fits the column of the expected cash.
-MAX_CASH = Decimal(100_000_000)
+# The largest float and count, in any currency; a larger one is a typing error.
+MAX_CASH = Decimal(10**12)
 # No shift is that long: the clerk of a till that is open for longer has left.
 LONGEST_SHIFT = timedelta(hours=16)
 

@@ -240,7 +240,7 @@ def test_payments_and_refunds_are_reported(ann, show):
         report_refund(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
     bodies = "".join(message.body for message in sent(LATER))
     assert "We have received 19.00 EUR for your seats" in bodies
-    assert "We are sending 5.00 EUR back to where your payment came from." in bodies
+    assert "We have sent 5.00 EUR back to where your payment came from." in bodies
     assert "\n\nReason: Sorry.\n" in bodies
 
 

@@ -83,7 +83,7 @@ def test_a_refund_that_takes_longer_than_a_day(booking, status):
     at_the_counter = make_payment(booking, provider="counter")
     make_refund(at_the_counter, created_at=refund.created_at)
     name = f"Show {booking.show_id}: refund {refund.pk} of order {booking.reference}"
-    assert breaches() == [f"{name} is {status} for more than a day"]
+    assert breaches() == [f"{name} has been {status} for more than a day"]
 
 
 @pytest.mark.parametrize(("days", "found"), [(1, 0), (3, 1)])
@@ -91,7 +91,7 @@ def test_a_payment_that_is_pending_for_more_than_two_days(booking, days, found):
     at = timezone.now() - timedelta(days=days)
     payment = make_payment(booking, status="pending", settled_at=None, created_at=at)
     name = f"Show {booking.show_id}: payment {payment.pk} of order {booking.reference}"
-    assert breaches() == [f"{name} is pending for more than two days"] * found
+    assert breaches() == [f"{name} has been pending for more than two days"] * found
 
 
 def test_a_payment_without_an_order(booking):

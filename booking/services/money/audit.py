@@ -14,7 +14,7 @@ from booking.services.money.sums import rounded, sum_of_order, total_of
 # The worker has given up a refund by then.
 OVERDUE_AFTER = timedelta(days=1)
 # An event that changed nothing is reported for this time.
-KEEP_EVENTS = timedelta(days=30)
+REPORT_EVENTS_FOR = timedelta(days=30)
 
 
 def find_money_breaches() -> Iterator[str]:
@@ -66,14 +66,14 @@ def _refunds_that_take_long() -> Iterator[str]:
     """Yield refunds that the provider has not carried out; a refund at the counter waits for the customer."""
     unfinished = Refund.objects.exclude(status=Refund.Status.DONE).exclude(provider=COUNTER)
     for refund in unfinished.filter(created_at__lt=Now() - OVERDUE_AFTER).order_by("pk").iterator():
-        yield f"{_name(refund)} is {refund.status} for more than a day"
+        yield f"{_name(refund)} has been {refund.status} for more than a day"
 
 
 def _payments_that_take_long() -> Iterator[str]:
     """Yield payments about which `cleanup` got no answer of the provider."""
     pending = Payment.objects.filter(status=Payment.Status.PENDING, created_at__lt=Now() - 2 * OVERDUE_AFTER)
     for payment in pending.order_by("pk").iterator():
-        yield f"{_name(payment)} is pending for more than two days"
+        yield f"{_name(payment)} has been pending for more than two days"
 
 
 def _payments_without_orders() -> Iterator[str]:
@@ -102,8 +102,8 @@ def _receipts_without_payments() -> Iterator[str]:
 
 
 def _events_without_effect() -> Iterator[str]:
-    """Yield events of the last KEEP_EVENTS that could not be applied, such as one about another amount."""
-    events = PaymentEvent.objects.filter(processed_at=None, received_at__gt=Now() - KEEP_EVENTS)
+    """Yield events of the last REPORT_EVENTS_FOR that could not be applied, such as one about another amount."""
+    events = PaymentEvent.objects.filter(processed_at=None, received_at__gt=Now() - REPORT_EVENTS_FOR)
     for event in events.order_by("pk").iterator():
         yield f"Event {event.event_id} of {event.provider} changed nothing: {event.problem}"
 

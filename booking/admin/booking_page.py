@@ -37,7 +37,7 @@ def print_page(
 ) -> HttpResponse:
     """Return the page that prints the booked ones of an order's `bookings`, with their tickets for staff who sell."""
     seats = [booking for booking in bookings if booking.status == Booking.Status.BOOKED]
-    total = services.amount_owed(bookings=seats)
+    total = services.price_of(bookings=seats)
     context = {
         "site_header": site_header,
         "booking": bookings[0],

@@ -91,7 +91,7 @@ def _sold(
     buyer = customer_text(customer and str(customer), _staff(request), data["contact"].name)
     done = f"Sold {labels(show, data['seats'])} to {buyer}, {bookings[0].reference}"
     if bookings[0].show.price_list_id:
-        done += f", for {represent_amount(services.amount_owed(bookings=bookings))} {currency}"
+        done += f", for {represent_amount(services.price_of(bookings=bookings))} {currency}"
     if payment:
         done += f", paid {services.METHODS[payment.method]}"
     report = {"detail": f"{done}."}
@@ -241,7 +241,7 @@ def _closed(show: Show) -> str:
 
 
 def represent_hall(show: Show, may: dict[str, bool]) -> dict[str, Any]:
-    services.give_plans(shows=[show])
+    services.complete_plans(shows=[show])
     taken = services.read_taken_seats(show_id=show.pk, now=timezone.now())
     counts = Counter(STATE_NAMES[Booking.Status(seat.status)] for seat in taken)
     return {

@@ -70,7 +70,7 @@ class CreationDayFilter(DayFilter):
         return queryset.filter(created_at__gte=begin, created_at__lt=end)
 
 
-def give_orders(rows: list[Any]) -> None:
+def attach_orders(rows: list[Any]) -> None:
     """Sets `order` of payments or refunds, in one query."""
     shows, references = {row.show_id for row in rows}, {row.reference for row in rows}
     orders = Order.objects.filter(show__in=shows, reference__in=references)
@@ -85,7 +85,7 @@ class MoneyList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
-        give_orders(self.result_list)
+        attach_orders(self.result_list)
 
 
 class MoneyAdmin(ReadOnlyAdmin):
@@ -114,7 +114,7 @@ class MoneyAdmin(ReadOnlyAdmin):
     @staticmethod
     def order_of(row: Payment | Refund) -> Order | None:
         if not hasattr(row, "order"):
-            give_orders([row])
+            attach_orders([row])
         return row.order  # type: ignore[union-attr, no-any-return]
 
     @admin.display(description="order")

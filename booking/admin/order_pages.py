@@ -35,7 +35,7 @@ def order_url(order: Order) -> str:
     return reverse("admin:booking_order_change", args=[order.pk])
 
 
-def give_bookings(orders: Sequence[Order]) -> None:
+def attach_bookings(orders: Sequence[Order]) -> None:
     """Sets `bookings` of the orders, all but holds that have ended, and their `money`."""
     money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
     for order, bookings in zip(orders, services.read_bookings(orders=orders, now=timezone.now()), strict=True):
@@ -46,7 +46,7 @@ def give_bookings(orders: Sequence[Order]) -> None:
 
 def bookings_of(order: Order) -> list[Booking]:
     if not hasattr(order, "bookings"):
-        give_bookings([order])
+        attach_bookings([order])
     return cast(list[Booking], order.bookings)  # type: ignore[attr-defined]
 
 
@@ -235,7 +235,7 @@ class OrderPages(CancelQuestion):
     def _question(
         self, request: HttpRequest, order: Order, form: forms.Form, title: str, changes: list[services.TicketChange]
     ) -> HttpResponse:
-        total = services.amount_owed(bookings=bookings_of(order))
+        total = services.price_of(bookings=bookings_of(order))
         difference = sum((change.difference for change in changes), Decimal(0))
         moved = [change.booking for change in changes if change.booking.label != change.seat.label]
         context = {

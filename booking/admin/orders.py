@@ -17,7 +17,7 @@ from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.mail_preview import MailPreviewPage
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
-from booking.admin.order_pages import active_bookings, amounts_of, bookings_of, buyer, give_bookings
+from booking.admin.order_pages import active_bookings, amounts_of, attach_bookings, bookings_of, buyer
 from booking.admin.order_payments import OrderPayments
 from booking.models import Booking, Order, User, represent_amount
 
@@ -28,7 +28,7 @@ class OrderList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list: Any = list(self.result_list)
-        give_bookings(self.result_list)
+        attach_bookings(self.result_list)
 
 
 def _amounts(order: Order) -> dict[str, str]:

@@ -83,7 +83,7 @@ class PriceChangePage(ExplainedDeletionAdmin):
             request,
             new,
             data["shows"],
-            lambda show: services.give_version(show_id=show.pk, price_list=new, now=now),
+            lambda show: services.assign_version(show_id=show.pk, price_list=new, now=now),
             "show",
         )
         self._give(

@@ -40,7 +40,7 @@ def steps_of(refund: Refund, request: HttpRequest, *, is_under_way: bool) -> lis
     ]
 
 
-class GiveUpForm(forms.Form):
+class MarkFailedForm(forms.Form):
     reason = forms.CharField(max_length=200, required=False, label="Why is it certain that no money was sent?")
 
 
@@ -58,7 +58,7 @@ class StateFilter(admin.SimpleListFilter):
         if self.value() is None:
             return queryset
         if self.value() == "to_pay_out":
-            return queryset.filter(services.PAID_OUT_BY_STAFF)
+            return queryset.filter(services.WAITS_FOR_PAYOUT)
         return queryset.filter(status=self.value())
 
 
@@ -95,8 +95,8 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         context |= {"title": title, "subtitle": None, "steps": steps}
         if self.has_refund_permission(request) and services.is_refund_given_up(refund=refund):
             context |= {
-                "give_up": GiveUpForm(),
-                "give_up_url": reverse("admin:booking_refund_give_up", args=[refund.pk]),
+                "mark_failed": MarkFailedForm(),
+                "mark_failed_url": reverse("admin:booking_refund_mark_failed", args=[refund.pk]),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -110,12 +110,12 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         services.retry_refund(refund_id=refund.pk, by=cast(User, request.user), now=timezone.now())
         return "The refund will be tried again."
 
-    def _give_up(self, request: HttpRequest, refund: Refund) -> str:
-        form = GiveUpForm(request.POST)
+    def _mark_failed(self, request: HttpRequest, refund: Refund) -> str:
+        form = MarkFailedForm(request.POST)
         if not form.is_valid():
             raise services.InvalidInput("reason", [errors_text(form)])
         by, reason = cast(User, request.user), form.cleaned_data["reason"]
-        services.give_up_refund(refund_id=refund.pk, by=by, reason=reason, now=timezone.now())
+        services.mark_refund_failed(refund_id=refund.pk, by=by, reason=reason, now=timezone.now())
         return "The refund has failed. It can be paid out in cash, or tried again."
 
     def _pay_out(self, request: HttpRequest, refund: Refund) -> str:
@@ -127,7 +127,9 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         own = [
             path("<str:object_id>/retry/", self.admin_site.admin_view(self.retry_view), name="booking_refund_retry"),
             path(
-                "<str:object_id>/give-up/", self.admin_site.admin_view(self.give_up_view), name="booking_refund_give_up"
+                "<str:object_id>/mark-failed/",
+                self.admin_site.admin_view(self.mark_failed_view),
+                name="booking_refund_mark_failed",
             ),
             path("<str:object_id>/pay-out/", self.admin_site.admin_view(self.pay_view), name="booking_refund_pay_out"),
         ]
@@ -138,8 +140,8 @@ class RefundAdmin(ValidSelectionMixin, MoneyAdmin):
         return self._change(request, object_id, self._retry)
 
     @method_decorator(require_POST)
-    def give_up_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._change(request, object_id, self._give_up)
+    def mark_failed_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._change(request, object_id, self._mark_failed)
 
     @method_decorator(require_POST)
     def pay_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

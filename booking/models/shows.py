@@ -85,7 +85,7 @@ class Show(LoadsQuickly):
         validators=[MinValueValidator(1), MaxValueValidator(100)], editable=False
     )
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Not stored; `give_lowest_prices` (services/seats/prices.py) sets it.
+    # Not stored; `attach_lowest_prices` (services/seats/prices.py) sets it.
     lowest_price: Decimal | None = None
 
     objects = ShowQuerySet.as_manager()

@@ -92,8 +92,8 @@ class ShowLists(Public, viewsets.GenericViewSet[Show]):
     def _page(self, now: datetime) -> dict[str, Any]:
         shows = self.filter_queryset(self.get_shows(now).select_related("movie", "screen").with_seats_available(now))
         page = self.paginate_queryset(shows) or []
-        services.give_plans(shows=page)
-        services.give_lowest_prices(shows=page)
+        services.complete_plans(shows=page)
+        services.attach_lowest_prices(shows=page)
         rows = self.get_serializer(page, many=True).data
         # Any show that starts changes the count and the following pages.
         first_start = shows.order_by("starts_at").values_list("starts_at", flat=True).first()
@@ -152,8 +152,8 @@ class ShowViewSet(ShowLists):
     def retrieve(self, request: Request, pk: str) -> Response:
         shows = Show.objects.select_related("movie", "screen").with_seats_available(timezone.now())
         show = get_object_or_404(shows, pk=pk)
-        services.give_plans(shows=[show])
-        services.give_lowest_prices(shows=[show])
+        services.complete_plans(shows=[show])
+        services.attach_lowest_prices(shows=[show])
         prices = represent_prices(services.read_prices(show=show))
         return Response(ShowSerializer(show).data | {"currency": settings.CURRENCY, "prices": prices})
 

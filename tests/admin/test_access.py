@@ -78,7 +78,7 @@ TABLE = {
     ("booking_payment_report_file", "days", "GET"): [SIGN_IN, SIGN_IN, 200, 200],
     ("booking_refund_retry", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     # It was not given up.
-    ("booking_refund_give_up", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
+    ("booking_refund_mark_failed", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     ("booking_refund_pay_out", "refund", "POST"): [SIGN_IN, SIGN_IN, 302, 302],
     # The till of another clerk.
     ("booking_till_print", "till", "GET"): [SIGN_IN, SIGN_IN, 404, 200],

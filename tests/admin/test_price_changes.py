@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.db import connection
 
 from booking.models import PriceList, Screen, SeatCategory, Show
-from booking.services import NotFound, add_version, give_version, give_version_to_screen, read_amounts
+from booking.services import NotFound, add_version, assign_version, give_version_to_screen, read_amounts
 from booking.services.programme.shows import PriceListChanged
 from tests.factories import NOW, STARTS_AT, make_booking, make_price_list, make_screen, make_show, make_ticket_type
 from tests.races import at_once, locked_elsewhere, parallel_writers, with_short_timeout
@@ -284,9 +284,9 @@ def test_only_shows_that_still_have_an_earlier_version_get_the_new_one(regular, 
         make_show(price_list=regular, cancelled_at=NOW),
     ]
     new = make_price_list({("S", adult): 13}, name="Regular", version=2)
-    given = [give_version(show_id=show.pk, price_list=new, now=NOW) for show in [*shows, shows[0], make_show()]]
+    given = [assign_version(show_id=show.pk, price_list=new, now=NOW) for show in [*shows, shows[0], make_show()]]
     assert given == [shows[0], None, None, None, None]
-    assert give_version(show_id=show_on(1, regular).pk, price_list=new, now=STARTS_AT) is None
+    assert assign_version(show_id=show_on(1, regular).pk, price_list=new, now=STARTS_AT) is None
 
 
 def test_only_screens_that_still_have_an_earlier_version_get_the_new_one(regular, adult):
@@ -301,7 +301,7 @@ def test_a_concurrently_replaced_version_is_given_to_no_show(staff, regular):
     new = make_price_list(name="Regular", version=2)
     PriceList.objects.filter(pk=new.pk).delete()
     with pytest.raises(PriceListChanged):
-        give_version(show_id=show.pk, price_list=new, now=NOW)
+        assign_version(show_id=show.pk, price_list=new, now=NOW)
     assert Show.objects.get(pk=show.pk).price_list == regular
 
 

@@ -193,11 +193,13 @@ def test_a_refund_online_that_may_still_be_sent_is_not_paid_out(box_office, sell
 def test_a_refund_that_was_given_up_is_marked_as_failed_with_a_reason(box_office, settings):
     given_up = make_refund(provider="gone")
     assert "Mark as failed" not in box_office.get(path_of(given_up)).content.decode()
-    assert page_messages(post(box_office, given_up, "give-up")) == [NOT_GIVEN_UP]
+    assert page_messages(post(box_office, given_up, "mark-failed")) == [NOT_GIVEN_UP]
     post(box_office, given_up, "retry")
     DBTaskResult.objects.update(status="FAILED", finished_at=NOW)
     assert "Mark as failed" in box_office.get(path_of(given_up)).content.decode()
-    texts = [page_messages(post(box_office, given_up, "give-up", reason=reason)) for reason in ("", "x" * 201, "Off.")]
+    texts = [
+        page_messages(post(box_office, given_up, "mark-failed", reason=reason)) for reason in ("", "x" * 201, "Off.")
+    ]
     assert [text.split(".")[0] for [text] in texts] == [
         "The provider can't be asked",
         "Ensure this value has at most 200 characters (it has 201)",
@@ -214,7 +216,7 @@ def test_staff_who_may_only_see_refunds_change_none(failed):
     viewer = staff_with("view_refund")
     page = viewer.get(path_of(failed)).content.decode()
     assert ("The card was closed." in page, "Try again" in page) == (True, False)
-    assert [post(viewer, failed, name).status_code for name in ("retry", "give-up", "pay-out")] == [403] * 3
+    assert [post(viewer, failed, name).status_code for name in ("retry", "mark-failed", "pay-out")] == [403] * 3
 
 
 def test_staff_who_may_not_see_orders_are_redirected_to_the_refund(failed):

@@ -16,8 +16,8 @@ pytestmark = [
 ]
 
 # Statements that lock a table only for a moment, or not against reads and writes. A column with a constant default
-# is no work, whatever the number of rows (PostgreSQL documentation, ALTER TABLE, notes). A numeric type with more digits
-# rewrites nothing, but the table is read once if a constraint checks the column.
+# is no work, whatever the number of rows (PostgreSQL documentation, ALTER TABLE, notes). A numeric type with more
+# digits rewrites nothing, but the table is read once if a constraint checks the column.
 HARMLESS = [
     r"(SET|RESET) .*",
     r"CREATE TABLE .*",

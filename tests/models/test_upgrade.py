@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from booking.models import Booking, Order, Screen, Show
 from booking.services import book_seat, clean_up
 from booking.services.audit import find_breaches
-from booking.services.programme.old_rows import give_plans
+from booking.services.programme.old_rows import complete_plans
 from tests.factories import NOW, STARTS_AT, make_user
 
 OLD = ("booking", "0007_movie_upload")
@@ -67,7 +67,7 @@ def test_rows_of_version_1_0_get_plans_and_orders(version_1_0):
     booking = book_seat(user=make_user(), show_id=after, seat_number=10, now=NOW)
     assert (booking.label, booking.category) == ("C2", "S")
 
-    give_plans(shows=[show])
+    complete_plans(shows=[show])
     assert show.plan == Show.objects.get(pk=before).plan
     late = version_1_0.get_model("booking", "Booking")
     late.objects.create(show_id=after, user_id=booking.user_id, seat_number=7, reference="FFFFFFFF", created_at=NOW)
@@ -80,4 +80,4 @@ def test_rows_of_version_1_0_get_plans_and_orders(version_1_0):
 
 def test_shows_with_plans_are_read_without_a_query(django_assert_num_queries, show):
     with django_assert_num_queries(0):
-        give_plans(shows=[show])
+        complete_plans(shows=[show])

@@ -16,6 +16,7 @@ from booking.models import Booking, Order, Payment, Refund
 from booking.services import (
     RefundEnded,
     add_version,
+    assign_version,
     book_seats,
     cancel_booking,
     cancel_bookings,
@@ -26,7 +27,6 @@ from booking.services import (
     change_show,
     check_payment,
     delete_account,
-    give_version,
     hold_seats,
     move_booking,
     open_till,
@@ -385,7 +385,7 @@ def test_a_refund_is_of_the_price_that_was_paid(user, show):
     dearer = add_version(
         price_list_id=old.pk, amounts={key: 2 * amount for key, amount in read_amounts(price_list=old).items()}
     )
-    assert give_version(show_id=show.pk, price_list=dearer, now=NOW)
+    assert assign_version(show_id=show.pk, price_list=dearer, now=NOW)
     cancel_booking(user=user, booking_id=Booking.objects.get(seat_number=11).pk, now=NOW)
     assert (balance(), refunds()) == ((Decimal(12), Decimal(12)), [(Decimal(15), "pending")])
 

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection
 
 from booking.models import Booking, PriceList, SeatCategory, Show
-from booking.services import add_version, book_seat, change_show, give_version, plan_show, save_price_list
+from booking.services import add_version, assign_version, book_seat, change_show, plan_show, save_price_list
 from booking.services.programme import price_lists, shows
 from tests.factories import (
     NOW,
@@ -117,7 +117,7 @@ def test_a_seat_is_sold_at_the_expected_price_or_refused(priced, dear, turn):
 
 def test_a_new_version_given_while_seats_are_sold_changes_no_sold_price(priced, dear):
     calls = [purchase(user, priced, seat) for seat, user in enumerate(make_users(6), start=1)]
-    give = partial(outcome, give_version, show_id=priced.pk, price_list=dear, now=NOW)
+    give = partial(outcome, assign_version, show_id=priced.pk, price_list=dear, now=NOW)
     assert at_once([give, *calls]) == ["done"] * 7
     by_id = list(Booking.objects.filter(show=priced).order_by("pk").values_list("price", flat=True))
     # Under the show's lock the sales come one after the other, and none at the former price after the switch.
@@ -145,7 +145,7 @@ def changing(price_list):
 def giving(price_list):
     older = make_price_list(name=price_list.name, version=0)
     show = make_show(price_list=older)
-    return partial(outcome, give_version, show_id=show.pk, price_list=price_list, now=NOW)
+    return partial(outcome, assign_version, show_id=show.pk, price_list=price_list, now=NOW)
 
 
 USES = [planning, changing, giving]

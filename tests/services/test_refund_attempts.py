@@ -14,7 +14,7 @@ from booking.services import (
     cancel_order,
     carry_out_refund,
     expected_cash,
-    give_up_refund,
+    mark_refund_failed,
     open_till,
     pay_out_refund,
     read_till,
@@ -106,7 +106,7 @@ def given_up(refund):
 
 
 def give_up(refund, reason=""):
-    return give_up_refund(refund_id=refund.pk, by=make_user(), now=NOW, reason=reason)
+    return mark_refund_failed(refund_id=refund.pk, by=make_user(), now=NOW, reason=reason)
 
 
 def test_a_refund_that_was_given_up_and_that_the_provider_does_not_have_fails(given_up):
@@ -148,7 +148,7 @@ def test_only_a_refund_that_was_given_up_is_marked_as_failed(refund):
 
 def test_a_refund_that_is_tried_again_meanwhile_is_not_marked_as_failed(given_up):
     calls = [partial(outcome, retry_refund, refund_id=given_up.pk, now=NOW + timedelta(days=1))]
-    calls += [partial(outcome, give_up_refund, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
+    calls += [partial(outcome, mark_refund_failed, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
     outcomes = at_once(calls)
     # Either it failed first and was then tried again, or it was never given up.
     assert (outcomes, status(given_up)) in [(["done"] * 2, "pending"), (["done", "refund_not_given_up"], "pending")]
@@ -158,7 +158,7 @@ def test_a_refund_that_is_tried_again_meanwhile_is_not_marked_as_failed(given_up
 @pytest.mark.usefixtures("no_lock")
 def test_without_the_lock_a_refund_that_is_tried_again_has_failed(given_up):
     calls = [partial(outcome, retry_refund, refund_id=given_up.pk, now=NOW + timedelta(days=1))]
-    calls += [partial(outcome, give_up_refund, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
+    calls += [partial(outcome, mark_refund_failed, refund_id=given_up.pk, by=make_user(), now=NOW, reason="Closed.")]
     assert all_read_before_one_writes(calls) == ["done"] * 2
 
 

@@ -12,7 +12,7 @@ from booking.services import (
     preview_switch,
     switch_plan,
 )
-from booking.services.programme.old_rows import complete_old_rows, give_plans
+from booking.services.programme.old_rows import complete_old_rows, complete_plans
 from booking.services.programme.seat_plans import SeatsDiffer
 from booking.services.seats.rules.sale import ShowCancelled, ShowStarted
 from tests.factories import NOW, make_block, make_booking, make_movie, make_screen, make_show, redraw
@@ -115,7 +115,7 @@ def test_a_show_of_version_1_0_has_full_rows(db):
 
 def test_a_show_of_version_1_0_gets_a_plan(db):
     show = old_show()
-    give_plans(shows=[show])
+    complete_plans(shows=[show])
     assert (show.plan.layout, show.plan.total_seats) == ("A SSSSSSS\nB SSSSS", 12)
     show.screen.refresh_from_db()
     assert show.screen.plan.total_seats == 14

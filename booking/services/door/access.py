@@ -23,7 +23,7 @@ def sees_all_doors(*, user: User) -> bool:
 
 
 def check_sees_door(*, show: Show, by: User, now: datetime) -> None:
-    """Raises NotFound if the show is not one of the day and `by` sees no other ones. A cancelled show has its day."""
+    """Raises NotFound if the show is not one of the day and `by` sees no other ones. Cancelled shows count, too."""
     begin, end = door_day(now=now)
     if not (show.ends_at > begin and show.starts_at < end) and not sees_all_doors(user=by):
         raise NotFound("You see the doors of today's shows only.")

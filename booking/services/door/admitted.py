@@ -1,6 +1,6 @@
 """Seats whose customers are in: customers can't cancel or move them any more, and staff are warned.
 
-If the show moves to a time at which its doors open after its old end, they have to come again.
+If a show moves so far that its doors open after its old end, the admissions are undone.
 """
 
 from collections.abc import Iterable
@@ -25,8 +25,12 @@ class SeatAdmitted(Refusal):
     }
 
     def __init__(self, bookings: Iterable[Booking]) -> None:
-        labels = ", ".join(booking.label for booking in bookings)
-        super().__init__(f"{labels} was admitted, so it can't be cancelled or moved any more. The box office helps.")
+        labels = [booking.label for booking in bookings]
+        were, they = ("was", "it") if len(labels) == 1 else ("were", "they")
+        listed = ", ".join(labels)
+        super().__init__(
+            f"{listed} {were} admitted, so {they} can't be cancelled or moved any more. The box office helps."
+        )
 
 
 def admitted_bookings(*, bookings: Iterable[Booking]) -> list[Booking]:

@@ -1,9 +1,9 @@
 """Admitting customers at the door, and undoing that.
 
-A booking is admitted while more of its scans admitted it than undid that: two devices that were offline may both have
-admitted it. An online scan admits a booking once. A scan that a device made offline is stored whatever the rules say,
-because the customer is in; `CheckIn.reason` then has the code of the refusal. If the show was moved meanwhile, the scan
-counts as if it had arrived before: the doors opened for the old start, and the move may undo the admission.
+A booking is admitted while it has more admissions than undos: two devices that were offline may both have admitted it.
+An online scan admits a booking once. A scan that a device made offline is stored whatever the rules say, because the
+customer is in; `CheckIn.reason` then has the code of the refusal. If the show was moved meanwhile, the scan counts as
+if it had arrived before: the doors opened for the old start, and the move may undo the admission.
 """
 
 import secrets
@@ -51,7 +51,7 @@ class WrongShow(Refusal):
 
 
 class TicketCancelled(Refusal):
-    """The ticket is not valid any more; `why` is "moved", "cancelled" or "replaced", which is sent again."""
+    """The ticket is not valid any more; `why` is "moved", "cancelled" or "replaced" by a newer ticket."""
 
     code = "ticket_cancelled"
     example: ClassVar[dict[str, Any]] = {

@@ -215,7 +215,7 @@ class SeatsLost(Contents):
 
     def sample_details(self) -> dict[str, Any]:
         amount = represent_amount(self.money.amounts(self.bookings).total)
-        return {"amount": amount, "reason": REASONS["gone"]}
+        return {"amount": amount, "reason": REASONS["not_available"]}
 
 
 class ShowCancelled(Contents):

@@ -25,7 +25,7 @@ class OrderAmounts:
         return self.total - self.paid + self.refunded
 
 
-def amount_owed(*, bookings: Iterable[Booking]) -> Decimal:
+def price_of(*, bookings: Iterable[Booking]) -> Decimal:
     """Return the sum of the prices of the seats that are booked or held."""
     return sum((booking.price for booking in bookings if booking.status in Booking.OCCUPYING), Decimal(0))
 
@@ -38,10 +38,10 @@ class OrderMoney:
     refunds: Sequence[Refund] = ()
 
     def amounts(self, bookings: Iterable[Booking]) -> OrderAmounts:
-        """Return what is due for these bookings of the order."""
+        """Return the price of these bookings, and what was paid and refunded for the order."""
         received = [payment.amount for payment in self.payments if payment.status == Payment.Status.PAID]
         refunded = [refund.amount for refund in self.refunds]
-        return OrderAmounts(amount_owed(bookings=bookings), sum(received, Decimal(0)), sum(refunded, Decimal(0)))
+        return OrderAmounts(price_of(bookings=bookings), sum(received, Decimal(0)), sum(refunded, Decimal(0)))
 
     def refunded_of(self, payment: Payment) -> Decimal:
         """Return how much of the payment goes back or went back."""
@@ -60,7 +60,7 @@ NO_MONEY = OrderMoney()
 
 
 def read_money(*, keys: Collection[OrderKey]) -> dict[OrderKey, OrderMoney]:
-    """Return the money of the orders with these shows and references, in two queries; none for orders without."""
+    """Return the money of these orders in two queries; orders without any are left out."""
     of_orders: dict[str, Any] = {
         "show__in": {show for show, _ in keys},
         "reference__in": {reference for _, reference in keys},

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from booking.models import Booking, Payment, User
-from booking.services.money.amounts import amount_owed
+from booking.services.money.amounts import price_of
 from booking.services.money.payments import NothingDue, take_payment
 from booking.services.seats.bookings import book_seats
 from booking.services.seats.facts import Contact
@@ -44,7 +44,7 @@ def sell_and_take_payment(
 
     def take(bookings: list[Booking]) -> None:
         # Race: the closing of the till.
-        show, reference, amount = bookings[0].show, bookings[0].reference, amount_owed(bookings=bookings)
+        show, reference, amount = bookings[0].show, bookings[0].reference, price_of(bookings=bookings)
         if not amount:
             raise NothingDue
         payment = take_payment(

@@ -22,7 +22,7 @@ from booking.services.money.providers.base import (
     StartedPayment,
 )
 from booking.services.money.refunds import COUNTER, mark_refund
-from booking.services.money.settling import give_seats, holds_of
+from booking.services.money.settling import holds_of, settle_payment
 from booking.services.money.tills import lock_open_till
 from booking.services.refusals import Busy, Kind, NotFound, Refusal, first_or_not_found
 from booking.services.seats.rules.sale import ShowCancelled, check_on_sale
@@ -218,7 +218,7 @@ def record_payment(
         if due != expected:
             raise DueChanged(f"{represent_amount(due)} is due now.")
         payment = take_payment(show=show, reference=reference, method=method, amount=due, given=given, by=by, now=now)
-        give_seats(show, payment, now)
+        settle_payment(show, payment, now)
         return payment
 
 
@@ -365,7 +365,7 @@ def _change_payment(show: Show, payment: Payment, event: Event, now: datetime) -
     payment.settled_at, payment.provider_id = now, payment.provider_id or event.provider_id
     payment.save(update_fields=["status", "settled_at", "provider_id"])
     if payment.status == Payment.Status.PAID:
-        give_seats(show, payment, now)
+        settle_payment(show, payment, now)
     return ""
 
 

@@ -57,7 +57,7 @@ def find_receipts(*, order: Order, money: OrderMoney) -> tuple[list[Receipt], bo
 
 @dataclass(frozen=True)
 class ReceiptContent:
-    """A receipt and what it says: the texts of its time, then payments and refunds that came later."""
+    """A receipt and what it says: the stored texts, then payments and refunds that came later."""
 
     receipt: Receipt
     lines: ReceiptLines

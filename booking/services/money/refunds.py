@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from booking.infrastructure.tasks import enqueue, has_failed, new_task, open_tasks
 from booking.models import Booking, Payment, Refund, Show, User
 from booking.services.mail.outbox import report_refund
-from booking.services.money.amounts import amount_owed
+from booking.services.money.amounts import price_of
 from booking.services.money.providers import provider_named
 from booking.services.money.providers.base import ProviderFailed, ProviderRefused, ProviderUnavailable
 from booking.services.money.tills import lock_open_till
@@ -23,7 +23,7 @@ from movieticket.admission import NoPlace, calling_provider
 
 COUNTER = "counter"
 # Refunds of payments at the counter that wait for a clerk.
-PAID_OUT_BY_STAFF = Q(provider=COUNTER, status=Refund.Status.PENDING)
+WAITS_FOR_PAYOUT = Q(provider=COUNTER, status=Refund.Status.PENDING)
 CARRY_OUT = "booking.tasks.carry_out_refund"
 # The messages in the admin's history.
 PAID_OUT = "Paid out."
@@ -123,7 +123,7 @@ def _task(refund: Refund, now: datetime) -> Any:
 
 
 def _overpaid(show: Show, references: Collection[str] | None) -> list[tuple[Payment, Decimal]]:
-    """Return the payments that have to give money back, and how much."""
+    """Return the payments to refund, with the amount of each."""
     received = Payment.objects.filter(show=show).received().with_refunded()
     if references is not None:
         received = received.filter(reference__in=references)
@@ -139,7 +139,7 @@ def _overpaid(show: Show, references: Collection[str] | None) -> list[tuple[Paym
     return [
         excess
         for reference, payments in by_order.items()
-        for excess in _excess(payments, amount_owed(bookings=seats.get(reference, [])))
+        for excess in _excess(payments, price_of(bookings=seats.get(reference, [])))
     ]
 
 
@@ -232,7 +232,7 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
 
 @dataclass(frozen=True)
 class UnfinishedRefunds:
-    """Numbers of refunds that staff have to care for: that the provider refused, and that wait at the counter."""
+    """The numbers of refunds that failed, and of those that staff have to pay out."""
 
     failed: int
     to_pay_out: int
@@ -242,7 +242,7 @@ def count_unfinished_refunds() -> UnfinishedRefunds:
     """Return the numbers in one query."""
     failed = Q(status=Refund.Status.FAILED)
     unfinished = Refund.objects.exclude(status=Refund.Status.DONE).order_by()
-    counts = unfinished.aggregate(failed=Count("pk", filter=failed), to_pay_out=Count("pk", filter=PAID_OUT_BY_STAFF))
+    counts = unfinished.aggregate(failed=Count("pk", filter=failed), to_pay_out=Count("pk", filter=WAITS_FOR_PAYOUT))
     return UnfinishedRefunds(**counts)
 
 
@@ -252,7 +252,7 @@ def is_refund_given_up(*, refund: Refund) -> bool:
     return is_pending and has_failed(CARRY_OUT, refund_id=refund.pk)
 
 
-def give_up_refund(*, refund_id: int, by: User, now: datetime, reason: str = "") -> Refund:
+def mark_refund_failed(*, refund_id: int, by: User, now: datetime, reason: str = "") -> Refund:
     """Stores that a refund has failed whose task was given up, so that it can be paid out.
 
     `reason` says how the member of staff `by` knows that no money was sent; it is needed if the provider can't be

@@ -16,14 +16,14 @@ from booking.services.transactions import lock_customer
 
 # The reasons of refunds.
 REASONS = {
-    "gone": "The seats were not available any more when the payment arrived.",
+    "not_available": "The seats were not available any more when the payment arrived.",
     "too_little": "The payment was less than the seats cost.",
     "overpaid": "More was paid than the seats cost.",
 }
 
 
-def give_seats(show: Show, payment: Payment, now: datetime) -> None:
-    """Books the held seats of a paid order of a locked show, or refunds the payment if they are gone."""
+def settle_payment(show: Show, payment: Payment, now: datetime) -> None:
+    """Books the held seats of a paid order of a locked show, or refunds the payment if they are not available."""
     reason = "overpaid"
     holds = holds_of(show, payment)
     if any(hold.status == Booking.Status.CANCELLED for hold in holds):
@@ -36,10 +36,10 @@ def give_seats(show: Show, payment: Payment, now: datetime) -> None:
         elif _are_available(show, holds, now):
             _book(show, holds, now)
         else:
-            reason = "gone"
+            reason = "not_available"
     elif not Booking.objects.sold().filter(show=show, reference=payment.reference).exists():
         # The seats were cancelled while the customer paid, for example with the show.
-        reason = "gone"
+        reason = "not_available"
     refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
     back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
     if payment.amount > back:

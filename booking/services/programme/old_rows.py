@@ -13,7 +13,7 @@ def complete_old_rows() -> Iterator[int]:
     return complete_rows(connection)
 
 
-def give_plans(*, shows: Iterable[Show]) -> None:
+def complete_plans(*, shows: Iterable[Show]) -> None:
     """Gives a seat plan to those of the shows that lack one."""
     for show in shows:
         if show.plan_id is None:

@@ -110,7 +110,7 @@ def add_version(*, price_list_id: int, amounts: Amounts) -> PriceList:
 
 
 @retried
-def give_version(*, show_id: int, price_list: PriceList, now: datetime) -> Show | None:
+def assign_version(*, show_id: int, price_list: PriceList, now: datetime) -> Show | None:
     """Gives a new version of its price list to a show; sold and held seats keep their prices.
 
     Returns None and changes nothing if the show is not on sale at `now` (UTC) or does not use an earlier version.

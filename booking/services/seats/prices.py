@@ -239,7 +239,7 @@ def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
     return [(pk, name) for pk, name in types if pk in sold]
 
 
-def give_lowest_prices(*, shows: Sequence[Show]) -> None:
+def attach_lowest_prices(*, shows: Sequence[Show]) -> None:
     """Sets `lowest_price` of the shows to the lowest of their prices; None for a free show."""
     types = _active_types(shows)
     for show in shows:

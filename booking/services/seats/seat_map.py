@@ -12,7 +12,7 @@ from django.db.models.lookups import In
 
 from booking.infrastructure.statements import Query, numbered_values
 from booking.models import Booking, Order, Seat, Show, User
-from booking.services.programme.old_rows import give_plans
+from booking.services.programme.old_rows import complete_plans
 from booking.services.refusals import NotFound
 
 _show = Query(lambda p: Show.objects.filter(pk=p.show_id).order_by())
@@ -94,7 +94,7 @@ def read_seat_map(*, show_id: int, now: datetime, user: User | None = None) -> S
     shows = _show(show_id=show_id)
     if not shows:
         raise NotFound
-    give_plans(shows=shows)
+    complete_plans(shows=shows)
     own = user.pk if user else 0
     taken = [
         (seat_number, status, holder == own) for seat_number, status, holder in _active_seats(show_id=show_id, now=now)

@@ -28,7 +28,7 @@ from booking.services.money.providers.base import (
 
 logger = logging.getLogger(__name__)
 
-# It would write a file into the home directory and report the machine's platform.
+# Telemetry would write a file into the home directory and report the machine's platform.
 stripe.enable_telemetry = False
 
 # https://docs.stripe.com/currencies#zero-decimal without UGX, which has two decimals under #special-cases. They are
@@ -70,7 +70,7 @@ def minor_units(amount: Decimal, currency: str) -> int:
     """Return the amount as the whole number that Stripe takes. Raises ProviderRefused."""
     units = amount.scaleb(_decimals(currency))
     if units != units.to_integral_value():
-        raise ProviderRefused(f"Stripe takes no {amount.normalize()} {currency}.")
+        raise ProviderRefused(f"Stripe does not accept {amount.normalize()} {currency}.")
     return int(units)
 
 
@@ -224,7 +224,7 @@ def _calling(*, saves_failures: bool = False) -> Iterator[None]:
     except stripe.StripeError as error:
         status = error.http_status or 0
         answer = f"{type(error).__name__}, status {status}, code {error.code}, request {error.request_id}"
-        logger.warning("Stripe did not do what it was asked: %s", answer)
+        logger.warning("The request to Stripe failed: %s", answer)
         if isinstance(error, REFUSALS) or (saves_failures and status >= 500):
             raise ProviderRefused(f"Stripe: {error.user_message}") from None
         if status >= 500 and REPEATED in (error.headers or {}):

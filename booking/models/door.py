@@ -1,13 +1,26 @@
 """Admissions at the door."""
 
+from __future__ import annotations
+
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Sum, Value, When
 
 from booking.models.accounts import User
 from booking.models.plans import ImmutableError
 from booking.models.shows import Show
+
+
+class CheckInQuerySet(models.QuerySet["CheckIn"]):
+    def admissions(self) -> Any:
+        """Return a row for each booking with its `number` of admissions without those that were undone."""
+        number = Sum(Case(When(action=CheckIn.Action.IN, then=Value(1)), default=Value(-1)))
+        return self.order_by().values("show", "booking_id").annotate(number=number)
+
+    def admitted(self) -> Any:
+        """Return the rows of `admissions` of bookings that are admitted."""
+        return self.admissions().filter(number__gt=0)
 
 
 class CheckIn(models.Model):
@@ -30,6 +43,8 @@ class CheckIn(models.Model):
     # When the ticket was scanned, and when the scan arrived here.
     scanned_at = models.DateTimeField(editable=False)
     at = models.DateTimeField(editable=False)
+
+    objects = CheckInQuerySet.as_manager()
 
     class Meta:
         ordering = ["at", "id"]

@@ -36,7 +36,6 @@ from booking.models import (
     represent_amount,
 )
 from booking.services.door.check_ins import NotYetOpen, TicketCancelled, TicketUnpaid
-from booking.services.door.facts import ADMISSIONS
 from booking.services.money.audit import find_money_breaches
 from booking.services.money.sums import rounded, sum_of_order
 from booking.services.programme.local_time import find_clock_change
@@ -114,7 +113,7 @@ def _wrong_admissions() -> Iterator[str]:
     A seat that was cancelled, or moved to one with a higher price, after its admission is no breach.
     """
     scans = CheckIn.objects.order_by().filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
-    admissions = Subquery(scans.values("booking_id").annotate(number=ADMISSIONS).values("number"))
+    admissions = Subquery(scans.admissions().values("number"))
     seats, refunded = sum_of_order(Booking.objects.sold(), "price"), sum_of_order(Refund.objects.all(), "amount")
     entries = scans.filter(action=CheckIn.Action.IN)
     was_cancelled = Exists(entries.filter(scanned_at__gt=OuterRef("cancelled_at") + CLOCK_TOLERANCE))

@@ -11,7 +11,7 @@ from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import send
 from booking.models import Booking, CheckIn, Show, User
 from booking.services.door.check_ins import undo_of_move
-from booking.services.door.facts import ADMISSIONS, count_admissions, lock_booking
+from booking.services.door.facts import count_admissions, lock_booking
 from booking.services.door.starts import ends_admissions, show_at
 from booking.services.refusals import Refusal
 
@@ -36,11 +36,10 @@ class SeatAdmitted(Refusal):
 def admitted_bookings(*, bookings: Iterable[Booking]) -> list[Booking]:
     """Return those of the bookings that are admitted, in one query."""
     given = list(bookings)
-    scans = CheckIn.objects.order_by().filter(
+    scans = CheckIn.objects.filter(
         show__in={booking.show_id for booking in given}, booking_id__in=[booking.pk for booking in given]
     )
-    admitted = scans.values("booking_id").annotate(number=ADMISSIONS).filter(number__gt=0)
-    pks = set(admitted.values_list("booking_id", flat=True))
+    pks = set(scans.admitted().values_list("booking_id", flat=True))
     return [booking for booking in given if booking.pk in pks]
 
 
@@ -71,8 +70,7 @@ def outdated_admissions(*, show: Show, old_start: datetime) -> dict[int, int]:
     if not ends_admissions(old=show_at(show=show, starts_at=old_start), new=show):
         return {}
     booked = Booking.objects.sold().filter(show=show).order_by().values("pk")
-    scans = CheckIn.objects.order_by().filter(show=show, booking_id__in=booked).values_list("booking_id")
-    admitted = scans.annotate(number=ADMISSIONS).filter(number__gt=0)
+    admitted = CheckIn.objects.filter(show=show, booking_id__in=booked).admitted()
     return dict(admitted.order_by("booking_id").values_list("booking_id", "number"))
 
 

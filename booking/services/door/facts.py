@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, Subquery, Sum, Value, When
+from django.db.models import Subquery
 
 from booking.infrastructure.metrics import LOCK_WAITS
 from booking.infrastructure.statements import Query, send
@@ -13,9 +13,6 @@ from booking.services.money.amounts import OrderMoney
 from booking.services.refusals import NotFound
 from booking.services.transactions import read_show
 from movieticket.admission import waiting_for_row
-
-# Adds up to 1 or more for an admitted booking.
-ADMISSIONS = Sum(Case(When(action=CheckIn.Action.IN, then=Value(1)), default=Value(-1)))
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,7 @@ lock_booking = Query(
 )
 _find_nonce = Query(lambda p: CheckIn.objects.filter(show=p.show_id, nonce=p.nonce).order_by())
 count_admissions = Query(
-    lambda p: (
-        CheckIn.objects.filter(show=p.show_id, booking_id=p.booking_id)
-        .order_by()
-        .values("booking_id")
-        .annotate(number=ADMISSIONS)
-        .values_list("number")
-    )
+    lambda p: CheckIn.objects.filter(show=p.show_id, booking_id=p.booking_id).admissions().values_list("number")
 )
 _read_seats = Query(lambda p: Booking.objects.sold().filter(show=p.show_id, reference=_reference(p)).order_by())
 _read_payments = Query(lambda p: Payment.objects.filter(show=p.show_id, reference=_reference(p)).order_by())

@@ -1,12 +1,12 @@
 """Lists for the door: the seats of a show with their admissions, its recent scans, and the shows of the day."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from booking.models import Booking, CheckIn, Show, User
 from booking.services.door.access import door_day, find_door_show
-from booking.services.door.facts import ADMISSIONS
 from booking.services.door.starts import opens_at
 from booking.services.money.amounts import NO_MONEY, OrderKey, read_money
 
@@ -96,8 +96,7 @@ def read_door_list(*, show_id: int, by: User, now: datetime) -> DoorList:
 
 def _admitted(show_id: int) -> set[int]:
     """Return the ids of the show's bookings that are admitted."""
-    by_booking = CheckIn.objects.order_by().filter(show=show_id).values_list("booking_id")
-    return set(by_booking.annotate(number=ADMISSIONS).filter(number__gt=0).values_list("booking_id", flat=True))
+    return set(CheckIn.objects.filter(show=show_id).admitted().values_list("booking_id", flat=True))
 
 
 def _unpaid_orders(bookings: list[Booking]) -> set[str]:
@@ -128,8 +127,5 @@ def read_door_shows(*, now: datetime) -> list[DoorShow]:
     begin, end = door_day(now=now)
     shows = Show.objects.scheduled().filter(starts_at__lt=end, ends_at__gt=begin)
     rows = list(shows.select_related("movie", "screen").with_seats_sold().order_by("starts_at", "pk"))
-    admitted: dict[int, int] = {}
-    by_booking = CheckIn.objects.order_by().filter(show__in=rows).values_list("show", "booking_id")
-    for show_id, _booking, number in by_booking.annotate(number=ADMISSIONS):
-        admitted[show_id] = admitted.get(show_id, 0) + (number > 0)
-    return [DoorShow(show, opens_at(show=show), show.seats_sold, admitted.get(show.pk, 0)) for show in rows]  # type: ignore[attr-defined]
+    admitted = Counter(row["show"] for row in CheckIn.objects.filter(show__in=rows).admitted())
+    return [DoorShow(show, opens_at(show=show), show.seats_sold, admitted[show.pk]) for show in rows]  # type: ignore[attr-defined]

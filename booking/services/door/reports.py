@@ -8,7 +8,6 @@ from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import ExtractHour, ExtractMinute
 
 from booking.models import Booking, CheckIn, Show
-from booking.services.door.facts import ADMISSIONS
 from booking.services.programme.local_time import day_bounds
 
 QUARTER = 15
@@ -61,9 +60,9 @@ def read_admissions(*, first_day: date, last_day: date, now: datetime) -> Admiss
 
 def _admitted(shows: QuerySet[Show]) -> QuerySet[Booking]:
     """Return the sold seats of the shows that are admitted, with the time at which they last were."""
-    scans = CheckIn.objects.order_by().filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
-    admissions = scans.values("booking_id").annotate(number=ADMISSIONS).values("number")
-    entries = scans.filter(action=CheckIn.Action.IN).values("booking_id").annotate(last=Max("scanned_at"))
+    scans = CheckIn.objects.filter(show=OuterRef("show"), booking_id=OuterRef("pk"))
+    admissions = scans.admissions().values("number")
+    entries = scans.order_by().filter(action=CheckIn.Action.IN).values("booking_id").annotate(last=Max("scanned_at"))
     sold = Booking.objects.sold().filter(show__in=shows).order_by()
     return sold.annotate(admissions=Subquery(admissions), came_at=Subquery(entries.values("last"))).filter(
         admissions__gt=0

@@ -179,7 +179,7 @@ from booking.services.seats.cancellations import (
 )
 from booking.services.seats.facts import Action, Contact
 from booking.services.seats.holds import count_holds, hold_seats
-from booking.services.seats.idempotency import IdempotencyKeyReused, IdempotentRequest, Replay
+from booking.services.seats.idempotency import KEY_PATTERN, IdempotencyKeyReused, IdempotentRequest, Replay
 from booking.services.seats.moves import OtherPrice, move_booking, move_bookings
 from booking.services.seats.order_changes import (
     TicketChange,
@@ -210,6 +210,7 @@ __all__ = [
     "DOOR_STATES",
     "EXPORTED",
     "IMPORT_COLUMNS",
+    "KEY_PATTERN",
     "MAX_CASH",
     "MAX_PIXELS",
     "MAX_SCAN_LENGTH",

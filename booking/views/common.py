@@ -19,7 +19,7 @@ from booking import services
 from booking.models import User
 from booking.paths import API
 from booking.renderers import ApiResponse
-from booking.views.openapi import IDEMPOTENCY_KEY, KEY_PATTERN
+from booking.views.openapi import IDEMPOTENCY_KEY
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ def idempotent_request(
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
-    if not re.fullmatch(KEY_PATTERN, key):
+    if not re.fullmatch(services.KEY_PATTERN, key):
         raise services.InvalidInput(IDEMPOTENCY_KEY.name, ["Enter 1 to 255 printable ASCII characters."])
     return services.IdempotentRequest(key, endpoint, body, represent)
 

@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 from booking.paths import API
 from booking.serializers.common import REFERENCE_PATTERN
 from booking.serializers.errors import ErrorSerializer
-from booking.services import Busy, IdempotencyKeyReused
+from booking.services import KEY_PATTERN, Busy, IdempotencyKeyReused
 from booking.views.definitions import complete, page_of
 from booking.views.errors import (
     ALWAYS,
@@ -42,12 +42,11 @@ INFO = openapi.Info(
     license=openapi.License(name="CC0-1.0", url="https://creativecommons.org/publicdomain/zero/1.0/"),
 )
 
-KEY_PATTERN = "^[ -~]{1,255}$"
 IDEMPOTENCY_KEY = openapi.Parameter(
     "Idempotency-Key",
     openapi.IN_HEADER,
     type=openapi.TYPE_STRING,
-    pattern=KEY_PATTERN,
+    pattern=f"^{KEY_PATTERN}$",
     description=(
         "A text of your choice, 1 to 255 printable ASCII characters, new for each booking. If you repeat a request "
         "with the same key, body and show, you get the first response again, with `Idempotency-Replayed: true`. "

@@ -17,6 +17,9 @@ from booking.services.transactions import Committed
 
 T = TypeVar("T")
 
+# A key: 1 to 255 printable ASCII characters.
+KEY_PATTERN = "[ -~]{1,255}"
+
 
 class IdempotencyKeyReused(Refusal):
     code = "idempotency_key_reused"

@@ -69,7 +69,7 @@ def idempotent_request(
         return None
     if not re.fullmatch(services.KEY_PATTERN, key):
         raise services.InvalidInput(IDEMPOTENCY_KEY.name, ["Enter 1 to 255 printable ASCII characters."])
-    return services.IdempotentRequest(key, endpoint, body, represent)
+    return services.IdempotentRequest(account(request), key, endpoint, body, represent)
 
 
 def call_or_replay(

@@ -297,7 +297,9 @@ def test_held_seats_stay_held_where_another_seat_is_taken(user, show):
 
 
 def test_seats_booked_by_the_same_request_are_booked_once(user, show):
-    idempotency = IdempotentRequest("key", "book-seats", {"count": 2}, lambda bookings: {"seats": seats(bookings)})
+    idempotency = IdempotentRequest(
+        user, "key", "book-seats", {"count": 2}, lambda bookings: {"seats": seats(bookings)}
+    )
     call = {"user": user, "show_id": show.pk, "count": 2, "now": NOW, "idempotency": idempotency}
     book_seats(**call)
     with pytest.raises(Replay) as replay:

@@ -134,7 +134,9 @@ def test_a_started_cancelled_or_unknown_show_can_not_be_held(user, show):
 
 
 def test_seats_held_by_the_same_request_are_held_once(user, show):
-    idempotency = IdempotentRequest("key", "hold", {"count": 1}, lambda holds: {"ids": [made.pk for made in holds]})
+    idempotency = IdempotentRequest(
+        user, "key", "hold", {"count": 1}, lambda holds: {"ids": [made.pk for made in holds]}
+    )
     call = {"user": user, "show_id": show.pk, "count": 1, "idempotency": idempotency}
     [made] = hold_seats(now=NOW, **call)
     with pytest.raises(Replay) as replay:

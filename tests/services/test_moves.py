@@ -169,27 +169,29 @@ def test_only_the_customer_s_own_booking_is_found(user, show):
 # --- The same request again -------------------------------------------------------------------
 
 
-def idempotent(seat_number=8):
-    return IdempotentRequest("key", "move", {"seat_number": seat_number}, lambda moved: {"seat": moved[0].seat_number})
+def idempotent(user, seat_number=8):
+    return IdempotentRequest(
+        user, "key", "move", {"seat_number": seat_number}, lambda moved: {"seat": moved[0].seat_number}
+    )
 
 
 def test_a_repeated_move_gets_the_same_response(user, show, booking):
-    move(user, booking, idempotency=idempotent())
+    move(user, booking, idempotency=idempotent(user))
     make_booking(show=show, seat_number=5)
     with pytest.raises(Replay) as replay:
-        move(user, booking, idempotency=idempotent())
+        move(user, booking, idempotency=idempotent(user))
     assert replay.value.response == {"seat": 8}
 
 
 def test_a_repeated_move_gets_the_same_response_after_the_start(user, booking):
-    move(user, booking, now=STARTS_AT - MOMENT, idempotency=idempotent())
+    move(user, booking, now=STARTS_AT - MOMENT, idempotency=idempotent(user))
     with pytest.raises(Replay):
-        move(user, booking, now=STARTS_AT, idempotency=idempotent())
+        move(user, booking, now=STARTS_AT, idempotency=idempotent(user))
 
 
 def test_another_move_under_the_same_key_is_refused(user, show, booking):
-    move(user, booking, idempotency=idempotent())
-    refusal = refusal_of(move, user, booking, 9, idempotency=idempotent(9))
+    move(user, booking, idempotency=idempotent(user))
+    refusal = refusal_of(move, user, booking, 9, idempotency=idempotent(user, 9))
     assert refusal == (IdempotencyKeyReused, "idempotency_key_reused", {})
     assert on_seats(show) == [(8, booking.pk)]
 

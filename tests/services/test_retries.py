@@ -77,8 +77,8 @@ def answer_lost(text):
     assert left == []
 
 
-def idempotent():
-    return IdempotentRequest("key", "book", {"seat_number": 7}, represent_only)
+def idempotent(user):
+    return IdempotentRequest(user, "key", "book", {"seat_number": 7}, represent_only)
 
 
 def book(user, show, idempotency=None):
@@ -102,9 +102,9 @@ def test_a_booking_is_made_when_the_connection_breaks_before(user, show, text):
 
 def test_a_booking_with_a_key_is_made_once_when_the_connection_breaks_before_its_commit(user, show):
     with cut_before('INSERT INTO "booking_idempotencykey"'):
-        booking = book(user, show, idempotent())
+        booking = book(user, show, idempotent(user))
     with pytest.raises(Replay) as replay:
-        book(user, show, idempotent())
+        book(user, show, idempotent(user))
     assert (replay.value.response["id"], Booking.objects.count()) == (booking.pk, 1)
 
 
@@ -185,7 +185,7 @@ def test_a_booking_is_found_after_its_answer_was_lost(user, show):
 
 def test_a_booking_with_a_key_is_replayed_after_its_answer_was_lost(user, show):
     with pytest.raises(Replay) as replay, answer_lost('INSERT INTO "booking_idempotencykey"'):
-        book(user, show, idempotent())
+        book(user, show, idempotent(user))
     assert [booking.pk for booking in Booking.objects.all()] == [replay.value.response["id"]]
 
 

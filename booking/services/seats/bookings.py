@@ -70,10 +70,10 @@ def book_seat(
     """Books one seat for `user` and returns the booking, with its show, movie and screen loaded.
 
     `now` is UTC. A seat that the user holds becomes booked. Without `ticket_type`, the seat is sold as the first active
-    type. With `idempotency` the request is safe to send again. For a sale by staff, `sold_by` is the member of staff;
-    `user` is then None for a customer without an account, whose `contact` the order keeps. Raises NotFound, the
-    refusals of the rules, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was
-    carried out before.
+    type. With `idempotency` its user may safely send the request again. For a sale by staff, `sold_by` is the member of
+    staff; `user` is then None for a customer without an account, whose `contact` the order keeps. Raises NotFound, the
+    refusals of the rules, CustomerInactive, IdempotencyKeyReused or Busy, and Replay if the same request was carried
+    out before.
     """
     if sold_by and user:
         _check_is_active(user)

@@ -40,8 +40,8 @@ class Replay(Committed):
 
 
 def records(p: Any) -> Any:
-    """Select the record of a user's key for a show, if it has not expired."""
-    return IdempotencyKey.objects.filter(show=p.show_id, user=p.user_id, key=p.key, created_at__gt=p.records_since)
+    """Select the record of an account's key for a show, if it has not expired."""
+    return IdempotencyKey.objects.filter(show=p.show_id, user=p.key_user_id, key=p.key, created_at__gt=p.records_since)
 
 
 read_records = Query(lambda p: records(p).values_list("request", "response"))
@@ -52,10 +52,12 @@ _insert = Insert(IdempotencyKey, replace_where_equal=("show", "user", "key"))
 class IdempotentRequest(Generic[T]):
     """A request with an Idempotency-Key, which is unique per user and show.
 
-    The record is written in the same transaction as the request's changes. It expires after IDEMPOTENCY_HOURS.
-    `represent` converts the service's result to the body of the response.
+    `user` is the account that sent the request: the customer, or the member of staff who sells to one. The record is
+    written in the same transaction as the request's changes. It expires after IDEMPOTENCY_HOURS. `represent` converts
+    the service's result to the body of the response.
     """
 
+    user: User
     key: str
     endpoint: str
     body: dict[str, Any]
@@ -68,8 +70,9 @@ class IdempotentRequest(Generic[T]):
         return hashlib.sha256(text.encode()).hexdigest()
 
     def values(self, now: datetime) -> dict[str, Any]:
-        """Return the parameters of `records` besides show_id and user_id. `now` is UTC."""
-        return {"key": self.key, "records_since": now - timedelta(hours=settings.IDEMPOTENCY_HOURS)}
+        """Return the parameters of `records` besides show_id. `now` is UTC."""
+        since = now - timedelta(hours=settings.IDEMPOTENCY_HOURS)
+        return {"key_user_id": self.user.pk, "key": self.key, "records_since": since}
 
     def check(self, rows: Sequence[tuple[str, str]]) -> None:
         """Raises Replay if this request was carried out before, IdempotencyKeyReused if the key's request differs."""
@@ -78,10 +81,17 @@ class IdempotentRequest(Generic[T]):
                 raise IdempotencyKeyReused
             raise Replay(json.loads(response))
 
-    def record(self, user: User, show: Show, result: T, now: datetime) -> Call:
+    def record(self, show: Show, result: T, now: datetime) -> Call:
         """Return the statement that stores the response. The caller holds the show's lock and has called `check`."""
         # As text, because PostgreSQL's jsonb does not keep the order of the fields.
         response = json.dumps(self.represent(result), cls=DjangoJSONEncoder)
         return _insert.of(
-            IdempotencyKey(user=user, show=show, key=self.key, request=self.digest, response=response, created_at=now)
+            IdempotencyKey(
+                user=self.user,
+                show=show,
+                key=self.key,
+                request=self.digest,
+                response=response,
+                created_at=now,
+            )
         )

@@ -125,8 +125,8 @@ class Sale:
             mark_saved(booking, pk)
         if needs_ids:
             records = change.after() if change.after else []
-            if request.idempotency and request.user:
-                records.append(request.idempotency.record(request.user, facts.show, bookings, request.now))
+            if request.idempotency:
+                records.append(request.idempotency.record(facts.show, bookings, request.now))
             transaction.send_and_commit(*records)
         return bookings
 

@@ -73,7 +73,7 @@ from booking.services.money.amounts import (
     read_money,
     read_order_money,
 )
-from booking.services.money.counter_sales import sell_and_take_payment
+from booking.services.money.counter_sales import PaidSale, sell_and_take_payment
 from booking.services.money.payments import (
     NothingDue,
     PaymentFailed,
@@ -252,6 +252,7 @@ __all__ = [
     "OrderAmounts",
     "OrderMoney",
     "OtherPrice",
+    "PaidSale",
     "PaymentFailed",
     "PlanSwitch",
     "Reach",

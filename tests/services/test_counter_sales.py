@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from booking.models import Booking, Payment, Till
-from booking.services import close_till, hold_seats, read_order_money, sell_and_take_payment
+from booking.services import IdempotentRequest, Replay, close_till, hold_seats, read_order_money, sell_and_take_payment
 from booking.services.money.payments import NotEnoughGiven, NothingDue
 from booking.services.money.tills import NoOpenTill
 from booking.services.seats.prices import PriceChanged
@@ -37,6 +37,10 @@ def sell(show, clerk, *seats, method="cash", given=None, user=None, **more):
 
 def stored():
     return Booking.objects.sold().count(), Payment.objects.count()
+
+
+def idempotent(clerk):
+    return IdempotentRequest(clerk, "key", "sell", {}, lambda sale: {"paid": sale.payment.pk})
 
 
 def test_seats_and_payment_are_stored_together(show, clerk):
@@ -84,6 +88,20 @@ def test_without_an_open_till_nothing_is_sold(show, clerk):
     assert stored() == (0, 0)
 
 
+def test_a_repeated_sale_takes_no_second_payment(show, clerk):
+    sell(show, clerk, 1, idempotency=idempotent(clerk))
+    with pytest.raises(Replay) as replay:
+        sell(show, clerk, 1, idempotency=idempotent(clerk))
+    assert (replay.value.response, stored()) == ({"paid": Payment.objects.get().pk}, (1, 1))
+
+
+def test_a_sale_is_replayed_after_the_till_was_closed(show, clerk):
+    sell(show, clerk, 1, idempotency=idempotent(clerk))
+    close_till(till_id=Till.objects.get().pk, clerk=clerk, counted_cash=Decimal(62), note="", now=NOW)
+    with pytest.raises(Replay):
+        sell(show, clerk, 1, idempotency=idempotent(clerk))
+
+
 def test_free_seats_are_not_paid(clerk):
     with pytest.raises(NothingDue):
         sell(make_show(), clerk, 1)
@@ -95,3 +113,10 @@ def test_a_paid_sale_is_found_after_its_answer_was_lost(show, clerk):
     with answer_lost('INSERT INTO "django_admin_log"'):
         sale = sell(show, clerk, 1)
     assert (stored(), sale.payment) == ((1, 1), Payment.objects.get())
+
+
+@parallel_writers
+def test_a_paid_sale_with_a_key_is_replayed_after_its_answer_was_lost(show, clerk):
+    with pytest.raises(Replay) as replay, answer_lost('INSERT INTO "booking_idempotencykey"'):
+        sell(show, clerk, 1, idempotency=idempotent(clerk))
+    assert (stored(), replay.value.response) == ((1, 1), {"paid": Payment.objects.get().pk})

@@ -10,6 +10,7 @@ from booking.services.money.amounts import price_of
 from booking.services.money.payments import NothingDue, take_payment
 from booking.services.seats.bookings import book_seats
 from booking.services.seats.facts import Contact
+from booking.services.seats.idempotency import IdempotentRequest
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ def sell_and_take_payment(
     ticket_types: Mapping[int, int] | None = None,
     expected_total: Decimal | None = None,
     contact: Contact | None = None,
+    idempotency: IdempotentRequest[PaidSale] | None = None,
 ) -> PaidSale:
     """Sells the seats and stores that their prices were paid in cash or by card, in the open till of `sold_by`.
 
     The mail that confirms the seats says that they are paid.
 
-    `given` is the cash that the customer gave. `now` is UTC; for the rest see `book_seats`, whose refusals it raises,
+    `given` is the cash that the customer gave. `now` is UTC; for the rest see `book_seats`, whose exceptions it raises,
     and NoOpenTill, NothingDue for free seats, and NotEnoughGiven.
     """
     taken: list[Payment] = []
@@ -53,6 +55,9 @@ def sell_and_take_payment(
         # The last attempt is the one that was committed.
         taken[:] = [payment]
 
+    def paid(bookings: list[Booking]) -> PaidSale:
+        return PaidSale(bookings, taken[0])
+
     bookings = book_seats(
         user=user,
         show_id=show_id,
@@ -63,5 +68,6 @@ def sell_and_take_payment(
         sold_by=sold_by,
         contact=contact,
         in_transaction=take,
+        idempotency=idempotency.converting(paid) if idempotency else None,
     )
-    return PaidSale(bookings, taken[0])
+    return paid(bookings)

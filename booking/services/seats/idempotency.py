@@ -16,6 +16,7 @@ from booking.services.refusals import Kind, Refusal
 from booking.services.transactions import Committed
 
 T = TypeVar("T")
+Result = TypeVar("Result")
 
 # A key: 1 to 255 printable ASCII characters.
 KEY_PATTERN = "[ -~]{1,255}"
@@ -62,6 +63,13 @@ class IdempotentRequest(Generic[T]):
     endpoint: str
     body: dict[str, Any]
     represent: Callable[[T], dict[str, Any]]
+
+    def converting(self, convert: Callable[[Result], T]) -> "IdempotentRequest[Result]":
+        """Return the same request for a service whose result is not yet the one that `represent` takes."""
+        represent = self.represent
+        return IdempotentRequest(
+            self.user, self.key, self.endpoint, self.body, lambda result: represent(convert(result))
+        )
 
     @property
     def digest(self) -> str:

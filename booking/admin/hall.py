@@ -6,7 +6,8 @@ hall. Changes of taken seats contain what the page showed of them, and are refus
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.contrib import admin
@@ -37,6 +38,8 @@ from booking.admin.notes import reach_text
 from booking.exception_handler import STATUS_OF_KIND
 from booking.models import Booking, Order, Payment, Show, TicketType, User, represent_amount
 
+T = TypeVar("T")
+
 MAX_CUSTOMERS = 10
 BLOCKED = Booking.Status.BLOCKED
 
@@ -60,47 +63,75 @@ Report = dict[str, Any]
 
 
 def _sell(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
-    bookings = services.book_seats(**_sale(request, show, data))
-    return _sold(request, show, data, bookings)
+    return _sell_once(request, show, data, services.book_seats, _outcome)
 
 
 def _sell_paid(request: HttpRequest, show: Show, data: dict[str, Any]) -> Report:
-    sale = services.sell_and_take_payment(**_sale(request, show, data), method=data["method"], given=data["given"])
-    return _sold(request, show, data, sale.bookings, sale.payment)
+    def represent(sale: services.PaidSale) -> dict[str, Any]:
+        return _outcome(sale.bookings, sale.payment)
+
+    sell = partial(services.sell_and_take_payment, method=data["method"], given=data["given"])
+    return _sell_once(request, show, data, sell, represent)
 
 
-def _sale(request: HttpRequest, show: Show, data: dict[str, Any]) -> dict[str, Any]:
-    """Return what the services need to sell the seats."""
+def _sell_once(
+    request: HttpRequest,
+    show: Show,
+    data: dict[str, Any],
+    service: Callable[..., T],
+    represent: Callable[[T], dict[str, Any]],
+) -> Report:
+    """Calls the service and reports the sale. The same request with the same key gets the report of the first one."""
+    customer, idempotency = data["customer"], None
+    if data["key"]:
+        # The contact consists of other fields.
+        body = {name: value for name, value in data.items() if name != "contact"}
+        body["customer"] = customer and customer.pk
+        idempotency = services.IdempotentRequest(_staff(request), data["key"], "hall/sell", body, represent)
+    try:
+        sale = service(
+            user=customer,
+            show_id=show.pk,
+            seat_numbers=data["seats"],
+            ticket_types=data["ticket_types"],
+            expected_total=data["expected_total"],
+            now=timezone.now(),
+            sold_by=_staff(request),
+            contact=data["contact"],
+            idempotency=idempotency,
+        )
+        outcome = represent(sale)
+    except services.Replay as replay:
+        outcome = replay.response
+    return _sold(request, show, data, outcome)
+
+
+def _outcome(bookings: list[Booking], payment: Payment | None = None) -> dict[str, Any]:
+    """Return what is stored with the key of a sale: nothing that names the customer."""
+    has_prices, change = bookings[0].show.price_list_id, payment.change if payment else None
     return {
-        "user": data["customer"],
-        "show_id": show.pk,
-        "seat_numbers": data["seats"],
-        "ticket_types": data["ticket_types"],
-        "expected_total": data["expected_total"],
-        "now": timezone.now(),
-        "sold_by": _staff(request),
-        "contact": data["contact"],
+        "reference": bookings[0].reference,
+        "total": represent_amount(services.price_of(bookings=bookings)) if has_prices else None,
+        "change": None if change is None else represent_amount(change),
     }
 
 
-def _sold(
-    request: HttpRequest, show: Show, data: dict[str, Any], bookings: list[Booking], payment: Payment | None = None
-) -> Report:
+def _sold(request: HttpRequest, show: Show, data: dict[str, Any], outcome: dict[str, Any]) -> Report:
     """Report a sale: its order, and the change that the customer gets."""
     customer, currency = data["customer"], settings.CURRENCY
     buyer = customer_text(customer and str(customer), _staff(request), data["contact"].name)
-    done = f"Sold {labels(show, data['seats'])} to {buyer}, {bookings[0].reference}"
-    if bookings[0].show.price_list_id:
-        done += f", for {represent_amount(services.price_of(bookings=bookings))} {currency}"
-    if payment:
-        done += f", paid {services.METHODS[payment.method]}"
+    done = f"Sold {labels(show, data['seats'])} to {buyer}, {outcome['reference']}"
+    if outcome["total"]:
+        done += f", for {outcome['total']} {currency}"
+    if "method" in data:
+        done += f", paid {services.METHODS[data['method']]}"
     report = {"detail": f"{done}."}
     if customer and (notice := limit_notice(show, customer, "has")):
         report["detail"] += f" {notice}"
-    if payment and payment.change is not None:
-        report["change"] = f"{represent_amount(payment.change)} {currency}"
+    if outcome["change"]:
+        report["change"] = f"{outcome['change']} {currency}"
     if request.user.has_perm("booking.view_order"):
-        order = Order.objects.get(show=show, reference=bookings[0].reference)
+        order = Order.objects.get(show=show, reference=outcome["reference"])
         report["order"] = reverse("admin:booking_order_change", args=[order.pk])
     return report
 

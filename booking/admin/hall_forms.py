@@ -10,7 +10,7 @@ from booking.admin.amount_fields import AmountField, TotalField
 from booking.admin.forms import CustomerField
 from booking.admin.notes import NoteForm
 from booking.models import POSITIVE_ID, Booking, Payment, Show
-from booking.services import Contact, SeenSeat
+from booking.services import KEY_PATTERN, Contact, SeenSeat
 
 # The names of the states in the hall and its legend.
 STATE_NAMES = {Booking.Status.BOOKED: "sold", Booking.Status.HELD: "held", Booking.Status.BLOCKED: "blocked"}
@@ -62,7 +62,10 @@ class CustomerOfSeatsForm(ChosenSeatsForm):
 
 
 class SellSeatsForm(ChosenSeatsForm):
-    """The customer is None without an account; then the cleaned `contact` may have a name, an e-mail and a phone."""
+    """The customer is None without an account; then the cleaned `contact` may have a name, an e-mail and a phone.
+
+    With a `key`, the same request again gets the report of the first one.
+    """
 
     customer = CustomerField(max_length=150, required=False)
     ticket_types = TicketTypesField()
@@ -70,6 +73,12 @@ class SellSeatsForm(ChosenSeatsForm):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(max_length=254, required=False)
     phone = forms.CharField(max_length=40, required=False)
+    key = forms.RegexField(
+        rf"\A{KEY_PATTERN}\Z",
+        strip=False,
+        required=False,
+        error_messages={"invalid": "A key has 1 to 255 printable ASCII characters."},
+    )
 
     def clean(self) -> dict[str, Any]:
         super().clean()

@@ -1,11 +1,12 @@
 """Sales in the hall, to customers with and without an account."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from django.test import Client
 
-from booking.models import Order, Payment, Show, TicketType, User
+from booking.models import IdempotencyKey, Order, Payment, Show, TicketType, User
 from tests.admin.hall import act, detail, hall_of, seats, seen
 from tests.factories import make_booking, make_price_list, make_show, make_ticket_type
 from tests.staff import staff_with
@@ -276,3 +277,45 @@ def test_staff_who_may_not_see_orders_do_not_see_the_amount_due(priced):
     client = staff_with("view_show", "view_booking", "add_booking", "take_payment")
     act(client, priced, "sell", seats="2")
     assert client.get(hall_of(priced)).json()["due"] == {}
+
+
+# --- The same request again -------------------------------------------------------------------
+
+
+def test_a_repeated_paid_sale_gets_the_first_report(box_office, seller, priced):
+    sale = {"seats": "1,2", "method": "cash", "given": "30", "key": "k"} | JO
+    first, second = (act(box_office, priced, "sell-paid", **sale) for _ in range(2))
+    assert first.json()["change"] == "6.00 EUR"
+    assert (second.status_code, second.json()) == (200, first.json())
+    assert (seats(priced), Payment.objects.count()) == ([1, 2], 1)
+
+
+def test_a_repeated_unpaid_sale_gets_the_first_report(box_office, show, user):
+    sale = {"seats": "1", "customer": "esha", "key": "k"}
+    reports = [detail(act(box_office, show, "sell", **sale)) for _ in range(2)]
+    assert reports == [(200, f"Sold A1 to esha, {Order.objects.get().reference}.")] * 2
+
+
+def test_a_key_is_refused_for_another_sale(box_office, seller, priced):
+    act(box_office, priced, "sell", seats="1", key="k")
+    for name, changes in [("sell", {"seats": "2"}), ("sell", JO), ("sell-paid", {"method": "card"})]:
+        answer = act(box_office, priced, name, **({"seats": "1", "key": "k"} | changes))
+        assert detail(answer) == (422, "This Idempotency-Key was used for another request.")
+
+
+def test_a_key_of_another_clerk_is_not_found(box_office, show):
+    other = staff_with("view_show", "add_booking")
+    act(other, show, "sell", seats="1", key="k")
+    assert detail(act(box_office, show, "sell", seats="1", key="k")) == (409, "Seat A1 is already taken.")
+
+
+def test_the_record_of_a_sale_does_not_name_the_customer(box_office, show):
+    act(box_office, show, "sell", seats="1", key="k", **JO)
+    record = {"reference": Order.objects.get().reference, "total": None, "change": None}
+    assert json.loads(IdempotencyKey.objects.get().response) == record
+
+
+@pytest.mark.parametrize("key", ["é", "k\n", "k" * 256, "k\0"])
+def test_an_invalid_key_is_refused(box_office, show, key):
+    answer = act(box_office, show, "sell", seats="1", key=key)
+    assert (answer.status_code, seats(show)) == (400, [])

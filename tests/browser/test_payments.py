@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from booking.models import Booking, Payment, Receipt, Till
@@ -120,6 +121,58 @@ def test_too_little_cash_sells_nothing_and_keeps_the_seats_chosen(page, till, sh
     page.get_by_role("button", name="Sell by card").click()
     expect(page.get_by_role("status")).to_contain_text("paid by card.")
     assert Payment.objects.get().method == "card"
+
+
+def lose_the_answer(route):
+    route.fetch()
+    route.abort()
+
+
+def cancel_all(page):
+    """Cancel all bookings without the page, and wait until it shows A1 as free."""
+    Booking.objects.sold().cancel(timezone.now())
+    page.get_by_role("button", name="Refresh").click()
+    expect(seat(page, "A1")).to_have_attribute("title", "A1, Standard, free")
+
+
+def test_a_sale_whose_answer_was_lost_is_reported_when_it_is_sent_again(page, till, show):
+    open_hall(page, show)
+    seat(page, "A1").click()
+    page.get_by_label("Given").fill("20")
+    page.route("**/hall/sell-paid/", lose_the_answer, times=1)
+    page.get_by_role("button", name="Sell for cash").click()
+    expect_told(page, "The service can't be reached. Try again.")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_role("status")).to_contain_text("Changed meanwhile: A1")
+    page.get_by_role("button", name="Sell for cash").click()
+    expect(page.locator("#hall-result strong")).to_have_text("Change 8.00 EUR")
+    sold = f"Sold A1 to a customer without an account, {Booking.objects.get().reference}, for 12.00 EUR, paid in cash."
+    expect_told(page, sold)
+    assert Payment.objects.count() == 1
+
+
+def test_each_sale_has_a_key_of_its_own(page, till, show):
+    open_hall(page, show)
+    for _ in range(2):
+        seat(page, "A1").click()
+        page.get_by_role("button", name="Sell unpaid").click()
+        expect(page.get_by_role("status")).to_contain_text("Sold A1 ")
+        cancel_all(page)
+    assert Booking.objects.count() == 2
+
+
+def test_a_sale_that_was_cancelled_after_its_answer_was_lost_is_made_again(page, till, show):
+    open_hall(page, show)
+    page.route("**/hall/sell/", lose_the_answer, times=1)
+    seat(page, "A1").click()
+    page.get_by_role("button", name="Sell unpaid").click()
+    expect_told(page, "The service can't be reached. Try again.")
+    cancel_all(page)
+    for _ in range(2):
+        seat(page, "A1").click()
+    page.get_by_role("button", name="Sell unpaid").click()
+    expect(page.get_by_role("status")).to_contain_text("Sold A1 ")
+    assert Booking.objects.count() == 2
 
 
 def test_seats_are_sold_unpaid_and_paid_on_the_page_of_the_order(page, till, show):

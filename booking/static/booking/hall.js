@@ -40,6 +40,7 @@ let targets = null; // while the chosen bookings are being moved, the free seats
 let acting = false;
 let actions = 0;
 let isFailing = false;
+let sent = null; // the last sale that was sent, as text, and its key, until a seat is chosen or left
 let asked = ""; // the customer and the seats of the last question about the seat limit
 
 // --- Properties of seats ---
@@ -171,6 +172,7 @@ function clear() {
 
 function choose(seat, onwards) {
   say("");
+  sent = null;
   if (targets) {
     if (isFree(seat)) chooseTarget(seat);
     else say(`${title(seat)}. Choose a free seat to move to.`, "is-refused");
@@ -328,9 +330,18 @@ sellForm.addEventListener("submit", (event) => {
 });
 
 async function sell(name, paid = {}) {
+  if (acting) return;
   const customer = Object.fromEntries(new FormData(sellForm));
-  const response = await act(name, { seats: inOrder().join(), ...customer, ...tickets.values(), ...paid });
+  const sale = { seats: inOrder().join(), ...customer, ...tickets.values(), ...paid };
+  const response = await act(name, { ...sale, key: keyOf(JSON.stringify([name, sale])) });
   if (response?.ok) sayNext(response);
+}
+
+// Returns the same key for a sale that is sent again: if its response was lost, the server reports the first sale.
+function keyOf(sale) {
+  // Not randomUUID, which browsers have on https only.
+  if (sent?.sale !== sale) sent = { sale, key: crypto.getRandomValues(new Uint32Array(4)).join("-") };
+  return sent.key;
 }
 
 // Says what change the customer gets, and leads to the order.

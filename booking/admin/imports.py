@@ -62,7 +62,7 @@ class MovieImportPages(admin.ModelAdmin):
                 return HttpResponseRedirect(reverse("admin:booking_movie_upload", args=[upload.pk]))
             except services.Refusal as refusal:
                 form.add_error("file", f"{refusal.detail} Nothing was changed.")
-        context = self._context(request, form=form, columns=services.IMPORT_COLUMNS)
+        context = self._context(request, form=form, columns=services.REQUIRED_COLUMNS)
         return TemplateResponse(request, "admin/booking/movie/import.html", context)
 
     @with_staff_deadline

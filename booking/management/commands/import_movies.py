@@ -10,7 +10,7 @@ from booking import services
 
 
 class Command(BaseCommand):
-    help = "Imports movies from a CSV file with the columns " + ", ".join(services.IMPORT_COLUMNS) + "."
+    help = "Imports movies from a CSV file with the columns " + ", ".join(services.REQUIRED_COLUMNS) + "."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path)

@@ -117,8 +117,7 @@ from booking.services.money.tills import (
 from booking.services.programme.copies import add_copies, preview_copies
 from booking.services.programme.local_time import day_bounds, find_offsets, offset_of, read_local_time, start_of
 from booking.services.programme.movie_cells import DateOrder
-from booking.services.programme.movie_files import REQUIRED_COLUMNS
-from booking.services.programme.movie_files import DateOrderUnclear
+from booking.services.programme.movie_files import REQUIRED_COLUMNS, DateOrderUnclear
 from booking.services.programme.movies import (
     ImportReport,
     find_movie_upload,

@@ -41,7 +41,7 @@ from booking.services import (
 )
 from booking.services.mail import sending
 from booking.services.mail.links import sign_order
-from booking.services.mail.outbox import report_payment, report_refund
+from booking.services.mail.outbox import enqueue_payment_mail, enqueue_refund_mail
 from booking.services.seats.seen_seats import SeenSeat
 from tests.factories import (
     NOW,
@@ -236,8 +236,8 @@ def test_a_new_end_is_not_reported(ann, show):
 def test_payments_and_refunds_are_reported(ann, show):
     [booking, _] = booked(ann, show)
     with transaction.atomic():
-        report_payment(show=show, reference=booking.reference, amount=Decimal(19), now=LATER)
-        report_refund(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
+        enqueue_payment_mail(show=show, reference=booking.reference, amount=Decimal(19), now=LATER)
+        enqueue_refund_mail(show=show, reference=booking.reference, amount=Decimal(5), reason="Sorry.", now=LATER)
     bodies = "".join(message.body for message in sent(LATER))
     assert "We have received 19.00 EUR for your seats" in bodies
     assert "We have sent 5.00 EUR back to where your payment came from." in bodies
@@ -317,7 +317,7 @@ def test_a_paid_hold_gets_its_tickets_with_the_payment(ann, show):
     Booking.objects.update(status="booked", expires_at=None)
     make_payment(hold, "9.50")
     with transaction.atomic():
-        report_payment(show=show, reference=hold.reference, amount=Decimal("9.5"), now=NOW)
+        enqueue_payment_mail(show=show, reference=hold.reference, amount=Decimal("9.5"), now=NOW)
     [message] = sent()
     assert attached(message)[0] == tickets_of(hold.reference)
     assert links_of(hold.reference) in message.body
@@ -328,7 +328,7 @@ def test_a_payment_for_taken_seats_is_reported_without_tickets(ann, show):
     sent()
     Booking.objects.update(status="cancelled", cancelled_at=NOW)
     with transaction.atomic():
-        report_payment(show=show, reference=booking.reference, amount=Decimal(9), now=LATER)
+        enqueue_payment_mail(show=show, reference=booking.reference, amount=Decimal(9), now=LATER)
     message = sent(LATER)[-1]
     assert (message.attachments, "Your tickets" in message.body) == ([], False)
 

@@ -10,7 +10,7 @@ from django.db.models import F, Subquery
 
 from booking.models import Booking, User
 from booking.services.door.tickets import read_link
-from booking.services.mail.outbox import report_new_tickets
+from booking.services.mail.outbox import enqueue_new_tickets_mail
 from booking.services.money.amounts import read_order_money
 from booking.services.refusals import NotFound, Refusal, first_or_not_found
 from booking.services.seats.orders import orders_of
@@ -88,7 +88,7 @@ def reissue_ticket(*, booking_id: int, by: User, now: datetime) -> Booking:
         Booking.objects.filter(show=show, pk=booking_id).update(ticket_serial=F("ticket_serial") + 1)
         booking.ticket_serial += 1
         LogEntry.objects.log_actions(by.pk, [booking], CHANGE, change_message=REISSUED)
-        report_new_tickets(show=show, reference=booking.reference, now=now)
+        enqueue_new_tickets_mail(show=show, reference=booking.reference, now=now)
     return booking
 
 

@@ -41,7 +41,7 @@ class Mail(Enum):
     TICKETS = "new_tickets"
 
 
-def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
+def confirmation_mail_calls(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
     """Return the statement that enqueues the confirmation of an order whose customer has this address or none.
 
     It belongs into the last round trip of a sale. `now` is UTC.
@@ -51,19 +51,19 @@ def confirm_order(*, show_id: int, reference: str, address: str, now: datetime) 
     return [insert_task(_task(Mail.CONFIRMED, show_id, reference, now))]
 
 
-def send_moved_ticket(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
-    """Return the statement that enqueues the new tickets of an order with a moved seat, as `confirm_order` does."""
+def moved_ticket_mail_calls(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
+    """Return the statement that enqueues the new tickets of an order with a moved seat; see the function above."""
     if not (address and settings.SENDS_MAIL):
         return []
     return [insert_task(_task(Mail.TICKETS, show_id, reference, now))]
 
 
-def report_new_tickets(*, show: Show, reference: str, now: datetime) -> None:
+def enqueue_new_tickets_mail(*, show: Show, reference: str, now: datetime) -> None:
     """Enqueues a mail with the tickets of an order, some of which replace earlier ones since `now` (UTC)."""
     _enqueue(_task(Mail.TICKETS, show.pk, one, now) for one in _reachable(show, [reference]))
 
 
-def report_cancelled_seats(
+def enqueue_cancelled_seats_mail(
     *, show: Show, bookings: Iterable[Booking], now: datetime, by_staff: bool = False, note: str = ""
 ) -> None:
     """Enqueues a mail for each order with one of these bookings, which were cancelled at `now` (UTC).
@@ -79,14 +79,16 @@ def report_cancelled_seats(
     )
 
 
-def report_cancelled_show(*, show: Show, references: Sequence[str], note: str, now: datetime) -> None:
+def enqueue_cancelled_show_mail(*, show: Show, references: Sequence[str], note: str, now: datetime) -> None:
     """Enqueues a mail for each of these orders of a show that was cancelled at `now` (UTC); `note` is by staff."""
     _enqueue(
         _task(Mail.SHOW_CANCELLED, show.pk, reference, now, note=note) for reference in _reachable(show, references)
     )
 
 
-def report_new_time(*, show: Show, old_start: datetime, references: Sequence[str], note: str, now: datetime) -> None:
+def enqueue_new_time_mail(
+    *, show: Show, old_start: datetime, references: Sequence[str], note: str, now: datetime
+) -> None:
     """Enqueues a mail for each of these orders of a show whose start was moved at `now` (UTC); `note` is by staff."""
     _enqueue(
         _task(Mail.TIME_CHANGED, show.pk, reference, now, note=note, old_start=old_start.isoformat())
@@ -94,7 +96,7 @@ def report_new_time(*, show: Show, old_start: datetime, references: Sequence[str
     )
 
 
-def report_payment(*, show: Show, reference: str, amount: Decimal, now: datetime) -> None:
+def enqueue_payment_mail(*, show: Show, reference: str, amount: Decimal, now: datetime) -> None:
     """Enqueues a mail about a payment for an order that was received at `now` (UTC)."""
     _enqueue(
         _task(Mail.PAID, show.pk, reference, now, amount=represent_amount(amount))
@@ -102,7 +104,7 @@ def report_payment(*, show: Show, reference: str, amount: Decimal, now: datetime
     )
 
 
-def report_lost_seats(*, show: Show, reference: str, amount: Decimal, reason: str, now: datetime) -> None:
+def enqueue_lost_seats_mail(*, show: Show, reference: str, amount: Decimal, reason: str, now: datetime) -> None:
     """Enqueues a mail about money that goes back because a payment got no seats at `now` (UTC).
 
     `reason` is a sentence.
@@ -111,7 +113,7 @@ def report_lost_seats(*, show: Show, reference: str, amount: Decimal, reason: st
     _enqueue(_task(Mail.SEATS_LOST, show.pk, one, now, **details) for one in _reachable(show, [reference]))
 
 
-def report_refund(
+def enqueue_refund_mail(
     *, show: Show, reference: str, amount: Decimal, reason: str, now: datetime, at_counter: bool = False
 ) -> None:
     """Enqueues a mail about money that went back to the customer at `now` (UTC); `reason` is a sentence or empty."""

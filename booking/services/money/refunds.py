@@ -12,7 +12,7 @@ from django.db.models import Count, Q
 
 from booking.infrastructure.tasks import enqueue, has_failed, new_task, open_tasks
 from booking.models import Booking, Payment, Refund, Show, User
-from booking.services.mail.outbox import report_refund
+from booking.services.mail.outbox import enqueue_refund_mail
 from booking.services.money.amounts import price_of
 from booking.services.money.providers import provider_named
 from booking.services.money.providers.base import ProviderFailed, ProviderRefused, ProviderUnavailable
@@ -219,7 +219,7 @@ def mark_refund(refund: Refund, provider_id: str, problem: str, now: datetime) -
     refund.provider_id = provider_id or refund.provider_id
     refund.save(update_fields=["problem", "status", "settled_at", "provider_id", "failed_ids", "till"])
     if refund.status == Refund.Status.DONE:
-        report_refund(
+        enqueue_refund_mail(
             show=refund.show,
             reference=refund.reference,
             amount=refund.amount,

@@ -6,7 +6,7 @@ from typing import cast
 
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.models import Booking, Payment, Show, User
-from booking.services.mail.outbox import report_lost_seats, report_payment
+from booking.services.mail.outbox import enqueue_lost_seats_mail, enqueue_payment_mail
 from booking.services.money.amounts import read_order_money
 from booking.services.money.refunds import COUNTER, refund_overpaid
 from booking.services.refusals import Refusal
@@ -43,10 +43,10 @@ def settle_payment(show: Show, payment: Payment, now: datetime) -> None:
     refunds = refund_overpaid(show=show, references=[payment.reference], now=now, reason=REASONS[reason])
     back = sum((refund.amount for refund in refunds if refund.payment_id == payment.pk), Decimal(0))
     if payment.amount > back:
-        report_payment(show=show, reference=payment.reference, amount=payment.amount, now=now)
+        enqueue_payment_mail(show=show, reference=payment.reference, amount=payment.amount, now=now)
     # The customer must not wait for the refund, which may take long or fail. At the counter a clerk tells them.
     if reason != "overpaid" and back and payment.provider != COUNTER:
-        report_lost_seats(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
+        enqueue_lost_seats_mail(show=show, reference=payment.reference, amount=back, reason=REASONS[reason], now=now)
 
 
 def holds_of(show: Show, payment: Payment) -> list[Booking]:

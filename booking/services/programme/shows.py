@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from booking.models import Booking, FormerStart, Movie, Order, Payment, PriceList, Screen, Show, User
 from booking.services.door.admitted import undo_outdated_admissions
-from booking.services.mail.outbox import booked_references, report_cancelled_show, report_new_time
+from booking.services.mail.outbox import booked_references, enqueue_cancelled_show_mail, enqueue_new_time_mail
 from booking.services.money.refunds import refund_overpaid
 from booking.services.programme.local_time import in_utc
 from booking.services.refusals import Refusal
@@ -179,7 +179,7 @@ def change_show(*, show_id: int, now: datetime, changed_by: User, note: str = ""
 def _follow_new_start(show: Show, old_start: datetime, changed_by: User, note: str, now: datetime) -> None:
     FormerStart.objects.create(show=show, starts_at=old_start)
     undo_outdated_admissions(show=show, old_start=old_start, by=changed_by, now=now)
-    report_new_time(show=show, old_start=old_start, references=booked_references(show), note=note, now=now)
+    enqueue_new_time_mail(show=show, old_start=old_start, references=booked_references(show), note=note, now=now)
 
 
 @retried
@@ -201,7 +201,7 @@ def cancel_show(*, show_id: int, now: datetime, cancelled_by: User | None = None
         of_show = Booking.objects.filter(show=show)
         of_show.expired(now).release()
         of_show.filter(status=Booking.Status.HELD).cancel(now, cancelled_by)
-        report_cancelled_show(show=show, references=booked_references(show), note=note, now=now)
+        enqueue_cancelled_show_mail(show=show, references=booked_references(show), note=note, now=now)
         number = of_show.sold().cancel(now, cancelled_by)
         refund_overpaid(show=show, references=None, now=now, reason="The show was cancelled.", by=cancelled_by)
         return number

@@ -12,7 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from booking.infrastructure.metrics import SEATS_BOOKED
 from booking.infrastructure.statements import Call, Insert, Update
 from booking.models import Booking, BookingQuerySet, User
-from booking.services.mail.outbox import address_for, confirm_order
+from booking.services.mail.outbox import address_for, confirmation_mail_calls
 from booking.services.refusals import Refusal, first_or_not_found
 from booking.services.seats.facts import Action, Contact, Facts, SeatRequest, read_all
 from booking.services.seats.idempotency import IdempotentRequest
@@ -195,7 +195,7 @@ def _book(
         *write_order(request, facts, holds),
         *booked,
         *remove_empty_orders(facts, holds, reference),
-        *confirm_order(show_id=show.pk, reference=reference, address=address, now=now),
+        *confirmation_mail_calls(show_id=show.pk, reference=reference, address=address, now=now),
     ]
     return Change(bookings, before, log_sale if seller else None)
 

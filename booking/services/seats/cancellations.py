@@ -7,7 +7,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 
 from booking.models import Booking, BookingQuerySet, Show, User
 from booking.services.door.admitted import refuse_admitted
-from booking.services.mail.outbox import report_cancelled_seats
+from booking.services.mail.outbox import enqueue_cancelled_seats_mail
 from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import Refusal
 from booking.services.seats.bookings import find_booking
@@ -101,7 +101,7 @@ def _cancel_active(
         if cancelled_by:
             LogEntry.objects.log_actions(cancelled_by.pk, active, CHANGE, change_message=CANCELLED)
         booked = [booking for booking in active if booking.expires_at is None]
-        report_cancelled_seats(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None, note=note)
+        enqueue_cancelled_seats_mail(show=show, bookings=booked, now=now, by_staff=cancelled_by is not None, note=note)
     return active
 
 

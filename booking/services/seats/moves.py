@@ -11,7 +11,7 @@ from django.db.models import F
 
 from booking.infrastructure.statements import Call, Update, send
 from booking.models import Booking, Show, User, represent_amount
-from booking.services.mail.outbox import address_for, report_new_tickets, send_moved_ticket
+from booking.services.mail.outbox import address_for, enqueue_new_tickets_mail, moved_ticket_mail_calls
 from booking.services.money.refunds import refund_overpaid
 from booking.services.refusals import NotFound, Refusal
 from booking.services.seats.bookings import find_booking, log_entry, update_values
@@ -129,7 +129,7 @@ def move_bookings(
         if cheaper:
             refund_overpaid(show=show, references=cheaper, now=now, reason="Moved to cheaper seats.", by=moved_by)
         for reference in sorted({booking.reference for booking in bookings}):
-            report_new_tickets(show=show, reference=reference, now=now)
+            enqueue_new_tickets_mail(show=show, reference=reference, now=now)
     return bookings
 
 
@@ -177,11 +177,11 @@ def _move(booking: Booking, seen_seat: int | None, request: SeatRequest, facts: 
                 by_customer=mover is None,
             )
         if request.user is None:
-            report_new_tickets(show=show, reference=row.reference, now=request.now)
+            enqueue_new_tickets_mail(show=show, reference=row.reference, now=request.now)
         return []
 
     address = address_for(email="", user=request.user)
-    tickets = send_moved_ticket(show_id=show.pk, reference=row.reference, address=address, now=request.now)
+    tickets = moved_ticket_mail_calls(show_id=show.pk, reference=row.reference, address=address, now=request.now)
     return Change([booking], [*calls, *tickets], refund_difference if is_cheaper or request.user is None else None)
 
 

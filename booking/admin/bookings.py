@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
@@ -19,7 +19,7 @@ from booking.admin.forms import (
 )
 from booking.admin.history import add_events, events_of_booking
 from booking.admin.reports import ReportsPage
-from booking.models import Booking, Movie, Order, Show, User, represent_amount
+from booking.models import Booking, Movie, Order, Show, User, of_outer_order, represent_amount
 
 
 @admin.register(Booking)
@@ -56,7 +56,7 @@ class BookingAdmin(
         for word in search_term.split():
             # Customers and movies are searched in their own tables, not for each booking.
             movies = Movie.objects.matching(word).order_by()
-            orders = Order.objects.with_contact(word).filter(show=OuterRef("show"), reference=OuterRef("reference"))
+            orders = of_outer_order(Order.objects.with_contact(word))
             queryset = queryset.filter(
                 Q(reference__icontains=word)
                 | Q(user__in=User.objects.matching(word).order_by())

@@ -34,7 +34,7 @@ from booking.models.layouts import (
 )
 from booking.models.money import currency_decimals, format_amount, represent_amount
 from booking.models.movies import Movie, MovieQuerySet
-from booking.models.orders import Order, OrderQuerySet
+from booking.models.orders import Order, OrderQuerySet, of_outer_order
 from booking.models.payments import Payment, PaymentEvent, PaymentQuerySet, Receipt, Refund, Till
 from booking.models.plans import STANDARD, ImmutableError, SeatCategory, SeatPlan, categories_of, hall_of_plan
 from booking.models.prices import MONEY, TOTAL, Price, PriceList, PriceTable, TicketType, prices_of_list
@@ -94,6 +94,7 @@ __all__ = [
     "full_rows",
     "hall_of_plan",
     "new_reference",
+    "of_outer_order",
     "parse",
     "prices_of_list",
     "read_layout",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Value
@@ -37,16 +38,19 @@ def _with_contact(word: str) -> Q:
     return in_folded(Order, word) | Q(email__icontains=word) | _with_phone(word)
 
 
+def of_outer_order(rows: Any) -> Any:
+    """Return those of the rows, in a subquery, that have the show and the reference of the outer query's row."""
+    return rows.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+
+
 class OrderQuerySet(FoldingQuerySet["Order"]):
     def with_bookings(self) -> OrderQuerySet:
         """Return orders that have bookings, cancelled ones included."""
-        bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
-        return self.filter(Exists(bookings))
+        return self.filter(Exists(of_outer_order(Booking.objects.all())))
 
     def shown_to_staff(self, now: datetime) -> OrderQuerySet:
         """Return orders with bookings other than holds that were cancelled or have expired by `now`."""
-        bookings = Booking.objects.without_ended_holds(now).order_by()
-        return self.filter(Exists(bookings.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
+        return self.filter(Exists(of_outer_order(Booking.objects.without_ended_holds(now))))
 
     def for_mail(self) -> OrderQuerySet:
         """Load the objects that mail about the orders needs: the customer, the show, its movie and its screen."""

@@ -33,6 +33,7 @@ from booking.models import (
     Refund,
     Show,
     hall_of_plan,
+    of_outer_order,
     represent_amount,
 )
 from booking.services.door.check_ins import NotYetOpen, TicketCancelled, TicketUnpaid
@@ -53,7 +54,7 @@ CANCELLED = Q(status=Booking.Status.CANCELLED)
 OUTSIDE = Q(seat_number__lt=1) | Q(seat_number__gt=F("show__total_seats"))
 # Reasons of scans made offline whose tickets were not paid, or whose payment was not checked.
 UNPAID_REASONS = (TicketUnpaid.code, NotYetOpen.code, TicketCancelled.code)
-ORDERS = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+ORDERS = of_outer_order(Order.objects.all())
 # Descriptions and conditions of breaches by a single booking.
 BOOKING_BREACHES: dict[str, Q] = {
     "is active for an unknown seat": (BOOKED | BLOCKED | HELD & Q(expires_at__gt=Now())) & OUTSIDE,
@@ -151,8 +152,8 @@ def _seats_that_differ_from_their_plan() -> Iterator[str]:
 
 
 def _orders_without_bookings() -> Iterator[str]:
-    bookings = Booking.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
-    payments = Payment.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    bookings = of_outer_order(Booking.objects.all())
+    payments = of_outer_order(Payment.objects.all())
     for order in Order.objects.filter(~Exists(bookings), ~Exists(payments)).order_by("pk").iterator():
         yield f"Show {order.show_id}: order {order.reference} has no bookings"
 

@@ -14,10 +14,10 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, QuerySet
 
 from booking.infrastructure.tasks import expired_tasks
-from booking.models import Booking, IdempotencyKey, Movie, Order, RevokedSession, User
+from booking.models import Booking, IdempotencyKey, Movie, Order, RevokedSession, User, of_outer_order
 from booking.models.folding import Folding, fold_rows
 from booking.services.accounts.counters import sweep
 from booking.services.money.payments import close_old_payments
@@ -98,7 +98,7 @@ def _forget_contacts(ended_by: datetime) -> int:
             .values_list("pk", flat=True)[:BATCH_SIZE]
         )
         orders = Order.objects.filter(pk__in=keys)
-        of_order = orders.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()
+        of_order = of_outer_order(orders)
         # Earlier versions wrote the name of the contact into the admin's history.
         forget_buyers(Booking.objects.filter(Exists(of_order), show__in=orders.values("show"), user=None))
         orders.update(name="", email="", phone="")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.db import connection, transaction
-from django.db.models import Exists, Model, OuterRef
+from django.db.models import Exists, Model
 
 from booking.models import (
     Booking,
@@ -24,6 +24,7 @@ from booking.models import (
     Refund,
     Till,
     User,
+    of_outer_order,
     represent_amount,
 )
 from booking.services.accounts.deletion import changes_by_staff
@@ -120,7 +121,7 @@ def _rows(relation: Relation, user: User) -> Any:
         orders = Order.objects.filter(user=user).order_by()
         # The lists let both databases use the index; the references of different shows may be alike.
         rows = rows.filter(show__in=orders.values("show"), reference__in=orders.values("reference"))
-        rows = rows.filter(Exists(orders.filter(show=OuterRef("show"), reference=OuterRef("reference"))))
+        rows = rows.filter(Exists(of_outer_order(orders)))
     elif relation.field == BOOKING:
         bookings = Booking.objects.filter(user=user).order_by()
         rows = rows.filter(show__in=bookings.values("show"), booking_id__in=bookings.values("pk"))

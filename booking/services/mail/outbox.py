@@ -10,11 +10,11 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, Q
 
 from booking.infrastructure.statements import Call
 from booking.infrastructure.tasks import enqueue, insert_task, new_task
-from booking.models import Booking, BookingQuerySet, Order, Show, User, represent_amount
+from booking.models import Booking, BookingQuerySet, Order, Show, User, of_outer_order, represent_amount
 
 SEND_ORDER_MAIL = "booking.tasks.send_order_mail"
 # Refunds and other work for money come first.
@@ -131,7 +131,7 @@ class Reach(NamedTuple):
 def count_reachable(*, bookings: BookingQuerySet) -> Reach:
     """Return how many orders have booked ones of these bookings, by whether their customers get mail; in one query."""
     booked = bookings.filter(status=Booking.Status.BOOKED).order_by()
-    of_order = booked.filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    of_order = of_outer_order(booked)
     orders = Order.objects.filter(Exists(of_order), show__in=booked.values("show"))
     numbers = orders.aggregate(all=Count("pk"), reached=Count("pk", filter=_WITH_ADDRESS))
     reached = numbers["reached"] if settings.SENDS_MAIL else 0

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Exists, F, Model, OuterRef, Q, Window
+from django.db.models import Exists, F, Model, Q, Window
 from django.db.models.functions import Lag, Now
 
-from booking.models import Booking, Order, Payment, PaymentEvent, Receipt, Refund, represent_amount
+from booking.models import Booking, Order, Payment, PaymentEvent, Receipt, Refund, of_outer_order, represent_amount
 from booking.services.money.refunds import COUNTER
 from booking.services.money.sums import rounded, sum_of_order, total_of
 
@@ -77,7 +77,7 @@ def _payments_that_take_long() -> Iterator[str]:
 
 
 def _payments_without_orders() -> Iterator[str]:
-    orders = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    orders = of_outer_order(Order.objects.all())
     for payment in Payment.objects.filter(~Exists(orders)).order_by("pk").iterator():
         yield f"{_name(payment)} has no order"
 
@@ -96,7 +96,7 @@ def _missing_receipts() -> Iterator[str]:
 
 
 def _receipts_without_payments() -> Iterator[str]:
-    payments = Payment.objects.received().order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    payments = of_outer_order(Payment.objects.received())
     for receipt in Receipt.objects.filter(~Exists(payments)).order_by("year", "number").iterator():
         yield f"Show {receipt.show_id}: receipt {receipt} of order {receipt.reference} has no payment"
 

@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import DecimalField, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models import DecimalField, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Round
 
-from booking.models import TOTAL
+from booking.models import TOTAL, of_outer_order
 
 
 def rounded(amount: Any) -> Round:
@@ -22,5 +22,5 @@ def total_of(column: str) -> Round:
 
 def sum_of_order(rows: QuerySet[Any, Any], column: str) -> Coalesce:
     """Return an expression that sums up a column of the rows with the show and reference of the outer query's row."""
-    of_order = rows.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by().values("reference")
+    of_order = of_outer_order(rows).values("reference")
     return Coalesce(Subquery(of_order.annotate(sum=total_of(column)).values("sum")), Value(Decimal(0)))

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists
 
 from booking.infrastructure.statements import Call, Delete, Insert
-from booking.models import Booking, Order, OrderQuerySet, Payment, User
+from booking.models import Booking, Order, OrderQuerySet, Payment, User, of_outer_order
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow
 
 _insert = Insert(Order)
@@ -14,8 +14,8 @@ _insert = Insert(Order)
 # the mail about the refund of that payment needs it.
 _delete_if_empty = Delete(
     lambda p: Order.objects.filter(
-        ~Exists(Booking.objects.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()),
-        ~Exists(Payment.objects.filter(show=OuterRef("show"), reference=OuterRef("reference")).order_by()),
+        ~Exists(of_outer_order(Booking.objects.all())),
+        ~Exists(of_outer_order(Payment.objects.all())),
         show=p.show_id,
         reference=p.reference,
     )

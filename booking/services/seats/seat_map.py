@@ -6,12 +6,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, OuterRef, Subquery, Value
+from django.db.models import Count, F, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import In
 
 from booking.infrastructure.statements import Query, numbered_values
-from booking.models import Booking, Order, Seat, Show, User
+from booking.models import Booking, Order, Seat, Show, User, of_outer_order
 from booking.services.programme.old_rows import complete_plans
 from booking.services.refusals import NotFound
 
@@ -70,7 +70,7 @@ class TakenSeat(NamedTuple):
 
 def read_taken_seats(*, show_id: int, now: datetime) -> list[TakenSeat]:
     """Return the show's unavailable seats at `now` (UTC) with details, ordered by number."""
-    orders = Order.objects.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
+    orders = of_outer_order(Order.objects.all())
     active = Booking.objects.active(now).filter(show=show_id).order_by("seat_number")
     return [
         TakenSeat(*row)

@@ -194,6 +194,7 @@ from booking.services.seats.prices import (
     UnknownTicketType,
     attach_lowest_prices,
     read_prices,
+    read_show,
     read_ticket_types,
 )
 from booking.services.seats.rules import refusals_for

@@ -92,7 +92,6 @@ class ShowLists(Public, viewsets.GenericViewSet[Show]):
     def _page(self, now: datetime) -> dict[str, Any]:
         shows = self.filter_queryset(self.get_shows(now).select_related("movie", "screen").with_seats_available(now))
         page = self.paginate_queryset(shows) or []
-        services.complete_plans(shows=page)
         services.attach_lowest_prices(shows=page)
         rows = self.get_serializer(page, many=True).data
         # Any show that starts changes the count and the following pages.
@@ -150,12 +149,9 @@ class ShowViewSet(ShowLists):
     filter_backends = [ShowFilter]
 
     def retrieve(self, request: Request, pk: str) -> Response:
-        shows = Show.objects.select_related("movie", "screen").with_seats_available(timezone.now())
-        show = get_object_or_404(shows, pk=pk)
-        services.complete_plans(shows=[show])
-        services.attach_lowest_prices(shows=[show])
-        prices = represent_prices(services.read_prices(show=show))
-        return Response(ShowSerializer(show).data | {"currency": settings.CURRENCY, "prices": prices})
+        show, prices = services.read_show(show_id=int(pk), now=timezone.now())
+        more = {"currency": settings.CURRENCY, "prices": represent_prices(prices)}
+        return Response(ShowSerializer(show).data | more)
 
 
 class SeatPlanView(Public, APIView):

@@ -7,15 +7,18 @@ another type.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
-from booking.services.refusals import Kind, Refusal
+from booking.services.programme.old_rows import complete_plans
+from booking.services.refusals import Kind, Refusal, first_or_not_found
 from booking.services.seats.facts import Action, Facts, SeatRequest, SeatRow
 from booking.services.seats.orders import own_holds
 from booking.services.seats.seating import Kinds
+from booking.services.transactions import retried
 
 
 class UnknownTicketType(Refusal):
@@ -239,8 +242,18 @@ def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
     return [(pk, name) for pk, name in types if pk in sold]
 
 
+@retried
+def read_show(*, show_id: int, now: datetime) -> tuple[Show, list[ShowPrice]]:
+    """Return a show as a list of shows has it, and its prices. `now` is UTC. Raises NotFound, and Busy."""
+    shows = Show.objects.select_related("movie", "screen").with_seats_available(now)
+    show = first_or_not_found(shows.filter(pk=show_id).order_by())
+    attach_lowest_prices(shows=[show])
+    return show, read_prices(show=show)
+
+
 def attach_lowest_prices(*, shows: Sequence[Show]) -> None:
-    """Sets `lowest_price` of the shows to the lowest of their prices; None for a free show."""
+    """Sets `lowest_price` of the shows to the lowest of their prices; None for a free show. Completes their plans."""
+    complete_plans(shows=shows)
     types = _active_types(shows)
     for show in shows:
         show.lowest_price = min((price.amount for price in _prices(show, types)), default=None)

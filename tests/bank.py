@@ -75,6 +75,7 @@ class Bank(Demo):
     def has_refund(self, refund):
         if self.mode == "unavailable":
             raise ProviderUnavailable
+        self._wait(refund)
         return key_of(refund) in self.sent | self.accepted
 
     @classmethod

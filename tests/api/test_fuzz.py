@@ -138,7 +138,7 @@ def statuses_of(hostile_requests, user):
     """Send generated requests of the user, and return the statuses of the responses."""
     statuses = set()
 
-    @bounded(20)
+    @bounded(30)
     @given(hostile_requests)
     def send(request):
         for cache in caches.all():

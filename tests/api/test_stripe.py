@@ -615,7 +615,7 @@ def test_amounts_are_in_the_units_of_stripe(amount, currency, units):
 
 
 def test_an_amount_that_stripe_can_not_take_is_refused():
-    with pytest.raises(ProviderRefused, match=r"Stripe takes no 0\.5 JPY"):
+    with pytest.raises(ProviderRefused, match=r"Stripe does not accept 0\.5 JPY"):
         minor_units(Decimal("0.50"), "JPY")
 
 

@@ -137,6 +137,21 @@ def test_the_oldest_of_too_many_bodies_are_cancelled(settings):
     assert [bool(protocol.answers) for protocol in protocols] == [True, False, False]
 
 
+def test_a_body_that_arrives_before_its_turn_is_not_cancelled(settings):
+    settings.MAX_BODY_BYTES = MOST_WAITING_BYTES
+    protocols = []
+
+    def handle_and_send(protocol, environ):
+        handle(protocol, environ)
+        if FAULT in environ:
+            protocols[1].body.set_result(b"body")
+
+    requests = Requests(handle_and_send)
+    for length in (MOST_WAITING_BYTES // 2, MOST_WAITING_BYTES // 2, MOST_WAITING_BYTES):
+        protocols.append(begin(requests, length))
+    assert [protocol.answers[0][2] for protocol in protocols[:2]] == [LATE.encode(), b"body"]
+
+
 @pytest.mark.parametrize("length", [0, 4])
 def test_a_request_that_fails_outside_django_is_a_500(length, caplog):
     caplog.set_level(logging.ERROR)

@@ -99,7 +99,7 @@ def test_no_content_type_causes_a_server_error(send, path, content_type):
 
 
 @pytest.mark.parametrize("charset", [b"hex", b"rot13", b"idna", b"punycode", b"undefined", b"utf-16"])
-@pytest.mark.parametrize("path", [b"/healthz?a=1", b"/?%ff=1", b"/admin/login/?%d0%b0=1", b"/api/movies/?search=a"])
+@pytest.mark.parametrize("path", [b"/healthz?a=1", b"/healthz?%ff=1", b"/api/movies/?search=%d0%b0"])
 def test_addresses_are_utf_8_whatever_the_charset_of_the_body(send, path, charset):
     reply = send(request(b"GET " + path, b"Content-Type: text/plain; charset=" + charset))
     assert reply.status == 200

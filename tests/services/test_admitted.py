@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from booking.models import CheckIn
+from booking.models import CheckIn, FormerStart
 from booking.services import (
     NotYetOpen,
     SeatAdmitted,
@@ -237,3 +237,8 @@ def test_deleting_an_account_leaves_its_admitted_seats_booked(booking, pair, doo
     for one in (booking, pair):
         one.refresh_from_db()
     assert [(one.user, one.status) for one in (booking, pair)] == [(None, "booked"), (None, "cancelled")]
+
+
+def test_a_moved_show_keeps_its_former_start(show):
+    change_show(show_id=show.pk, starts_at=STARTS_AT + timedelta(hours=1), changed_by=make_user(is_staff=True), now=NOW)
+    assert [str(start) for start in FormerStart.objects.filter(show=show)] == ["Mon 01 Jun 2099 18:00"]

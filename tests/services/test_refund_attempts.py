@@ -123,7 +123,7 @@ def test_a_refund_that_the_provider_has_is_not_marked_as_failed(given_up):
 
 def test_a_refund_that_is_tried_again_while_the_provider_is_asked_has_not_failed(given_up):
     Bank.mode = "works"
-    Bank.meanwhile = lambda refund: retry_refund(refund_id=refund.pk, by=make_user(), now=NOW)
+    Bank.meanwhile = lambda refund: retry_refund(refund_id=refund.pk, now=NOW + timedelta(days=1))
     with pytest.raises(RefundNotGivenUp):
         give_up(given_up)
     assert status(given_up) == "pending"

@@ -6,6 +6,7 @@ python -m benchmarks.reports measure SAMPLES measures the configured database
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from time import perf_counter
 
@@ -14,24 +15,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from benchmarks.run import Size, loaded
+from benchmarks.run import TINY, loaded
 
 BOOKINGS, SAMPLES = 1_000_000, 15
 TINY_BOOKINGS, TINY_SAMPLES = 1_000, 2
 # A minimum of the data for the API's benchmark.
-SMALL = Size(
-    shows=1,
-    users=500,
-    rounds=0,
-    seconds=1,
-    bookings=(),
-    few_requests=0,
-    many_requests=0,
-    samples=0,
-    people=0,
-    full_houses=0,
-    orders=0,
-)
+SMALL = replace(TINY, shows=1, users=500)
 
 REPORTS = "/admin/booking/booking/reports/"
 

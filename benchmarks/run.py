@@ -52,7 +52,7 @@ class Size:
 
 FULL = Size(
     shows=1000,
-    # So many that no customer gets more than 10 seats of a show, as in production.
+    # With fewer customers, some would get more than 10 seats of a show, which production refuses.
     users=2_000,
     rounds=3,
     seconds=4,

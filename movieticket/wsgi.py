@@ -33,8 +33,6 @@ class Request(WSGIRequest):
 
 
 end_with_parent()
-# What is imported lives as long as the process, so looking for cycles meanwhile would find nothing.
-gc.disable()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "movieticket.settings")
 try:
     handler = get_wsgi_application()
@@ -46,7 +44,6 @@ except ImproperlyConfigured as error:
 install()
 # Objects that exist now live as long as the process, so the garbage collector can skip them.
 gc.freeze()
-gc.enable()
 # A request creates many short-lived objects; collecting after every 700 of them (the default) finds no cycles.
 gc.set_threshold(10_000)
 watch_other_workers()

@@ -26,7 +26,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class LockedGroupAdmin(LockedRowAdmin, GroupAdmin):
-    """Django's, which fails if two members of staff save the same name at the same time."""
+    """Django's pages of groups, which also report a name that is saved twice at the same time."""
 
 
 @admin.register(User)

@@ -4,7 +4,7 @@ Every transaction takes its locks in this order, so that no two of them wait for
 
 1. shows, by id
 2. screens by id, an account (including a customer's), a till, or the receipts
-3. a price list
+3. a price list, or all its versions by id
 4. bookings of a locked show, by id
 
 The door locks a single booking, without its show.

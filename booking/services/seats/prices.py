@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
@@ -42,11 +41,6 @@ class PriceChanged(Refusal):
         super().__init__(f"The seats cost {amount} now.", total=amount)
 
 
-@lru_cache
-def _ticket_type(pk: int, name: str) -> TicketType:
-    return TicketType(pk=pk, name=name)
-
-
 @dataclass(frozen=True)
 class PricedSeat:
     """A seat with the ticket type and the price that it is sold at; `type_id` is None on a free show."""
@@ -61,7 +55,7 @@ class PricedSeat:
     @property
     def ticket_type(self) -> TicketType | None:
         """The ticket type with its id and name only; other fields have their defaults."""
-        return _ticket_type(self.type_id, self.type_name) if self.type_id else None
+        return TicketType(pk=self.type_id, name=self.type_name) if self.type_id else None
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -244,7 +238,10 @@ def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
 
 @retried
 def read_show(*, show_id: int, now: datetime) -> tuple[Show, list[ShowPrice]]:
-    """Return a show as a list of shows has it, and its prices. `now` is UTC. Raises NotFound, and Busy."""
+    """Return a show with its number of available seats and its lowest price, and its prices.
+
+    `now` is UTC. Raises NotFound, and Interrupted.
+    """
     shows = Show.objects.select_related("movie", "screen").with_seats_available(now)
     show = first_or_not_found(shows.filter(pk=show_id).order_by())
     attach_lowest_prices(shows=[show])

@@ -106,7 +106,7 @@ def test_a_receipt_has_refunds_and_the_amount_due(show, clerk):
         [("Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")],  # noqa: RUF001
     )
     Refund.objects.update(status="done", settled_at=NOW + timedelta(minutes=1))
-    assert lines(order).payments[2:] == [("Later: Paid back, 31 May 2099, 18:01", "−12.00")]  # noqa: RUF001
+    assert lines(order).payments[2:] == [("Later: Refund of 31 May 2099, 18:00, paid back, 31 May 2099, 18:01", "")]
 
 
 def test_a_receipt_does_not_change_after_it_was_issued(show, clerk, settings):
@@ -191,6 +191,17 @@ def test_a_further_receipt_has_the_refund_of_cancelled_seats(show, clerk, settin
     said = further(order)
     assert said.sums[2:] == [("Difference in EUR", "−12.00"), ("Contains 9% tax", "−0.99")]  # noqa: RUF001
     assert said.payments == [("Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")]  # noqa: RUF001
+
+
+def test_a_refund_that_was_listed_before_it_was_paid_back_is_on_no_further_receipt(show, clerk):
+    order = paid(show, clerk, 1, 2)
+    booking = Booking.objects.get(seat_number=2)
+    cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 2, "booked")], now=NOW, cancelled_by=clerk)
+    issue_receipt(order=order, now=ISSUED)
+    Refund.objects.update(status="done", settled_at=NOW)
+    assert issue_receipt(order=order, now=ISSUED).position == 1
+    make_payment(order, amount=Decimal(3), method="card")
+    assert [amount for _, amount in further(order).payments] == ["3.00"]
 
 
 def test_each_receipt_lists_what_no_earlier_one_has(show, clerk):

@@ -76,6 +76,15 @@ def write_movements(rows: Iterable[Payment | Refund]) -> list[Row]:
     ]
 
 
+def write_paid_back(refunds: Iterable[Refund]) -> list[Row]:
+    """Return the lines of the refunds that are paid back; the receipt has listed their amounts before."""
+    return [
+        (f"Refund of {_time(refund.created_at)}, paid back, {_time(refund.settled_at)}", "")
+        for refund in refunds
+        if refund.settled_at
+    ]
+
+
 def _with_sign(amount: Decimal) -> str:
     """Return the amount with a typographic minus sign if it is below 0."""
     return f"\N{MINUS SIGN}{represent_amount(-amount)}" if amount < 0 else represent_amount(amount)

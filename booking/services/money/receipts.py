@@ -11,7 +11,13 @@ from django.utils import timezone
 
 from booking.models import Booking, Order, Payment, Receipt, Refund, represent_amount
 from booking.services.money.amounts import OrderMoney, read_order_money
-from booking.services.money.receipt_lines import ReceiptLines, movements, write_lines, write_movements
+from booking.services.money.receipt_lines import (
+    ReceiptLines,
+    movements,
+    write_lines,
+    write_movements,
+    write_paid_back,
+)
 from booking.services.refusals import Refusal
 from booking.services.transactions import lock_receipts, lock_show, retried, write_transaction
 
@@ -76,7 +82,8 @@ def read_receipt(*, order: Order, position: int = 1) -> ReceiptContent | None:
     # JSON has no tuples.
     rows = {name: [*map(tuple, stored["lines"][name])] for name in ("seats", "sums", "payments")}
     lines = ReceiptLines(**stored["lines"] | rows)
-    lines.payments.extend((f"Later: {text}", amount) for text, amount in write_movements(_rows_since(receipt, money)))
+    later = [*write_movements(_rows_since(receipt, money)), *write_paid_back(_waiting_at(receipt, money))]
+    lines.payments.extend((f"Later: {text}", amount) for text, amount in later)
     return ReceiptContent(receipt, lines)
 
 
@@ -95,7 +102,16 @@ def _rows_since(receipt: Receipt | None, money: OrderMoney) -> list[Payment | Re
     """Return the payments and refunds that came after the receipt, or all. One without stored content has all."""
     if receipt is None:
         return movements(money)
-    return [row for row in movements(money) if receipt.content and _key(row) not in receipt.content["movements"]]
+    if not receipt.content:
+        return []
+    listed = [(name, pk) for name, pk, _ in receipt.content["movements"]]
+    return [row for row in movements(money) if (type(row).__name__, row.pk) not in listed]
+
+
+def _waiting_at(receipt: Receipt, money: OrderMoney) -> list[Refund]:
+    """Return the refunds that were not paid back yet when the receipt was issued."""
+    listed = receipt.content["movements"] if receipt.content else []
+    return [row for row in money.refunds if ["Refund", row.pk, False] in listed]
 
 
 def _content_of(
@@ -113,13 +129,9 @@ def _content_of(
     )
     return {
         "lines": asdict(lines),
-        "movements": [_key(row) for row in movements(money)],
+        # With whether a refund was paid back when the receipt was issued.
+        "movements": [[type(row).__name__, row.pk, row.settled_at is not None] for row in movements(money)],
         "total": represent_amount(money.amounts(seats).total),
         "tax_percent": str(settings.TAX_PERCENT),
         "currency": settings.CURRENCY,
     }
-
-
-def _key(row: Payment | Refund) -> list[Any]:
-    """Return the identity of a payment or refund and, for a refund, whether it is carried out."""
-    return [type(row).__name__, row.pk, row.settled_at is not None]

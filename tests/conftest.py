@@ -105,6 +105,8 @@ def delete_rows(_test_case=None):
 
 
 TransactionTestCase._fixture_teardown = delete_rows
+# Keeps the connection, because a new one costs more than most tests.
+TransactionTestCase._should_reload_connections = lambda _test_case: False
 
 
 def pytest_configure(config):

@@ -92,7 +92,7 @@ def running(commit: str, *, tiny: bool, seconds: int | None) -> Iterator[list[Be
             subprocess.run([server.command("createdb"), "-h", str(server.folder), "-U", "postgres", name], check=True)
             benches.append(Bench(size, server, project=project, database=name))
         for bench in benches:
-            bench.sql("VACUUM ANALYZE")
+            bench.gather_statistics()
         benches[0].sql("CHECKPOINT")
         for bench in benches:
             bench.port, _ = stack.enter_context(serve(bench.environment, bench.project))
@@ -108,6 +108,7 @@ def compare(benches: list[Bench], rounds: int) -> list[Figure]:
         for figure in measured:
             figure.measure(bench)
         bench.seconds = bench.size.seconds
+        bench.gather_statistics()
     for number in range(rounds):
         for figure in measured:
             # The order alternates, so that neither is always measured first.

@@ -60,6 +60,13 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
             (name, options | described if "is_active" in options["fields"] else options) for name, options in fieldsets
         ]
 
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[User]) -> Any:
+        """Also removes the usernames from the history."""
+        entries = super().log_deletions(request, queryset)
+        for account in queryset:
+            services.forget_username(account=account)
+        return entries
+
     def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         # get_object locks the account.
         with transaction.atomic():

@@ -1,7 +1,7 @@
 """The public services. Views, admin, tasks and commands import them from here and nowhere else."""
 
 from booking.services.accounts.accounts import change_password, find_account, sign_up, update_email
-from booking.services.accounts.deletion import StaffAccount, delete_account
+from booking.services.accounts.deletion import StaffAccount, delete_account, forget_username
 from booking.services.accounts.limits import (
     Claims,
     LimitState,

@@ -326,3 +326,16 @@ def test_the_admin_refuses_to_delete_a_customer_with_bookings(user, show, staff)
 def test_the_admin_deletes_a_customer_without_bookings(user, staff):
     page = staff.post(f"/admin/booking/user/{user.pk}/delete/", {"post": "yes"})
     assert (page.status_code, User.objects.filter(pk=user.pk).exists()) == (302, False)
+
+
+@pytest.mark.parametrize("from_list", [False, True])
+def test_the_admin_keeps_no_username_of_a_deleted_account(user, staff, from_list):
+    pk = user.pk
+    staff.post(f"/admin/booking/user/{pk}/change/", {"username": "esha", "is_active": "on"})
+    if from_list:
+        form = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
+        staff.post("/admin/booking/user/", form)
+    else:
+        staff.post(f"/admin/booking/user/{pk}/delete/", {"post": "yes"})
+    entries = LogEntry.objects.filter(object_id=str(pk))
+    assert (User.objects.filter(pk=pk).exists(), {entry.object_repr for entry in entries}) == (False, {f"Account {pk}"})

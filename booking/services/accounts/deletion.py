@@ -99,8 +99,13 @@ def _delete(account: User, now: datetime) -> None:
         Order.objects.filter(user=account).update(user=None, name="", email="", phone="")
         IdempotencyKey.objects.filter(user=account).delete()
         account.outstandingtoken_set.all().delete()
-        changes_by_staff(account).update(object_repr=f"Account {account.pk}")
+        forget_username(account=account)
         account.delete()
+
+
+def forget_username(*, account: User) -> None:
+    """Removes the username from the admin's history."""
+    changes_by_staff(account).update(object_repr=f"Account {account.pk}")
 
 
 def changes_by_staff(account: User) -> QuerySet[LogEntry]:

@@ -47,8 +47,6 @@ def load(shows: int, users: int) -> None:
     half_sold = Show.objects.bulk_create(show(popular, n, 200) for n in range(20))
     for of in half_sold:
         store_bookings(of.pk, of.pk, 100, users)
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE SEQUENCE benchmark_seat START 1000000")
     store_orders()
 
 

@@ -169,8 +169,10 @@ class Bench:
         return float(counts["created"] / counts["seconds"])
 
     def limit(self, first: int, last: int) -> float:
-        user = int(self.sql("SELECT min(id) FROM booking_user"))
-        return pgbench(self.server, 16, self.size.seconds, first, last, user)
+        users = self.sql("SELECT min(id) || ', ' || max(id) FROM booking_user")
+        ticket_type = self.sql("SELECT min(id) FROM booking_tickettype")
+        values = {"shows": f"{first}, {last}", "users": users, "ticket_type": ticket_type}
+        return pgbench(self.server, 16, self.size.seconds, **values)
 
     def refusals(self) -> float:
         counts = self.book(64, self.last, self.last, "hot")
@@ -214,7 +216,7 @@ def selling(bench: Bench) -> list[Row]:
         bookings_on_one_show=lambda: bench.created(first, first),
         pgbench_on_one_row=lambda: bench.limit(first, first),
     )
-    limit = "pgbench, the same transaction"
+    limit = "pgbench, what a booking locks and writes"
     over_many = f"{limit} over all shows"
     pgbench = many["pgbench"]
     return [

@@ -193,6 +193,36 @@ def test_a_further_receipt_has_the_refund_of_cancelled_seats(show, clerk, settin
     assert said.payments == [("Refund of 31 May 2099, 18:00, not paid back yet", "−12.00")]  # noqa: RUF001
 
 
+def tax_on(lines):
+    """Return the line with the tax."""
+    return next(row for row in lines.sums if "tax" in row[0])
+
+
+def test_a_further_receipt_has_the_tax_rate_of_the_first_one(show, clerk, settings):
+    settings.TAX_PERCENT = Decimal(19)
+    order = paid(show, clerk, 1)
+    assert tax_on(lines(order)) == ("Contains 19% tax", "1.92")
+    settings.TAX_PERCENT = Decimal(7)
+    cancel_bookings(
+        show_id=show.pk, seen=[SeenSeat(Booking.objects.get().pk, 1, "booked")], now=NOW, cancelled_by=clerk
+    )
+    assert tax_on(further(order)) == ("Contains 19% tax", "−1.92")  # noqa: RUF001
+
+
+def test_the_taxes_of_all_receipts_sum_to_the_tax_of_the_total(show, clerk, settings):
+    settings.TAX_PERCENT = Decimal(19)
+    order = paid(show, clerk, 1)
+    taxes = [tax_on(lines(order))[1]]
+    booking = Booking.objects.get()
+    move_booking(user=None, booking_id=booking.pk, seat_number=11, now=NOW, moved_by=clerk)
+    make_payment(order, amount=Decimal(3), method="card")
+    taxes.append(tax_on(further(order))[1])
+    cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 11, "booked")], now=NOW, cancelled_by=clerk)
+    taxes.append(tax_on(further(order))[1])
+    # The tax of the second difference, 3.00, would be 0.48.
+    assert taxes == ["1.92", "0.47", "−2.39"]  # noqa: RUF001
+
+
 def test_a_refund_that_was_listed_before_it_was_paid_back_is_on_no_further_receipt(show, clerk):
     order = paid(show, clerk, 1, 2)
     booking = Booking.objects.get(seat_number=2)

@@ -38,6 +38,7 @@ def write_lines(
     seats: Sequence[Booking],
     money: OrderMoney,
     issued_at: datetime,
+    tax_percent: Decimal,
     total_before: Decimal | None = None,
     rows: Iterable[Payment | Refund],
 ) -> ReceiptLines:
@@ -54,7 +55,7 @@ def write_lines(
             f"{show.movie.title}, {show.screen}, {_time(show.starts_at)}",
         ],
         [(f"{seat.label}, {seat.ticket_type or 'free'}", represent_amount(seat.price)) for seat in seats],
-        list(_sums(amounts.total, total_before)),
+        list(_sums(amounts.total, total_before, tax_percent)),
         [
             *write_movements(rows),
             *([(f"Due in {settings.CURRENCY}", represent_amount(amounts.due))] if amounts.due > 0 else []),
@@ -90,20 +91,22 @@ def _with_sign(amount: Decimal) -> str:
     return f"\N{MINUS SIGN}{represent_amount(-amount)}" if amount < 0 else represent_amount(amount)
 
 
-def tax_contained(*, amount: Decimal) -> Decimal:
-    """Return the tax of TAX_PERCENT that the amount contains, rounded to the currency's decimals."""
-    tax: Decimal = amount * settings.TAX_PERCENT / (100 + settings.TAX_PERCENT)
+def tax_contained(*, amount: Decimal, percent: Decimal) -> Decimal:
+    """Return the tax of `percent` that the amount contains, rounded to the currency's decimals."""
+    tax = amount * percent / (100 + percent)
     return tax.quantize(Decimal(1).scaleb(-currency_decimals()), ROUND_HALF_UP)
 
 
-def _sums(total: Decimal, before: Decimal | None) -> Iterator[Row]:
+def _sums(total: Decimal, before: Decimal | None, tax_percent: Decimal) -> Iterator[Row]:
+    tax = tax_contained(amount=total, percent=tax_percent)
     yield f"Total in {settings.CURRENCY}", represent_amount(total)
     if before is not None:
-        total -= before
+        # The difference of the taxes, which may differ from the tax of the difference by a rounding.
+        tax -= tax_contained(amount=before, percent=tax_percent)
         yield "On earlier receipts", represent_amount(before)
-        yield f"Difference in {settings.CURRENCY}", _with_sign(total)
-    if settings.TAX_PERCENT:
-        yield f"Contains {settings.TAX_PERCENT.normalize():f}% tax", _with_sign(tax_contained(amount=total))
+        yield f"Difference in {settings.CURRENCY}", _with_sign(total - before)
+    if tax_percent:
+        yield f"Contains {tax_percent.normalize():f}% tax", _with_sign(tax)
 
 
 def _time(moment: datetime) -> str:

@@ -118,12 +118,15 @@ def _content_of(
     receipt: Receipt, order: Order, seats: list[Booking], money: OrderMoney, last: Receipt | None
 ) -> dict[str, Any]:
     """Return the content that is stored with the receipt; `last` is the one before. It has no personal data."""
+    # One rate for all receipts of an order, so that a refund contains the tax that was on the receipt of the payment.
+    tax_percent = Decimal(last.content["tax_percent"]) if last and last.content else settings.TAX_PERCENT
     lines = write_lines(
         title=f"Receipt {receipt}",
         order=order,
         seats=seats,
         money=money,
         issued_at=receipt.created_at,
+        tax_percent=tax_percent,
         total_before=Decimal(last.content["total"]) if last and last.content else None,
         rows=_rows_since(last, money),
     )
@@ -132,6 +135,6 @@ def _content_of(
         # With whether a refund was paid back when the receipt was issued.
         "movements": [[type(row).__name__, row.pk, row.settled_at is not None] for row in movements(money)],
         "total": represent_amount(money.amounts(seats).total),
-        "tax_percent": str(settings.TAX_PERCENT),
+        "tax_percent": str(tax_percent),
         "currency": settings.CURRENCY,
     }

@@ -18,7 +18,7 @@ from tests.tills import make_payment, make_refund, till_of
 
 WHO = ["nobody", "customer", "box office", "superuser"]
 SIGN_IN = 302
-# Page, its arguments, and the method of the request; "show" and "booking" stand for ids.
+# Page, its arguments, and the method of the request; the names of IDS stand for ids.
 #                                                     nobody customer box office superuser
 TABLE = {
     ("booking_movie_import", "", "GET"): [SIGN_IN, SIGN_IN, 403, 200],
@@ -147,12 +147,21 @@ def with_csrf_token(client, form):
     return form | {"csrfmiddlewaretoken": token}
 
 
+# The objects that a page's arguments name.
+IDS = {
+    "show": lambda booking: booking.show_id,
+    "screen": lambda booking: booking.show.screen_id,
+    "booking": lambda booking: booking.pk,
+    "order": lambda booking: Order.objects.get().pk,
+    "upload": lambda booking: make_upload().pk,
+    "till": lambda booking: till_of(make_user(is_staff=True)).pk,
+    "refund": lambda booking: make_refund(make_payment(Order.objects.get())).pk,
+}
+
+
 def send(client, page, arguments, method, booking, *, token=True):
-    ids = {"show": booking.show_id, "screen": booking.show.screen_id}
-    order = Order.objects.get(reference=booking.reference)
-    ids |= {"booking": booking.pk, "order": order.pk, "upload": make_upload().pk}
-    ids |= {"till": till_of(make_user(is_staff=True)).pk, "refund": make_refund(make_payment(order)).pk}
-    path = reverse(f"admin:{page}", args=[ids.get(part, part) for part in arguments.split()])
+    ids = [IDS[part](booking) if part in IDS else part for part in arguments.split()]
+    path = reverse(f"admin:{page}", args=ids)
     if method == "GET":
         return client.get(path)
     form = form_of(page, arguments, booking)

@@ -153,7 +153,7 @@ def confirm(client, question):
     path = form.partition('"')[0]
     fields = re.findall('<input type="hidden" name="(action|seen|_selected_action)" value="([^"]*)"', form)
     data = {name: [value for other, value in fields if other == name] for name, _ in fields}
-    return client.post(path, data, follow=True)
+    return client.post(path, data)
 
 
 def statuses():
@@ -194,7 +194,7 @@ def test_without_bookings_to_cancel_no_question_is_asked(box_office, show):
     assert page_messages(ask(box_office, gone)) == reasons
     response = box_office.post(f"{BOOKINGS}?status__exact=blocked", {"action": "cancel", "_selected_action": block.pk})
     follow = box_office.get(response.url)
-    assert page_messages(follow) == [f"{block}: This seat is blocked; unblock it in the hall of its show."]
+    assert page_messages(follow) == [*reasons, f"{block}: This seat is blocked; unblock it in the hall of its show."]
 
 
 def test_a_booking_that_has_moved_since_the_question_is_not_cancelled(box_office, show, user):
@@ -301,12 +301,12 @@ def test_a_booking_or_its_reference_is_cancelled_after_asking(box_office, pair, 
     question = box_office.get(cancel_page(pair[0], query))
     assert statuses() == ["booked"] * 2
     response = confirm(box_office, question)
-    assert (response.redirect_chain[-1][0], statuses()) == (page_of(pair[0]), left)
+    assert (response.url, statuses()) == (page_of(pair[0]), left)
 
 
 def test_a_cancelled_booking_is_not_in_the_question(box_office, show):
     booking = make_booking(show=show, status="cancelled")
-    response = box_office.get(cancel_page(booking), follow=True)
+    response = box_office.get(cancel_page(booking))
     assert page_messages(response) == [f"{booking}: This booking is already cancelled."]
 
 

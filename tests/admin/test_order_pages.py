@@ -46,18 +46,18 @@ def ticked(order, *seats):
 
 
 def do(client, order, name, **form):
-    return client.post(f"{ORDERS}{order.pk}/{name}/", form, follow=True)
+    return client.post(f"{ORDERS}{order.pk}/{name}/", form)
 
 
 def confirm(client, question):
     """Sends the form of the question."""
     form = question.content.decode().split('<form method="post"')[1]
     fields = dict(re.findall('<input type="hidden" name="(?!csrf)([^"]*)" value="([^"]*)"', form))
-    return client.post(question.request["PATH_INFO"], fields, follow=True)
+    return client.post(question.request["PATH_INFO"], fields)
 
 
 def led_to(response):
-    return response.redirect_chain[-1][0]
+    return response.url
 
 
 def seats_of(order, *fields):
@@ -122,10 +122,10 @@ def test_a_cancelled_order_has_no_question(box_office, show, user):
     boxes = ticked(order, 1)
     cancel_order(user=user, reference=booking.reference, now=timezone.now())
     message = ["This booking is already cancelled."]
-    response = box_office.get(f"{ORDERS}{order.pk}/cancel/", follow=True)
+    response = box_office.get(f"{ORDERS}{order.pk}/cancel/")
     assert (led_to(response), page_messages(response)) == (page_of(order), message)
-    message = [f"{booking}: This booking is already cancelled."]
-    assert page_messages(do(box_office, order, "cancel", chosen=boxes)) == message
+    message = f"{booking}: This booking is already cancelled."
+    assert page_messages(do(box_office, order, "cancel", chosen=boxes))[-1] == message
 
 
 # --- Ticket types -----------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_the_question_of_a_move_reports_the_same_price(box_office, order):
 def test_a_seat_that_has_moved_since_the_question_is_not_moved(box_office, order):
     question = move(box_office, order, 1, "A5")
     confirm(box_office, move(box_office, order, 1, "B1"))
-    assert page_messages(confirm(box_office, question)) == ["This order has no such seat any more."]
+    assert page_messages(confirm(box_office, question))[-1] == "This order has no such seat any more."
     assert seats_of(order) == ["A2", "A3", "B1"]
 
 

@@ -236,7 +236,7 @@ def test_a_seat_booked_while_staff_confirm_a_deletion_keeps_the_show(staff, show
     # As if the seat were booked between Django's own check and the service's.
     monkeypatch.setattr("booking.admin.shows.ShowAdmin.get_deleted_objects", lambda *_: ([], {}, set(), []))
     make_booking(show=show)
-    response = staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"}, follow=True)
+    response = staff.post(f"{SHOWS}{show.pk}/delete/", {"post": "yes"})
     assert page_messages(response) == ["A show with bookings can't be deleted; cancel it instead."]
 
 
@@ -261,7 +261,7 @@ def test_cancelling_cancels_the_active_bookings(staff, show):
 def test_cancelling_twice_is_refused_with_a_message(staff, show):
     act(staff, SHOWS, "cancel", [show], confirmed="yes")
     response = act(staff, SHOWS, "cancel", [show], confirmed="yes")
-    assert page_messages(response) == [f"{show}: This show has been cancelled."]
+    assert page_messages(response)[-1] == f"{show}: This show has been cancelled."
 
 
 def test_a_cancelled_show_is_read_only(staff):

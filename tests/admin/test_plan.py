@@ -266,8 +266,8 @@ def test_an_overlap_is_refused_on_the_form(staff):
 
 def test_adding_a_show_from_elsewhere_redirects_to_the_list(staff):
     form = show_form(make_movie(), make_screen(), starts_at=at(14)) | {"_save": "Save"}
-    response = staff.post(ADD, form, follow=True)
-    assert response.redirect_chain == [("/admin/booking/show/", 302)]
+    response = staff.post(ADD, form)
+    assert response.url == "/admin/booking/show/"
     assert len(page_messages(response)) == 1
 
 
@@ -303,15 +303,13 @@ def add_form(movie, screen, time="14:00", **fields):
 
 def move(client, moved, **fields):
     form = {"show": moved.pk, "screen": moved.screen_id, "starts_at": f"{moved.starts_at:%Y-%m-%dT%H:%M:%SZ}"} | fields
-    return client.post(f"{MOVE}?day={DAY}", form, follow=True)
+    return client.post(f"{MOVE}?day={DAY}", form)
 
 
 def test_a_show_is_added_on_the_plan(staff):
-    response = staff.post(
-        f"{PLAN}?day={DAY}", add_form(make_movie(title="Alien"), make_screen(name="Big")), follow=True
-    )
+    response = staff.post(f"{PLAN}?day={DAY}", add_form(make_movie(title="Alien"), make_screen(name="Big")))
     show = Show.objects.get()
-    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-01#show-{show.pk}", 302)]
+    assert response.url == f"{PLAN}?day=2099-06-01#show-{show.pk}"
     assert page_messages(response) == ["Added: Alien, Mon 01 Jun 2099 14:00, Big."]
     assert LogEntry.objects.get().object_id == str(show.pk)
 
@@ -348,7 +346,7 @@ def test_a_show_is_moved_to_another_screen_and_time(staff):
     response = move(staff, show, screen=other.pk, starts_at="2099-06-02T00:30:00Z")
     show.refresh_from_db()
     assert (show.screen, show.starts_at) == (other, at(0, 30, DAY + timedelta(days=1)))
-    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-02#show-{show.pk}", 302)]
+    assert response.url == f"{PLAN}?day=2099-06-02#show-{show.pk}"
     assert page_messages(response) == ["Moved: Alien, Tue 02 Jun 2099 00:30, Small."]
     assert " to Alien, Tue 02 Jun 2099 00:30, Small." in LogEntry.objects.get().change_message
 
@@ -375,7 +373,7 @@ def test_a_sold_show_keeps_its_screen(staff):
 @pytest.mark.parametrize("fields", [{"show": 0}, {"screen": "x"}, {"starts_at": "9999"}, {"starts_at": "\0"}])
 def test_a_move_of_a_missing_show_is_refused(staff, fields):
     response = move(staff, planned(at(14)), **fields)
-    assert response.redirect_chain == [(f"{PLAN}?day=2099-06-01", 302)]
+    assert response.url == f"{PLAN}?day=2099-06-01"
     assert page_messages(response) == ["The show was not moved: it, or the screen, is not there any more."]
 
 

@@ -49,7 +49,7 @@ def fields(client, price_list, **calculation):
 
 def save(client, price_list, changes=(), **calculation):
     data = fields(client, price_list, **calculation) | dict(changes)
-    return client.post(path(price_list, **calculation), data, follow=True)
+    return client.post(path(price_list, **calculation), data)
 
 
 def amounts(price_list):
@@ -242,7 +242,7 @@ def test_a_concurrently_deleted_show_is_reported_and_the_others_change(staff, re
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(delete_first):
-        response = staff.post(path(regular), form, follow=True)
+        response = staff.post(path(regular), form)
     assert page_messages(response)[1:] == [f"{deleted}: Not found.", "1 show changed to Regular (version 2)."]
     assert versions(changed) == [2]
 

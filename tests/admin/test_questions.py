@@ -35,7 +35,7 @@ def move(staff, booking):
 
 
 def change_order(staff, name, **form):
-    return staff.post(f"{ORDERS}{Order.objects.get().pk}/{name}/", form, follow=True)
+    return staff.post(f"{ORDERS}{Order.objects.get().pk}/{name}/", form)
 
 
 QUESTIONS = {

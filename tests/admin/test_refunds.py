@@ -40,7 +40,7 @@ def path_of(refund, page="change"):
 
 
 def post(client, refund, page, **form):
-    return client.post(path_of(refund, page), form, follow=True)
+    return client.post(path_of(refund, page), form)
 
 
 def listed(client, **query):
@@ -160,7 +160,7 @@ def test_a_refund_is_paid_out_from_the_clerk_s_till(box_office, seller, at_count
     at_counter.refresh_from_db()
     assert page_messages(response) == ["Paid out 12.00 EUR in cash."]
     assert (at_counter.status, at_counter.till.clerk) == ("done", seller)
-    assert page_messages(post(box_office, at_counter, "pay-out")) == ["This refund is already carried out."]
+    assert page_messages(post(box_office, at_counter, "pay-out"))[-1] == "This refund is already carried out."
 
 
 def test_a_refund_is_paid_out_on_the_page_of_the_order(box_office, seller, at_counter):
@@ -168,7 +168,7 @@ def test_a_refund_is_paid_out_on_the_page_of_the_order(box_office, seller, at_co
     page = box_office.get(page_of(order)).content.decode()
     assert f'<form method="post" action="{path_of(at_counter, "pay-out")}">' in page
     response = post(box_office, at_counter, "pay-out", order="")
-    assert response.redirect_chain[-1][0] == page_of(order)
+    assert response.url == page_of(order)
 
 
 def test_without_an_open_till_nothing_is_paid_out(box_office, at_counter):
@@ -198,9 +198,10 @@ def test_a_refund_that_was_given_up_is_marked_as_failed_with_a_reason(box_office
     DBTaskResult.objects.update(status="FAILED", finished_at=NOW)
     assert "Mark as failed" in box_office.get(path_of(given_up)).content.decode()
     texts = [
-        page_messages(post(box_office, given_up, "mark-failed", reason=reason)) for reason in ("", "x" * 201, "Off.")
+        page_messages(post(box_office, given_up, "mark-failed", reason=reason))[-1]
+        for reason in ("", "x" * 201, "Off.")
     ]
-    assert [text.split(".")[0] for [text] in texts] == [
+    assert [text.split(".")[0] for text in texts] == [
         "The provider can't be asked",
         "Ensure this value has at most 200 characters (it has 201)",
         "The refund has failed",
@@ -221,7 +222,7 @@ def test_staff_who_may_only_see_refunds_change_none(failed):
 
 def test_staff_who_may_not_see_orders_are_redirected_to_the_refund(failed):
     response = post(staff_with("refund_payment"), failed, "retry", order="")
-    assert response.redirect_chain[-1][0] == path_of(failed)
+    assert response.url == path_of(failed)
 
 
 def test_refunds_need_a_permission(failed):

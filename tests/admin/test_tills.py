@@ -34,22 +34,22 @@ def page_of(till):
 
 
 def close(client, till, **form):
-    return client.post(page_of(till), {"counted_cash": "50", "note": ""} | form, follow=True)
+    return client.post(page_of(till), {"counted_cash": "50", "note": ""} | form)
 
 
 def test_a_clerk_opens_a_till_with_a_float(desk, clerk):
-    response = desk.post(f"{TILLS}add/", {"opening_float": "50.50"}, follow=True)
+    response = desk.post(f"{TILLS}add/", {"opening_float": "50.50"})
     till = Till.objects.get()
     assert (till.clerk, till.opening_float, page_messages(response)) == (clerk, Decimal("50.5"), ["Your till is open."])
-    assert response.redirect_chain[-1][0] == page_of(till)
+    assert response.url == page_of(till)
 
 
 def test_float_and_count_take_a_decimal_comma(desk, clerk):
-    desk.post(f"{TILLS}add/", {"opening_float": "100,50"}, follow=True)
+    desk.post(f"{TILLS}add/", {"opening_float": "100,50"})
     response = close(desk, Till.objects.get(), counted_cash="100,50")
     till = Till.objects.get()
     assert (till.opening_float, till.counted_cash) == (Decimal("100.5"), Decimal("100.5"))
-    assert page_messages(response) == ["Your till is closed. Difference: none."]
+    assert page_messages(response)[-1] == "Your till is closed. Difference: none."
 
 
 def test_a_clerk_has_one_open_till(desk, clerk):
@@ -119,7 +119,7 @@ def test_a_till_is_closed_with_the_counted_cash(desk, clerk):
     till.refresh_from_db()
     assert (till.counted_cash, till.expected_cash, till.note) == (48, 50, "Change given twice")
     assert page_messages(response) == ["Your till is closed. Difference: 2.00 short."]
-    assert "Note: Change given twice" in text_of(response)
+    assert "Note: Change given twice" in text_of(desk.get(response.url))
 
 
 @pytest.mark.parametrize(("counted", "difference"), [("50", "none"), ("50.01", "0.01 over")])
@@ -171,7 +171,7 @@ def test_a_closed_till_is_read_only(desk, clerk):
 def test_a_clerk_sees_no_till_of_another_clerk(desk):
     other = till_of(make_clerk("other"))
     assert desk.get(TILLS).context["cl"].result_count == 0
-    assert close(desk, other).redirect_chain[0][0] == "/admin/"
+    assert close(desk, other).url == "/admin/"
     other.refresh_from_db()
     assert other.closed_at is None
 

@@ -3,14 +3,16 @@
 import subprocess
 import sys
 from contextlib import contextmanager
+from io import StringIO
 
 import pytest
-from django.db import OperationalError, connections
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections
 
 from booking.management.commands import migrate
 from movieticket.sqlite.base import DatabaseWrapper
 from tests.postgres_server import postgres_server
-from tests.service import PROJECT, environment, run
+from tests.service import PROJECT, environment
 
 pytestmark = pytest.mark.server
 
@@ -45,8 +47,6 @@ def test_two_first_starts_wait_for_a_lock_that_ends_with_its_process_and_succeed
         waiting = [start_migrate(url, *apps) for _ in range(2)]
         for process in waiting:
             assert process.stderr.readline() == "Waiting for another migration to finish.\n"
-        # This does not wait.
-        assert run(url, "manage.py", "migrate", "--check").returncode == 1
         holder.kill()
         holder.communicate()
         assert [process.communicate(timeout=120) for process in waiting] == [(None, "")] * 2
@@ -62,6 +62,18 @@ with Command()._lock(connection):
     print("locked", flush=True)
     time.sleep(60)
 """
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_check_does_not_wait_for_the_lock(monkeypatch):
+    def wait(_):
+        raise AssertionError("It waits.")
+
+    monkeypatch.setattr(migrate, "sleep", wait)
+    with migrate.Command()._lock(connection):
+        call_command("migrate", check_unapplied=True)
+        with pytest.raises(AssertionError, match="It waits"):
+            call_command("migrate", verbosity=0, stderr=StringIO())
 
 
 @pytest.fixture

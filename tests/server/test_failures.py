@@ -18,21 +18,22 @@ from tests.service import CUSTOMERS, PATIENCE_SECONDS, filled_postgres, run, ser
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def filled():
     with filled_postgres() as filled:
         yield filled
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database(filled):
     return filled[0]
 
 
-def stored(database, columns):
-    """Return these columns of all active bookings."""
+def stored(database, columns, condition="true"):
+    """Return these columns of the active bookings."""
     with psycopg.connect(host=str(database.folder), user="postgres", dbname="postgres") as connection:
-        return connection.execute(f"SELECT {columns} FROM booking_booking WHERE status = 'booked'").fetchall()
+        query = f"SELECT {columns} FROM booking_booking WHERE status = 'booked' AND {condition}"
+        return connection.execute(query).fetchall()
 
 
 def is_gone(pid):
@@ -163,7 +164,7 @@ class Proxy(ThreadingTCPServer):
         return f"postgres://postgres@127.0.0.1:{self.server_address[1]}/postgres"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def proxy(database):
     with Proxy(database) as proxy:
         thread = Thread(target=partial(proxy.serve_forever, poll_interval=0.05))
@@ -173,23 +174,34 @@ def proxy(database):
         thread.join()
 
 
-@pytest.fixture
-def service(filled, proxy, tmp_path):
-    with served(proxy.url, *filled[1:], tmp_path, WORKERS="1") as service:
+@pytest.fixture(scope="module")
+def service(filled, proxy, tmp_path_factory):
+    with served(proxy.url, *filled[1:], tmp_path_factory.mktemp("service"), WORKERS="1") as service:
         yield service
 
 
-def test_a_commit_with_a_lost_response_is_replayed_by_its_key(service, proxy, database):
-    proxy.cut_next_commit.set()
-    answer = service.book(0, 7, key="k")
-    assert proxy.has_cut.is_set()
-    assert (answer.status, answer.replayed) == (201, "true")
-    assert stored(database, "id, seat_number") == [(answer.body["id"], 7)]
+@pytest.fixture
+def book(service, proxy, database):
+    """Books a seat whose response of the commit is lost, and checks that it is stored once."""
+
+    def book(seat, **options):
+        proxy.has_cut.clear()
+        proxy.cut_next_commit.set()
+        answer = service.book(0, seat, **options)
+        assert proxy.has_cut.is_set()
+        assert (answer.status, answer.body["seat_number"]) == (201, seat)
+        assert stored(database, "id", f"show_id = {service.shows[0]} AND seat_number = {seat}") == [
+            (answer.body["id"],)
+        ]
+        return answer
+
+    return book
 
 
-def test_a_commit_with_a_lost_response_is_found_without_a_key(service, proxy, database):
-    proxy.cut_next_commit.set()
-    answer = service.book(0, 7)
-    assert proxy.has_cut.is_set()
-    assert (answer.status, answer.body["seat_number"]) == (201, 7)
-    assert stored(database, "id, seat_number") == [(answer.body["id"], 7)]
+def test_a_commit_with_a_lost_response_is_replayed_by_its_key(book):
+    # The crowd has not come to this seat.
+    assert book(4_001, key="k").replayed == "true"
+
+
+def test_a_commit_with_a_lost_response_is_found_without_a_key(book):
+    assert book(4_002).replayed is None

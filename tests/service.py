@@ -133,6 +133,18 @@ def _fill_postgres(folder):
     return data
 
 
+def _collect_static(folder):
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "STATIC_ROOT": str(folder)}
+    done = run(NOWHERE, "manage.py", "collectstatic", "--no-input", "--verbosity", "0", **settings, **UNTRACED)
+    assert done.returncode == 0, done.stderr
+    return settings
+
+
+def with_static_files():
+    """Return settings with which the service has the static files of its pages."""
+    return template("static", _collect_static)[1]
+
+
 def filled_sqlite(folder):
     """Return the address of a new SQLite database in this folder, the shows' ids and the customers' tokens."""
     source, (shows, tokens) = template("sqlite", _fill_sqlite)

@@ -3,8 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.service import PROJECT, Service, environment, filled_sqlite, run, served, wait_until
+from tests.service import Service, environment, filled_sqlite, served, wait_until, with_static_files
 
 pytestmark = pytest.mark.server
 
@@ -23,12 +21,7 @@ KEY = "idempotency-secret-1"
 EMAIL = "esha.secret@example.com"
 METRICS_TOKEN = "token-of-the-monitoring"
 FORM = "application/x-www-form-urlencoded"
-MAKE_BOSS = f"""
-import django; django.setup()
-from booking.models import User
-User.objects.create_superuser("boss", password={BOSS_PASSWORD!r})
-User.objects.create_user("broken", password={BOSS_PASSWORD!r})
-"""
+MAKE_BOSS = "UPDATE booking_user SET is_staff = TRUE, is_superuser = TRUE WHERE username = 'boss'"
 
 
 @dataclass
@@ -85,12 +78,12 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def service(folder):
     """The service with the static files of the admin's pages."""
-    database_url, *data = filled_sqlite(folder)
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.browser.settings", "STATIC_ROOT": f"{folder}/static"}
-    collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
-    subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
-    assert run(database_url, "-c", MAKE_BOSS).returncode == 0
-    with served(database_url, *data, folder, WORKERS="1", METRICS_TOKEN=METRICS_TOKEN, **settings) as service:
+    settings = {"WORKERS": "1", "METRICS_TOKEN": METRICS_TOKEN} | with_static_files()
+    with served(*filled_sqlite(folder), folder, **settings) as service:
+        for name in ("boss", "broken"):
+            account = json.dumps({"username": name, "password": BOSS_PASSWORD})
+            assert service.ask("POST", "/api/signup/", account, Content_Type="application/json")[0] == 201
+        change(folder, MAKE_BOSS)
         yield service
 
 
@@ -100,11 +93,15 @@ def visit(service, folder):
     return Visit(service, folder, common | {environment("")["SECRET_KEY"]})
 
 
+def change(folder, sql, *values):
+    """Execute the statement on the service's database."""
+    with closing(sqlite3.connect(folder / "db.sqlite3")) as database, database:
+        database.execute(sql, values)
+
+
 def break_account(visit, name):
     """Stores an invalid hash, so that a sign-in with this username crashes."""
-    with closing(sqlite3.connect(visit.folder / "db.sqlite3")) as database:
-        database.execute("UPDATE booking_user SET password = X'00' WHERE username = ?", [name])
-        database.commit()
+    change(visit.folder, "UPDATE booking_user SET password = X'00' WHERE username = ?", name)
 
 
 def test_no_secret_of_a_customer_is_logged(visit):

@@ -2,37 +2,22 @@
 
 import json
 import re
-import subprocess
-import sys
 from urllib.parse import urljoin
 
 import pytest
 
-from tests.service import PROJECT, environment, filled_sqlite, run, served
+from tests.service import filled_sqlite, served, with_static_files
 
 pytestmark = pytest.mark.server
 
 PREFIX = "/tickets"
-MAKE_BOSS = """
-import django; django.setup()
-from booking.models import User
-User.objects.create_superuser("boss", password="a secret of her own")
-"""
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
     database_url, *data = filled_sqlite(folder)
-    settings = {
-        "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
-        "STATIC_ROOT": f"{folder}/static",
-        "SCRIPT_NAME": PREFIX,
-    }
-    collect = [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity", "0"]
-    subprocess.run(collect, env=environment(database_url, **settings), cwd=PROJECT, check=True)
-    assert run(database_url, "-c", MAKE_BOSS, **settings).returncode == 0
-    with served(database_url, *data, folder, WORKERS="1", **settings) as service:
+    with served(database_url, *data, folder, WORKERS="1", SCRIPT_NAME=PREFIX, **with_static_files()) as service:
         yield service
 
 

@@ -87,17 +87,6 @@ def assert_end_with_main_process(service, workers):
     socket.create_server(("127.0.0.1", service.port), reuse_port=True).close()
 
 
-@linux
-def test_workers_also_a_respawned_one_end_with_the_main_process_and_not_before(service):
-    first, second = spawned(service)
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: started(service) == WORKERS + 1)
-    third = spawned(service)[-1]
-    assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
-    assert [is_gone(pid) for pid in (first, second, third)] == [True, False, False]
-    assert_end_with_main_process(service, [second, third])
-
-
 def test_a_crash_loop_of_a_worker_ends_the_service_and_is_explained(service):
     first, second = spawned(service)
     os.kill(first, signal.SIGKILL)
@@ -150,14 +139,16 @@ def test_a_worker_whose_parent_has_already_ended_ends():
 
 
 @linux
-def test_a_stopped_worker_is_killed_and_replaced(service):
+def test_a_stopped_worker_is_replaced_and_all_workers_end_with_the_main_process_and_not_before(service):
     first, second = spawned(service)
     os.kill(first, signal.SIGSTOP)
     wait_until(lambda: started(service) == WORKERS + 1)
-    assert [is_gone(pid) for pid in (first, second, spawned(service)[-1])] == [True, False, False]
+    third = spawned(service)[-1]
+    assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
+    assert [is_gone(pid) for pid in (first, second, third)] == [True, False, False]
     lines = [json.loads(line) for line in service.stderr.read_text().splitlines() if line.startswith("{")]
     assert [line["level"] for line in lines if line["message"] == STOPPED % first] == ["ERROR"]
-    assert {service.ask("GET", "/healthz")[0] for _ in range(20)} == {200}
+    assert_end_with_main_process(service, [second, third])
 
 
 @pytest.fixture

@@ -14,12 +14,16 @@ from tests.service import CUSTOMERS, NOWHERE, PATIENCE_SECONDS, filled_sqlite, s
 pytestmark = pytest.mark.server
 
 METRICS_TOKEN = "token-of-the-monitoring"
+# Enough for no worker to refuse a customer because its threads wait.
+THREADS = str(CUSTOMERS + 2)
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("service")
-    with served(*filled_sqlite(folder), folder, METRICS_TOKEN=METRICS_TOKEN) as service:
+    url, *data = filled_sqlite(folder)
+    with served(url, *data, folder, METRICS_TOKEN=METRICS_TOKEN, THREADS=THREADS) as service:
+        service.url = url
         yield service
 
 
@@ -101,6 +105,10 @@ def test_the_metrics_of_all_workers_are_added_up(service):
 # --- Stopping under load ----------------------------------------------------------------------
 
 
+# The other tests book none of these seats.
+FIRST_SEAT = 1_001
+
+
 class Customers:
     """Customers who book one seat after another at the first of two services, or at the second if it fails."""
 
@@ -111,7 +119,7 @@ class Customers:
         self.home_time = Event()
 
     def book(self, customer):
-        seat = customer // 4 + 1
+        seat = FIRST_SEAT + customer // 4
         while not self.home_time.is_set():
             answer = self._first_answer(customer, seat, f"{customer}-{seat}")
             with self.news:
@@ -134,25 +142,20 @@ class Customers:
         return sum(by is service for by, _ in self.answers)
 
 
-def test_a_stopped_service_finishes_its_requests(tmp_path):
-    database_url, *data = filled_sqlite(tmp_path)
-    # Enough for no worker to refuse a customer because its threads wait.
-    threads = {"THREADS": str(CUSTOMERS + 2)}
-    with (
-        served(database_url, *data, tmp_path, **threads) as stopped,
-        served(database_url, *data, tmp_path, WORKERS="1", **threads) as other,
-    ):
-        customers = Customers(stopped, other)
+def test_a_stopped_service_finishes_its_requests(service, tmp_path):
+    with served(service.url, service.shows, service.tokens, tmp_path, THREADS=THREADS) as stopped:
+        customers = Customers(stopped, service)
         with ThreadPoolExecutor(CUSTOMERS) as pool:
             runs = [pool.submit(customers.book, customer) for customer in range(CUSTOMERS)]
             customers.wait_for(30, stopped)
             stopped.process.terminate()
             assert stopped.process.wait(PATIENCE_SECONDS) == 0
-            customers.wait_for(30, other)
+            customers.wait_for(30, service)
             customers.home_time.set()
         for done in runs:
             done.result()
     # One that began and wasn't answered would have been booked already when it came again.
     assert {(answer.status, answer.replayed) for _, answer in customers.answers} == {(201, None)}
-    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
-        assert database.execute("SELECT count(*) FROM booking_booking").fetchone() == (len(customers.answers),)
+    with closing(sqlite3.connect(service.url.removeprefix("sqlite:///"))) as database:
+        booked = database.execute("SELECT count(*) FROM booking_booking WHERE seat_number >= ?", [FIRST_SEAT])
+        assert booked.fetchone() == (len(customers.answers),)

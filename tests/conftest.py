@@ -117,16 +117,27 @@ def pytest_configure(config):
         config.add_cleanup(folder.cleanup)
 
 
+def only_database(path):
+    """Return the marker of a module whose tests run on one database only."""
+    if path in ONCE_ON_SQLITE:
+        return "once_on_sqlite"
+    return "once_on_postgresql" if path.startswith(ONCE_ON_POSTGRESQL) and path not in ON_BOTH else None
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Does not import modules all of whose tests would be deselected."""
+    marker = only_database(collection_path.relative_to(TESTS).as_posix())
+    return True if marker and f"not {marker}" in config.option.markexpr else None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
         path = item.path.relative_to(TESTS).as_posix()
         uses_database = "db" in item.fixturenames or item.get_closest_marker("django_db")
         fuzz = item.get_closest_marker("fuzz")
-        if path in ONCE_ON_SQLITE:
-            item.add_marker("once_on_sqlite")
-        elif path.startswith(ONCE_ON_POSTGRESQL) and path not in ON_BOTH:
-            item.add_marker("once_on_postgresql")
+        if marker := only_database(path):
+            item.add_marker(marker)
         elif not uses_database or (fuzz and not fuzz.kwargs.get("both")):
             item.add_marker("once")
         if connection.vendor == "postgresql" and path in PRODUCTION_PATH and uses_database:

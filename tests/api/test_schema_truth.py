@@ -32,7 +32,7 @@ CHECKS = [
 ]
 # The same ones on each run.
 BOUNDED = settings(
-    max_examples=15,
+    max_examples=10,
     derandomize=True,
     database=None,
     deadline=None,

@@ -66,7 +66,7 @@ def as_bytes(text):
     return text.encode(errors="surrogatepass")
 
 
-@bounded(150)
+@bounded(75)
 @given(
     line=st.sampled_from(SEGMENTS).flatmap(lambda bad: st.sampled_from([path % bad for path in PATHS[:4]])),
     query=st.sampled_from(QUERY_VALUES),

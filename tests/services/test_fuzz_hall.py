@@ -268,4 +268,4 @@ class Hall(RuleBasedStateMachine):
 @pytest.mark.django_db
 def test_the_hall_equals_the_model_after_any_changes(settings):
     settings.MAX_SEATS_PER_USER = LIMIT
-    run_state_machine_as_test(Hall, settings=bounded(30, stateful_step_count=30))
+    run_state_machine_as_test(Hall, settings=bounded(15, stateful_step_count=30))

@@ -244,4 +244,4 @@ class Cinema(RefundRules):
 @pytest.mark.django_db
 @pytest.mark.usefixtures("bank")
 def test_no_money_is_lost_after_any_changes():
-    run_state_machine_as_test(Cinema, settings=bounded(10, stateful_step_count=20))
+    run_state_machine_as_test(Cinema, settings=bounded(7, stateful_step_count=20))

@@ -86,9 +86,8 @@ from booking.services.money.payments import (
 )
 from booking.services.money.providers import has_payment_page, load_providers
 from booking.services.money.providers.demo import make_demo_event, read_demo_token
-from booking.services.money.receipt_files import receipt_pdf
 from booking.services.money.receipt_lines import METHODS
-from booking.services.money.receipts import ReceiptContent, find_receipts, issue_receipt, read_receipt
+from booking.services.money.receipts import ReceiptContent, find_receipts, issue_receipt, read_receipt, receipt_pdf
 from booking.services.money.refunds import (
     COUNTER,
     WAITS_FOR_PAYOUT,

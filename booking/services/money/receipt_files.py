@@ -10,7 +10,7 @@ from reportlab.lib.pagesizes import A5
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table
 
-from booking.services.door.files import BOLD, REGULAR, register_fonts
+from booking.services.door.ticket_pages import BOLD, REGULAR, register_fonts
 from booking.services.money.receipt_lines import Row
 from booking.services.money.receipts import ReceiptContent
 
@@ -23,8 +23,8 @@ WIDTHS = [A5[0] - 2 * (MARGIN + FRAME_PADDING) - AMOUNT_WIDTH, AMOUNT_WIDTH]
 GREY = HexColor("#bbbbbb")
 
 
-def receipt_pdf(*, content: ReceiptContent) -> bytes:
-    """Return the receipt as a PDF; with many seats it has several pages."""
+def draw_receipt(content: ReceiptContent) -> bytes:
+    """Return the receipt as a PDF, as `receipt_pdf` does."""
     register_fonts()
     lines, file = content.lines, BytesIO()
     text = ParagraphStyle("text", fontName=REGULAR, fontSize=9, leading=12)

@@ -138,3 +138,11 @@ def _content_of(
         "tax_percent": str(tax_percent),
         "currency": settings.CURRENCY,
     }
+
+
+def receipt_pdf(*, content: ReceiptContent) -> bytes:
+    """Return the receipt as a PDF; with many seats it has several pages."""
+    # Not at the top, for the reason that `ticket_pdf` gives.
+    from booking.services.money.receipt_files import draw_receipt
+
+    return draw_receipt(content)

@@ -11,7 +11,7 @@ from django.core.cache import caches
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models import UniqueConstraint
-from django.test import Client, TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
@@ -158,39 +158,27 @@ def pytest_collection_finish():
     gc.set_threshold(5_000, 20, 10)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _same_for_all_tests():
+    """A fast hasher, the cinema in UTC on every machine, and places for more threads than a worker has."""
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with override_settings(PASSWORD_HASHERS=hashers, TIME_ZONE="UTC"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(admission, "MAX_WAIT_SECONDS", 60)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _fast_hasher_and_empty_caches(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def _new_for_each_test(monkeypatch):
+    """Empty caches, because rows of different tests may have the same ids, and no sweep meanwhile."""
     for cache in caches.all():
         cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_plans_of_other_tests():
-    """Clears the caches: rows of different tests may have the same ids."""
     forget_plans()
+    monkeypatch.setattr(counters, "_sweeping", counters.Interval(counters.SWEEP_SECONDS, immediately=False))
 
 
 def forget_plans():
     hall_of_plan.cache_clear()
     prices_of_list.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def _threads_wait_for_places(monkeypatch):
-    """Allows more threads in the tests' process than a worker has."""
-    monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 60)
-
-
-@pytest.fixture(autouse=True)
-def _in_utc(settings):
-    """Sets the cinema's time zone to UTC on every machine; tests may override it."""
-    settings.TIME_ZONE = "UTC"
-
-
-@pytest.fixture(autouse=True)
-def _no_sweep_meanwhile(monkeypatch):
-    monkeypatch.setattr(counters, "_sweeping", counters.Interval(counters.SWEEP_SECONDS, immediately=False))
 
 
 @pytest.fixture

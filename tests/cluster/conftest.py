@@ -27,8 +27,8 @@ def pytest_runtest_setup():
         pytest.skip(" ".join(missing()))
 
 
-@pytest.fixture(autouse=True)
-def _fast_hasher_and_empty_caches():
+@pytest.fixture(autouse=True, scope="session")
+def _same_for_all_tests():
     """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 

@@ -24,8 +24,8 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=long)
 
 
-@pytest.fixture(autouse=True)
-def _fast_hasher_and_empty_caches():
+@pytest.fixture(autouse=True, scope="session")
+def _same_for_all_tests():
     """Replaces the fixture of tests/conftest.py: the service runs in other processes with its own settings."""
 
 

@@ -25,7 +25,7 @@ postgresql = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite ha
 
 
 @pytest.fixture(autouse=True)
-def _waits_briefly(_threads_wait_for_places, monkeypatch):
+def _waits_briefly(monkeypatch):
     monkeypatch.setattr(admission, "MAX_WAIT_SECONDS", 0.01)
 
 

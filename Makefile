@@ -78,10 +78,11 @@ serve: $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test: COVERED = $(if $(CI),--cov --cov-append --cov-report=,)
+# On PostgreSQL in three processes, also on two cores: its tests of servers often wait.
 test: $(VENV)/.installed-dev
 	@rm -f .coverage .coverage.*
 	env -u DATABASE_URL $(PYTEST) -m "not once and not once_on_postgresql" $(COVERED) $(if $(CI),--cov-fail-under=0)
-	$(BIN)/python -m tests.postgres_server $(PYTEST) -m "not once_on_sqlite" $(COVERED) $(if $(CI),--cov-report=term)
+	$(BIN)/python -m tests.postgres_server $(PYTEST) -n 3 -m "not once_on_sqlite" $(COVERED) $(if $(CI),--cov-report=term)
 
 test-fast: $(VENV)/.installed-dev
 	env -u DATABASE_URL $(PYTEST) -m "not server and not fuzz and not once_on_postgresql and not once_on_sqlite"

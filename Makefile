@@ -65,14 +65,14 @@ run: $(VENV)/.installed
 	@echo "  Swagger  http://127.0.0.1:$(PORT)/swagger/"
 	@echo "  Admin    http://127.0.0.1:$(PORT)/admin/"
 	@echo
-	@PUBLIC_URL=$${PUBLIC_URL:-http://127.0.0.1:$(PORT)} $(MANAGE) db_worker --with-parent & exec $(MANAGE) runserver $(PORT)
+	@PUBLIC_URL=$${PUBLIC_URL:-http://127.0.0.1:$(PORT)} $(MANAGE) db_worker --parent $$$$ & exec $(MANAGE) runserver $(PORT)
 
 serve: export DEBUG = false
 serve: $(VENV)/.installed
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) demo --retire
 	@PATH="$(abspath $(BIN)):$$PATH" deploy/build
-	@$(MANAGE) db_worker --with-parent & \
+	@$(MANAGE) db_worker --parent $$$$ & \
 	  PATH="$(abspath $(BIN)):$$PATH" HOST=$(HOST) PORT=$(PORT) WORKERS=$(WORKERS) THREADS=$(THREADS) exec deploy/start
 
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -67,11 +67,12 @@ class Worker:
         self,
         *,
         interval: float = 1.0,
-        ends_with_parent: bool = False,
+        parent: int | None = None,
         clock: Callable[[], datetime] = timezone.now,
     ) -> None:
         self._interval = interval
-        self._parent = os.getppid() if ends_with_parent else None
+        # The id of the process with which the worker ends. It may have ended before the worker could ask for it.
+        self._parent = parent
         self._clock = clock
         self._name = f"{os.uname().nodename}:{os.getpid()}"[-64:]
         self._stop = Event()

@@ -46,9 +46,16 @@ def test_a_worker_ends_after_a_signal(environment, number):
 
 
 def test_a_worker_ends_after_its_parent(environment):
-    command = f"{sys.executable} manage.py db_worker --with-parent & echo $!; exec cat"
+    command = f"{sys.executable} manage.py db_worker --parent $$ & echo $!; exec cat"
     parent = subprocess.Popen(["sh", "-c", command], env=environment, stdin=PIPE, stdout=PIPE, text=True)
     worker = int(parent.stdout.readline())
     wait_until(lambda: handles_sigterm(worker))
     parent.communicate()
+    wait_until(lambda: has_ended(worker))
+
+
+def test_a_worker_ends_whose_parent_has_ended_before(environment):
+    command = f"{sys.executable} manage.py db_worker --parent $$ >/dev/null & echo $!"
+    parent = subprocess.run(["sh", "-c", command], env=environment, stdout=PIPE, text=True)
+    worker = int(parent.stdout)
     wait_until(lambda: has_ended(worker))

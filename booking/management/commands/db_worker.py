@@ -23,14 +23,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--due", action="store_true", help="runs the tasks that are due, and ends")
-        parser.add_argument("--with-parent", action="store_true", help="ends when its parent process has ended")
+        parser.add_argument("--parent", type=int, metavar="PID", help="ends when its parent process, PID, has ended")
 
-    def handle(self, *args: Any, due: bool, with_parent: bool, **options: Any) -> None:
+    def handle(self, *args: Any, due: bool, parent: int | None, **options: Any) -> None:
         if not settings.SENDS_MAIL:
             logger.warning(NO_MAIL)
         if "stripe" not in settings.PAYMENT_PROVIDERS:
             logger.info(NO_STRIPE)
-        worker = Worker(ends_with_parent=with_parent)
+        worker = Worker(parent=parent)
         if due:
             self.stdout.write(f"Attempts: {worker.run_due()}")
             return

@@ -26,6 +26,9 @@ from booking.admin.hall_forms import SeenSeatsField
 from booking.admin.order_forms import MoveSeatForm, TicketTypesForm, TotalForm, ticket_text
 from booking.models import Booking, Order, User, represent_amount
 
+# Of an order that is shown because of its payments.
+NO_SEATS = "This order has no seats: their hold has ended, or they are in another order."
+
 
 class ChosenForm(forms.Form):
     chosen = SeenSeatsField(error_messages={"required": "Tick the seats first.", "invalid": "There is no such seat."})
@@ -36,7 +39,7 @@ def order_url(order: Order) -> str:
 
 
 def attach_bookings(orders: Sequence[Order]) -> None:
-    """Sets `bookings` of the orders, all but holds that have ended, and their `money`."""
+    """Sets `bookings` of the orders, all but holds that have ended, and their `money`; an order may have none left."""
     money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
     for order, bookings in zip(orders, services.read_bookings(orders=orders, now=timezone.now()), strict=True):
         shown = [one for one in bookings if one.status != Booking.Status.CANCELLED or one.expires_at is None]
@@ -109,10 +112,13 @@ class OrderPages(CancelQuestion):
     def print_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Shows the booked seats on a page that prints itself."""
         order = self._order(request, object_id, may=True)
+        if not (bookings := bookings_of(order)):
+            messages.error(request, NO_SEATS)
+            return HttpResponseRedirect(order_url(order))
         return print_page(
             request,
             site_header=str(self.admin_site.site_header),
-            bookings=bookings_of(order),
+            bookings=bookings,
             customer=order.user.get_full_name() or order.user.username if order.user else order.name,
             back=order_url(order),
         )
@@ -130,7 +136,8 @@ class OrderPages(CancelQuestion):
             chosen = form.cleaned_data.get("seen") or self._chosen(request)
             bookings = [one for one in bookings_of(order) if one.pk in {seen.booking_id for seen in chosen}]
         elif not bookings:
-            messages.error(request, services.AlreadyCancelled().detail)
+            why = services.AlreadyCancelled().detail if bookings_of(order) else NO_SEATS
+            messages.error(request, why)
         return self._ask(request, bookings, action=request.path, back=order_url(order)) or HttpResponseRedirect(
             order_url(order)
         )

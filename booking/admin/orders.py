@@ -17,7 +17,7 @@ from booking.admin.hall_forms import seen_text
 from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.mail_preview import MailPreviewPage
 from booking.admin.order_forms import ContactForm, MoveSeatForm, TicketTypesForm, ticket_text
-from booking.admin.order_pages import active_bookings, amounts_of, attach_bookings, bookings_of, buyer
+from booking.admin.order_pages import NO_SEATS, active_bookings, amounts_of, attach_bookings, bookings_of, buyer
 from booking.admin.order_payments import OrderPayments
 from booking.models import Booking, Order, User, represent_amount
 
@@ -89,7 +89,9 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
 
     @admin.display(description="seats")
     def seats(self, order: Order) -> str:
-        return ", ".join(booking.label for booking in active_bookings(order)) or "all cancelled"
+        # Without any, its holds have ended, or their seats are booked under another reference.
+        none = "all cancelled" if bookings_of(order) else "none"
+        return ", ".join(booking.label for booking in active_bookings(order)) or none
 
     @admin.display(description="total")
     def total(self, order: Order) -> str:
@@ -117,6 +119,7 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
         return {
             "amounts": _amounts(order),
             "number": len(active),
+            "no_seats": NO_SEATS,
             "hall": hall_url(active[0]) if may_see_hall else None,
             "may_see_bookings": request.user.has_perm("booking.view_booking"),
             **self._actions(request, order, active),

@@ -14,6 +14,7 @@ from booking.models.accounts import User
 from booking.models.bookings import REFERENCE_LENGTH, Booking, new_reference
 from booking.models.folding import FoldedField, Folding, FoldingQuerySet, in_folded
 from booking.models.movies import Movie
+from booking.models.payments import Payment
 from booking.models.shows import Show
 
 # Characters that people write between the digits of a phone number.
@@ -43,14 +44,25 @@ def of_outer_order(rows: Any) -> Any:
     return rows.order_by().filter(show=OuterRef("show"), reference=OuterRef("reference"))
 
 
+def _has(rows: Any) -> Q:
+    """Return the condition that some of the rows are of the order."""
+    return Q(Exists(of_outer_order(rows)))
+
+
+def _has_payments() -> Q:
+    # With refunds: they are of a payment of the same order.
+    return _has(Payment.objects.all())
+
+
 class OrderQuerySet(FoldingQuerySet["Order"]):
     def with_bookings(self) -> OrderQuerySet:
         """Return orders that have bookings, cancelled ones included."""
         return self.filter(Exists(of_outer_order(Booking.objects.all())))
 
     def shown_to_staff(self, now: datetime) -> OrderQuerySet:
-        """Return orders with bookings other than holds that were cancelled or have expired by `now`."""
-        return self.filter(Exists(of_outer_order(Booking.objects.without_ended_holds(now))))
+        """Return orders with a payment, or with bookings other than holds that were cancelled or expired by `now`."""
+        # Money may arrive after the hold has ended, and goes back then; staff answer for it.
+        return self.filter(_has(Booking.objects.without_ended_holds(now)) | _has_payments())
 
     def for_mail(self) -> OrderQuerySet:
         """Load the objects that mail about the orders needs: the customer, the show, its movie and its screen."""

@@ -21,6 +21,7 @@ from tests.factories import (
     make_user,
 )
 from tests.staff import BOOKINGS, SHOWS, form_errors, page_messages, staff_with
+from tests.tills import make_payment, make_refund
 
 JO = Contact("Jo Bakker", "jo@cinema.example", "06-1234 (5678)")
 
@@ -79,6 +80,42 @@ def test_the_list_has_no_orders_whose_holds_have_ended(box_office, show):
     make_hold(show=show, seat_number=2, status="cancelled")
     active = make_hold(show=show, seat_number=3, expires_at=timezone.now() + timedelta(minutes=5))
     assert listed(box_office) == {order_of(active)}
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda hold: hold.update(status="cancelled", cancelled_at=timezone.now()),
+        lambda hold: hold.update(expires_at=timezone.now()),
+        # As when the customer books it together with a seat of another order.
+        lambda hold: hold.update(reference="MNPQRTUV"),
+    ],
+)
+def test_an_order_without_seats_is_found_and_opens_because_of_its_money(box_office, show, end):
+    order = order_of(make_hold(show=show, expires_at=timezone.now() + timedelta(minutes=5)))
+    make_refund(make_payment(order, provider="demo"), reason="The hold has expired.")
+    end(Booking.objects.filter(reference=order.reference))
+    assert rows(box_office, q=order.reference)[0][3:] == ["none", "0.00", "0.00"]
+    page = box_office.get(page_of(order))
+    assert "This order has no seats: their hold has ended, or they are in another order." in text_of(page)
+    assert "Total 0.00 Paid 12.00 Refunded 12.00 Due 0.00" in text_of(page)
+    assert "The hold has expired." in text_of(page)
+    assert "Print" not in links_of(page)
+    receipt = box_office.post(f"{ORDERS}{order.pk}/receipts/", follow=True)
+    assert "Paid online" in text_of(receipt)
+
+
+def test_the_pages_of_an_order_without_seats_say_so(box_office, show):
+    order = order_of(make_hold(show=show))
+    make_payment(order, provider="demo")
+    Booking.objects.all().delete()
+    message = ["This order has no seats: their hold has ended, or they are in another order."]
+    for name in ("print", "cancel"):
+        response = box_office.get(f"{ORDERS}{order.pk}/{name}/", follow=True)
+        assert (response.redirect_chain, page_messages(response)) == ([(page_of(order), 302)], message)
+    assert box_office.get(f"{ORDERS}{order.pk}/history/").status_code == 200
+    preview = {"reference": order.reference, "mail": "payment_received"}
+    assert order.reference in text_of(box_office.get(f"{ORDERS}mail/", preview))
 
 
 @pytest.mark.parametrize("number", [1, 3])

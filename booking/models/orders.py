@@ -55,9 +55,13 @@ def _has_payments() -> Q:
 
 
 class OrderQuerySet(FoldingQuerySet["Order"]):
-    def with_bookings(self) -> OrderQuerySet:
-        """Return orders that have bookings, cancelled ones included."""
-        return self.filter(Exists(of_outer_order(Booking.objects.all())))
+    def with_content(self) -> OrderQuerySet:
+        """Return orders that have a booking, cancelled ones included, or a payment."""
+        return self.filter(_has(Booking.objects.all()) | _has_payments())
+
+    def without_content(self) -> OrderQuerySet:
+        """Return orders that have neither, which nobody needs."""
+        return self.filter(~_has(Booking.objects.all()), ~_has_payments())
 
     def shown_to_staff(self, now: datetime) -> OrderQuerySet:
         """Return orders with a payment, or with bookings other than holds that were cancelled or expired by `now`."""

@@ -16,6 +16,7 @@ from booking.serializers.bookings import (
     HOLD_EXAMPLE,
     BookedShowSerializer,
     BookingSerializer,
+    represent_booked_show,
     represent_booking,
 )
 from booking.serializers.common import AmountField, ReferenceField, example, represent_time
@@ -99,7 +100,10 @@ class OrderSerializer(serializers.Serializer[Any]):
     reference = ReferenceField()
     show = BookedShowSerializer()
     created_at = serializers.DateTimeField()
-    bookings = BookingSerializer(many=True)
+    bookings = BookingSerializer(
+        many=True,
+        help_text="Empty if the seats that a payment was started for were booked under another reference.",
+    )
     currency = serializers.CharField(help_text="The code of the currency (ISO 4217).")
     total = AmountField(help_text="The sum of the prices of the seats that are not cancelled.")
     paid = AmountField()
@@ -153,16 +157,18 @@ def represent_started_payment(started: services.StartedOrderPayment, next_url: s
 def represent_order(
     bookings: Sequence[Booking], order: Order | None = None, money: services.OrderMoney = services.NO_MONEY
 ) -> dict[str, Any]:
-    """Return the body of an order. Without `order`, it is new, and its time is that of its first seat."""
-    zone, first = timezone.get_current_timezone(), bookings[0]
-    represented = [represent_booking(booking) for booking in bookings]
+    """Return the body of an order, which may have no bookings.
+
+    Without `order`, it is new, and its time is that of its first seat.
+    """
+    zone, of = timezone.get_current_timezone(), order or bookings[0]
     created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)
     amounts = money.amounts(bookings)
     return {
-        "reference": first.reference,
-        "show": represented[0]["show"],
+        "reference": of.reference,
+        "show": represent_booked_show(of.show, zone),
         "created_at": represent_time(created_at, zone),
-        "bookings": represented,
+        "bookings": [represent_booking(booking) for booking in bookings],
         "currency": settings.CURRENCY,
         "total": represent_amount(amounts.total),
         "paid": represent_amount(amounts.paid),

@@ -233,10 +233,12 @@ class MoveView(LimitedView):
 def represent_orders(orders: Sequence[Order]) -> list[dict[str, Any]]:
     bookings = services.read_bookings(orders=orders, now=timezone.now())
     money = services.read_money(keys={(order.show_id, order.reference) for order in orders})
+    with_money = [(order, money.get((order.show_id, order.reference), services.NO_MONEY)) for order in orders]
     return [
-        represent_order(own, order, money.get((order.show_id, order.reference), services.NO_MONEY))
-        for order, own in zip(orders, bookings, strict=True)
-        if own
+        represent_order(own, order, paid)
+        for (order, paid), own in zip(with_money, bookings, strict=True)
+        # Race: its holds were booked under another reference since, which deletes an order without payments.
+        if own or paid.payments
     ]
 
 
@@ -264,7 +266,10 @@ class OwnOrders(viewsets.GenericViewSet[Order]):
         name="list_orders",
         tag="Orders",
         summary="List your orders",
-        description="Newest first. An order is the seats that were booked together, of one show.",
+        description=(
+            "Newest first. An order is the seats that were booked together, of one show. It stays if it has payments "
+            "and its seats were booked under another reference."
+        ),
         invalid=("page_size", "max_value", "Ensure this value is less than or equal to 100."),
         refusals=[services.NotFound],
         paged=True,

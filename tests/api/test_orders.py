@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from booking.models import Booking, Order
+from tests.bank import ask, hold, make_paid_show, report
 from tests.bodies import field_errors
 from tests.conftest import signed_in
 from tests.factories import (
@@ -19,6 +20,7 @@ from tests.factories import (
     make_ticket_type,
     make_user,
 )
+from tests.tills import make_payment
 
 NOT_FOUND = {"code": "not_found", "detail": "Not found."}
 MINUTE = timedelta(minutes=1)
@@ -88,6 +90,32 @@ def test_the_list_of_orders_takes_6_queries(client, user, django_assert_num_quer
 def test_an_order_whose_bookings_were_removed_is_not_listed(client, order):
     Booking.objects.all().delete()
     assert (orders(client), client.get(f"/api/orders/{order}/").status_code) == ([], 404)
+
+
+@pytest.mark.usefixtures("bank")
+def test_an_order_whose_seats_were_booked_under_another_reference_stays_with_its_payment(client, user):
+    show, now = make_paid_show(), timezone.now()
+    first = hold(user, show, 1, now=now)
+    payment = ask(user, first, now=now)
+    hold(user, show, 2, now=now)
+    both = hold(user, show, 1, 2, now=now)
+    report(payment, now=now)
+    assert [order["reference"] for order in orders(client)] == [both, first]
+    body = client.get(f"/api/orders/{first}/").json()
+    assert (body, body["reference"], body["bookings"], body["show"]["id"]) == (orders(client)[1], first, [], show.pk)
+    assert [body[name] for name in ("total", "paid", "refunded", "due")] == ["0.00", "12.00", "12.00", "0.00"]
+    assert [(one["id"], one["refunded"]) for one in body["payments"]] == [(payment, "12.00")]
+    others = [client.post(f"/api/orders/{first}/cancel/"), client.get(f"/api/orders/{first}/tickets/")]
+    assert [answer.json() for answer in others] == [NOT_FOUND] * 2
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_orders_without_seats_take_no_more_queries(client, user, django_assert_num_queries, rows):
+    for _ in range(rows):
+        make_payment(Order.objects.get(reference=make_booking(user=user).reference))
+    Booking.objects.all().delete()
+    with django_assert_num_queries(6):
+        assert len(orders(client)) == rows
 
 
 # --- An order ---------------------------------------------------------------------------------

@@ -3,23 +3,14 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from django.db.models import Exists
-
 from booking.infrastructure.statements import Call, Delete, Insert
-from booking.models import Booking, Order, OrderQuerySet, Payment, User, of_outer_order
+from booking.models import Booking, Order, OrderQuerySet, User
 from booking.services.seats.facts import Facts, SeatRequest, SeatRow
 
 _insert = Insert(Order)
 # The order of holds that are now booked under another reference. It stays if a payment was started for it, because
-# the mail about the refund of that payment needs it.
-_delete_if_empty = Delete(
-    lambda p: Order.objects.filter(
-        ~Exists(of_outer_order(Booking.objects.all())),
-        ~Exists(of_outer_order(Payment.objects.all())),
-        show=p.show_id,
-        reference=p.reference,
-    )
-)
+# the customer, staff and the mail about the refund of that payment need it.
+_delete_if_empty = Delete(lambda p: Order.objects.without_content().filter(show=p.show_id, reference=p.reference))
 
 
 def own_holds(request: SeatRequest, facts: Facts, seats: Sequence[int]) -> dict[int, SeatRow]:
@@ -63,8 +54,11 @@ def remove_empty_orders(facts: Facts, holds: dict[int, SeatRow], reference: str)
 
 
 def orders_of(*, user: User) -> OrderQuerySet:
-    """Return the user's orders, newest first."""
-    return Order.objects.filter(user=user).with_bookings()
+    """Return the user's orders, newest first, with show, movie and screen loaded.
+
+    An order without seats is one of them if it has a payment: they were booked under another reference.
+    """
+    return Order.objects.filter(user=user).with_content().select_related("show__movie", "show__screen")
 
 
 def read_bookings(*, orders: Sequence[Order], now: datetime) -> list[list[Booking]]:

@@ -37,6 +37,7 @@ class TicketTypesForm(forms.Form):
 
     def __init__(self, *args: Any, show: Show, bookings: Sequence[Booking], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._bookings = bookings
         prices = services.read_prices(show=show) if bookings else []
         for booking in bookings:
             sold_as = (booking.ticket_type_id, booking.price)
@@ -62,6 +63,8 @@ class TicketTypesForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         super().clean()
         chosen = {int(name.removeprefix("type_")): value for name, value in self.cleaned_data.items() if value}
+        if not self._bookings:
+            raise ValidationError("No seat of this order is booked or held any more. Nothing was changed.")
         if not chosen and not self.errors:
             raise ValidationError("Choose another ticket type for at least one seat.")
         return {"ticket_types": chosen}

@@ -3,8 +3,10 @@
 Changes of prices are shown first; the second request contains the sum that was shown, and is refused if that changed.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import wraps
 from typing import Any, cast
 
 from django import forms
@@ -24,10 +26,17 @@ from booking.admin.cancelling import CancelForm, CancelQuestion
 from booking.admin.common import customer_text, errors_text
 from booking.admin.hall_forms import SeenSeatsField
 from booking.admin.order_forms import MoveSeatForm, TicketTypesForm, TotalForm, ticket_text
-from booking.models import Booking, Order, User, represent_amount
+from booking.models import POSITIVE_ID, Booking, Order, User, represent_amount
 
 # Of an order that is shown because of its payments.
 NO_SEATS = "This order has no seats: their hold has ended, or they are in another order."
+
+
+class HoldEnded(Exception):
+    """The order has no page, because its seats were only held and it has no payments."""
+
+    def __init__(self, order: Order, undone: str) -> None:
+        super().__init__(f"The hold {order} has ended. {undone}")
 
 
 class ChosenForm(forms.Form):
@@ -89,20 +98,36 @@ class OrderPages(CancelQuestion):
             "print": self.print_view,
         }
         own = [
-            path(f"<str:object_id>/{name}/", self.admin_site.admin_view(view), name=f"booking_order_{name}")
+            path(f"<str:object_id>/{name}/", self.order_view(view), name=f"booking_order_{name}")
             for name, view in views.items()
         ]
         return [*own, *super().get_urls()]
 
+    def order_view(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Return the view for staff; for an order without a page any more it leads to the list, which says why."""
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except HoldEnded as ended:
+                messages.error(request, str(ended))
+                return HttpResponseRedirect(reverse("admin:booking_order_changelist"))
+
+        return self.admin_site.admin_view(answer)
+
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("booking.cancel_booking")
 
-    def _order(self, request: HttpRequest, object_id: str, *, may: bool) -> Order:
-        """Raises PermissionDenied unless the user `may` and sees orders, and Http404."""
+    def _order(self, request: HttpRequest, object_id: str, *, may: bool, undone: str = "Nothing was changed.") -> Order:
+        """Raises PermissionDenied unless the user `may` and sees orders, HoldEnded with `undone`, and Http404."""
         order: Order | None = self.get_object(request, unquote(object_id))
         if not (may and self.has_view_permission(request, order)):
             raise PermissionDenied
         if order is None:
+            # The hold may have ended while its page was open.
+            if re.fullmatch(POSITIVE_ID, object_id) and (ended := Order.objects.filter(pk=object_id).first()):
+                raise HoldEnded(ended, undone)
             raise Http404
         return order
 
@@ -135,6 +160,9 @@ class OrderPages(CancelQuestion):
         if request.method == "POST":
             chosen = form.cleaned_data.get("seen") or self._chosen(request)
             bookings = [one for one in bookings_of(order) if one.pk in {seen.booking_id for seen in chosen}]
+            if chosen and not bookings:
+                # They were held, or were split off from the order.
+                messages.error(request, "The order does not have these seats any more. Nothing was changed.")
         elif not bookings:
             why = services.AlreadyCancelled().detail if bookings_of(order) else NO_SEATS
             messages.error(request, why)

@@ -73,7 +73,7 @@ class OrderPayments(OrderPages):
             "receipt_pdf": ("receipts/<int:position>.pdf", self.receipt_pdf_view),
         }
         own = [
-            path(f"<str:object_id>/{address}", self.admin_site.admin_view(view), name=f"booking_order_{name}")
+            path(f"<str:object_id>/{address}", self.order_view(view), name=f"booking_order_{name}")
             for name, (address, view) in views.items()
         ]
         return [*own, *super().get_urls()]
@@ -109,7 +109,7 @@ class OrderPayments(OrderPages):
         """Stores that the customer paid what is due."""
         if not request.user.has_perm("booking.take_payment"):
             raise PermissionDenied
-        order = self._order(request, object_id, may=True)
+        order = self._order(request, object_id, may=True, undone="Nothing was taken.")
         form = TakePaymentForm(request.POST)
         if not form.is_valid():
             messages.error(request, errors_text(form))

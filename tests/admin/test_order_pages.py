@@ -5,11 +5,12 @@ import re
 import pytest
 from django.utils import timezone
 
-from booking.models import Booking, Order
+from booking.models import Booking, Order, User
 from booking.services import Contact, book_seats, cancel_order
 from tests.admin.orders import ORDERS, page_of, text_of
-from tests.factories import make_booking, make_price_list, make_show, make_ticket_type, make_user
+from tests.factories import make_booking, make_hold, make_price_list, make_show, make_ticket_type, make_user
 from tests.staff import page_messages, staff_with
+from tests.tills import make_payment, till_of
 
 
 @pytest.fixture
@@ -253,6 +254,47 @@ def test_staff_who_may_only_view_orders_change_none(order, name):
 @pytest.mark.parametrize("name", ["split", "cancel", "types", "move"])
 def test_pages_of_a_missing_order_are_not_found(box_office, name):
     assert box_office.post(f"{ORDERS}999/{name}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "undone"),
+    [
+        *((name, "Nothing was changed.") for name in ("split", "cancel", "types", "move", "receipts")),
+        ("pay", "Nothing was taken."),
+    ],
+)
+def test_the_list_says_that_a_hold_has_ended(box_office, show, name, undone):
+    hold = make_hold(show=show, expires_at=timezone.now())
+    order = Order.objects.get()
+    form = {"expected": "0.00", "method": "cash", "seen": ticked(order, 7), "chosen": ticked(order, 7)}
+    response = do(box_office, order, name, **form)
+    assert (led_to(response), page_messages(response)) == (ORDERS, [f"The hold {hold.reference} has ended. {undone}"])
+    assert Booking.objects.get().status == "held"
+
+
+def test_a_question_about_a_hold_that_has_ended_says_so(box_office, show):
+    hold = make_hold(show=show, expires_at=timezone.now())
+    response = box_office.get(f"{ORDERS}{Order.objects.get().pk}/cancel/", follow=True)
+    assert page_messages(response) == [f"The hold {hold.reference} has ended. Nothing was changed."]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "message"),
+    [
+        ("cancel", {"chosen": "{}:1:held"}, "The order does not have these seats any more. Nothing was changed."),
+        ("types", {"type_1": "1"}, "No seat of this order is booked or held any more. Nothing was changed."),
+        ("move", {"booking": "{}:1:held", "seat": "A5"}, "This order has no such seat any more."),
+        ("pay", {"expected": "12.00", "method": "cash"}, "Nothing is due for this order."),
+    ],
+)
+def test_the_page_of_a_declined_order_says_that_its_seats_are_gone(box_office, show, name, form, message):
+    hold = make_hold(show=show, seat_number=1, expires_at=timezone.now())
+    order = Order.objects.get()
+    make_payment(order, provider="demo", status="failed")
+    till_of(User.objects.get(username="seller"))
+    sent = {field: value.format(hold.pk) for field, value in form.items()}
+    response = do(box_office, order, name, **sent)
+    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
 
 
 @pytest.mark.parametrize("name", ["split", "types", "move"])

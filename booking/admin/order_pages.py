@@ -187,8 +187,9 @@ class OrderPages(CancelQuestion):
             return HttpResponseRedirect(order_url(order))
         seats = [seen.seat_number for seen in chosen]
         try:
+            staff = cast(User, request.user)
             new = services.split_order(
-                order_id=order.pk, seat_numbers=seats, now=timezone.now(), split_by=cast(User, request.user)
+                order_id=order.pk, seat_numbers=seats, now=timezone.now(), split_by=staff, seen=chosen
             )
         except services.Refusal as refusal:
             messages.error(request, refusal.detail)

@@ -90,6 +90,17 @@ def test_an_invalid_split_is_explained(box_office, order, seats, message):
     assert Order.objects.count() == 1
 
 
+def test_seats_that_were_exchanged_since_are_not_split_off(box_office, order):
+    boxes = ticked(order, 1)
+    first, second = Booking.objects.filter(seat_number__in=[1, 2]).order_by("seat_number")
+    for pk, seat in ((first.pk, 4), (second.pk, 1), (first.pk, 2)):
+        Booking.objects.filter(pk=pk).update(seat_number=seat)
+    response = do(box_office, order, "split", chosen=boxes)
+    message = f"{order.reference} has moved from A1 to A2. Nothing was changed."
+    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
+    assert Order.objects.count() == 1
+
+
 def test_an_unknown_seat_is_not_split_off(box_office, order):
     assert page_messages(do(box_office, order, "split", chosen="x")) == ["There is no such seat."]
 
@@ -283,6 +294,7 @@ def test_a_question_about_a_hold_that_has_ended_says_so(box_office, show):
     [
         ("cancel", {"chosen": "{}:1:held"}, "The order does not have these seats any more. Nothing was changed."),
         ("types", {"type_1": "1"}, "No seat of this order is booked or held any more. Nothing was changed."),
+        ("split", {"chosen": "{}:1:held"}, "The hold {reference} on A1 has expired. Nothing was changed."),
         ("move", {"booking": "{}:1:held", "seat": "A5"}, "This order has no such seat any more."),
         ("pay", {"expected": "12.00", "method": "cash"}, "Nothing is due for this order."),
     ],
@@ -294,7 +306,8 @@ def test_the_page_of_a_declined_order_says_that_its_seats_are_gone(box_office, s
     till_of(User.objects.get(username="seller"))
     sent = {field: value.format(hold.pk) for field, value in form.items()}
     response = do(box_office, order, name, **sent)
-    assert (led_to(response), page_messages(response)) == (page_of(order), [message])
+    text = message.format(reference=order.reference)
+    assert (led_to(response), page_messages(response)) == (page_of(order), [text])
 
 
 @pytest.mark.parametrize("name", ["split", "types", "move"])

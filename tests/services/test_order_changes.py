@@ -27,6 +27,7 @@ from booking.services.audit import find_breaches
 from booking.services.seats.order_changes import CustomerHasAccount
 from booking.services.seats.prices import PriceChanged
 from booking.services.seats.rules.orders import NotInOrder, WholeOrder
+from booking.services.seats.seen_seats import SeatsChanged, SeenSeat
 from tests.factories import (
     NOW,
     STARTS_AT,
@@ -159,6 +160,17 @@ def test_a_cancelled_seat_is_not_split_off(order, clerk):
     with pytest.raises(NotInOrder) as refusal:
         split(order, clerk, 3)
     assert refusal.value.detail == f"The order {order.reference} has no active seat A3. Nothing was changed."
+
+
+def test_a_split_of_a_seat_that_is_not_as_it_was_seen_is_refused(order, clerk):
+    booking = Booking.objects.get(seat_number=1)
+    seen = SeenSeat(booking.pk, 1, "booked")
+    Booking.objects.filter(pk=booking.pk).update(seat_number=4)
+    Booking.objects.filter(seat_number=2).update(seat_number=1)
+    with pytest.raises(SeatsChanged) as refusal:
+        split_order(order_id=order.pk, seat_numbers=[1], now=NOW, split_by=clerk, seen=[seen])
+    assert refusal.value.detail == f"{order.reference} has moved from A1 to A4. Nothing was changed."
+    assert seats_of(order) == [1, 3, 4]
 
 
 def test_an_order_is_not_split_after_the_start(order, clerk):

@@ -18,6 +18,7 @@ from booking.services.refusals import Refusal, first_or_not_found
 from booking.services.seats.facts import Action, Facts, SeatRequest, lock_and_read
 from booking.services.seats.prices import PricedSeat, price_seats
 from booking.services.seats.rules import choose_seats
+from booking.services.seats.seen_seats import SeenSeat, check_unchanged
 from booking.services.transactions import lock_show, retried, write_transaction
 
 
@@ -88,10 +89,13 @@ def change_contact(
 
 
 @retried
-def split_order(*, order_id: int, seat_numbers: Sequence[int], now: datetime, split_by: User) -> Order:
+def split_order(
+    *, order_id: int, seat_numbers: Sequence[int], now: datetime, split_by: User, seen: Sequence[SeenSeat] = ()
+) -> Order:
     """Moves some active seats of an order to a new order of the same customer, and returns that order.
 
-    `now` is UTC. Raises NotFound, NotInOrder, WholeOrder, OrderPaid, ShowStarted, ShowCancelled or Busy.
+    With `seen`, the seats' bookings must still be as they were seen. `now` is UTC. Raises NotFound, SeatsChanged,
+    NotInOrder, WholeOrder, OrderPaid, ShowStarted, ShowCancelled or Busy.
     """
     order = _find(order_id)
     request = SeatRequest(
@@ -100,6 +104,7 @@ def split_order(*, order_id: int, seat_numbers: Sequence[int], now: datetime, sp
     with write_transaction():
         # Race: another member of staff splits or cancels the order, or moves its seats.
         facts = lock_and_read(request, wait=True)
+        check_unchanged(facts.show, seen, now)
         seats = choose_seats(facts, request)
         order = _find(order_id)
         if Payment.objects.of_order(order.show_id, order.reference).exists():

@@ -133,6 +133,49 @@ def test_without_a_provider_s_page_the_mail_refers_to_the_cinema(ann, show, sett
     assert "/pay/" not in message.body
 
 
+def new_time(show, booking):
+    later = show.starts_at + timedelta(hours=1)
+    change_show(show_id=show.pk, changed_by=make_user(), starts_at=later, now=LATER)
+
+
+def first_payment(show, booking):
+    make_payment(booking, "9.50")
+    with transaction.atomic():
+        enqueue_payment_mail(show=show, reference=booking.reference, amount=Decimal("9.5"), now=LATER)
+
+
+def other_seat(show, booking):
+    move_booking(user=booking.user, booking_id=booking.pk, seat_number=8, now=LATER)
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "due"),
+    [
+        (new_time, "New time: ", "19.00"),
+        (first_payment, "Payment received for ", "9.50"),
+        (other_seat, "Your new tickets for ", "19.00"),
+    ],
+)
+def test_each_mail_about_booked_seats_asks_for_what_is_due(ann, show, change, subject, due):
+    [booking, _] = booked(ann, show)
+    change(show, booking)
+    message = sent(LATER)[-1]
+    assert message.subject == f"{subject}{show.movie.title}"
+    asked = f"\n\n{due} EUR is still to pay. You can pay online or at the cinema until the show starts.\nPay online: "
+    assert f"{asked}{pay_link_in(message.body)}\n\nYour tickets are attached." in message.body
+    [(page, _)] = message.alternatives
+    assert (f"<strong>{due} EUR</strong> is still to pay." in page, ">Pay online</a>" in page) == (True, True)
+
+
+@pytest.mark.parametrize("change", [new_time, other_seat])
+def test_mail_about_seats_that_are_paid_asks_for_nothing(ann, show, change):
+    [booking, _] = booked(ann, show)
+    make_payment(booking, 19)
+    change(show, booking)
+    message = sent(LATER)[-1]
+    assert not re.search("still to pay|Pay online", f"{message.body}{message.alternatives}")
+
+
 def test_a_sale_that_is_paid_at_once_causes_one_mail(ann, show):
     clerk = make_user(is_staff=True)
     open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)

@@ -130,7 +130,7 @@ class Contents:
 
 
 class WithTickets(Contents):
-    """A mail with the tickets and the calendar entry."""
+    """A mail about booked seats, with the tickets, the calendar entry and what is still to pay."""
 
     @property
     def is_needed(self) -> bool:
@@ -139,9 +139,10 @@ class WithTickets(Contents):
     def attachments(self, now: datetime) -> list[Attachment]:
         return [*self.tickets(), *self.calendar(now)]
 
+    def variables(self) -> dict[str, Any]:
+        return {**super().variables(), **self._to_pay()}
 
-class OrderConfirmed(WithTickets):
-    def own_variables(self) -> dict[str, Any]:
+    def _to_pay(self) -> dict[str, Any]:
         # Without seats that are only held, which the mail does not list; the page of the link does.
         due = self.money.due_for_tickets(self.bookings)
         if not due:
@@ -149,6 +150,10 @@ class OrderConfirmed(WithTickets):
         token = PREVIEW if self.is_preview else sign_order_to_pay(self.order)
         pay_url = link("order_pay", token) if has_payment_page() else ""
         return {"due": represent_amount(due), "is_paid": False, "pay_url": pay_url}
+
+
+class OrderConfirmed(WithTickets):
+    """Sent when seats are booked."""
 
 
 class PaymentReceived(WithTickets):

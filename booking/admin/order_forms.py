@@ -38,13 +38,14 @@ class TicketTypesForm(forms.Form):
     def __init__(self, *args: Any, show: Show, bookings: Sequence[Booking], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._bookings = bookings
-        prices = services.read_prices(show=show) if bookings else []
+        seats = [booking.seat_number for booking in bookings]
+        prices = services.read_prices_of_seats(show=show, seat_numbers=seats)
         for booking in bookings:
             sold_as = (booking.ticket_type_id, booking.price)
             others = [
                 (price.type_id, f"{price.type_name}, {represent_amount(price.amount)}")
-                for price in prices
-                if price.category == booking.category_code and (price.type_id, price.amount) != sold_as
+                for price in prices[booking.seat_number]
+                if (price.type_id, price.amount) != sold_as
             ]
             if others:
                 self.fields[self.name_of(booking)] = forms.TypedChoiceField(

@@ -193,6 +193,7 @@ from booking.services.seats.prices import (
     UnknownTicketType,
     attach_lowest_prices,
     read_prices,
+    read_prices_of_seats,
     read_show,
     read_ticket_types,
 )

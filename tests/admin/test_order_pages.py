@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from booking.models import Booking, Order, User
-from booking.services import Contact, book_seats, cancel_order
+from booking.services import Contact, book_seats, cancel_order, switch_plan
 from tests.admin.orders import ORDERS, page_of, text_of
-from tests.factories import make_booking, make_hold, make_price_list, make_show, make_ticket_type, make_user
+from tests.factories import make_booking, make_hold, make_price_list, make_show, make_ticket_type, make_user, redraw
 from tests.staff import page_messages, staff_with
 from tests.tills import make_payment, till_of
 
@@ -186,6 +186,26 @@ def test_prices_that_changed_since_the_question_are_not_taken(box_office, order,
 def test_invalid_ticket_types_are_refused(box_office, order, form, message):
     response = change_types(box_office, order, **form)
     assert (led_to(response), page_messages(response)) == (page_of(order), [message])
+
+
+def test_the_page_offers_what_a_seat_costs_in_the_show_s_plan_now(box_office, types):
+    adult, child = types
+    show = make_show(layout="SSP", price_list=make_price_list({("S", adult): 12, ("P", adult): 15, ("P", child): 9}))
+    book_seats(user=make_user(), show_id=show.pk, seat_numbers=[1, 3], now=timezone.now())
+    redraw(show.screen, "PSS")
+    switch_plan(show_id=show.pk, now=timezone.now())
+    order = Order.objects.get()
+    page = box_office.get(page_of(order)).content.decode()
+    offers = {
+        name: re.findall('<option value="([0-9]+)"[^>]*>([^<]*)<', choice)
+        for name, choice in re.findall('<select name="(type_[0-9]+)"(.*?)</select>', page, re.DOTALL)
+    }
+    assert offers == {
+        "type_1": [(f"{adult.pk}", "Adult, 15.00"), (f"{child.pk}", "Child, 9.00")],
+        "type_3": [(f"{adult.pk}", "Adult, 12.00")],
+    }
+    confirm(box_office, change_types(box_office, order, type_1=child.pk, type_3=adult.pk))
+    assert seats_of(order, "price") == [("A1", 9), ("A3", 12)]
 
 
 def test_a_free_seat_has_no_other_ticket_types(box_office):

@@ -229,6 +229,16 @@ def read_prices(*, show: Show) -> list[ShowPrice]:
     return _prices(show, _active_types([show]))
 
 
+def read_prices_of_seats(*, show: Show, seat_numbers: Collection[int]) -> dict[int, list[ShowPrice]]:
+    """Return the prices at which each of these seats is sold now, by seat number; none for a seat that is missing.
+
+    As for a sale, a seat has the category of the show's plan, which may be another one than when it was booked.
+    """
+    prices, hall = read_prices(show=show) if seat_numbers else [], show.hall
+    categories = {number: hall.seat(number).category for number in seat_numbers if hall.has_seat(number)}
+    return {number: [one for one in prices if one.category == categories.get(number)] for number in seat_numbers}
+
+
 def read_ticket_types(*, show: Show) -> list[tuple[int, str]]:
     """Return id and name of the active ticket types with a price in the show, by position; none for a free show."""
     types = _active_types([show])

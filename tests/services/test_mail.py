@@ -314,6 +314,20 @@ def test_a_customer_who_paid_at_the_counter_is_asked_to_collect_the_money(ann, s
     assert "We have given you 9.50 EUR back at the cinema." in message.body
 
 
+def test_a_refund_that_was_paid_out_because_the_provider_failed_was_given_at_the_cinema(ann, show):
+    [booking, _] = booked(ann, show)
+    make_payment(booking, 19)
+    cancel_booking(booking_id=booking.pk, now=NOW)
+    Refund.objects.update(status="failed")
+    clerk = make_user(is_staff=True)
+    open_till(clerk=clerk, opening_float=Decimal(100), now=NOW)
+    pay_out_refund(refund_id=Refund.objects.get().pk, by=clerk, now=NOW)
+    text = "We have given you 9.50 EUR back at the cinema."
+    assert text in sent()[-1].body
+    order = Order.objects.select_related("show__movie", "show__screen", "user").get()
+    assert text in preview_letter(mail=Mail.REFUNDED, order=order, now=NOW).text
+
+
 def test_an_order_that_lost_its_address_gets_no_mail(ann, show):
     booked(ann, show)
     ann.is_active = False

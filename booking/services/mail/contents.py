@@ -208,7 +208,7 @@ class PaymentRefunded(Contents):
         if not self.money.refunds:
             return {"amount": represent_amount(self.money.amounts(self.bookings).total), "reason": ""}
         refund = self.money.refunds[-1]
-        amount, at_counter = represent_amount(refund.amount), refund.provider == COUNTER
+        amount, at_counter = represent_amount(refund.amount), refund.provider == COUNTER or refund.till_id is not None
         return {"amount": amount, "reason": refund.reason, "at_counter": at_counter}
 
 

@@ -237,6 +237,11 @@ class Cinema(RefundRules):
 
     def teardown(self):
         super().teardown()
+        if self.now < self.show.ends_at and not self.is_cancelled:
+            # The rules alone cancel a paid show too seldom.
+            self.cancel_show(really=0)
+            super().teardown()
+            assert not any(map(self.balance, self.references(staff=True)))
         # The audit names the events about other amounts.
         assert [breach for breach in find_breaches() if "changed nothing" not in breach] == []
 

@@ -147,6 +147,18 @@ def test_a_worker_that_lost_its_task_changes_nothing(worker, clock):
     assert row().status == "READY"
 
 
+def test_a_worker_that_lost_its_task_does_not_end_the_attempt_of_another_one(worker, clock):
+    add("succeed")
+    slow = Worker(clock=clock)
+    task = slow._claim()
+    clock.now += timedelta(seconds=LEASE_SECONDS + 1)
+    worker.run_due()
+    clock.now += MINUTE
+    assert Worker(clock=clock)._claim().pk == task.pk
+    slow._store(task, {"status": "READY"})
+    assert row().status == "RUNNING"
+
+
 def test_an_attempt_that_takes_too_long_is_interrupted(worker, monkeypatch):
     monkeypatch.setattr(workers, "TASK_SECONDS", 0.05)
     add("hang")
@@ -241,6 +253,15 @@ def test_a_failed_task_gets_another_day(worker, clock):
     worker.run_due()
     assert (retry_task(row().pk, NOW + DAY), retry_task(row().pk, NOW + DAY)) == (True, False)
     assert (row().status, row().worker_ids, row().run_after) == ("READY", [], NOW + DAY)
+
+
+def test_a_failed_task_that_fails_again_within_the_day_is_retried(worker, clock):
+    add("fail")
+    clock.now += DAY
+    worker.run_due()
+    assert (row().status, retry_task(row().pk, clock.now)) == ("FAILED", True)
+    worker.run_due()
+    assert (row().status, row().run_after) == ("READY", clock.now + MINUTE)
 
 
 def test_an_address_is_cleared_at_the_end_of_its_task(worker):

@@ -548,6 +548,14 @@ def test_a_failure_that_two_workers_get_is_counted_once(refund):
     assert Refund.objects.get().provider_errors == 1
 
 
+def test_a_failure_that_a_worker_gets_late_brings_no_earlier_key_back(refund):
+    late = Refund.objects.get()
+    for _ in range(2):
+        _count_failure(Refund.objects.get())
+    _count_failure(late)
+    assert Refund.objects.get().provider_errors == 2
+
+
 def test_a_refund_that_stripe_refuses_is_retried_by_hand(refund, side, intent):
     side.fail_next(REFUNDS, "400")
     assert carry_out(refund) == ("failed", "Stripe: The charge is disputed.")

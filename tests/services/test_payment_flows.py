@@ -29,6 +29,7 @@ from booking.services import (
     delete_account,
     hold_seats,
     move_booking,
+    move_bookings,
     open_till,
     read_amounts,
     record_payment,
@@ -36,7 +37,7 @@ from booking.services import (
     switch_plan,
 )
 from booking.services.money.payments import CHECK, close_old_payments
-from booking.services.money.providers.base import Event, EventKind
+from booking.services.money.providers.base import Event, EventKind, ProviderRefused
 from booking.services.money.refunds import CARRY_OUT
 from booking.services.programme.shows import ShowHasBookings
 from booking.services.seats.holds import release_expired_holds
@@ -82,6 +83,10 @@ def mails():
 
 def sent():
     return sorted(Bank.sent.values())
+
+
+def refuse(*_):
+    raise ProviderRefused
 
 
 def only_booking():
@@ -223,6 +228,34 @@ def test_the_price_of_the_holds_that_are_left_is_enough(user, show):
     assert sorted(Booking.objects.sold().values_list("seat_number", flat=True)) == [2, 3]
 
 
+def test_a_seat_that_was_released_and_is_held_again_is_booked_once(user, show):
+    payment = ask(user, hold(user, show, 1, 2))
+    hold(user, show, 2, now=NOW + timedelta(minutes=5))
+    then = NOW + timedelta(minutes=11)
+    assert release_expired_holds(expired_by=then) == 1
+    # Seat 2 was held all the time, so seat 1 comes back to its order.
+    hold(user, show, 1, 2, now=then)
+    report(payment, now=then)
+    assert (balance(), refunds()) == ((Decimal(24), Decimal(24)), [])
+
+
+def test_a_payment_covers_the_booked_seats_of_the_order_too(user, show):
+    reference = hold(user, show, 1, 2)
+    late = ask(user, reference)
+    hold(user, show, 2, now=NOW + timedelta(minutes=5))
+    # The hold of seat 1 has expired.
+    then = NOW + timedelta(minutes=11)
+    pay(user, reference, then)
+    dearer = {key: 3 * amount for key, amount in read_amounts(price_list=show.price_list).items()}
+    assert assign_version(
+        show_id=show.pk, price_list=add_version(price_list_id=show.price_list_id, amounts=dearer), now=then
+    )
+    move_booking(user=user, booking_id=Booking.objects.sold().get().pk, seat_number=11, now=then)
+    report(late, now=then)
+    # 36.00 were paid. Seat 11 costs 45.00, so nothing is left for seat 1.
+    assert list(Booking.objects.sold().values_list("seat_number", flat=True)) == [11]
+
+
 def test_expired_holds_do_not_bypass_the_seat_limit(user, show, settings):
     settings.MAX_SEATS_PER_USER = 3
     first = ask(user, hold(user, show, 1, 2))
@@ -239,6 +272,12 @@ def test_seats_that_are_still_held_are_booked_although_staff_sold_the_customer_m
     book_seats(user=user, show_id=show.pk, seat_numbers=[3], sold_by=clerk, now=NOW)
     report(payment, now=NOW)
     assert (Booking.objects.sold().count(), refunds()) == (3, [])
+
+
+def test_a_paid_hold_is_booked_when_its_payment_arrives(user, show):
+    payment = ask(user, hold(user, show, 1))
+    report(payment, now=NOW + timedelta(minutes=5))
+    assert Booking.objects.get().created_at == NOW + timedelta(minutes=5)
 
 
 def test_paid_holds_are_counted_as_sold(user, show):
@@ -345,6 +384,13 @@ def test_a_payment_that_nobody_makes_has_failed_after_a_day_of_checks(user, show
     assert Payment.objects.get().status == "failed"
 
 
+def test_a_payment_that_the_bank_refuses_afterwards_has_failed_at_the_next_check(user, show, monkeypatch):
+    payment = ask(user, book(user, show, 1))
+    monkeypatch.setattr(Bank, "create_payment", refuse)
+    check_payment(payment_id=payment, now=NOW + timedelta(minutes=2))
+    assert Payment.objects.get().status == "failed"
+
+
 def test_a_check_of_a_payment_that_is_paid_ends(user, show):
     payment = pay(user, hold(user, show, 1))
     assert check_payment(payment_id=payment, now=NOW) is None
@@ -423,6 +469,24 @@ def test_staff_refund_until_the_start(user, show, clerk):
     seen = [SeenSeat(only_booking(), 1, "booked")]
     cancel_bookings(show_id=show.pk, seen=seen, now=STARTS_AT - MOMENT, cancelled_by=clerk)
     assert refunds() == [(Decimal(12), "pending")]
+
+
+def test_staff_who_cancel_seats_of_two_orders_refund_both(user, show, clerk):
+    for seats in ((1, 2), (11,)):
+        pay(user, book(user, show, *seats))
+    seen = [SeenSeat(one.pk, one.seat_number, "booked") for one in Booking.objects.exclude(seat_number=2)]
+    cancel_bookings(show_id=show.pk, seen=seen, now=LATER, cancelled_by=clerk)
+    assert balance() == (Decimal(12), Decimal(12))
+    assert sorted(refunds()) == [(Decimal(12), "pending"), (Decimal(15), "pending")]
+
+
+def test_staff_who_move_seats_of_two_orders_to_cheaper_ones_refund_both(user, show, clerk):
+    for seat in (11, 12):
+        pay(user, book(user, show, seat))
+    seen = [SeenSeat(one.pk, one.seat_number, "booked") for one in Booking.objects.all()]
+    call = {"show_id": show.pk, "seen": seen, "seat_numbers": [1, 2], "expected_total": Decimal(24)}
+    move_bookings(**call, now=LATER, moved_by=clerk)
+    assert (balance(), refunds()) == ((Decimal(24), Decimal(24)), [(Decimal(3), "pending")] * 2)
 
 
 # --- A cancelled show -------------------------------------------------------------------------

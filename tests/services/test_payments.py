@@ -538,6 +538,15 @@ def test_a_closed_till_has_the_cash_that_was_taken(user, show, clerk):
         close_till(till_id=till.pk, clerk=clerk, counted_cash=Decimal(60), note="", now=LATER)
 
 
+def test_tills_that_are_open_at_the_same_time_have_the_payments_of_their_clerks(user, show, clerk):
+    other = make_user(is_staff=True)
+    open_till(clerk=other, opening_float=Decimal(0), now=NOW)
+    tills = [
+        take(one, show, book(user, show, seat), price).till for one, seat, price in ((clerk, 1, 12), (other, 11, 15))
+    ]
+    assert [read_till(till=till)[0].paid for till in tills] == [Decimal(12), Decimal(15)]
+
+
 def test_a_clerk_has_one_open_till_and_closes_no_other(clerk):
     with pytest.raises(TillAlreadyOpen):
         open_till(clerk=clerk, opening_float=Decimal(0), now=NOW)

@@ -94,6 +94,17 @@ def test_a_refund_of_a_provider_that_is_switched_off_fails(refund, settings):
     assert refund.problem == "The provider demo is switched off; check there what it has done."
 
 
+def test_a_pending_refund_without_a_task_gets_one_although_another_refund_has_one(refund):
+    DBTaskResult.objects.filter(task_path=CARRY_OUT).delete()
+    user = make_user()
+    reference = book(user, refund.show, 1)
+    pay(user, reference)
+    cancel_order(user=user, reference=reference, now=NOW)
+    assert try_again(refund) == "pending"
+    tasks = DBTaskResult.objects.filter(task_path=CARRY_OUT, args_kwargs__kwargs__refund_id=refund.pk)
+    assert tasks.count() == 1
+
+
 # --- Refunds whose task was given up ----------------------------------------------------------
 
 

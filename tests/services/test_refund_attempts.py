@@ -290,6 +290,14 @@ def test_a_refund_that_was_paid_out_and_sent_too_is_reported(refund, clerk):
     assert (status(refund), event.problem) == ("done", "The refund was paid out at the counter, too.")
 
 
+def test_a_refund_that_10_clerks_try_again_at_the_same_time_is_tried_once(refund):
+    fail(refund)
+    at_once([partial(try_again, refund)] * 10)
+    refund.refresh_from_db()
+    # The first attempt has a task, too.
+    assert (refund.retries, DBTaskResult.objects.filter(task_path=CARRY_OUT).count()) == (1, 2)
+
+
 def test_a_refund_is_paid_out_or_tried_again_but_not_both(refund, clerk):
     fail(refund)
     calls = [partial(outcome, pay_out_refund, refund_id=refund.pk, by=clerk, now=NOW)]

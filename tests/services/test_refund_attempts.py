@@ -252,6 +252,11 @@ def pay_out(refund, clerk):
     return pay_out_refund(refund_id=refund.pk, by=clerk, now=NOW)
 
 
+def test_a_failed_refund_is_not_sent_by_its_task(refund):
+    fail(refund)
+    assert (carry_out(refund), Bank.sent) == ("failed", {})
+
+
 def test_a_failed_refund_is_paid_out_in_cash(refund, clerk):
     fail(refund)
     paid = pay_out(refund, clerk)

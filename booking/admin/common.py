@@ -19,6 +19,7 @@ from django.utils.cache import get_conditional_response, set_response_etag
 
 from booking import services
 from booking.admin.model_forms import OwnTransactionMixin
+from booking.admin.shown_values import ShownValuesAdmin
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import POSITIVE_ID, Booking, Show, User
 
@@ -66,8 +67,8 @@ class ExplainedDeletionAdmin(admin.ModelAdmin):
         return ([], {}, set(), reasons) if reasons else super().get_deleted_objects(objs, request)
 
 
-class LockedRowAdmin(ExplainedDeletionAdmin):
-    """Locks and reloads a row before changing or deleting it, and writes only the changed fields.
+class LockedRowAdmin(ShownValuesAdmin, ExplainedDeletionAdmin):
+    """Locks and reloads a row before changing or deleting it, and writes only the fields changed on the page.
 
     Django's admin saves all columns with the values from the start of the request: it would undo concurrent changes and
     insert a row again that was deleted.

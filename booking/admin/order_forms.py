@@ -10,21 +10,14 @@ from booking import services
 from booking.admin.amount_fields import TotalField
 from booking.admin.forms import labelled_seat
 from booking.admin.hall_forms import seen_text
+from booking.admin.shown_values import ShownValuesMixin
 from booking.models import Booking, Order, Show, represent_amount
 
 
-class ContactForm(forms.ModelForm):
-    """Saves only what was changed on the page, because another member of staff may have changed the rest since."""
-
+class ContactForm(ShownValuesMixin, forms.ModelForm):
     class Meta:
         model = Order
         fields = ("name", "email", "phone")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            # The page contains the values that it showed, with which the form compares.
-            field.show_hidden_initial = True
 
 
 def ticket_text(booking: Booking) -> str:

@@ -35,6 +35,7 @@ from booking.admin.hall import HallAdmin, labels
 from booking.admin.history import Event, add_events, events_of_bookings
 from booking.admin.notes import NoteForm, has_valid_note, note_context, note_of
 from booking.admin.plan import PlanPage, start_question
+from booking.admin.shown_values import ShownValuesAdmin
 from booking.admin.time_fields import LOCAL_TIMES
 from booking.models import Booking, Show, User
 
@@ -81,6 +82,7 @@ class ShowAdmin(
     ValidSelectionMixin,
     SearchFieldsMixin,
     RefusalFormMixin,
+    ShownValuesAdmin,
     ExplainedDeletionAdmin,
     HallAdmin,
     PlanPage,

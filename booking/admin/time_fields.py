@@ -86,13 +86,27 @@ class LocalTimeField(forms.SplitDateTimeField):
     """A local time; the cleaned value is in UTC. A time that doesn't exist is an error; one of two is chosen."""
 
     widget: Any = LocalTimeWidget
+    # A page that contains the value it showed has it as a moment in UTC: a repeated local time stays one of the two.
+    hidden_widget = forms.HiddenInput
 
     def __init__(self, **kwargs: Any) -> None:
-        # The stored value is compared, which the form has just read, rather than a copy of it in the form.
+        # Django would turn it on for a field with a default; forms that compare with it do so themselves.
         super().__init__(**kwargs | {"show_hidden_initial": False})
         self.fields = [self.fields[0], TimeOfDayField(required=False)]
         self.fields[0].validators += DAYS
         self._offset = ""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return the moment that a page contains as the value it showed."""
+        if value in self.empty_values:
+            return None
+        try:
+            moment = parse_datetime(value)
+        except ValueError:
+            moment = None
+        if moment is None or timezone.is_naive(moment):
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
+        return moment
 
     def clean(self, value: Any) -> Any:
         date_and_time, self._offset = value[:2], value[2] or ""

@@ -5,12 +5,23 @@ import re
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission
 from django.utils import timezone as django_timezone
 from playwright.sync_api import expect
 
 from booking.middleware import CONTENT_SECURITY_POLICY
-from booking.models import Show
-from tests.factories import make_booking, make_movie, make_price_list, make_screen, make_show, make_ticket_type
+from booking.models import Movie, Show
+from tests.factories import (
+    make_booking,
+    make_movie,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_ticket_type,
+    make_user,
+    redraw,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -305,3 +316,43 @@ def test_swagger_ui_has_boxes_of_the_height_of_their_example_and_closed_models(p
     assert box.bounding_box()["height"] < 150
     expect(page.locator("section.models")).to_be_visible()
     expect(page.locator("section.models.is-open")).to_have_count(0)
+
+
+# --- Forms that contain the values they showed ---
+
+
+@pytest.fixture
+def rows(live_server, alien):
+    user = make_user(username="nora")
+    user.groups.add(Group.objects.get_or_create(name="Clerks")[0])
+    user.user_permissions.add(Permission.objects.all()[3])
+    make_price_list(name="Regular")
+    Movie.objects.update(description="One\nTwo")
+    return {"show": alien, "movie": alien.movie, "screen": redraw(alien.screen, "A SSS\n\nB SS"), "user": user}
+
+
+FORM_ROWS = "[...document.querySelectorAll('.form-row, .form-row *')].filter((one) => one.type !== 'hidden')"
+BOXES = f"{FORM_ROWS}.map((one) => JSON.stringify(one.getBoundingClientRect()))"
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("kind", ["show", "movie", "screen", "user"])
+def test_the_shown_values_take_no_room_and_an_unchanged_form_changes_nothing(page, boss, rows, kind, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"/admin/booking/{kind}/{rows[kind].pk}/change/")
+    if kind == "user":
+        expect(page.locator("#id_groups_to")).to_be_attached()
+    if kind == "screen":
+        expect(page.locator("#plan-hall")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    shown = page.locator("[name^=initial-]")
+    assert shown.count() > 0
+    before = page.evaluate(BOXES)
+    shown.evaluate_all("(inputs) => inputs.forEach((input) => input.remove())")
+    assert page.evaluate(BOXES) == before
+    page.reload()
+    if kind == "user":
+        expect(page.locator("#id_groups_to")).to_be_attached()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".success")).to_contain_text("was changed successfully")
+    assert LogEntry.objects.latest("pk").get_change_message() == "No fields changed."

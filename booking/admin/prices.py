@@ -1,10 +1,12 @@
 """The admin of price lists."""
 
+from copy import copy
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
 from booking import services
 from booking.admin.common import RefusalFormMixin
@@ -66,3 +68,10 @@ class PriceListAdmin(RefusalFormMixin, PriceChangePage):
             name=data["name"], amounts=data["amounts"], price_list_id=obj.pk if change else None
         )
         obj.pk, obj.version = saved.pk, saved.version
+
+    def response_change(self, request: HttpRequest, obj: PriceList) -> HttpResponse:
+        """Leads to the list as it is now: its prices have another id than those that the form was opened for."""
+        # Django leads to the address of the request.
+        answered = copy(request)
+        answered.path = reverse("admin:booking_pricelist_change", args=[obj.pk])
+        return super().response_change(answered, obj)

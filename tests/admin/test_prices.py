@@ -66,6 +66,18 @@ def test_a_changed_list_has_another_id_because_prices_are_cached_by_it(staff, ad
     assert (changed.version, changed.pk == price_list.pk, screen.price_list) == (3, False, changed)
 
 
+@pytest.mark.parametrize("button", ["_save", "_continue"])
+def test_a_changed_list_is_found_where_its_message_and_button_lead(staff, adult, button):
+    price_list = make_price_list({("S", adult): 12}, name="Regular")
+    data = {"name": "Regular", field("S", adult): "13", button: "yes"}
+    page = staff.post(f"{LISTS}{price_list.pk}/change/?_changelist_filters=q%3DR", data, follow=True)
+    path = f"{LISTS}{PriceList.objects.get().pk}/change/"
+    [message] = page_messages(page)
+    assert (f'<a href="{path}">' in message, staff.get(path).status_code) == (True, 200)
+    arrived = page.request["PATH_INFO"], page.request["QUERY_STRING"]
+    assert arrived == ((path, "_changelist_filters=q%3DR") if button == "_continue" else (LISTS, "q=R"))
+
+
 @pytest.mark.parametrize(
     ("text", "currency", "amount"),
     [

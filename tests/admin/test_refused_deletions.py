@@ -3,8 +3,18 @@
 import pytest
 from django.utils import timezone
 
-from booking.models import Movie, Screen, Show, User
-from tests.factories import make_block, make_booking, make_movie, make_screen, make_show, make_user
+from booking.models import Movie, PriceList, Screen, SeatCategory, Show, TicketType, User
+from tests.factories import (
+    make_block,
+    make_booking,
+    make_movie,
+    make_price_list,
+    make_screen,
+    make_show,
+    make_ticket_type,
+    make_user,
+    redraw,
+)
 from tests.staff import act, staff_with
 
 
@@ -75,6 +85,53 @@ def test_the_reason_says_that_a_cancelled_show_can_stay(staff):
     assert reason.endswith(
         "It has 2 bookings, which their customers can still see. It is already cancelled, so it can stay."
     )
+
+
+# --- Ticket types and seat categories ---
+
+INACTIVE = "Clear “Active” on its page instead, so that it is not sold any more."
+
+
+@pytest.fixture
+def priced(db):
+    """A ticket type and a category with prices in two lists."""
+    child, balcony = make_ticket_type(name="Child"), SeatCategory.objects.create(code="B", name="Balcony")
+    for version in (1, 2):
+        make_price_list({("B", child): 8, ("S", child): 9}, version=version)
+    return child, balcony
+
+
+def test_a_ticket_type_of_sold_seats_is_made_inactive_instead(staff, priced):
+    child, _ = priced
+    make_booking(ticket_type=child)
+    response = staff.post(path_of(child), {"post": "yes"})
+    assert reasons(response) == [f"Child: Seats were sold as it, and what was sold stays explainable. {INACTIVE}"]
+    assert "your account doesn't have permission" not in response.content.decode()
+    assert TicketType.objects.filter(pk=child.pk).exists()
+
+
+def test_a_ticket_type_with_prices_is_made_inactive_instead(staff, priced):
+    assert reasons(staff.get(path_of(priced[0]))) == [f"Child: It has prices in 2 price lists. {INACTIVE}"]
+
+
+def test_a_category_with_prices_is_deleted_after_its_price_lists(staff, priced):
+    [reason] = reasons(staff.get(path_of(priced[1])))
+    assert reason == (
+        "Balcony (B): It has prices in 2 price lists. Delete them first; a list at whose prices seats were sold has "
+        "to stay."
+    )
+    PriceList.objects.all().delete()
+    for row in priced:
+        staff.post(path_of(row), {"post": "yes"})
+        assert not type(row).objects.filter(pk=row.pk).exists()
+
+
+def test_a_category_of_a_seat_plan_stays(staff):
+    redraw(make_screen(), "A SP")
+    used = SeatCategory.objects.get(code="P")
+    assert reasons(staff.get(path_of(used))) == [
+        f"{used}: A seat plan uses it, and what was sold on it stays explainable."
+    ]
 
 
 def test_a_show_with_blocked_seats_is_deleted(show):

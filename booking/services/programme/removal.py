@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from booking.models import Booking, Movie, PriceList, Screen, SeatCategory, Show, User
+from django.db.models import QuerySet
+
+from booking.models import Booking, Movie, Price, PriceList, Screen, SeatCategory, Show, TicketType, User
 from booking.services.accounts.deletion import has_history
 from booking.services.programme.price_lists import was_sold_at
 
@@ -24,7 +26,9 @@ def why_not_deleted(*, obj: object, now: datetime, together: Iterable[Any] = ())
         is_kept = was_sold_at(price_list=obj, deleted=[other.pk for other in together])
         return "Seats were sold at its prices, and what was sold stays explainable." if is_kept else ""
     if isinstance(obj, SeatCategory):
-        return "A seat plan uses it, and what was sold on it stays explainable." if obj.is_used() else ""
+        return _of_category(obj)
+    if isinstance(obj, TicketType):
+        return _of_ticket_type(obj)
     return _of_user(obj) if isinstance(obj, User) else ""
 
 
@@ -52,6 +56,28 @@ def _of_screen(screen: Screen) -> str:
         f"It has {_number(shows, 'show')}. Delete them or move them to another screen first. A screen on which shows "
         "were booked has to stay; it can be renamed."
     )
+
+
+def _of_category(category: SeatCategory) -> str:
+    if category.is_used():
+        return "A seat plan uses it, and what was sold on it stays explainable."
+    if not (lists := _lists_with(Price.objects.filter(category=category))):
+        return ""
+    return f"It has prices in {lists}. Delete them first; a list at whose prices seats were sold has to stay."
+
+
+def _of_ticket_type(ticket_type: TicketType) -> str:
+    instead = "Clear “Active” on its page instead, so that it is not sold any more."
+    if Booking.objects.filter(ticket_type=ticket_type).exists():
+        return f"Seats were sold as it, and what was sold stays explainable. {instead}"
+    if lists := _lists_with(Price.objects.filter(ticket_type=ticket_type)):
+        return f"It has prices in {lists}. {instead}"
+    return ""
+
+
+def _lists_with(prices: QuerySet[Price]) -> str:
+    count = prices.values("price_list").distinct().order_by().count()
+    return _number(count, "price list") if count else ""
 
 
 def _of_user(user: User) -> str:

@@ -145,6 +145,14 @@ def test_the_total_is_always_visible(page, boss, live_server):
         expect(page.get_by_role("button", name="Sell")).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("label", ["Customer", "or name", "Phone", "E-mail"])
+def test_a_phone_shows_what_is_typed_about_the_customer(page, seller, priced, label):
+    page.set_viewport_size({"width": 360, "height": 800})
+    open_hall(page, priced)
+    choose(page, "A1")
+    assert page.get_by_label(label, exact=True).bounding_box()["width"] > 180
+
+
 def test_a_sale_over_the_seat_limit_is_reported_before_and_after(page, seller, priced, esha, settings):
     settings.MAX_SEATS_PER_USER = 2
     open_hall(page, priced)

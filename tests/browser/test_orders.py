@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from booking.models import Booking, Order
+from booking.models import Booking, Movie, Order
 from booking.services import Contact, book_seats
+from booking.services.mail.links import sign_order, sign_order_to_pay
 from tests.factories import make_price_list, make_show, make_ticket_type
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,3 +94,20 @@ def test_the_question_fits_a_phone(page, seller, order):
     page.get_by_role("button", name="Move", exact=True).click()
     expect(page.get_by_text("The order still costs 36.00")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_long_word_in_a_title_is_broken_on_a_phone(page, boss, order):
+    Movie.objects.update(title="Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft")
+    page.set_viewport_size({"width": 360, "height": 800})
+    [booking, *_] = Booking.objects.sold()
+    show = f"/admin/booking/show/{order.show_id}/"
+    pages = [reverse(name, args=[sign_order(order)]) for name in ("order_keep", "order_cancel")]
+    pages += [reverse("order_pay", args=[sign_order_to_pay(order)])]
+    pages += [f"{ORDERS}{order.pk}/{name}/" for name in ("change", "cancel", "history")]
+    pages += [f"/admin/booking/booking/{booking.pk}/{name}/" for name in ("change", "cancel")]
+    pages += [f"{show}{name}" for name in ("change/", "door/", "history/")]
+    wide = {}
+    for path in pages:
+        page.goto(path)
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+    assert set(wide.values()) == {360}, wide

@@ -256,6 +256,21 @@ def test_the_pages_fit_a_phone(page, clerk, till, show):
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
+@pytest.mark.parametrize("millimetres", [80, 210])
+def test_the_print_of_a_till_has_all_its_columns(page, clerk, till, show, millimetres):
+    take(sell(show, 1), clerk)
+    Payment.objects.update(amount=Decimal("12345.50"))
+    page.add_init_script("window.print = () => {}")
+    page.goto(f"{TILLS}{till.pk}/print/")
+    # A browser prints 96 pixels to the inch, here with margins of 3 mm.
+    paper = round((millimetres - 6) / 25.4 * 96)
+    page.set_viewport_size({"width": paper, "height": 900})
+    page.emulate_media(media="print")
+    box = page.get_by_role("region", name="Payments by kind")
+    assert box.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == paper
+
+
 def test_the_payment_is_visible(page, till, show):
     for width in (1200, 390):
         page.set_viewport_size({"width": width, "height": 700})

@@ -3,12 +3,14 @@
 Modules that register models can't be imported here: the first model that is registered creates the site.
 """
 
+from functools import wraps
 from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.auth import logout
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from booking import services
@@ -17,6 +19,21 @@ from booking.admin.front_page import read_figures
 from booking.admin.login import LimitedLoginForm, show_limit
 from booking.admin.query_guard import View, guarded
 from booking.models import User
+
+
+def _without_copies(view: View) -> View:
+    """Return the view without “Save as new”: no page has the button, but Django adds a row if it is posted."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST" and "_saveasnew" in request.POST:
+            # Django's type for the data of a request is one that can't be changed.
+            data: Any = request.POST.copy()
+            del data["_saveasnew"]
+            request.POST = data
+        return view(request, *args, **kwargs)
+
+    return wrapper
 
 
 class CinemaSite(admin.AdminSite):
@@ -30,7 +47,7 @@ class CinemaSite(admin.AdminSite):
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:  # type: ignore[override]
         """Wraps each page of the admin. The permissions are checked before the guard."""
-        return super().admin_view(guarded(view), cacheable)
+        return super().admin_view(guarded(_without_copies(view)), cacheable)
 
     def index(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -35,6 +35,21 @@ def test_list_and_add_pages_open(staff, model):
         assert staff.get(f"/admin/booking/{model}/{path}").status_code == 200
 
 
+@pytest.mark.parametrize("title", ["Heat", ""])
+def test_a_form_is_not_saved_as_another_row(staff, title):
+    movie = make_movie(title="Alien")
+    response = staff.post(f"{MOVIES}{movie.pk}/change/", {"title": title, "_saveasnew": "1"})
+    assert response.status_code == (302 if title else 200)
+    assert Movie.objects.values_list("pk", "title").get() == (movie.pk, title or "Alien")
+
+
+def test_a_show_is_not_saved_as_another_one(staff, show):
+    form = change_form(show, starts_at=show.starts_at + timedelta(days=1), ends_at=show.ends_at + timedelta(days=1))
+    for wrong in ({"starts_at_0": "x"}, {}):
+        staff.post(f"{SHOWS}{show.pk}/change/", form | wrong | {"_saveasnew": "1"})
+    assert Show.objects.values_list("pk", "starts_at").get() == (show.pk, show.starts_at + timedelta(days=1))
+
+
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize(
     ("path", "queries"),

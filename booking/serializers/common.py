@@ -84,7 +84,7 @@ class PlainTimeField(serializers.DateTimeField):
 class AmountField(serializers.DecimalField):
     """An amount of money: a decimal string or a whole number in requests, a decimal string in responses."""
 
-    default_error_messages = {"invalid": "Enter an amount such as 24.00."}
+    default_error_messages = {"invalid": "Enter an amount such as {example}."}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**TOTAL, **kwargs)
@@ -92,9 +92,9 @@ class AmountField(serializers.DecimalField):
     def to_internal_value(self, data: Any) -> Decimal:
         # A float can't represent most amounts exactly.
         if isinstance(data, bool) or not isinstance(data, int | str):
-            self.fail("invalid")
+            self.fail("invalid", example=represent_amount(Decimal(24)))
         if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,3})?", str(data)):
-            self.fail("invalid")
+            self.fail("invalid", example=represent_amount(Decimal(24)))
         return Decimal(data)
 
     def to_representation(self, value: Decimal) -> str:

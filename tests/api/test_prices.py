@@ -256,6 +256,13 @@ def test_a_move_to_a_category_that_lacks_the_type_is_refused(client, user, price
 # --- The expected total -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("currency", "example"), [("EUR", "24.00"), ("JPY", "24"), ("KWD", "24.000")])
+def test_the_example_of_an_amount_has_the_decimals_of_the_currency(client, settings, priced, currency, example):
+    settings.CURRENCY = currency
+    [error] = book(client, priced, seat_numbers=[1], expected_total="x").json()["errors"]
+    assert error == {"field": "expected_total", "code": "invalid", "detail": f"Enter an amount such as {example}."}
+
+
 @pytest.mark.parametrize("expected", ["24", "24.0", "24.00", "24.000", 24])
 def test_the_expected_total_is_booked(client, priced, expected):
     assert book(client, priced, seat_numbers=[1, 2], expected_total=expected).json()["total"] == "24.00"

@@ -109,6 +109,14 @@ def test_a_receipt_has_refunds_and_the_amount_due(show, clerk):
     assert lines(order).payments[2:] == [("Later: Refund of 31 May 2099, 18:00, paid back, 31 May 2099, 18:01", "")]
 
 
+def test_a_receipt_has_the_refunds_that_were_paid_back_before(show, clerk):
+    order = paid(show, clerk, 1, 2)
+    booking = Booking.objects.get(seat_number=2)
+    cancel_bookings(show_id=show.pk, seen=[SeenSeat(booking.pk, 2, "booked")], now=NOW, cancelled_by=clerk)
+    Refund.objects.update(status="done", settled_at=NOW)
+    assert lines(order).payments[1:] == [("Paid back, 31 May 2099, 18:00", "−12.00")]  # noqa: RUF001
+
+
 def test_a_receipt_does_not_change_after_it_was_issued(show, clerk, settings):
     settings.TAX_PERCENT, settings.RECEIPT_ISSUER = Decimal(19), ["Lumière"]
     order = paid(show, clerk, 1, 2)

@@ -221,7 +221,7 @@ def selling(bench: Bench) -> list[Row]:
     pgbench = many["pgbench"]
     return [
         rate_row(f"bookings over {bench.size.shows:,} shows, 16 clients", limit, "0.20", many["bookings"], pgbench),
-        rate_row("bookings on one show, 16 clients", f"{limit} on one row", "0.45", *one.values()),
+        rate_row("bookings on one show, 16 clients", f"{limit} on one show", "0.45", *one.values()),
         rate_row(
             "refusals of taken seats while a show sells, 64 clients", over_many, "0.25", many["refusals"], pgbench
         ),

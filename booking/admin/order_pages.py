@@ -29,7 +29,7 @@ from booking.admin.order_forms import MoveSeatForm, TicketTypesForm, TotalForm, 
 from booking.models import POSITIVE_ID, Booking, Order, User, represent_amount
 
 # Of an order that is shown because of its payments.
-NO_SEATS = "This order has no seats: their hold has ended, or they are in another order."
+NO_SEATS = "This order has no seats: the hold has ended, or the seats are in another order."
 
 
 class HoldEnded(Exception):

@@ -70,8 +70,8 @@ class PriceListAdmin(RefusalFormMixin, PriceChangePage):
         obj.pk, obj.version = saved.pk, saved.version
 
     def response_change(self, request: HttpRequest, obj: PriceList) -> HttpResponse:
-        """Leads to the list as it is now: its prices have another id than those that the form was opened for."""
-        # Django leads to the address of the request.
+        """Leads to the page of the list under its new id, because saving replaces the row."""
+        # Django leads to the path of the request.
         answered = copy(request)
         answered.path = reverse("admin:booking_pricelist_change", args=[obj.pk])
         return super().response_change(answered, obj)

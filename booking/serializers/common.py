@@ -91,9 +91,8 @@ class AmountField(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         # A float can't represent most amounts exactly.
-        if isinstance(data, bool) or not isinstance(data, int | str):
-            self.fail("invalid", example=represent_amount(Decimal(24)))
-        if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,3})?", str(data)):
+        is_exact = isinstance(data, int | str) and not isinstance(data, bool)
+        if not (is_exact and re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,3})?", str(data))):
             self.fail("invalid", example=represent_amount(Decimal(24)))
         return Decimal(data)
 

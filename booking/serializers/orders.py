@@ -161,12 +161,12 @@ def represent_order(
 
     Without `order`, it is new, and its time is that of its first seat.
     """
-    zone, of = timezone.get_current_timezone(), order or bookings[0]
+    zone, row = timezone.get_current_timezone(), order or bookings[0]
     created_at = order.created_at if order else min(booking.held_since or booking.created_at for booking in bookings)
     amounts = money.amounts(bookings)
     return {
-        "reference": of.reference,
-        "show": represent_booked_show(of.show, zone),
+        "reference": row.reference,
+        "show": represent_booked_show(row.show, zone),
         "created_at": represent_time(created_at, zone),
         "bookings": [represent_booking(booking) for booking in bookings],
         "currency": settings.CURRENCY,

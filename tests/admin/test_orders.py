@@ -97,7 +97,7 @@ def test_an_order_without_seats_is_found_and_opens_because_of_its_money(box_offi
     end(Booking.objects.filter(reference=order.reference))
     assert rows(box_office, q=order.reference)[0][3:] == ["none", "0.00", "0.00"]
     page = box_office.get(page_of(order))
-    assert "This order has no seats: their hold has ended, or they are in another order." in text_of(page)
+    assert "This order has no seats: the hold has ended, or the seats are in another order." in text_of(page)
     assert "Total 0.00 Paid 12.00 Refunded 12.00 Due 0.00" in text_of(page)
     assert "The hold has expired." in text_of(page)
     assert "Print" not in links_of(page)
@@ -109,7 +109,7 @@ def test_the_pages_of_an_order_without_seats_say_so(box_office, show):
     order = order_of(make_hold(show=show))
     make_payment(order, provider="demo")
     Booking.objects.all().delete()
-    message = ["This order has no seats: their hold has ended, or they are in another order."]
+    message = ["This order has no seats: the hold has ended, or the seats are in another order."]
     for name in ("print", "cancel"):
         response = box_office.get(f"{ORDERS}{order.pk}/{name}/", follow=True)
         assert (response.redirect_chain, page_messages(response)) == ([(page_of(order), 302)], message)

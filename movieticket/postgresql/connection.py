@@ -18,6 +18,7 @@ from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.errors import Diagnostic
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.string import TextLoader
+from psycopg.waiting import Wait
 
 from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
@@ -235,7 +236,8 @@ class Connection(psycopg.Connection[Any]):
         pgconn = self.pgconn
         if len(commands) == 1:
             send(*commands[0])
-            return (yield from generators.execute(pgconn))
+            yield from generators.send(pgconn)
+            return (yield from self._results())
         pgconn.enter_pipeline_mode()
         try:
             for command in commands:
@@ -244,15 +246,39 @@ class Connection(psycopg.Connection[Any]):
             yield from generators.send(pgconn)
             results = []
             for _ in commands:
-                results += yield from generators.fetch_many(pgconn)
+                results += yield from self._results()
             # The response to the sync.
-            yield from generators.fetch_many(pgconn)
+            yield from self._results()
             pgconn.exit_pipeline_mode()
         except BaseException:
             # The state of the pipeline is unknown, so the connection can't be used again.
             pgconn.finish()
             raise
         return results
+
+    def _results(self) -> Any:
+        """Return the results of a statement, or the response to a sync; a generator like `_exchange`.
+
+        psycopg's fetch_many releases the GIL before each result, even if it has arrived, so other threads wake up.
+        """
+        pgconn, results = self.pgconn, list[Any]()
+        while True:
+            while pgconn.is_busy():
+                while not (yield Wait.R):
+                    continue
+                try:
+                    pgconn.consume_input()
+                except psycopg.OperationalError:
+                    if results:
+                        # The server reported why it closed the connection.
+                        return results
+                    raise
+            result = pgconn.get_result()
+            if result is None:
+                return results
+            results.append(result)
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                return results
 
     @cached_property
     def _transformer(self) -> Any:

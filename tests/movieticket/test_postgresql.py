@@ -15,6 +15,7 @@ from django.db.models.query import ModelIterable, ValuesListIterable, get_relate
 from psycopg import generators
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.waiting import Wait
 
 from booking.infrastructure.statements import Parameter, Text, send
 from booking.models import Booking, Screen, Show
@@ -226,6 +227,19 @@ def test_a_connection_that_the_server_ended_is_found_without_a_query(django_asse
     assert not connection.is_usable()
 
 
+@postgresql
+@pytest.mark.parametrize(("statements", "error"), [(1, psycopg.errors.AdminShutdown), (2, psycopg.OperationalError)])
+def test_statements_on_a_connection_that_the_server_ended_raise_an_error(statements, error):
+    calls = [("SELECT 1", ())] * statements
+    with database() as other, connection.cursor() as cursor:
+        other.ensure_connection()
+        assert other.connection.run(calls) == [[(1,)]] * statements
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [other.connection.info.backend_pid])
+        with pytest.raises(error):
+            other.connection.run(calls)
+        assert other.connection.closed
+
+
 # --- Sessions ---------------------------------------------------------------------------------
 
 # Possible settings of a server.
@@ -296,6 +310,21 @@ def driver(db):
         yield driver
 
 
+def received(pgconn):
+    """Return the results of a statement, or the response to a sync."""
+    results = []
+    while True:
+        while pgconn.is_busy():
+            yield Wait.R
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:
+            return results
+        results.append(result)
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+
+
 def run(driver, *commands):
     """Return the results of commands of libpq in one pipeline."""
     pgconn = driver.pgconn
@@ -308,8 +337,8 @@ def run(driver, *commands):
         yield from generators.send(pgconn)
         results = []
         for _ in commands:
-            results += yield from generators.fetch_many(pgconn)
-        yield from generators.fetch_many(pgconn)
+            results += yield from received(pgconn)
+        yield from received(pgconn)
         pgconn.exit_pipeline_mode()
         return results
 
@@ -318,7 +347,7 @@ def run(driver, *commands):
 
 @postgresql
 def test_libpq_sends_several_statements_in_one_round_trip(driver):
-    with relied_on("psycopg's pipeline mode (PGconn, generators.send or fetch_many)", CONNECTION):
+    with relied_on("psycopg's pipeline mode (PGconn or generators.send)", CONNECTION):
         results = run(
             driver,
             ("send_prepare", b"name", b"SELECT $1::int"),
@@ -344,11 +373,11 @@ def test_after_an_error_the_server_ignores_the_rest_of_a_pipeline(driver):
 
 
 @postgresql
-def test_a_single_command_is_executed_by_a_generator(driver):
-    with relied_on("psycopg's generators.execute or Connection.wait and lock", CONNECTION):
+def test_a_single_command_needs_no_pipeline(driver):
+    with relied_on("psycopg's PGconn or Connection.wait and lock", CONNECTION):
         driver.pgconn.send_query_params(b"SELECT 1", [])
         with driver.lock:
-            [result] = driver.wait(generators.execute(driver.pgconn), 0.1, 5)
+            [result] = driver.wait(received(driver.pgconn), 0.1, 5)
         assert result.get_value(0, 0) == b"1"
 
 
@@ -359,7 +388,7 @@ def test_a_transformer_writes_and_reads_values(driver):
         values = transformer.dump_sequence([5, None, "a", True], [PyFormat.TEXT] * 4)
         assert [value and bytes(value) for value in values] == [b"5", None, b"a", b"t"]
         driver.pgconn.send_query_params(b"SELECT $1::int, $2::text, $3::text, $4::bool", values)
-        [result] = driver.wait(generators.execute(driver.pgconn))
+        [result] = driver.wait(received(driver.pgconn))
         transformer.set_pgresult(result)
         assert transformer.load_rows(0, result.ntuples, tuple) == [(5, None, "a", True)]
 

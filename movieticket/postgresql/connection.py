@@ -48,6 +48,9 @@ TRANSACTION_SETTINGS = ("lock_timeout", "idle_in_transaction_session_timeout")
 # The server's function in which a commit waits for its replica; it warns if it stops waiting early.
 WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
 
+# No NULL follows these: the response to a sync, and COPY, for which libpq returns results without end.
+LAST_RESULTS = (ExecStatus.PIPELINE_SYNC, ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+
 POOL_FOUND = (
     "DATABASE_URL goes through a connection pool, so statements are not prepared. Set DATABASE_POOLED=true if the pool "
     "is in transaction mode, DATABASE_POOLED=false if it is in session mode or supports prepared statements."
@@ -259,7 +262,7 @@ class Connection(psycopg.Connection[Any]):
     def _results(self) -> Any:
         """Return the results of a statement, or the response to a sync; a generator like `_exchange`.
 
-        psycopg's fetch_many releases the GIL before each result, even if it has arrived, so other threads wake up.
+        Like psycopg's fetch_many, but reads results that have arrived without releasing the GIL, and ignores NOTIFY.
         """
         pgconn, results = self.pgconn, list[Any]()
         while True:
@@ -269,15 +272,15 @@ class Connection(psycopg.Connection[Any]):
                 try:
                     pgconn.consume_input()
                 except psycopg.OperationalError:
-                    if results:
-                        # The server reported why it closed the connection.
+                    # Only an error explains the end of the connection. Other results precede the commit.
+                    if any(result.status == ExecStatus.FATAL_ERROR for result in results):
                         return results
                     raise
             result = pgconn.get_result()
             if result is None:
                 return results
             results.append(result)
-            if result.status == ExecStatus.PIPELINE_SYNC:
+            if result.status in LAST_RESULTS:
                 return results
 
     @cached_property

@@ -4,8 +4,12 @@ A test of the second kind fails with a sentence that names the module to look at
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from hashlib import sha256
+from select import select
+from socket import AF_UNIX, create_server, socket
+from threading import Event
 
 import psycopg
 import pytest
@@ -240,6 +244,52 @@ def test_statements_on_a_connection_that_the_server_ended_raise_an_error(stateme
         assert other.connection.closed
 
 
+@contextmanager
+def cut_connection():
+    """Yield a connection through a proxy, and an event after which the proxy withholds the last six bytes and ends."""
+    parameters = connection.connection.info.get_parameters()
+    cut = Event()
+
+    def forward(listener):
+        client, _ = listener.accept()
+        with client, socket(AF_UNIX) as server:
+            server.connect(f"{parameters['host']}/.s.PGSQL.{parameters.get('port', 5432)}")
+            while ready := select([client, server], [], [])[0]:
+                if not (data := ready[0].recv(1 << 16)):
+                    break
+                ends = cut.is_set() and ready[0] is server
+                (server if ready[0] is client else client).sendall(data[:-6] if ends else data)
+                if ends:
+                    break
+
+    with create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(forward, listener)
+        own = {"host": "127.0.0.1", "port": listener.getsockname()[1], "sslmode": "disable", "gssencmode": "disable"}
+        driver = Connection.connect(**parameters | own)
+        driver.configure(pooled=False)
+        yield driver, cut
+        driver.close()
+
+
+@postgresql
+@pytest.mark.skipif(not connection.settings_dict["HOST"].startswith("/"), reason="needs the server's Unix socket")
+def test_a_statement_whose_commit_was_not_confirmed_has_failed():
+    """The server reports the end of a statement before it commits; ReadyForQuery, of six bytes, comes afterwards."""
+    calls = [("SELECT set_config('movieticket.a', 'b', false)", ())]
+    with cut_connection() as (driver, cut):
+        assert driver.run(calls) == [[("b",)]]
+        cut.set()
+        with pytest.raises(psycopg.OperationalError):
+            driver.run(calls)
+
+
+@postgresql
+def test_copy_does_not_read_results_without_end():
+    with database() as other:
+        other.ensure_connection()
+        assert other.connection.run([("COPY (SELECT 1) TO STDOUT", ())]) == [[]]
+
+
 # --- Sessions ---------------------------------------------------------------------------------
 
 # Possible settings of a server.
@@ -374,7 +424,9 @@ def test_after_an_error_the_server_ignores_the_rest_of_a_pipeline(driver):
 
 @postgresql
 def test_a_single_command_needs_no_pipeline(driver):
-    with relied_on("psycopg's PGconn or Connection.wait and lock", CONNECTION):
+    with relied_on(
+        "psycopg's PGconn.is_busy, consume_input or get_result, waiting.Wait, or Connection.wait and lock", CONNECTION
+    ):
         driver.pgconn.send_query_params(b"SELECT 1", [])
         with driver.lock:
             [result] = driver.wait(received(driver.pgconn), 0.1, 5)

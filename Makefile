@@ -23,11 +23,13 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
 THREADS ?= 4
-# A Python that was built without optimizations, as pyenv does by default, is slow; the system's then replaces it.
+# pyenv builds Python without optimizations by default. The system's Python of the same version is faster, so if there
+# is one, it is used instead.
 OPTIMIZED = import sysconfig; exit("--enable-optimizations" not in str(sysconfig.get_config_var("CONFIG_ARGS")))
-USABLE = import ensurepip, sys; exit(sys.version_info < (3, 10))
-PYTHON ?= $(shell if ! python3 -c '$(OPTIMIZED)' 2>/dev/null && /usr/bin/python3 -c '$(USABLE)' 2>/dev/null; \
-  then echo /usr/bin/python3; else echo python3; fi)
+VERSION = import sys; print(sys.version_info[:2])
+USABLE = import ensurepip, sys; exit(str(sys.version_info[:2]) != sys.argv[1])
+PYTHON ?= $(shell if ! python3 -c '$(OPTIMIZED)' 2>/dev/null && \
+  /usr/bin/python3 -c '$(USABLE)' "$$(python3 -c '$(VERSION)')" 2>/dev/null; then echo /usr/bin/python3; else echo python3; fi)
 EXAMPLES ?= 2000
 SEED ?= $(shell date +%s)
 VENV := .venv

@@ -41,8 +41,8 @@ PRODUCTION_PATH = {
     "services/test_personal_data.py",
 }
 # `make test` runs a test on SQLite and on PostgreSQL, with these exceptions.
-# Suites about the shape of requests and responses, the texts of mail and demo data give the same results on each
-# database. They run once, on SQLite, which is faster.
+# Suites about the shape of requests and responses and about demo data give the same results on each database. They run
+# once, on SQLite, which is faster.
 ONCE_ON_SQLITE = {
     "admin/test_access.py",
     "api/test_addresses.py",
@@ -59,7 +59,6 @@ ONCE_ON_SQLITE = {
     "commands/test_import_movies.py",
     "movieticket/test_requests.py",
     "movieticket/test_security_headers.py",
-    "services/test_mail.py",
 }
 # These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite, and the API, which
 # production runs on PostgreSQL. What they call runs on both databases in the suites of the services and models.

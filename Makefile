@@ -49,10 +49,11 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run serve test test-fast test-browser test-clients fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean
 
+# An existing environment keeps its Python: venv would mix the files of two.
 ifdef UV
-INSTALL = uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r
+INSTALL = { test -x $(BIN)/python || uv venv --quiet --allow-existing --python $(PYTHON) $(VENV); } && uv pip install --quiet --python $(BIN)/python -r
 else
-INSTALL = $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r
+INSTALL = { test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r
 endif
 
 $(VENV)/.installed: requirements.txt

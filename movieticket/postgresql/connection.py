@@ -18,7 +18,6 @@ from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.errors import Diagnostic
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.string import TextLoader
-from psycopg.waiting import Wait
 
 from movieticket.admission import availability, places
 from movieticket.deadline import seconds_left
@@ -47,9 +46,6 @@ TRANSACTION_SETTINGS = ("lock_timeout", "idle_in_transaction_session_timeout")
 
 # The server's function in which a commit waits for its replica; it warns if it stops waiting early.
 WAIT_FOR_REPLICA = "SyncRepWaitForLSN"
-
-# No NULL follows these: the response to a sync, and COPY, for which libpq returns results without end.
-LAST_RESULTS = (ExecStatus.PIPELINE_SYNC, ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 
 POOL_FOUND = (
     "DATABASE_URL goes through a connection pool, so statements are not prepared. Set DATABASE_POOLED=true if the pool "
@@ -239,8 +235,7 @@ class Connection(psycopg.Connection[Any]):
         pgconn = self.pgconn
         if len(commands) == 1:
             send(*commands[0])
-            yield from generators.send(pgconn)
-            return (yield from self._results())
+            return (yield from generators.execute(pgconn))
         pgconn.enter_pipeline_mode()
         try:
             for command in commands:
@@ -249,39 +244,15 @@ class Connection(psycopg.Connection[Any]):
             yield from generators.send(pgconn)
             results = []
             for _ in commands:
-                results += yield from self._results()
+                results += yield from generators.fetch_many(pgconn)
             # The response to the sync.
-            yield from self._results()
+            yield from generators.fetch_many(pgconn)
             pgconn.exit_pipeline_mode()
         except BaseException:
             # The state of the pipeline is unknown, so the connection can't be used again.
             pgconn.finish()
             raise
         return results
-
-    def _results(self) -> Any:
-        """Return the results of a statement, or the response to a sync; a generator like `_exchange`.
-
-        Like psycopg's fetch_many, but reads results that have arrived without releasing the GIL, and ignores NOTIFY.
-        """
-        pgconn, results = self.pgconn, list[Any]()
-        while True:
-            while pgconn.is_busy():
-                while not (yield Wait.R):
-                    continue
-                try:
-                    pgconn.consume_input()
-                except psycopg.OperationalError:
-                    # Only an error explains the end of the connection. Other results precede the commit.
-                    if any(result.status == ExecStatus.FATAL_ERROR for result in results):
-                        return results
-                    raise
-            result = pgconn.get_result()
-            if result is None:
-                return results
-            results.append(result)
-            if result.status in LAST_RESULTS:
-                return results
 
     @cached_property
     def _transformer(self) -> Any:

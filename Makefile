@@ -23,13 +23,14 @@ PORT ?= 8000
 HOST ?= 127.0.0.1
 WORKERS ?= 2
 THREADS ?= 4
-# pyenv builds Python without optimizations by default. The system's Python of the same version is faster, so if there
-# is one, it is used instead.
-OPTIMIZED = import sysconfig; exit("--enable-optimizations" not in str(sysconfig.get_config_var("CONFIG_ARGS")))
-VERSION = import sys; print(sys.version_info[:2])
-USABLE = import ensurepip, sys; exit(str(sys.version_info[:2]) != sys.argv[1])
-PYTHON ?= $(shell if ! python3 -c '$(OPTIMIZED)' 2>/dev/null && \
-  /usr/bin/python3 -c '$(USABLE)' "$$(python3 -c '$(VERSION)')" 2>/dev/null; then echo /usr/bin/python3; else echo python3; fi)
+# pyenv builds Python without optimizations by default. The system's Python is faster and is used instead if it has the
+# same version.
+IS_OPTIMIZED = import sysconfig; exit("--enable-optimizations" not in str(sysconfig.get_config_var("CONFIG_ARGS")))
+PRINT_VERSION = import sys; print(sys.version_info[:2])
+HAS_VERSION = import ensurepip, sys; exit(str(sys.version_info[:2]) != sys.argv[1])
+PYTHON ?= $(shell if ! python3 -c '$(IS_OPTIMIZED)' 2>/dev/null && \
+  /usr/bin/python3 -c '$(HAS_VERSION)' "$$(python3 -c '$(PRINT_VERSION)')" 2>/dev/null; \
+  then echo /usr/bin/python3; else echo python3; fi)
 EXAMPLES ?= 2000
 SEED ?= $(shell date +%s)
 VENV := .venv
@@ -49,7 +50,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run serve test test-fast test-browser test-clients fuzz test-image cluster cluster-test fault-test bench compare bench-reports \
   profile lint audit-dependencies format lock screenshot clean
 
-# An existing environment keeps its Python: venv would mix the files of two.
+# An existing environment keeps its Python, because venv would mix the files of two.
 ifdef UV
 INSTALL = { test -x $(BIN)/python || uv venv --quiet --allow-existing --python $(PYTHON) $(VENV); } && uv pip install --quiet --python $(BIN)/python -r
 else

@@ -117,6 +117,20 @@ def test_a_python_without_optimizations_is_replaced_by_the_system_s_of_the_same_
     assert chosen.stdout.strip() == ("/usr/bin/python3" if is_replaced else "python3"), chosen.stderr
 
 
+@pytest.mark.parametrize(("exists", "status"), [(True, 0), (False, 2)])
+def test_an_existing_environment_keeps_its_python(exists, status, tmp_path):
+    copy(PROJECT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    python = tmp_path / ".venv" / "bin" / "python"
+    if exists:
+        python.parent.mkdir(parents=True)
+        python.symlink_to("/bin/true")
+    # This PYTHON can't create an environment.
+    command = ["make", ".venv/.installed", "PYTHON=/bin/false", "UV="]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+
+
 def end_by_ctrl_c(make):
     os.killpg(make.process.pid, signal.SIGINT)
     wait_until(lambda: not make.commands)

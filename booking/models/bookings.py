@@ -138,6 +138,7 @@ class Booking(BookingPredicates, LoadsQuickly):
     price = models.DecimalField(**MONEY, default=Decimal(0), db_default=Decimal(0), editable=False)
     status = models.CharField(max_length=9, choices=Status, default=Status.BOOKED)
     reference = models.CharField(max_length=REFERENCE_LENGTH, default=new_reference, editable=False)
+    # Booking a hold sets it again; renewing a hold doesn't.
     created_at = models.DateTimeField(editable=False)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a hold expires or has expired; null once it is booked.

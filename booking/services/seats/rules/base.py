@@ -13,6 +13,7 @@ class Rule(ABC):
 
     # The refusals that `check` may raise, for the OpenAPI document.
     refusals: ClassVar[Sequence[type[Refusal]]]
+    # Without SETTLE, a held seat that was paid for is booked whatever the rule says; with it, a refusal refunds it.
     actions: ClassVar[Collection[Action]] = SEAT_REQUESTS
 
     def locks_customer(self, request: SeatRequest) -> bool:

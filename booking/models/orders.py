@@ -13,6 +13,7 @@ from django.db.models.lookups import Contains
 from booking.models.accounts import User
 from booking.models.bookings import REFERENCE_LENGTH, Booking, new_reference
 from booking.models.folding import FoldedField, Folding, FoldingQuerySet, in_folded
+from booking.models.loading import LoadsQuickly
 from booking.models.movies import Movie
 from booking.models.payments import Payment
 from booking.models.shows import Show
@@ -98,7 +99,7 @@ class OrderQuerySet(FoldingQuerySet["Order"]):
         return found
 
 
-class Order(Folding):
+class Order(Folding, LoadsQuickly):
     """The customer of the bookings with this reference in this show.
 
     Bookings refer to their order by show and reference, so that the tables can be sharded by show.

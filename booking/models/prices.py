@@ -10,6 +10,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import OuterRef, Q
 
+from booking.models.loading import LoadsQuickly
 from booking.models.plans import ImmutableError, SeatCategory
 
 # Enough for currencies with three decimals; CURRENCY decides how many an amount may have.
@@ -18,7 +19,7 @@ MONEY: dict[str, Any] = {"max_digits": 12, "decimal_places": 3}
 TOTAL = MONEY | {"max_digits": 18}
 
 
-class TicketType(models.Model):
+class TicketType(LoadsQuickly):
     """The kind of person that a ticket is for, such as Adult or Child."""
 
     name = models.CharField(max_length=50, unique=True)

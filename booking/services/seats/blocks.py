@@ -33,7 +33,7 @@ def block_seats(*, show_id: int, seat_numbers: Sequence[int], reason: str, now: 
 
 def _block(reason: str, request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
     blocked = {"show": facts.show, "status": Booking.Status.BLOCKED, "reason": reason, "created_at": request.now}
-    bookings = [Booking(seat_number=seat, seat_label=facts.hall.label(seat), **blocked) for seat in seats]
+    bookings = [Booking.build(seat_number=seat, seat_label=facts.hall.label(seat), **blocked) for seat in seats]
     return Change(bookings, release_expired(facts, seats, request.now))
 
 

@@ -167,8 +167,8 @@ def _book(
     holds, priced = own_holds(request, facts, seats), price_seats(facts, request, seats)
     reference = shared_reference(request, holds)
     bookings = [
-        Booking(
-            pk=holds[seat].pk if seat in holds else None,
+        Booking.build(
+            id=holds[seat].pk if seat in holds else None,
             user=request.user,
             show=show,
             seat_number=seat,

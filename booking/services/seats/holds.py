@@ -80,8 +80,8 @@ def _hold(request: SeatRequest, facts: Facts, seats: list[int]) -> Change:
         wanted = max(
             hold.expires_at if hold and hold.expires_at else now, now + timedelta(minutes=settings.HOLD_MINUTES)
         )
-        booking = Booking(
-            pk=hold.pk if hold else None,
+        booking = Booking.build(
+            id=hold.pk if hold else None,
             user=request.user,
             show=show,
             seat_number=seat,

@@ -33,7 +33,7 @@ def write_order(request: SeatRequest, facts: Facts, holds: dict[int, SeatRow]) -
     if shared_reference(request, holds) != request.reference:
         return []
     contact = request.contact
-    order = Order(
+    order = Order.build(
         reference=request.reference,
         show=facts.show,
         user=request.user,

@@ -11,6 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS
+
 from booking.models import PriceTable, Seat, Show, TicketType, prices_of_list, represent_amount
 from booking.services.programme.old_rows import complete_plans
 from booking.services.refusals import Kind, Refusal, first_or_not_found
@@ -54,8 +56,10 @@ class PricedSeat:
 
     @property
     def ticket_type(self) -> TicketType | None:
-        """The ticket type with its id and name only; other fields have their defaults."""
-        return TicketType(pk=self.type_id, name=self.type_name) if self.type_id else None
+        """The ticket type with only its id and name loaded."""
+        if self.type_id is None:
+            return None
+        return TicketType.from_db(DEFAULT_DB_ALIAS, ["id", "name"], [self.type_id, self.type_name])  # type: ignore[no-any-return]
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -10,11 +10,11 @@ tests/infrastructure/test_statements.py tests them.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
-from django.db import NotSupportedError, connection
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection
 from django.db.models import AutoField, Expression, Field, JSONField, Model, QuerySet, UUIDField, sql
 from django.db.models.constants import OnConflict
 from django.db.models.query import ModelIterable, get_related_populators
@@ -303,9 +303,9 @@ class Insert(Statement):
 
     def of(self, instance: Model) -> Call:
         """Return the call that inserts this instance."""
-        values = [_plain(getattr(instance, name)) for name in self._attributes]
-        for position, field in self._converted:
-            values[position] = field.get_db_prep_save(values[position], connection)
+        values = [getattr(instance, name) for name in self._attributes]
+        for position, convert in self._converters:
+            values[position] = convert(values[position])
         return Call(self, values)
 
     @cached_property
@@ -313,8 +313,15 @@ class Insert(Statement):
         return [field.attname for field in self._fields]
 
     @cached_property
-    def _converted(self) -> "list[tuple[int, Field[Any, Any]]]":
-        return [(n, field) for n, field in enumerate(self._fields) if isinstance(field, JSONField | UUIDField)]
+    def _converters(self) -> list[tuple[int, Callable[[Any], Any]]]:
+        """The positions of the values that are converted for the database, and the functions that convert them."""
+        converters: list[tuple[int, Callable[[Any], Any]]] = []
+        for position, field in enumerate(self._fields):
+            if isinstance(field, JSONField | UUIDField):
+                converters.append((position, partial(field.get_db_prep_save, connection=connection)))
+            elif field.choices:
+                converters.append((position, _plain))
+        return converters
 
 
 def _plain(value: Any) -> Any:
@@ -325,4 +332,4 @@ def _plain(value: Any) -> Any:
 def mark_saved(instance: Model, pk: Any) -> None:
     """Sets the id and the state of an instance that was inserted."""
     instance.pk = pk
-    instance._state.adding, instance._state.db = False, connection.alias
+    instance._state.adding, instance._state.db = False, DEFAULT_DB_ALIAS

@@ -1,14 +1,13 @@
 """Middleware: security headers, bounds on requests, and Django's middleware without its cost for the API."""
 
 from collections.abc import Callable
-from typing import Any
 
 from corsheaders import middleware as cors
 from django.conf import settings
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
 from django.contrib.sessions import middleware as sessions
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
 
 from booking.exception_handler import busy, refused
@@ -88,8 +87,10 @@ class MessageMiddleware(ForPages, messages.MessageMiddleware):
 class CorsMiddleware(cors.CorsMiddleware):
     """CORS headers, if CORS_ALLOWED_ORIGINS is set."""
 
-    def __call__(self, request: HttpRequest) -> Any:
-        return super().__call__(request) if settings.CORS_ALLOWED_ORIGINS else self.get_response(request)
+    def __init__(self, get_response: Answer) -> None:
+        if not settings.CORS_ALLOWED_ORIGINS:
+            raise MiddlewareNotUsed
+        super().__init__(get_response)
 
 
 class RequestBounds:

@@ -96,7 +96,7 @@ def wrk(port: int, clients: int, seconds: int, mode: str, lines: Sequence[str]) 
         path.unlink()
 
 
-# What the service locks and writes for a booking, without its reads.
+# The locks and writes of a booking, without its reads.
 TRANSACTION = """
 \\set show random({shows})
 \\set user random({users})

@@ -127,7 +127,7 @@ class Watchdog:
 
 
 class _Seen(NamedTuple):
-    """What the checks have found out about another worker."""
+    """The findings of the checks of another worker."""
 
     # The time of its last heartbeat (ns), and the number of checks since.
     heartbeat: int = 0

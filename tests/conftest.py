@@ -61,7 +61,7 @@ ONCE_ON_SQLITE = {
     "movieticket/test_security_headers.py",
 }
 # These run once, on PostgreSQL: the pages of the admin, which admin/test_access.py opens on SQLite, and the API, which
-# production runs on PostgreSQL. What they call runs on both databases in the suites of the services and models.
+# production runs on PostgreSQL. The services and models below them run on both databases in their own suites.
 ONCE_ON_POSTGRESQL = ("admin/", "api/")
 # These of the API run on both: they depend on how the database sorts, compares and locks.
 ON_BOTH = {

@@ -93,7 +93,7 @@ def drop_guards(using: str, **_: Any) -> None:
 
 
 def create_missing_triggers(using: str, **_: Any) -> None:
-    """Recreates the triggers on SQLite, where a migration that alters a table replaces it by one without triggers.
+    """Recreates the triggers on SQLite, where a migration that alters a table replaces it with one without triggers.
 
     On PostgreSQL the triggers remain.
     """

@@ -44,7 +44,7 @@ class Mail(Enum):
 def confirmation_mail_calls(*, show_id: int, reference: str, address: str, now: datetime) -> list[Call]:
     """Return the statement that enqueues the confirmation of an order whose customer has this address or none.
 
-    It belongs into the last round trip of a sale. `now` is UTC.
+    It belongs in the last round trip of a sale. `now` is UTC.
     """
     if not (address and settings.SENDS_MAIL):
         return []

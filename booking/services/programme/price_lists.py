@@ -1,7 +1,7 @@
 """Making price lists, and giving them to shows.
 
-A price list can't be changed once a show uses it: a change of prices makes its next version. What is sold keeps its
-price.
+A price list can't be changed once a show uses it: a change of prices makes its next version. Sold seats keep
+their price.
 """
 
 from collections.abc import Collection, Mapping

@@ -109,6 +109,17 @@ def test_a_show_without_a_free_seat_is_sold_out(user):
     assert refusal_of(book, user, show) == (SoldOut, "sold_out", {})
 
 
+def test_a_show_is_sold_out_only_without_any_free_seat(user):
+    for total in range(1, 8):
+        show = make_show(total_seats=total)
+        bookings = [make_booking(show=show, seat_number=seat) for seat in range(1, total + 1)]
+        assert refusal_of(book, user, show)[1] == "sold_out"
+        for free in bookings[1:]:
+            Booking.objects.filter(pk=free.pk).update(status="cancelled", cancelled_at=NOW)
+            assert refusal_of(book, user, show)[1] == "seat_taken"
+            Booking.objects.filter(pk=free.pk).update(status="booked", cancelled_at=None)
+
+
 def test_the_last_free_seat_can_be_booked(user):
     show = make_show(total_seats=2)
     make_booking(show=show, seat_number=1)

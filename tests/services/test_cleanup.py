@@ -223,13 +223,8 @@ def test_two_runs_at_the_same_time_remove_each_row_once(monkeypatch):
 @pytest.mark.skipif(IS_SQLITE, reason="SQLite locks no rows")
 def test_a_locked_row_is_left_for_the_next_run():
     make_records(3)
-    other = connection.copy()
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("BEGIN; SELECT 1 FROM booking_idempotencykey WHERE key = '1' FOR UPDATE")
+    with locked_elsewhere(IdempotencyKey.objects.get(key="1")):
         assert batches("idempotency records") == [2]
-    finally:
-        other.close()
     assert batches("idempotency records") == [1]
 
 
@@ -271,16 +266,10 @@ def test_a_payment_of_a_locked_show_is_left_for_the_next_run(settings):
 def test_a_locked_show_ends_the_run_after_all_other_steps():
     with connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '100ms'")
-    make_hold(expires_at=NOW - DAY)
+    hold = make_hold(expires_at=NOW - DAY)
     make_records(1)
-    other = connection.copy()
-    try:
-        with other.cursor() as cursor:
-            cursor.execute("BEGIN; SELECT 1 FROM booking_show FOR UPDATE")
-        with pytest.raises(Busy):
-            batches("holds")
-    finally:
-        other.close()
+    with locked_elsewhere(hold.show), pytest.raises(Busy):
+        batches("holds")
     assert (IdempotencyKey.objects.count(), Booking.objects.get().status) == (0, "held")
 
 

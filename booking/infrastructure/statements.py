@@ -9,8 +9,7 @@ tests/infrastructure/test_statements.py tests them.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
-from functools import cached_property, partial
+from functools import cached_property
 from threading import RLock
 from typing import Any, ClassVar, NamedTuple
 
@@ -274,7 +273,8 @@ class Delete(Statement):
 class Insert(Statement):
     """Inserts one instance of a model and returns its id, for `mark_saved`. Signals are not sent.
 
-    Of the fields that convert their value for the database, JSONField and UUIDField are supported.
+    Of the fields that convert their value for the database, JSONField and UUIDField are supported. Of enums, those that
+    are texts or numbers are, as Django's choices; psycopg would send the name of another one's member.
 
     `replace_where_equal` lists the fields of a unique constraint; a conflicting row is updated.
     """
@@ -304,8 +304,8 @@ class Insert(Statement):
     def of(self, instance: Model) -> Call:
         """Return the call that inserts this instance."""
         values = [getattr(instance, name) for name in self._attributes]
-        for position, convert in self._converters:
-            values[position] = convert(values[position])
+        for position, field in self._converted:
+            values[position] = field.get_db_prep_save(values[position], connection)
         return Call(self, values)
 
     @cached_property
@@ -313,20 +313,8 @@ class Insert(Statement):
         return [field.attname for field in self._fields]
 
     @cached_property
-    def _converters(self) -> list[tuple[int, Callable[[Any], Any]]]:
-        """The positions of the values that are converted for the database, and the functions that convert them."""
-        converters: list[tuple[int, Callable[[Any], Any]]] = []
-        for position, field in enumerate(self._fields):
-            if isinstance(field, JSONField | UUIDField):
-                converters.append((position, partial(field.get_db_prep_save, connection=connection)))
-            elif field.choices:
-                converters.append((position, _plain))
-        return converters
-
-
-def _plain(value: Any) -> Any:
-    """Return the value of an enum's member; psycopg would send its name."""
-    return value.value if isinstance(value, Enum) else value
+    def _converted(self) -> "list[tuple[int, Field[Any, Any]]]":
+        return [(n, field) for n, field in enumerate(self._fields) if isinstance(field, JSONField | UUIDField)]
 
 
 def mark_saved(instance: Model, pk: Any) -> None:

@@ -1,11 +1,16 @@
 """Faster creation of model instances."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import models
 from django.db.models.base import ModelState
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class LoadsQuickly(models.Model):
@@ -15,7 +20,7 @@ class LoadsQuickly(models.Model):
         abstract = True
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Sequence[str], values: Sequence[Any]) -> Any:  # type: ignore[override]
+    def from_db(cls, db: str | None, field_names: Sequence[str], values: Sequence[Any]) -> Self:  # type: ignore[override]
         """Like Django's method; columns that were not read are loaded on access."""
         instance = cls.__new__(cls)
         instance.__dict__.update(zip(field_names, values, strict=True))
@@ -24,8 +29,11 @@ class LoadsQuickly(models.Model):
         return instance
 
     @classmethod
-    def build(cls, **values: Any) -> Any:
-        """Like the constructor, but takes values by the names of fields only. Raises TypeError for other names."""
+    def build(cls, **values: Any) -> Self:
+        """Like the constructor, but takes values by the names of fields only and does not check related instances.
+
+        Raises TypeError for other names.
+        """
         fields = _fields(cls)
         if unknown := values.keys() - fields.names:
             raise TypeError(f"{cls.__name__} has no fields {sorted(unknown)}.")

@@ -59,7 +59,7 @@ class PricedSeat:
         """The ticket type with only its id and name loaded."""
         if self.type_id is None:
             return None
-        return TicketType.from_db(DEFAULT_DB_ALIAS, ["id", "name"], [self.type_id, self.type_name])  # type: ignore[no-any-return]
+        return TicketType.from_db(DEFAULT_DB_ALIAS, ["id", "name"], [self.type_id, self.type_name])
 
     @property
     def columns(self) -> dict[str, Any]:

@@ -200,4 +200,4 @@ def test_versions_made_of_different_versions_have_different_numbers(cheap, dear)
 
 def test_a_name_that_is_taken_at_the_same_time_is_refused(cheap):
     calls = [partial(outcome, save_price_list, name="Matinee", amounts={})] * 8
-    assert sorted(at_once(calls)) == ["done"] + ["invalid"] * 7
+    assert sorted(all_read_before_one_writes(calls)) == ["done"] + ["invalid"] * 7

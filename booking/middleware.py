@@ -85,7 +85,7 @@ class MessageMiddleware(ForPages, messages.MessageMiddleware):
 
 
 class CorsMiddleware(cors.CorsMiddleware):
-    """CORS headers, if CORS_ALLOWED_ORIGINS is set."""
+    """CORS headers, if CORS_ALLOWED_ORIGINS is set when the middleware is loaded."""
 
     def __init__(self, get_response: Answer) -> None:
         if not settings.CORS_ALLOWED_ORIGINS:

@@ -127,7 +127,7 @@ class Watchdog:
 
 
 class _Seen(NamedTuple):
-    """The findings of the checks of another worker."""
+    """The state of another worker, as the checks found it."""
 
     # The time of its last heartbeat (ns), and the number of checks since.
     heartbeat: int = 0

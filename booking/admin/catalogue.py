@@ -20,6 +20,8 @@ from booking.admin.plan_switch import PlanSwitchPage
 from booking.models import Booking, Movie, Screen, SeatCategory, TicketType, User
 
 NEWEST_BOOKINGS = 20
+# The fields of an account that decide what it may do.
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(Group)
 
@@ -29,10 +31,26 @@ class LockedGroupAdmin(LockedRowAdmin, GroupAdmin):
     """Django's pages of groups, which also report a name that is saved twice at the same time."""
 
 
+def _may_manage(request: HttpRequest, account: User | None) -> bool:
+    """Return whether the account is not a superuser's, or a superuser makes the request."""
+    return account is None or not account.is_superuser or request.user.is_superuser
+
+
 @admin.register(User)
 class AccountAdmin(LockedRowAdmin, UserAdmin):
     add_form = AccountCreationForm
     list_display = ("username", "email", "first_name", "last_name", "is_staff", "is_active")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Only superusers change rights; others could give themselves all of them."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else [*fields, *RIGHTS]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_manage(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_manage(request, obj)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

@@ -1,6 +1,7 @@
 """Sales reports for a period: a page, and CSV files."""
 
 import csv
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -26,6 +27,7 @@ from movieticket.deadline import with_staff_deadline
 ROWS_A_PAGE = 50
 # Spreadsheets run a cell that starts with one of these as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+NEGATIVE_NUMBER = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 FIGURES = ["seats", "sold", "percent sold", "cancelled"]
 Row = Sequence[object]
@@ -74,6 +76,9 @@ TABLES: dict[str, Callable[[services.Report], Iterable[Row]]] = {
 def safe_cell(value: object) -> str:
     """Return the value as text that no spreadsheet runs as a formula."""
     text = str(value)
+    if NEGATIVE_NUMBER.fullmatch(text):
+        # No formula, and as a text it would be left out of sums.
+        return text
     # Some spreadsheets ignore leading blanks and treat full-width characters like ASCII.
     start = unicodedata.normalize("NFKC", text.lstrip("\ufeff\n ")[:1])
     return f"'{text}" if start and start in FORMULA_STARTS else text

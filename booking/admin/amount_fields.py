@@ -1,5 +1,6 @@
 """Form fields for amounts and other numbers with decimals, which staff type with a comma or a point."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +8,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from booking.models import TOTAL, currency_decimals
+
+NUMBER = re.compile(r"[+-]?([0-9]+\.?|[0-9]*\.[0-9]+)")
 
 
 class DecimalField(forms.DecimalField):
@@ -28,6 +31,9 @@ class DecimalField(forms.DecimalField):
         if text.count(".") > 1:
             # "1.234,50" and "1,234.50" differ by country.
             raise ValidationError(self.error_messages["separators"], code="separators")
+        if not NUMBER.fullmatch(text.strip()):
+            # Python also reads 1e3, 1_000 and digits of other scripts.
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(text)
 
 

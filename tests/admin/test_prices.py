@@ -108,7 +108,10 @@ def test_an_amount_has_a_decimal_comma_or_point(staff, settings, adult, text, cu
         ("1.234,50", "EUR", "Enter the number without separators of thousands."),
         ("1,234.50", "EUR", "Enter the number without separators of thousands."),
         ("1,234,567", "JPY", "Enter the number without separators of thousands."),
-        ("1e400", "EUR", "Ensure that there are no more than 12 digits in total."),
+        ("1e3", "EUR", "Enter a number."),
+        ("1_000", "EUR", "Enter a number."),
+        ("\N{ARABIC-INDIC DIGIT THREE}", "EUR", "Enter a number."),
+        ("9" * 400, "EUR", "Ensure that there are no more than 12 digits in total."),
     ],
 )
 def test_an_amount_has_to_fit_the_currency(staff, settings, adult, amount, currency, error):

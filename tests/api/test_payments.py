@@ -1,5 +1,6 @@
 """Paying over the API, the events of providers, and the page of the demo provider."""
 
+import json
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -120,6 +121,20 @@ def test_the_order_of_another_user_is_not_found(client):
 def test_an_event_that_is_not_signed_is_refused(anyone, db, provider, status, code):
     answer = anyone.post(f"/api/payments/{provider}/events/", {"kind": "paid"})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_signed_event_that_can_not_be_read_is_refused(client, anyone, order):
+    from booking.services.money.providers import demo
+    from booking.services.money.providers.base import EventKind
+
+    pay(client, order)
+    event = json.loads(demo.make_event(Payment.objects.get(), EventKind.PAID))
+    faults = [{"amount": "x"}, {"amount": None}, {"payment": "x"}, {"id": "9" * 400}, {"id": 5}]
+    for body in [json.dumps(event | fault).encode() for fault in faults] + [b"[]", b"{}", b"{", b"\xff"]:
+        headers = {demo.SIGNATURE: demo.sign(body)}
+        answer = anyone.generic("POST", "/api/payments/demo/events/", body, "application/json", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "event_rejected"), body
+    assert due(client, order)[1] == ["pending"]
 
 
 def test_an_event_over_http_settles_the_payment(client, anyone, order):

@@ -15,6 +15,7 @@ from booking.services.refusals import NotFound
 
 SALT = "booking.demo-payment"
 SIGNATURE = "Demo-Signature"
+MAX_ID_LENGTH = 100
 
 
 def sign(body: bytes) -> str:
@@ -48,6 +49,27 @@ def read_demo_token(*, token: str) -> dict[str, Any]:
     return content
 
 
+def _read(body: bytes) -> list[Event]:
+    event = json.loads(body)
+    if event["kind"] not in {kind.value for kind in EventKind}:
+        return []
+    if not isinstance(event["id"], str) or len(event["id"]) > MAX_ID_LENGTH:
+        raise ValueError(event["id"])
+    payment = int(event["payment"])
+    reported = Event(
+        event["id"],
+        EventKind(event["kind"]),
+        body.decode(),
+        payment,
+        f"demo-{payment}",
+        Decimal(event["amount"]),
+        event["currency"],
+        event.get("refund"),
+        event.get("problem", ""),
+    )
+    return [reported]
+
+
 class Demo:
     is_online: ClassVar[bool] = True
     has_page: ClassVar[bool] = True
@@ -66,18 +88,7 @@ class Demo:
     def parse_event(self, body: bytes, headers: Mapping[str, str]) -> Sequence[Event]:
         if not constant_time_compare(headers.get(SIGNATURE, ""), sign(body)):
             raise EventRejected
-        event = json.loads(body)
-        if event["kind"] not in {kind.value for kind in EventKind}:
-            return []
-        reported = Event(
-            event["id"],
-            EventKind(event["kind"]),
-            body.decode(),
-            event["payment"],
-            f"demo-{event['payment']}",
-            Decimal(event["amount"]),
-            event["currency"],
-            event.get("refund"),
-            event.get("problem", ""),
-        )
-        return [reported]
+        try:
+            return _read(body)
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            raise EventRejected from None

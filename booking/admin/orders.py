@@ -110,6 +110,8 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         order: Order = context["original"]
         context |= {"title": f"Order {order}", "subtitle": None}
+        # The contact details of a customer with an account belong to the account.
+        context |= dict.fromkeys(("show_save", "show_save_and_continue"), order.user_id is None)
         context |= {**self._page(request, order), **self.payments_of(request, order)}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -241,6 +241,12 @@ def test_staff_who_may_only_view_orders_are_offered_no_changes(sale):
     ] * 4
 
 
+def test_only_contacts_of_customers_without_an_account_can_be_saved(staff, sale, show):
+    of_account = order_of(make_booking(show=show))
+    pages = [staff.get(page_of(order)).content.decode() for order in (sale, of_account)]
+    assert ['name="_save"' in page for page in pages] == [True, False]
+
+
 def test_orders_are_neither_added_nor_deleted(staff, sale):
     assert [staff.get(f"{ORDERS}{path}").status_code for path in ("add/", f"{sale.pk}/delete/")] == [403] * 2
 

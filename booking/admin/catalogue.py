@@ -20,8 +20,7 @@ from booking.admin.plan_switch import PlanSwitchPage
 from booking.models import Booking, Movie, Screen, SeatCategory, TicketType, User
 
 NEWEST_BOOKINGS = 20
-# The fields of an account that decide what it may do.
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+RIGHTS_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 admin.site.unregister(Group)
 
@@ -29,6 +28,11 @@ admin.site.unregister(Group)
 @admin.register(Group)
 class LockedGroupAdmin(LockedRowAdmin, GroupAdmin):
     """Django's pages of groups, which also report a name that is saved twice at the same time."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Group | None = None) -> Any:
+        """Only superusers change rights; others could add them to a group that they are in."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else [*fields, "permissions"]
 
 
 def _may_manage(request: HttpRequest, account: User | None) -> bool:
@@ -44,7 +48,7 @@ class AccountAdmin(LockedRowAdmin, UserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Only superusers change rights; others could give themselves all of them."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else [*fields, *RIGHTS]
+        return fields if request.user.is_superuser else [*fields, *RIGHTS_FIELDS]
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_change_permission(request, obj) and _may_manage(request, obj)

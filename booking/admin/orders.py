@@ -110,8 +110,9 @@ class OrderAdmin(RefusalFormMixin, OrderPayments, MailPreviewPage):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         order: Order = context["original"]
         context |= {"title": f"Order {order}", "subtitle": None}
-        # The contact details of a customer with an account belong to the account.
-        context |= dict.fromkeys(("show_save", "show_save_and_continue"), order.user_id is None)
+        # Only the contact of a customer without an account can be changed here.
+        has_contact = order.user_id is None
+        context |= {"show_save": has_contact, "show_save_and_continue": has_contact}
         context |= {**self._page(request, order), **self.payments_of(request, order)}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -1,6 +1,7 @@
 """Staff who manage accounts can't give themselves further rights."""
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 
 from booking.models import User
 from tests.factories import make_user
@@ -37,6 +38,20 @@ def test_only_superusers_change_the_account_of_a_superuser(manager):
     assert manager.post(f"{USERS}{boss.pk}/delete/", {"post": "yes"}).status_code == 403
     boss.refresh_from_db()
     assert (boss.first_name, boss.check_password("red-velvet-seats")) == ("", True)
+
+
+def test_only_superusers_change_the_permissions_of_a_group():
+    group, permission = Group.objects.create(name="Door 2"), Permission.objects.get(codename="delete_show")
+    client, path = staff_with("view_group", "change_group"), f"/admin/auth/group/{group.pk}/change/"
+    assert client.post(path, {"name": "Door 3", "permissions": [permission.pk]}).status_code == 302
+    group.refresh_from_db()
+    assert (group.name, group.permissions.count()) == ("Door 3", 0)
+
+
+def test_a_superuser_is_not_deleted_by_the_action(manager):
+    boss = User.objects.create_superuser("boss")
+    manager.post(USERS, {"action": "delete_selected", "_selected_action": [boss.pk], "post": "yes"})
+    assert User.objects.filter(pk=boss.pk).exists()
 
 
 def test_a_superuser_gives_rights():
